@@ -1,0 +1,105 @@
+"""What a parameter carries besides its name and default: help, range and unit.
+
+A config is a frozen dataclass whose fields are `Annotated[type, Doc("help"), Range(…)]`. Command-line flags, the
+app's forms and the README's tables derive from these, and `check` validates them, the same way for all three.
+"""
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from typing_extensions import Doc
+
+from barlowmatch.errors import InputError
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values a number may have, bounds included unless `open_low`, and their unit ("px", "min", …)."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    unit: str = ""
+    open_low: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Say whether `value` is inside; NaN never is."""
+        return (self.low < value if self.open_low else self.low <= value) and value <= self.high
+
+    def __str__(self) -> str:
+        above = f"above {self.low:g}" if self.open_low else f"at least {self.low:g}"
+        if math.isinf(self.high):
+            return above
+        return f"at most {self.high:g}" if math.isinf(self.low) else f"{above} and at most {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a config, as a form or a table needs it."""
+
+    name: str
+    kind: type
+    choices: tuple[Any, ...]
+    optional: bool
+    default: Any
+    help: str
+    range: Range | None
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag."""
+        return "--" + self.name.replace("_", "-")
+
+
+def parameters(config: Any) -> Iterator[Parameter]:
+    """Yield the parameters of a config class, or of a config whose values then stand as the defaults."""
+    cls = config if isinstance(config, type) else type(config)
+    hints = get_type_hints(cls, include_extras=True)
+    for item in dataclasses.fields(cls):
+        base, *extras = _unpack(hints[item.name])
+        kind, choices, optional = _kind(base)
+        default = getattr(config, item.name) if not isinstance(config, type) else _default(item)
+        doc = next((extra.documentation for extra in extras if isinstance(extra, Doc)), "")
+        limits = next((extra for extra in extras if isinstance(extra, Range)), None)
+        yield Parameter(item.name, kind, choices, optional, default, doc, limits)
+
+
+def check(config: Any) -> None:
+    """Check every ranged number of a config; call it from `__post_init__`.
+
+    Raises:
+        InputError: a value is outside its range; the line names the flag, the value and the range.
+    """
+    for parameter in parameters(config):
+        if parameter.range is None or parameter.default is None:
+            continue
+        values = parameter.default if isinstance(parameter.default, tuple) else (parameter.default,)
+        for value in values:
+            if not parameter.range.holds(value):
+                raise InputError(f"{parameter.flag} {value}: must be {parameter.range}")
+
+
+def _unpack(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) is typing.Annotated else (hint,)
+
+
+def _kind(base: Any) -> tuple[type, tuple[Any, ...], bool]:
+    optional = False
+    if get_origin(base) in (Union, types.UnionType):
+        members = [member for member in get_args(base) if member is not type(None)]
+        optional = len(members) < len(get_args(base))
+        base = members[0]
+    if get_origin(base) is Literal:
+        choices = get_args(base)
+        return type(choices[0]), choices, optional
+    return get_origin(base) or base, (), optional
+
+
+def _default(item: "dataclasses.Field[Any]") -> Any:
+    if item.default is not dataclasses.MISSING:
+        return item.default
+    return item.default_factory() if item.default_factory is not dataclasses.MISSING else None

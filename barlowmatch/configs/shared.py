@@ -1,0 +1,128 @@
+"""Parameters that several commands share: which images, how they become pixels, where and how a run runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typing_extensions import Doc
+
+from barlowmatch.configs.fields import Range, check
+from barlowmatch.errors import InputError
+
+Fit = Literal["auto", "pad", "crop", "squash"]
+Views = Literal["natural", "microscope", "digits"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A config whose numbers are checked against their ranges when it is made."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetOptions(Checked):
+    """Which images, and what is known about them."""
+
+    dataset_folder: Annotated[Path | None, Doc("Folder of images, in any layout the README lists.")] = None
+    manifest: Annotated[Path | None, Doc("CSV of file, split, label, group instead of a dataset folder.")] = None
+    train_split: Annotated[str | None, Doc("Split that holds the labeled images; default train_new, else train.")] = (
+        None
+    )
+    group_by: Annotated[
+        str | None,
+        Doc(
+            "What belongs together (plate, animal, product): `folder`, a column's name, or a regular expression "
+            "whose first group is taken from the file name. No group crosses splits."
+        ),
+    ] = None
+    val_share: Annotated[
+        float,
+        Range(0, 0.9),
+        Doc(
+            "Share of the labeled images held out as the validation sample where the dataset has none; 0 holds out none."
+        ),
+    ] = 0.2
+    strict: Annotated[bool, Doc("Stop at the first unreadable image instead of leaving it out.")] = False
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that exactly one source of images is named where any is."""
+        super().__post_init__()
+        if self.dataset_folder is not None and self.manifest is not None:
+            raise InputError("--dataset-folder and --manifest: give one of them, not both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions(DatasetOptions):
+    """How images become pixels."""
+
+    image_size: Annotated[
+        int | None, Range(8, 1024, "px"), Doc("Side the images are brought to; default from the images (16 to 224).")
+    ] = None
+    fit: Annotated[
+        Fit,
+        Doc(
+            "How a picture becomes square: `pad` keeps all of it, `crop` cuts the longer side, `squash` bends it. "
+            "`auto` pads when the pictures' shapes vary and squashes when all are square."
+        ),
+    ] = "auto"
+    cache_folder: Annotated[Path | None, Doc("Where decoded images are kept; default the user's cache folder.")] = None
+    workers: Annotated[int | None, Range(1, 256), Doc("Processes that decode images; default one per core.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeOptions(ImageOptions):
+    """On what and how exactly to compute."""
+
+    device: Annotated[str, Doc("`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")] = "auto"
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16", "float64"],
+        Doc("Arithmetic of the network; `auto` takes bfloat16 where a short timing shows it is faster."),
+    ] = "auto"
+    threads: Annotated[int | None, Range(1, 1024), Doc("CPU threads; default all cores.")] = None
+    batch_size: Annotated[int, Range(2, 65536, "images"), Doc("Images in a batch, over all processes.")] = 256
+    wide: Annotated[Literal[0, 1] | None, Doc("1 = Wide-ResNet-50-2, 0 = ResNet-18; a short form of --backbone.")] = (
+        None
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(ComputeOptions):
+    """Where a training run lives, how long it takes and what it starts from."""
+
+    checkpoint_path: Annotated[Path | None, Doc("The latest checkpoint; default last.pt in the run folder.")] = None
+    run_dir: Annotated[
+        Path | None, Doc("Folder of the run; default beside the checkpoint path, else runs/<stage>-<time>-<random>.")
+    ] = None
+    resume: Annotated[
+        Literal["auto", "never"],
+        Doc("`auto` goes on from the run's checkpoint where there is one; `never` starts afresh."),
+    ] = "auto"
+    train_from_start: Annotated[
+        Literal[0, 1] | None, Doc("1 = from scratch (an existing checkpoint is kept as .bak), 0 = resume.")
+    ] = None
+    weights: Annotated[
+        Path | None,
+        Doc("Weights to start from: safetensors or a plain state dict with torchvision, timm or DINOv2 names."),
+    ] = None
+    num_epochs: Annotated[int, Range(1, 100_000), Doc("Passes over the data.")] = 100
+    minutes: Annotated[
+        float | None,
+        Range(0, 1e6, "min", open_low=True),
+        Doc(
+            "Time for the whole command; the number of steps is set from timed ones so that the schedule ends in time."
+        ),
+    ] = None
+    checkpoint_minutes: Annotated[
+        float, Range(0, 1e4, "min", open_low=True), Doc("Time between checkpoints within an epoch.")
+    ] = 10.0
+    seed: Annotated[int, Range(0, 2**31 - 1), Doc("Every random choice derives from it.")] = 0
+    views: Annotated[
+        Views,
+        Doc(
+            "What leaves a picture's class alone: `natural` photos, `microscope` (quarter turns, no hue, no solarize), "
+            "`digits` (no flips)."
+        ),
+    ] = "natural"
+    tensorboard: Annotated[bool, Doc("Write TensorBoard logs too (needs the tensorboard package).")] = False

@@ -1,0 +1,8 @@
+"""The one kind of error a user can cause."""
+
+
+class InputError(Exception):
+    """Bad input: a message of one line that names the file, field or value and the way out.
+
+    The command line prints it without a traceback and exits with status 2; the app shows it beside the field.
+    """

@@ -1,0 +1,103 @@
+"""Writing files and folders so that what is there is whole.
+
+Everything is written aside in the same folder, synced, renamed onto its name, and the folder is synced. A process
+killed at any moment leaves the old content or the new one, and at most a `.partial-…` beside it that nobody reads.
+"""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from barlowmatch.errors import InputError
+
+
+def aside(path: Path) -> Path:
+    """Return a name beside `path` that no reader takes for a result."""
+    return path.with_name(f".partial-{path.name[:120]}-{uuid.uuid4().hex[:8]}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable; file systems without synced folders (Windows) are left alone."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of `path` durable."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; on success it becomes `path` in one step, on any error it is removed.
+
+    Raises:
+        InputError: the folder cannot be written or the disk is full.
+    """
+    partial = aside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        sync_file(partial)
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(cannot_write(path, error)) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder to fill; on success it becomes `path` in one step, on any error it is removed.
+
+    Raises:
+        InputError: `path` exists and is not empty, cannot be written, or the disk is full.
+    """
+    if path.is_dir() and any(path.iterdir()):
+        raise InputError(f"{path}: the folder exists and is not empty; name another one or remove it")
+    partial = aside(path)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        for folder, _, files in os.walk(partial):
+            for name in files:
+                file = Path(folder, name)
+                if file.stat().st_nlink == 1:  # a hard link's content belongs to somebody else and is durable
+                    sync_file(file)
+            sync_folder(Path(folder))
+        if path.is_dir():
+            path.rmdir()
+        partial.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(cannot_write(path, error)) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Say in one line why `path` cannot be written and what to do."""
+    return f"{path}: cannot be written ({error.strerror or error}); free some space or name a folder you may write to"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`, whole or not at all; undecodable bytes of file names survive the round trip."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON to `path`, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=True, default=str) + "\n")
