@@ -144,7 +144,7 @@ def fan_out(*listeners: Emit) -> Emit:
         for listener in tuple(working):
             try:
                 listener(event)
-            except Exception as error:  # noqa: BLE001 - a broken screen or full log disk must never stop training
+            except Exception as error:
                 working.remove(listener)
                 print(f"barlowmatch: a listener failed and is left out: {error}", file=sys.stderr)  # noqa: T201
 
@@ -173,7 +173,7 @@ class Console:
     def __init__(self, stream: IO[str] | None = None, every_seconds: float = 10.0) -> None:
         self._stream = stream or sys.stderr
         self._every = every_seconds
-        self._bar: "tqdm[Any] | None" = None
+        self._bar: tqdm[Any] | None = None
         self._work = ""
         self._last_line = 0.0
 

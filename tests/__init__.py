@@ -1,0 +1,1 @@
+"""Tests of the product; they mirror the packages."""

@@ -40,9 +40,7 @@ class DatasetOptions(Checked):
     val_share: Annotated[
         float,
         Range(0, 0.9),
-        Doc(
-            "Share of the labeled images held out as the validation sample where the dataset has none; 0 holds out none."
-        ),
+        Doc("Share of the labeled images held out for validation where the dataset has no such split; 0: none."),
     ] = 0.2
     strict: Annotated[bool, Doc("Stop at the first unreadable image instead of leaving it out.")] = False
 

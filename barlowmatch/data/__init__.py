@@ -1,0 +1,1 @@
+"""Images: which files, which labels, which pixels, which views of them."""

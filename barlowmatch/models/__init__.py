@@ -1,0 +1,1 @@
+"""Networks: the backbones and what stands on them."""

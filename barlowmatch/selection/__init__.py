@@ -1,0 +1,1 @@
+"""Which images to ask labels for: one file a strategy."""
