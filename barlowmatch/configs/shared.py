@@ -79,7 +79,9 @@ class ComputeOptions(ImageOptions):
         Doc("Arithmetic of the network; `auto` takes bfloat16 where a short timing shows it is faster."),
     ] = "auto"
     threads: Annotated[int | None, Range(1, 1024), Doc("CPU threads; default all cores.")] = None
-    batch_size: Annotated[int, Range(2, 65536, "images"), Doc("Images in a batch, over all processes.")] = 256
+    batch_size: Annotated[
+        int | None, Range(2, 65536, "images"), Doc("Images in a batch, over all processes; default the stage's.")
+    ] = None
     wide: Annotated[Literal[0, 1] | None, Doc("1 = Wide-ResNet-50-2, 0 = ResNet-18; a short form of --backbone.")] = (
         None
     )
@@ -94,9 +96,9 @@ class RunOptions(ComputeOptions):
         Path | None, Doc("Folder of the run; default beside the checkpoint path, else runs/<stage>-<time>-<random>.")
     ] = None
     resume: Annotated[
-        Literal["auto", "never"],
-        Doc("`auto` goes on from the run's checkpoint where there is one; `never` starts afresh."),
-    ] = "auto"
+        Literal["never", "auto"],
+        Doc("`auto` goes on from the checkpoint of the run where there is one; `never` starts afresh."),
+    ] = "never"
     train_from_start: Annotated[
         Literal[0, 1] | None, Doc("1 = from scratch (an existing checkpoint is kept as .bak), 0 = resume.")
     ] = None
@@ -104,7 +106,7 @@ class RunOptions(ComputeOptions):
         Path | None,
         Doc("Weights to start from: safetensors or a plain state dict with torchvision, timm or DINOv2 names."),
     ] = None
-    num_epochs: Annotated[int, Range(1, 100_000), Doc("Passes over the data.")] = 100
+    num_epochs: Annotated[int, Range(1, 100_000, "epochs"), Doc("Passes over the data.")] = 100
     minutes: Annotated[
         float | None,
         Range(0, 1e6, "min", open_low=True),

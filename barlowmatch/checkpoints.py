@@ -1,0 +1,113 @@
+"""Checkpoints: one file of tensors and plain values, written whole and read without trust.
+
+Layout (schema 1): `schema, stage, config, classes, architecture, backbone, projector?, classifier?, ema?, optimizer?,
+pseudo_labels?, random?, step, total_steps, best, metrics, dataset`. The sampler's position is the step: every batch and every
+random choice is a function of (seed, step), so nothing else needs to be kept. `best` checkpoints carry no optimizer.
+"""
+
+import hashlib
+import pickletools
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from barlowmatch.errors import InputError
+from barlowmatch.files import whole_file
+
+SCHEMA = 1
+LARGEST_RATIO = 1.05
+"""A tensor may declare at most this many times the bytes its storage has in the file."""
+
+Checkpoint = dict[str, Any]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write `checkpoint` to `path`; the file there before stays until the new one is durable."""
+    with whole_file(path) as partial:
+        torch.save({"schema": SCHEMA, **checkpoint}, partial)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        InputError: no such file, not a checkpoint of ours, of a newer version, or one that declares tensors larger
+            than itself.
+    """
+    content = load_plain(path)
+    if not isinstance(content, dict) or "schema" not in content or "backbone" not in content:
+        raise InputError(f"{path}: not a BarlowMatch checkpoint; weights of other software are given by --weights")
+    if content["schema"] > SCHEMA:
+        raise InputError(f"{path}: written by a newer version (schema {content['schema']}); update BarlowMatch")
+    return content
+
+
+def load_plain(path: Path) -> Any:
+    """Read a file of `torch.save` that holds tensors and plain values only; code in it is never run.
+
+    Raises:
+        InputError: missing, damaged, holding anything else, or declaring more than the file can hold.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint file")
+    try:
+        if zipfile.is_zipfile(path):
+            _check_archive(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
+    except Exception as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if "weights_only" in str(error).lower() or "Unsupported" in str(error):
+            raise InputError(
+                f"{path}: holds more than tensors and plain values and was not run; save weights only"
+            ) from error
+        raise InputError(f"{path}: not a checkpoint or damaged ({first[:120]})") from error
+    _check_tensors(path, content)
+    return content
+
+
+def content_hash(path: Path) -> str:
+    """Return the sha256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse compressed members: torch.save stores them, and a small deflated file may expand without end."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise InputError(f"{path}: holds compressed data ({member.filename}), which torch.save never writes")
+            if member.filename.endswith("data.pkl") and member.file_size > 64 * 2**20:
+                raise InputError(f"{path}: its index alone is {member.file_size >> 20} MB; not a checkpoint")
+            if member.filename.endswith("data.pkl"):
+                _check_index(path, archive.read(member))
+
+
+def _check_index(path: Path, index: bytes) -> None:
+    """Refuse an index that names numbers no file of this size can hold, before torch allocates for them."""
+    size = path.stat().st_size
+    for opcode, argument, _ in pickletools.genops(index):
+        if (
+            opcode.name in {"LONG1", "LONG4", "BININT"}
+            and isinstance(argument, int)
+            and argument > max(8 * size, 2**40)
+        ):
+            raise InputError(f"{path}: declares {argument:,} values in a file of {size:,} bytes")
+
+
+def _check_tensors(path: Path, value: Any) -> None:
+    """Refuse tensors that declare more elements than their storage has (stride tricks)."""
+    if isinstance(value, torch.Tensor):
+        held = value.untyped_storage().nbytes()
+        if value.numel() * value.element_size() > held * LARGEST_RATIO:
+            raise InputError(f"{path}: a tensor declares {value.numel():,} values and holds {held:,} bytes")
+    elif isinstance(value, dict):
+        for item in value.values():
+            _check_tensors(path, item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _check_tensors(path, item)

@@ -1,0 +1,97 @@
+"""Recipes: named functions that return a whole config.
+
+`paper` is the method's own recipe for 96 px images and 800 classes; `small-images` the one that works at 32 px;
+`laptop` narrows the heads; `quick` takes a thin backbone too, for a result in minutes on a CPU.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
+
+
+def pretrain_paper() -> PretrainConfig:
+    """Return the paper's recipe: Wide-ResNet-50-2, projector 8192, learning rate 0.05 to 0.002."""
+    return PretrainConfig(
+        backbone="wide_resnet50_2", projector_width=8192, num_epochs=400, batch_size=512, learning_rate=0.05,
+        learning_rate_biases=0.0012, final_rate=0.04, loss_scale=1.0, weight_decay=1.5e-5,
+    )  # fmt: skip
+
+
+def pretrain_small_images() -> PretrainConfig:
+    """Return solo-learn's recipe for 32 px images: ResNet-18, projector 2048, λ 5.1e-3, loss × 0.1, LARS 0.3."""
+    return PretrainConfig(backbone="resnet18", projector_width=2048, num_epochs=200, batch_size=256)
+
+
+def pretrain_laptop() -> PretrainConfig:
+    """Return a recipe with a narrow projector, for a machine without a GPU."""
+    return PretrainConfig(backbone="resnet18", projector_width=1024, num_epochs=50, batch_size=256)
+
+
+def pretrain_quick() -> PretrainConfig:
+    """Return a recipe for minutes on two cores: a half-width ResNet-18 and a narrow projector."""
+    return PretrainConfig(
+        backbone="resnet18_half", projector_width=512, num_epochs=20, batch_size=256, warmup_epochs=2.0
+    )
+
+
+def classify_paper() -> ClassifyConfig:
+    """Return the paper's recipe: classifier 8192 wide, rates 1e-2 and 1e-5."""
+    return ClassifyConfig(classifier_width=8192, num_epochs=160, batch_size=32)
+
+
+def classify_small_images() -> ClassifyConfig:
+    """Return a recipe for 32 px images: a faster backbone, a narrower classifier."""
+    return ClassifyConfig(num_epochs=100, batch_size=64, learning_rate_classifier=1e-3, learning_rate_barlow=1e-4)
+
+
+def classify_laptop() -> ClassifyConfig:
+    """Return a recipe with a narrow classifier."""
+    return ClassifyConfig(
+        classifier_width=512, num_epochs=50, batch_size=64, learning_rate_classifier=1e-3, learning_rate_barlow=1e-4
+    )
+
+
+def classify_quick() -> ClassifyConfig:
+    """Return a recipe for a minute or two on two cores."""
+    return ClassifyConfig(
+        classifier_width=256, num_epochs=40, batch_size=64, learning_rate_classifier=1e-3, learning_rate_barlow=3e-4
+    )
+
+
+def fixmatch_paper() -> FixMatchConfig:
+    """Return the paper's recipe: learning rate 1e-5, threshold 0.9, 400 epochs of 200 steps."""
+    return FixMatchConfig(
+        classifier_width=8192, num_epochs=400, num_steps=200, batch_size=64, learning_rate=1e-5, threshold=0.9
+    )
+
+
+def fixmatch_small_images() -> FixMatchConfig:
+    """Return a recipe for 32 px images."""
+    return FixMatchConfig(num_epochs=100, batch_size=64, learning_rate=0.01)
+
+
+def fixmatch_laptop() -> FixMatchConfig:
+    """Return a recipe for a machine without a GPU: smaller unlabeled batches."""
+    return FixMatchConfig(num_epochs=10, batch_size=32, mu=4, learning_rate=0.003)
+
+
+def fixmatch_quick() -> FixMatchConfig:
+    """Return a recipe for minutes on two cores."""
+    return FixMatchConfig(num_epochs=3, batch_size=32, mu=4, learning_rate=0.003)
+
+
+PRESETS: dict[type, dict[str, Callable[[], Any]]] = {
+    PretrainConfig: {
+        "paper": pretrain_paper, "small-images": pretrain_small_images, "laptop": pretrain_laptop,
+        "quick": pretrain_quick,
+    },
+    ClassifyConfig: {
+        "paper": classify_paper, "small-images": classify_small_images, "laptop": classify_laptop,
+        "quick": classify_quick,
+    },
+    FixMatchConfig: {
+        "paper": fixmatch_paper, "small-images": fixmatch_small_images, "laptop": fixmatch_laptop,
+        "quick": fixmatch_quick,
+    },
+}  # fmt: skip

@@ -1,0 +1,118 @@
+"""The network of every stage: input normalisation, backbone, and what stands on it."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from barlowmatch.errors import InputError
+from barlowmatch.models.backbones import Stem, build_backbone
+from barlowmatch.models.heads import Classifier, build_projector
+from barlowmatch.randomness import SampleRandom
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """All that is needed to build a network and to feed it: plain values, kept in every checkpoint.
+
+    Attributes:
+        backbone: name of the backbone.
+        stem: its stem.
+        image_size: side of the images in px.
+        fit: how pictures become square (`pad`, `crop`, `squash`).
+        mean: mean of the images' channels, in [0, 1].
+        std: their standard deviation.
+        projector_width: width of the projector; 0 = no projector.
+        classifier_width: width of the classifier; 0 = no classifier.
+        dropout: its dropout rate.
+    """
+
+    backbone: str
+    stem: Stem
+    image_size: int
+    fit: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    projector_width: int = 0
+    classifier_width: int = 0
+    dropout: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a checkpoint."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Architecture":
+        """Read what `to_dict` wrote.
+
+        Raises:
+            InputError: a field is missing.
+        """
+        known = {item.name for item in fields(cls)}
+        try:
+            return cls(
+                **{
+                    name: tuple(value) if isinstance(value, list) else value
+                    for name, value in values.items()
+                    if name in known
+                }
+            )
+        except TypeError as error:
+            raise InputError(f"the checkpoint's architecture is incomplete: {error}") from error
+
+
+class Network(nn.Module):
+    """Images (N, 3, H, W) in [0, 1] → embeddings (N, D) → projections or logits.
+
+    Attributes:
+        backbone: images to embeddings.
+        projector: for pretraining, else None.
+        classifier: once there are classes, else None.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, architecture: Architecture, classes: int = 0) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.backbone = build_backbone(architecture.backbone, architecture.image_size, architecture.stem)
+        dimension = int(self.backbone.dimension)  # type: ignore[arg-type]
+        self.dimension = dimension
+        self.projector = (
+            build_projector(dimension, architecture.projector_width) if architecture.projector_width else None
+        )
+        self.classifier = (
+            Classifier(dimension, architecture.classifier_width, classes, architecture.dropout)
+            if architecture.classifier_width
+            else None
+        )
+        shape = (1, len(architecture.mean), 1, 1)
+        self.register_buffer("mean", torch.tensor(architecture.mean).view(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(architecture.std).view(shape), persistent=False)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Return embeddings (N, D) of images (N, 3, H, W) in [0, 1]."""
+        normalised = (images - self.mean) / self.std
+        result: Tensor = self.backbone(normalised.contiguous(memory_format=torch.channels_last))
+        return result
+
+    def project(self, images: Tensor) -> Tensor:
+        """Return the projections (N, width) that Barlow Twins compares."""
+        assert self.projector is not None, "a network for pretraining has a projector"
+        result: Tensor = self.projector(self.embed(images))
+        return result
+
+    def classify(self, images: Tensor, random: SampleRandom | None = None) -> Tensor:
+        """Return logits (N, C); `random` draws the dropout masks in training."""
+        assert self.classifier is not None, "a network for classification has a classifier"
+        result: Tensor = self.classifier(self.embed(images), random)
+        return result
+
+
+def seeded_network(architecture: Architecture, classes: int, seed: int) -> Network:
+    """Return a network whose initial weights depend on `seed` alone; torch's global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Network(architecture, classes)
