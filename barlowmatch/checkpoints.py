@@ -1,8 +1,8 @@
 """Checkpoints: one file of tensors and plain values, written whole and read without trust.
 
 Layout (schema 1): `schema, stage, config, classes, architecture, backbone, projector?, classifier?, ema?, optimizer?,
-pseudo_labels?, random?, step, total_steps, best, metrics, dataset`. The sampler's position is the step: every batch and every
-random choice is a function of (seed, step), so nothing else needs to be kept. `best` checkpoints carry no optimizer.
+task?, step, total_steps, best, metrics, dataset`. The sampler's position is the step: every batch and every random
+choice is a function of (seed, step), so nothing else needs to be kept. `best` checkpoints carry no optimizer.
 """
 
 import hashlib

@@ -104,13 +104,13 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
             gradient.copy_(part.view_as(gradient))
 
 
-def any_process(condition: bool, device: torch.device) -> bool:
-    """Say whether `condition` holds in any process: all of them then act alike (stop, write a checkpoint)."""
+def any_process(conditions: tuple[bool, ...], device: torch.device) -> tuple[bool, ...]:
+    """Say of each condition whether it holds in any process: all of them then act alike (stop, write a checkpoint)."""
     if world_size() == 1:
-        return condition
-    flag = torch.tensor(float(condition), device=device)
-    dist.all_reduce(flag, op=dist.ReduceOp.MAX)
-    return bool(flag.item())
+        return conditions
+    flags = torch.tensor(conditions, dtype=torch.float32, device=device)
+    dist.all_reduce(flags, op=dist.ReduceOp.MAX)
+    return tuple(bool(flag) for flag in flags.tolist())
 
 
 def from_main(value: Any) -> Any:

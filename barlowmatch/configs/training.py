@@ -58,7 +58,7 @@ class ClassifierOptions(RunOptions):
         int,
         Range(1, 10**9, "labels"),
         Doc(
-            "Validation labels from which on the best model is picked by them; with fewer the last averaged one is kept."
+            "From so many validation labels on they pick the best model; with fewer the last average is kept."
         ),
     ] = 200
 

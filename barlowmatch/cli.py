@@ -1,0 +1,194 @@
+"""The command line: which commands there are, and how their flags, presets and errors are handled."""
+
+import contextlib
+import difflib
+import importlib
+import io
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+from barlowmatch import distributed
+from barlowmatch.configs.fields import parameters
+from barlowmatch.configs.presets import PRESETS
+from barlowmatch.errors import InputError
+from barlowmatch.events import Console, Emit, silent
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: where its config and its work are. Both are imported when it is called, so that help is quick.
+
+    Attributes:
+        config: `module:Class` of its config.
+        stage: module whose `run(config, emit)` does the work; a `present(config, result)` there prints the result.
+        summary: one line of help.
+    """
+
+    config: str
+    stage: str
+    summary: str
+
+
+COMMANDS = {
+    "inspect": Command("inspect:InspectConfig", "inspect", "report what a dataset holds and what is wrong with it"),
+    "pretrain": Command("training:PretrainConfig", "pretrain", "learn from all images without labels (Barlow Twins)"),
+    "train-classifier": Command("training:ClassifyConfig", "classify", "train a classifier on the labeled images"),
+    "fixmatch": Command("training:FixMatchConfig", "fixmatch", "fine-tune with pseudo-labels on all images (FixMatch)"),
+    "embed": Command("inference:EmbedConfig", "embed", "write the embedding of every image"),
+    "select": Command("select:SelectConfig", "select", "choose the images whose labels would help most"),
+    "create-dataset": Command(
+        "create_dataset:CreateDatasetConfig", "create_dataset", "write the next round's dataset with the new labels"
+    ),
+    "evaluate": Command("inference:EvaluateConfig", "evaluate", "measure a checkpoint on labeled images"),
+    "predict": Command("inference:PredictConfig", "predict", "name the class of every image of a folder"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, 2 for bad input, 143 or 130 when asked to stop."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    console = Console() if distributed.is_main() else None
+    try:
+        if not words or words[0] in ("-h", "--help"):
+            print(usage())  # noqa: T201 - the command's output
+            return 0 if words else 2
+        command = find_command(words[0])
+        config = parse_config(words[0], words[1:])
+        return run_command(command, config, console or silent)
+    except InputError as error:
+        return _complain(str(error))
+    finally:
+        if console is not None:
+            console.close()
+
+
+def run_command(command: Command, config: Any, emit: Emit) -> int:
+    """Do the work of a command and return the exit status.
+
+    Raises:
+        InputError: bad input.
+    """
+    from barlowmatch.runs import Interrupted
+
+    stage = importlib.import_module(f"barlowmatch.stages.{command.stage}")
+    try:
+        result = stage.run(config, emit)
+    except Interrupted as stop:
+        _complain(str(stop))
+        return stop.status
+    except KeyboardInterrupt:
+        _complain("stopped")
+        return 130
+    if hasattr(stage, "present") and distributed.is_main():
+        stage.present(config, result)
+    return 0
+
+
+def usage() -> str:
+    """Return the help of the whole command line."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: python -m barlowmatch COMMAND [FLAGS]",
+            "",
+            *lines,
+            "",
+            "python -m barlowmatch COMMAND --help shows its flags",
+        ]
+    )
+
+
+def find_command(name: str) -> Command:
+    """Return a command by name.
+
+    Raises:
+        InputError: there is none; the line names the nearest.
+    """
+    if name in COMMANDS:
+        return COMMANDS[name]
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(COMMANDS)}"
+    raise InputError(f"{name}: no such command; {hint}")
+
+
+def config_class(command: Command) -> type:
+    """Return the config class of a command."""
+    module, name = command.config.split(":")
+    cls: type = getattr(importlib.import_module(f"barlowmatch.configs.{module}"), name)
+    return cls
+
+
+def parse_config(name: str, words: Sequence[str]) -> Any:
+    """Return the config that the flags of a command describe.
+
+    `--preset NAME` sets the defaults; the last of repeated flags wins, as tyro has it.
+
+    Raises:
+        InputError: an unknown flag (the nearest is named), a value of the wrong kind or outside its range.
+        SystemExit: after printing help.
+    """
+    cls = config_class(find_command(name))
+    presets = PRESETS.get(cls, {})
+    preset, rest = _take_preset(name, list(words), presets)
+    default = presets[preset]() if preset else None
+    description = cls.__doc__ or ""
+    if presets:
+        description += f"\n\n--preset {'|'.join(presets)} sets the defaults of a recipe."
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                cls, args=rest, prog=f"barlowmatch {name}", default=default, description=description,
+            )  # fmt: skip
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise InputError(_one_line(complaint.getvalue(), cls)) from None
+
+
+def _take_preset(name: str, words: list[str], presets: dict[str, Any]) -> tuple[str | None, list[str]]:
+    preset, rest = None, []
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word == "--preset" or word.startswith("--preset="):
+            has_value = "=" in word
+            preset = word.split("=", 1)[1] if has_value else (words[position + 1 : position + 2] or [""])[0]
+            position += 1 if has_value else 2
+            if preset not in presets:
+                known = f"the presets are {', '.join(presets)}" if presets else f"{name} has no presets"
+                raise InputError(f"--preset {preset}: {known}")
+        else:
+            rest.append(word)
+            position += 1
+    return preset, rest
+
+
+def _one_line(box: str, cls: type) -> str:
+    """Return the message inside a box of tyro's as one line; an unknown flag with the nearest known one."""
+    lines = [re.sub(r"^[│╭╰─\s]+|[│╮╯─\s]+$", "", line) for line in box.splitlines()]
+    message: list[str] = []
+    for line in lines[1:]:
+        if line.startswith(("For full helptext", "Argument helptext")):
+            break
+        if line:
+            message.append(line)
+    text = re.sub(r"^Error parsing (\w+: )?", "", " ".join(message))
+    unknown = re.match(r"Unrecognized options: (--[^\s,]+|[^\s,]+)", text)
+    if unknown:
+        flag = unknown.group(1)
+        near = difflib.get_close_matches(flag, [parameter.flag for parameter in parameters(cls)], n=1)
+        return f"{flag}: no such flag" + (f"; did you mean {near[0]}?" if near else "; --help shows the flags")
+    return text
+
+
+def _complain(message: str) -> int:
+    if distributed.is_main():
+        print(f"barlowmatch: {message}", file=sys.stderr)  # noqa: T201 - the command's output
+    return 2

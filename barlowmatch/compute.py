@@ -1,0 +1,99 @@
+"""On what to compute and in which arithmetic."""
+
+import os
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from barlowmatch.configs.shared import ComputeOptions
+from barlowmatch.errors import InputError
+
+WORTHWHILE = 1.15
+"""bfloat16 is taken when it is at least this many times as fast as float32."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device and an arithmetic.
+
+    Attributes:
+        device: where tensors live.
+        dtype: of weights and statistics: float32, or float64 for exact comparisons.
+        autocast: whether matrix products and convolutions run in bfloat16.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    autocast: bool
+
+    def context(self) -> AbstractContextManager[object]:
+        """Return the context the forward pass runs in."""
+        if not self.autocast:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def prepare(self, network: nn.Module) -> None:
+        """Move a network here, in the memory layout that convolutions like best."""
+        network.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
+
+    def __str__(self) -> str:
+        return f"{self.device}, {'bfloat16' if self.autocast else str(self.dtype).removeprefix('torch.')}"
+
+
+def choose_compute(options: ComputeOptions) -> Compute:
+    """Return the device and arithmetic that the options ask for.
+
+    Raises:
+        InputError: no such device here.
+    """
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    device = _choose_device(options.device)
+    if options.precision == "float64":
+        return Compute(device, torch.float64, autocast=False)
+    if options.precision == "auto":
+        return Compute(device, torch.float32, autocast=bfloat16_pays(device))
+    return Compute(device, torch.float32, autocast=options.precision == "bfloat16")
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"--device {name}: not available here; use --device auto or cpu") from error
+    if device.type == "cuda":
+        if device.index is None:
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+    return device
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Say whether a convolution forward and backward is clearly faster in bfloat16 here, by timing a small one."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    layer = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
+    images = torch.randn(16, 64, 32, 32).contiguous(memory_format=torch.channels_last)
+    times = {False: float("inf"), True: float("inf")}
+    for attempt in range(4):
+        for autocast in (False, True):
+            elapsed = _timed(layer, images, autocast)
+            if attempt:  # the first pass compiles kernels
+                times[autocast] = min(times[autocast], elapsed)
+    return times[False] > WORTHWHILE * times[True]
+
+
+def _timed(layer: nn.Module, images: Tensor, autocast: bool) -> float:
+    start = time.perf_counter()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        layer(images).float().square().mean().backward()
+    layer.zero_grad()
+    return time.perf_counter() - start

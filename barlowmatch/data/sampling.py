@@ -1,0 +1,53 @@
+"""Which images a step sees: a pure function of (seed, step), so that no position needs to be saved."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from barlowmatch.distributed import share
+from barlowmatch.randomness import permutation
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """An endless shuffled stream over `rows`: pass after pass, each in a new order, cut into batches.
+
+    Batches run over the end of a pass, so each has the same size, and `rows` may be fewer than a batch. A sample is
+    known by its position in the stream, which no two samples share: its random choices derive from that.
+
+    Attributes:
+        rows: dataset rows to draw from (N,).
+        batch_size: images in a batch, over all processes.
+        seed: of the order.
+    """
+
+    rows: Rows
+    batch_size: int
+    seed: int
+
+    @property
+    def steps_per_pass(self) -> int:
+        """Steps that come closest to one pass over the rows; at least one."""
+        return max(1, round(len(self.rows) / self.batch_size))
+
+    def at(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return this process's share of the batch of `step`: dataset rows and positions in the stream (B,)."""
+        positions = step * self.batch_size + np.arange(self.batch_size)[share(self.batch_size)]
+        passes, places = np.divmod(positions, len(self.rows))
+        chosen = np.empty(len(positions), np.int64)
+        for number in np.unique(passes):
+            here = passes == number
+            chosen[here] = self.rows[_order(self.seed, int(number), len(self.rows))[places[here]]]
+        return torch.from_numpy(chosen), torch.from_numpy(positions)
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, number: int, count: int) -> Rows:
+    order: Rows = permutation(seed, number, count).numpy()
+    return order

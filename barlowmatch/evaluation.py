@@ -1,0 +1,164 @@
+"""How good a network is: accuracy with its interval, balanced accuracy, per class, confusion, calibration, kNN."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+TOO_FEW = 10
+"""A class with fewer validation labels than this is not judged."""
+
+
+def wilson_interval(right: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of `right` among `count` (Wilson 1927), both ends in [0, 1]."""
+    if count == 0:
+        return 0.0, 1.0
+    z = 1.959964
+    share = right / count
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Figures of predictions on labeled images; accuracies are shares in [0, 1].
+
+    Attributes:
+        count: images judged.
+        accuracy: share of images whose most probable class is their label.
+        interval: 95 % interval of the accuracy (Wilson).
+        balanced_accuracy: mean recall over the classes that have labels.
+        calibration_error: expected calibration error over 15 bins (Guo et al. 2017, equation 3).
+        recalls: recall per class; None where the class has fewer than ten labels.
+        confusion: counts (label, predicted).
+        class_names: names in the order of the classes.
+    """
+
+    count: int
+    accuracy: float
+    interval: tuple[float, float]
+    balanced_accuracy: float
+    calibration_error: float
+    recalls: tuple[float | None, ...]
+    confusion: NDArray[np.int64]
+    class_names: tuple[str, ...]
+
+    def figures(self) -> dict[str, float]:
+        """Return the figures worth a line of progress."""
+        return {
+            "accuracy": self.accuracy,
+            "accuracy_low": self.interval[0],
+            "accuracy_high": self.interval[1],
+            "balanced_accuracy": self.balanced_accuracy,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "count": self.count,
+            **self.figures(),
+            "calibration_error": self.calibration_error,
+            "recalls": dict(zip(self.class_names, self.recalls, strict=True)),
+            "confusion": self.confusion.tolist(),
+        }
+
+    def lines(self) -> list[str]:
+        """Return the report as lines for a person."""
+        counts = self.confusion.sum(1)
+        width = max(map(len, self.class_names), default=0)
+        per_class = [
+            f"  {name:<{width}}  {describe_share(recall)}  of {count}"
+            for name, recall, count in zip(self.class_names, self.recalls, counts, strict=True)
+        ]
+        return [
+            describe_accuracy(self.accuracy, self.interval, self.count),
+            f"balanced accuracy {100 * self.balanced_accuracy:.1f} %, "
+            f"expected calibration error {100 * self.calibration_error:.1f} %",
+            "recall per class:",
+            *per_class,
+        ]
+
+
+def describe_share(share: float | None) -> str:
+    """Return a share in percent, or why there is none."""
+    return f"too few to tell (under {TOO_FEW} labels)" if share is None else f"{100 * share:5.1f} %"
+
+
+def describe_accuracy(accuracy: float, interval: tuple[float, float], count: int) -> str:
+    """Return an accuracy as it is always printed: with its interval and the number of images."""
+    low, high = interval
+    return f"accuracy {100 * accuracy:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f}, {count} images)"
+
+
+def judge(probabilities: Tensor, labels: NDArray[np.int64], class_names: Sequence[str]) -> Report:
+    """Return the figures of class probabilities (n, C) against labels (n,), which are positions in `class_names`."""
+    confidence, predicted = probabilities.max(1)
+    guesses = predicted.numpy()
+    classes = len(class_names)
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (labels, guesses), 1)
+    right = guesses == labels
+    counts = confusion.sum(1)
+    seen = counts > 0
+    recalls = np.divide(confusion.diagonal(), counts, out=np.zeros(classes), where=seen)
+    return Report(
+        count=len(labels),
+        accuracy=float(right.mean()) if len(labels) else 0.0,
+        interval=wilson_interval(float(right.sum()), len(labels)),
+        balanced_accuracy=float(recalls[seen].mean()) if seen.any() else 0.0,
+        calibration_error=expected_calibration_error(confidence.numpy(), right),
+        recalls=tuple(float(recalls[c]) if counts[c] >= TOO_FEW else None for c in range(classes)),
+        confusion=confusion,
+        class_names=tuple(class_names),
+    )
+
+
+def expected_calibration_error(
+    confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_], bins: int = 15
+) -> float:
+    """Return Σ_b n_b/n · |accuracy_b − confidence_b| over equal-width bins (Guo et al. 2017, equation 3)."""
+    if len(confidence) == 0:
+        return 0.0
+    places = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(places, weights=right - confidence.astype(float), minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+@torch.no_grad()
+def knn_accuracy(
+    bank: Tensor,
+    bank_labels: NDArray[np.int64],
+    queries: Tensor,
+    query_labels: NDArray[np.int64],
+    *,
+    classes: int,
+    neighbours: int = 20,
+    temperature: float = 0.07,
+) -> float:
+    """Return the accuracy of the weighted nearest-neighbour vote on unit-norm embeddings (Wu et al. 2018, section 3.4).
+
+    Args:
+        bank: embeddings (n, D) that vote.
+        bank_labels: their labels (n,).
+        queries: embeddings (m, D) to judge.
+        query_labels: their labels (m,).
+        classes: number of classes.
+        neighbours: how many vote, at most n.
+        temperature: τ of the weights exp(cosine/τ).
+    """
+    bank, queries = F.normalize(bank.float()), F.normalize(queries.float())
+    labels = torch.from_numpy(bank_labels)
+    right = 0
+    for start in range(0, len(queries), 1024):
+        similarity, nearest = (queries[start : start + 1024] @ bank.T).topk(min(neighbours, len(bank)))
+        votes = torch.zeros(len(similarity), classes)
+        votes.scatter_add_(1, labels[nearest], ((similarity - 1) / temperature).exp())
+        right += int((votes.argmax(1).numpy() == query_labels[start : start + 1024]).sum())
+    return right / len(queries)

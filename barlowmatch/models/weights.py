@@ -1,0 +1,91 @@
+"""Weights the user brings: safetensors or a plain state dict, with the key names of torchvision, timm or DINOv2."""
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from barlowmatch.checkpoints import load_plain
+from barlowmatch.errors import InputError
+
+WRAPPERS = ("state_dict", "model", "model_state_dict", "teacher", "student", "backbone")
+PREFIXES = ("module.", "model.", "backbone.", "encoder.", "_orig_mod.", "teacher.", "student.")
+HEADS = ("fc.", "classifier.", "head.", "heads.", "projector.", "last_layer.", "mask_token", "dino_head.", "ibot_head.")
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a weights file by name, without wrappers and prefixes.
+
+    Raises:
+        InputError: missing, damaged, or without tensors.
+    """
+    if path.suffix == ".safetensors":
+        content = _read_safetensors(path)
+    else:
+        content = load_plain(path)
+        for wrapper in WRAPPERS:
+            if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+                content = content[wrapper]
+    tensors = (
+        {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        if isinstance(content, dict)
+        else {}
+    )
+    if not tensors:
+        raise InputError(f"{path}: holds no named tensors; give a state dict or a safetensors file")
+    while any(all(name.startswith(prefix) for name in tensors) for prefix in PREFIXES):
+        prefix = next(prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in tensors))
+        tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+    return tensors
+
+
+def load_weights(backbone: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Put the user's tensors into a backbone; its final layer, if the file has one, is left out.
+
+    Raises:
+        InputError: a tensor of the backbone is missing in the file or has another shape; the line names it.
+    """
+    wanted = backbone.state_dict()
+    given = _renamed(backbone, {name: value for name, value in tensors.items() if not name.startswith(HEADS)})
+    counters = {name for name in wanted if name.endswith("num_batches_tracked")}  # old files lack them
+    missing = [name for name in wanted if name not in given and name not in counters]
+    if missing:
+        raise InputError(
+            f"{path}: lacks {len(missing)} of the backbone's {len(wanted)} tensors, first {missing[0]}; "
+            "name the network these weights belong to with --backbone"
+        )
+    for name in wanted.keys() & given.keys():
+        if wanted[name].shape != given[name].shape:
+            raise InputError(
+                f"{path}: {name} has shape {tuple(given[name].shape)}, the backbone wants {tuple(wanted[name].shape)}; "
+                "name the network these weights belong to with --backbone"
+            )
+    backbone.load_state_dict({name: given.get(name, value) for name, value in wanted.items()})
+
+
+def has_own_stem(tensors: dict[str, Tensor]) -> bool:
+    """Say whether a ResNet's weights come with the 7×7 first convolution of their authors."""
+    first = tensors.get("conv1.weight")
+    return first is None or first.shape[-1] == 7
+
+
+def _renamed(backbone: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Bring DINOv2's names and position embeddings to timm's, by timm's own converter where the network is timm's."""
+    if "pos_embed" in tensors and hasattr(backbone, "patch_embed"):
+        from timm.models.vision_transformer import checkpoint_filter_fn
+
+        converted: dict[str, Tensor] = checkpoint_filter_fn(tensors, backbone)
+        return converted
+    return tensors
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such weights file")
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a safetensors file or damaged ({error})") from error
+    return tensors

@@ -1,0 +1,74 @@
+"""How fast a run goes and when it will end."""
+
+import time
+
+from barlowmatch.runs import process_age
+
+WARMUP_STEPS = 3
+"""First steps, which compile and allocate, are not timed."""
+TIMED_STEPS = 5
+TIMED_SECONDS = 4.0
+REPLAN_SHARE = 0.03
+"""A plan is made anew after this share of the given time."""
+
+
+class Pace:
+    """Measures steps a second and, where a time is given, plans how many steps fit into it.
+
+    Args:
+        minutes: time for the whole command, from the start of the process; None = as many steps as asked for.
+        step: the step the run starts from.
+        samples_per_step: images a step works on.
+    """
+
+    def __init__(self, minutes: float | None, step: int, samples_per_step: int) -> None:
+        self.samples_per_step = samples_per_step
+        self.planned_before = False
+        self._limit = None if minutes is None else 60 * minutes
+        self._first_step = step
+        self._started = time.monotonic()
+        self._timed_from: tuple[int, float] | None = None
+        self._recent: list[tuple[int, float]] = [(step, self._started)]
+        self._planned_at = -1e9
+
+    def due(self, seconds: float, step: int) -> bool:
+        """Say whether so many seconds have passed since it last said yes, and remember the step of that moment."""
+        now = time.monotonic()
+        if now - self._recent[-1][1] < seconds:
+            return False
+        self._recent = [*self._recent[-20:], (step, now)]
+        return True
+
+    def rate(self, step: int) -> float:
+        """Return steps a second of late."""
+        first, then = self._recent[0]
+        elapsed = time.monotonic() - then
+        return (step - first) / elapsed if elapsed > 0 else 0.0
+
+    @property
+    def warm(self) -> bool:
+        """Whether enough steps were timed to plan by."""
+        return self._planned_at > 0
+
+    def plan(self, step: int, total: int) -> int:
+        """Return how many steps the run should have in all, so that it ends in time.
+
+        Evaluations and checkpoints on the way count as part of the steps they follow; the closing ones are allowed
+        for by a small reserve.
+        """
+        assert self._limit is not None
+        now = time.monotonic()
+        if step - self._first_step < WARMUP_STEPS:
+            return max(total, step + 2)
+        if self._timed_from is None:
+            self._timed_from = (step, now)
+        timed_step, timed_at = self._timed_from
+        age = process_age()
+        enough = step - timed_step >= TIMED_STEPS or (step > timed_step and now - timed_at >= TIMED_SECONDS)
+        if not enough or now - self._planned_at < REPLAN_SHARE * self._limit:
+            return max(total, step + 2) if not self.warm else total
+        self._planned_at = now
+        seconds_per_step = (now - timed_at) / (step - timed_step)
+        reserve = 0.01 * self._limit
+        left = max(0.0, self._limit - reserve - age)
+        return step + max(1, round(left / seconds_per_step))

@@ -1,0 +1,287 @@
+"""Run folders: where a run leaves its config, its events, its log and its results.
+
+A run is a folder: `config.json`, `process.json`, `events.jsonl`, `log.txt`, `result.json`, `last.pt`, `best.pt`. Its
+state is what its last event says and whether its process lives.
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from barlowmatch import distributed
+from barlowmatch.configs.shared import RunOptions
+from barlowmatch.errors import InputError
+from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, Said, fan_out, silent
+from barlowmatch.files import cannot_write, write_json
+
+SCHEMA = 1
+PACKAGES = ("torch", "torchvision", "numpy", "pillow", "timm", "scikit-learn", "faiss-cpu")
+
+
+class Interrupted(Exception):  # noqa: N818 - not a fault
+    """The run was asked to stop and has written a checkpoint; `status` is the exit status (143 SIGTERM, 130 SIGINT)."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__("stopped as asked; a checkpoint is saved, --resume auto goes on from it")
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Run:
+    """An open run.
+
+    Attributes:
+        stage: name of the command.
+        folder: the run folder.
+        emit: reports to the run's files and to whoever started it.
+        last_path: the latest checkpoint.
+        best_path: the best model.
+    """
+
+    stage: str
+    folder: Path
+    emit: Emit
+    last_path: Path
+    best_path: Path
+
+
+def process_age() -> float:
+    """Return the seconds since this process started, imports included."""
+    return time.time() - psutil.Process().create_time()
+
+
+def run_folder(stage: str, config: RunOptions) -> Path:
+    """Return the folder of a run: the one named, the one beside the checkpoint, the one to resume, or a new one."""
+    if config.run_dir is not None:
+        return config.run_dir
+    if config.checkpoint_path is not None:
+        name = config.checkpoint_path.name.split(".")[0] or config.checkpoint_path.name
+        return config.checkpoint_path.with_name(f"{name}.run")
+    if wants_resume(config):
+        found = _newest_unfinished(stage, config)
+        if found is not None:
+            return found
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return Path("runs") / f"{stage}-{stamp}-{secrets.token_hex(3)}"
+
+
+def wants_resume(config: RunOptions) -> bool:
+    """Say whether the run goes on from its checkpoint; a launcher's restart after a lost process always does."""
+    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return restarted or config.resume == "auto" or config.train_from_start == 0
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """Return a config as plain values, for JSON and checkpoints."""
+    return {
+        name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(config).items()
+    }
+
+
+IRRELEVANT_TO_RESUME = {
+    "resume", "train_from_start", "run_dir", "checkpoint_path", "best_path", "cache_folder", "workers", "threads",
+    "device", "checkpoint_minutes", "tensorboard", "minutes", "dataset_folder", "manifest", "strict",
+}  # fmt: skip
+"""Parameters that change where and how fast a run runs, not what it computes; the dataset is compared by content."""
+
+
+def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return, as `--flag old → new`, the parameters that would make a resumed run another run."""
+    return [
+        f"--{name.replace('_', '-')} {old[name]} → {value}"
+        for name, value in new.items()
+        if name in old and name not in IRRELEVANT_TO_RESUME and _normal(old[name]) != _normal(value)
+    ]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run lives: its folder, its latest checkpoint and its best model."""
+
+    folder: Path
+    last_path: Path
+    best_path: Path
+
+
+def place_run(stage: str, config: RunOptions) -> Place:
+    """Return where a run will live; nothing is created. All processes of a run get the same answer."""
+    folder = Path(distributed.from_main(str(run_folder(stage, config))))
+    best = getattr(config, "best_path", None)
+    return Place(folder, config.checkpoint_path or folder / "last.pt", best or folder / "best.pt")
+
+
+@contextmanager
+def open_run(stage: str, config: RunOptions, place: Place, facts: Mapping[str, Any], emit: Emit) -> Iterator[Run]:
+    """Open the run folder, and report the end however it comes.
+
+    Args:
+        stage: name of the command.
+        config: its parameters.
+        place: where the run lives.
+        facts: what else `config.json` should hold (classes, dataset fingerprint).
+        emit: who else listens.
+
+    Raises:
+        InputError: the folder cannot be written, or a live run has it.
+    """
+    folder = place.folder
+    if not distributed.is_main():
+        yield Run(stage, folder, silent, place.last_path, place.best_path)
+        return
+    _refuse_a_live_run(folder)
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", _description(stage, config, facts))
+        write_json(folder / "process.json", _process())
+        lines = JsonLines(folder / "events.jsonl")
+        log = (folder / "log.txt").open("a", encoding="utf-8")
+    except OSError as error:
+        raise InputError(cannot_write(folder, error)) from error
+    listeners = [emit, lines, Console(log)]
+    if config.tensorboard:
+        listeners.append(_tensorboard(folder))
+    begun: list[RunStarted] = []
+    listeners.append(lambda event: begun.append(event) if isinstance(event, RunStarted) else None)
+    run = Run(stage, folder, fan_out(*listeners), place.last_path, place.best_path)
+    refused = False
+    try:
+        yield run
+    except BaseException as error:
+        run.emit(RunFailed(reason=_reason(error), status=exit_status(error)))
+        refused = isinstance(error, InputError) and not begun
+        raise
+    finally:
+        lines.close()
+        log.close()
+        if refused and new:  # bad input leaves nothing behind
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def start(run: Run, step: int) -> None:
+    """Report that work begins at `step`."""
+    run.emit(RunStarted(stage=run.stage, folder=str(run.folder), step=step))
+
+
+def finish(run: Run, step: int, results: Mapping[str, Any]) -> None:
+    """Write `result.json` and report the end."""
+    if distributed.is_main():
+        write_json(run.folder / "result.json", results)
+    run.emit(RunFinished(step=step, results=results))
+
+
+def keep_old_checkpoint(run: Run) -> None:
+    """Before a fresh start over an existing checkpoint, keep that one as `.bak`."""
+    for path in (run.last_path, run.best_path):
+        if distributed.is_main() and path.is_file():
+            backup = path.with_name(path.name + ".bak")
+            path.replace(backup)
+            run.emit(Said(message=f"{path}: existed; kept as {backup.name}, this run starts afresh"))
+
+
+def exit_status(error: BaseException) -> int:
+    """Return the exit status an error ends the command with."""
+    if isinstance(error, Interrupted):
+        return error.status
+    return 2 if isinstance(error, InputError) else 130 if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
+
+
+def _normal(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _description(stage: str, config: RunOptions, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "stage": stage,
+        "config": plain(config),
+        "seed": config.seed,
+        **facts,
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _process() -> dict[str, Any]:
+    process = psutil.Process()
+    return {"pid": process.pid, "start_time": process.create_time(), "nonce": secrets.token_hex(8)}
+
+
+def _refuse_a_live_run(folder: Path) -> None:
+    """Two processes writing one run folder would mix their checkpoints."""
+    try:
+        described = json.loads((folder / "process.json").read_text(encoding="utf-8"))
+        pid, started = int(described["pid"]), float(described["start_time"])
+        alive = pid != os.getpid() and abs(psutil.Process(pid).create_time() - started) < 1
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return
+    if alive and "RunFinished" not in _last_line(folder / "events.jsonl"):
+        raise InputError(f"{folder}: a run (process {pid}) is using this folder; wait for it or name another --run-dir")
+
+
+def _last_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").rstrip().rsplit("\n", 1)[-1]
+    except OSError:
+        return ""
+
+
+def _newest_unfinished(stage: str, config: RunOptions) -> Path | None:
+    """Return the newest run of this stage and config under `runs/` that has a checkpoint and no result."""
+    pattern = re.compile(rf"{re.escape(stage)}-\d{{8}}T\d{{6}}Z-[0-9a-f]{{6}}")
+    folders = [folder for folder in Path("runs").glob(f"{stage}-*") if pattern.fullmatch(folder.name)]
+    for folder in sorted(folders, reverse=True):
+        if (folder / "result.json").exists() or not (folder / "last.pt").is_file():
+            continue
+        try:
+            described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if not changed_fields(described.get("config", {}), plain(config)):
+            return folder
+    return None
+
+
+def _tensorboard(folder: Path) -> Emit:
+    """Return a listener that writes TensorBoard's format."""
+    from barlowmatch.events import Evaluated, Event, Progress
+
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise InputError("--tensorboard: needs the tensorboard package; pip install tensorboard") from error
+    writer: Any = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Progress) and event.metrics:
+            for name, value in event.metrics.items():
+                writer.add_scalar(name, value, event.done)
+        if isinstance(event, Evaluated):
+            for name, value in event.metrics.items():
+                writer.add_scalar(f"{event.split}/{name}", value, event.step)
+
+    return listen

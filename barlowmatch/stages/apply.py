@@ -1,0 +1,75 @@
+"""What the commands that apply a trained network share: the checkpoint, the images, the rows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from barlowmatch import distributed
+from barlowmatch.checkpoints import Checkpoint, load_checkpoint
+from barlowmatch.compute import Compute, choose_compute
+from barlowmatch.configs.inference import InferenceOptions
+from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.sampling import Rows
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit
+from barlowmatch.models.network import Network
+from barlowmatch.stages.images import Images, load_images
+from barlowmatch.stages.networks import backbone_name, restore_network
+
+DEFAULT_BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Applied:
+    """A network ready for use on a dataset's images.
+
+    Attributes:
+        network: in evaluation mode, on the device.
+        checkpoint: what it was restored from.
+        images: decoded as the network wants them.
+        compute: on what.
+    """
+
+    network: Network
+    checkpoint: Checkpoint
+    images: Images
+    compute: Compute
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the network's classes, in the order of its logits."""
+        return tuple(item["name"] for item in self.checkpoint["classes"])
+
+    def labels_as_known(self) -> Rows:
+        """Return the dataset's labels as positions in the network's classes, by name; −1 where there is none."""
+        places = {name: place for place, name in enumerate(self.class_names)}
+        lookup = np.array([places.get(name, -1) for name in self.images.dataset.class_names] + [-1], np.int64)
+        known: Rows = lookup[self.images.dataset.labels]
+        return known
+
+
+@contextmanager
+def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
+    """Read checkpoint and dataset, decode the images, and yield the network ready for use.
+
+    Raises:
+        InputError: the checkpoint or the dataset cannot be read, or `--wide` contradicts the checkpoint.
+    """
+    compute = choose_compute(config)
+    with distributed.process_group(compute.device):
+        checkpoint = load_checkpoint(config.checkpoint_path)
+        network = restore_network(checkpoint, config.checkpoint_path)
+        wanted = backbone_name(None, config.wide)
+        if wanted not in (None, network.architecture.backbone):
+            raise InputError(
+                f"{config.checkpoint_path}: holds the backbone {network.architecture.backbone}, "
+                f"--wide {config.wide} means {wanted}; leave --wide out"
+            )
+        dataset = read_dataset(config, emit)
+        architecture = network.architecture
+        images = load_images(dataset, config, compute, emit, size=architecture.image_size, fit=architecture.fit)
+        compute.prepare(network)
+        network.eval()
+        yield Applied(network, checkpoint, images, compute)

@@ -1,0 +1,112 @@
+"""What the two stages with a classifier share: judging it, and which figure picks the best."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from barlowmatch import distributed
+from barlowmatch.compute import Compute, choose_compute
+from barlowmatch.configs.training import ClassifierOptions
+from barlowmatch.data.layouts import Dataset, read_dataset
+from barlowmatch.errors import InputError
+from barlowmatch.evaluation import Report, judge
+from barlowmatch.events import Emit, Said
+from barlowmatch.inference import classify_rows
+from barlowmatch.models.network import Network
+from barlowmatch.runs import place_run
+from barlowmatch.stages.images import Images, load_images
+from barlowmatch.stages.networks import build_classifying_network, read_origin
+from barlowmatch.stages.session import checkpoint_to_resume, open_training, train_network
+from barlowmatch.training import Task
+
+
+class ClassificationTask(Task):
+    """A task whose network is judged by its accuracy on the validation split.
+
+    With fewer validation labels than `--select-best-from` nothing is picked by them: their noise would pick, and the
+    last averaged model is kept.
+    """
+
+    def __init__(self, network: Network, images: Images, config: ClassifierOptions, compute: Compute) -> None:
+        super().__init__()
+        self.network = network
+        self.images = images
+        self.compute = compute
+        self.ema_decay = config.ema_decay
+        self.judged_by = "accuracy" if len(images.val) >= config.select_best_from else None
+        self.fine_tune = bool(config.fine_tune)
+        network.backbone.requires_grad_(self.fine_tune)
+
+    def train(self, mode: bool = True) -> "ClassificationTask":
+        """Switch to training; a frozen backbone stays in evaluation mode, its statistics too."""
+        super().train(mode)
+        if not self.fine_tune:
+            self.network.backbone.eval()
+        return self
+
+    def evaluate(self, network: Network) -> dict[str, float]:
+        """Return accuracy, its interval and balanced accuracy on the validation split."""
+        report = self.report(network)
+        return {} if report is None else report.figures()
+
+    def report(self, network: Network) -> Report | None:
+        """Return the full report on the validation split, or None where there is none."""
+        rows = self.images.val
+        if len(rows) == 0:
+            return None
+        probabilities = classify_rows(network, self.images.store, rows, self.compute)
+        return judge(probabilities, self.images.dataset.labels[rows], self.images.dataset.class_names)
+
+    def closing(self, network: Network) -> dict[str, Any]:
+        """Return the figures of the finished network for `result.json`."""
+        report = self.report(network)
+        return {} if report is None else {"val": report.to_dict()}
+
+
+def check_labels(dataset: Dataset) -> None:
+    """Refuse to train a classifier that has nothing to tell apart.
+
+    Raises:
+        InputError: fewer than two classes have a labeled training image.
+    """
+    present = np.unique(dataset.labels[dataset.train])
+    if len(present) < 2:
+        named = ", ".join(dataset.class_names[label] for label in present) or "none"
+        raise InputError(
+            f"{dataset.root}: labeled training images of {len(present)} class ({named}); "
+            "label at least one image of two classes"
+        )
+
+
+def tell_about_validation(task: ClassificationTask, least: int, emit: Emit) -> None:
+    """Say what the validation split is good for."""
+    count = len(task.images.val)
+    if count == 0:
+        emit(Said(message="no validation labels: nothing is judged, the last average is kept", level="warning"))
+    elif task.judged_by is None:
+        message = f"{count} validation labels, under {least}: nothing picks the best by them"
+        emit(Said(message=f"{message}, the last averaged model is kept"))
+
+
+def run_classification(
+    stage: str, config: ClassifierOptions, make_task: Callable[..., ClassificationTask], emit: Emit
+) -> dict[str, Any]:
+    """Run a stage with a classifier from its dataset to its results.
+
+    Raises:
+        InputError: bad input; nothing is written then.
+    """
+    compute = choose_compute(config)
+    with distributed.process_group(compute.device):
+        dataset = read_dataset(config, emit)
+        check_labels(dataset)
+        place = place_run(stage, config)
+        resumed = checkpoint_to_resume(stage, config, dataset, place)
+        origin = read_origin(config)
+        with open_training(stage, config, dataset, place, emit) as opened:
+            images = load_images(dataset, config, compute, opened.emit, size=origin.size, fit=origin.fit)
+            network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
+            task = make_task(network, images, config, compute)
+            tell_about_validation(task, config.select_best_from, opened.emit)
+            return train_network(opened, config, compute, dataset, task, resumed=resumed, closing=task.closing)

@@ -1,0 +1,87 @@
+"""Measure a checkpoint: accuracy, balanced accuracy, per class, confusion, calibration, kNN."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from barlowmatch.configs.inference import EvaluateConfig
+from barlowmatch.data.sampling import Rows
+from barlowmatch.errors import InputError
+from barlowmatch.evaluation import Report, describe_accuracy, judge, knn_accuracy, wilson_interval
+from barlowmatch.events import Emit, silent
+from barlowmatch.inference import classify_rows, embed_rows
+from barlowmatch.stages.apply import Applied, applied_network
+
+
+def run(config: EvaluateConfig, emit: Emit = silent) -> dict[str, Any]:
+    """Return the figures of a checkpoint on a split; `classifier` is missing where the network has none.
+
+    Raises:
+        InputError: the split has no labels that the network knows.
+    """
+    with applied_network(config, emit) as applied:
+        rows = _labeled_rows(applied, config.split)
+        result: dict[str, Any] = {"split": config.split, "count": len(rows)}
+        if applied.network.classifier is not None:
+            report = _judge_classifier(applied, rows, config)
+            result |= {"classifier": report.to_dict(), "lines": report.lines()}
+        result |= _judge_embeddings(applied, rows, config)
+        return result
+
+
+def present(config: EvaluateConfig, result: dict[str, Any]) -> None:
+    """Print the figures for a person, or as JSON."""
+    lines = result.pop("lines", [])
+    if config.json:
+        print(json.dumps(result))  # noqa: T201 - the command's output
+        return
+    if "knn_accuracy" in result:
+        interval = wilson_interval(result["knn_accuracy"] * result["count"], result["count"])
+        lines.append(
+            f"kNN ({config.knn} neighbours): " + describe_accuracy(result["knn_accuracy"], interval, result["count"])
+        )
+    print("\n".join(lines))  # noqa: T201 - the command's output
+
+
+def _labeled_rows(applied: Applied, split: str) -> Rows:
+    images = applied.images
+    rows = {"train": images.train, "val": images.val}.get(split)
+    if rows is None:
+        rows = np.flatnonzero((images.dataset.splits == split) & images.pixels.readable)
+    rows = rows[images.dataset.labels[rows] >= 0]
+    if len(rows) == 0:
+        known = ", ".join(sorted(set(images.dataset.splits.tolist())))
+        raise InputError(f"--split {split}: has no labeled images; the dataset has {known}")
+    return rows
+
+
+def _judge_classifier(applied: Applied, rows: Rows, config: EvaluateConfig) -> Report:
+    labels = applied.labels_as_known()[rows]
+    if (labels < 0).any():
+        unknown = sorted(
+            {applied.images.dataset.class_names[c] for c in applied.images.dataset.labels[rows[labels < 0]]}
+        )
+        raise InputError(
+            f"{config.checkpoint_path}: does not know the class {unknown[0]} (its classes: "
+            f"{', '.join(applied.class_names[:10])}); train a classifier on this dataset first"
+        )
+    probabilities = classify_rows(applied.network, applied.images.store, rows, applied.compute)
+    return judge(probabilities, labels, applied.class_names)
+
+
+def _judge_embeddings(applied: Applied, rows: Rows, config: EvaluateConfig) -> dict[str, float]:
+    """Let the labeled training images vote; where the training images themselves are judged there is no vote."""
+    images = applied.images
+    if config.split == "train" or len(images.train) == 0:
+        return {}
+    network, store, labels = applied.network, images.store, images.dataset.labels
+    accuracy = knn_accuracy(
+        embed_rows(network, store, images.train, applied.compute),
+        labels[images.train],
+        embed_rows(network, store, rows, applied.compute),
+        labels[rows],
+        classes=len(images.dataset.classes),
+        neighbours=config.knn,
+    )
+    return {"knn_accuracy": accuracy}

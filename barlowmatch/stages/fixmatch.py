@@ -1,0 +1,111 @@
+"""Stage 3: consistency between weak and strong views, with pseudo-labels (FixMatch, 2001.07685)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Optimizer
+
+from barlowmatch.compute import Compute
+from barlowmatch.configs.training import FixMatchConfig
+from barlowmatch.data.sampling import Stream
+from barlowmatch.data.views import strong_view, weak_view
+from barlowmatch.events import Emit, silent
+from barlowmatch.losses import fixmatch_loss, pseudo_labels
+from barlowmatch.models.network import Network
+from barlowmatch.optim import fixmatch_cosine, parameter_groups
+from barlowmatch.randomness import SampleRandom
+from barlowmatch.stages.classification import ClassificationTask, run_classification
+from barlowmatch.stages.images import Images
+
+DEFAULT_BATCH = 64
+
+
+@dataclass(frozen=True)
+class MixedBatch:
+    """Weak views of labeled images (B, …) with labels, weak and strong views of unlabeled ones (μB, …).
+
+    `random` draws the dropout masks of all three, in the order labeled, weak, strong.
+    """
+
+    labeled: Tensor
+    labels: Tensor
+    weak: Tensor
+    strong: Tensor
+    random: SampleRandom
+
+
+class FixMatch(ClassificationTask):
+    """What the network surely thinks of a weak view is the label of the strong view of the same image."""
+
+    def __init__(self, network: Network, images: Images, config: FixMatchConfig, compute: Compute) -> None:
+        super().__init__(network, images, config, compute)
+        self.config = config
+        self.labeled_per_step = config.batch_size or DEFAULT_BATCH
+        self.unlabeled_per_step = config.mu * self.labeled_per_step
+        self.samples_per_step = self.labeled_per_step + self.unlabeled_per_step
+        self.labeled_stream = Stream(images.train, self.labeled_per_step, config.seed)
+        # Labeled images join the unlabeled stream, as in the paper's section 2.4.
+        self.unlabeled_stream = Stream(images.learnable, self.unlabeled_per_step, config.seed + 1)
+        self.steps_per_epoch = config.num_steps or self.unlabeled_stream.steps_per_pass
+        self.weak, self.strong = weak_view(config.views, images.size), strong_view(config.views, images.size)
+        classes = len(images.dataset.classes)
+        self.pseudo_labels = pseudo_labels(config.pseudo_label, classes, config.threshold)
+
+    def batch(self, step: int) -> MixedBatch:
+        """Return the views of `step`."""
+        rows, positions = self.labeled_stream.at(step)
+        pool_rows, pool_positions = self.unlabeled_stream.at(step)
+        pixels, pool = self.images.store.take(rows), self.images.store.take(pool_rows)
+        device, dtype, seed = pixels.device, self.compute.dtype, self.config.seed
+        labeled = SampleRandom(seed, step, positions.to(device)).child("labeled")
+        unlabeled = SampleRandom(seed, step, pool_positions.to(device)).child("unlabeled")
+        # Dropout masks: labeled images take even positions, the two views of an unlabeled one odd ones.
+        keys = torch.cat([4 * positions, 4 * pool_positions + 1, 4 * pool_positions + 3]).to(device)
+        return MixedBatch(
+            labeled=self.weak(pixels, labeled).to(dtype),
+            labels=self.images.labels(rows),
+            weak=self.weak(pool, unlabeled.child("weak")).to(dtype),
+            strong=self.strong(pool, unlabeled.child("strong")).to(dtype),
+            random=SampleRandom(seed, step, keys),
+        )
+
+    def forward(self, batch: MixedBatch) -> dict[str, Tensor]:
+        """Return labeled loss + λ · unlabeled loss over the whole batch of all processes."""
+        together = torch.cat([batch.labeled, batch.weak, batch.strong])
+        logits = self.network.classify(together, batch.random).to(self.compute.dtype)
+        labeled, weak, strong = logits.split([len(batch.labeled), len(batch.weak), len(batch.strong)])
+        return fixmatch_loss(
+            labeled, batch.labels, weak, strong, self.pseudo_labels,
+            weight=self.config.lambd, temperature=self.config.temperature,
+        )  # fmt: skip
+
+    def optimizer(self) -> Optimizer:
+        """Return SGD with Nesterov momentum; no decay on norms and biases."""
+        trained = self.network if self.fine_tune else self.network.classifier
+        assert trained is not None
+        groups = parameter_groups(trained, lr=self.config.learning_rate, weight_decay=self.config.weight_decay)
+        momentum = self.config.momentum
+        return SGD(groups, lr=self.config.learning_rate, momentum=momentum, nesterov=momentum > 0)
+
+    def rate(self, step: int, total: int) -> float:
+        """Return cos(7πk/16K)."""
+        return fixmatch_cosine(step, total)
+
+    def extra_state(self) -> dict[str, Any]:
+        """Return what the pseudo-labels' weighting has learned."""
+        return self.pseudo_labels.state_dict()
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Take it back."""
+        self.pseudo_labels.load_state_dict(state)
+
+
+def run(config: FixMatchConfig, emit: Emit = silent) -> dict[str, Any]:
+    """Fine-tune a classifier with pseudo-labels and return the run's results.
+
+    Raises:
+        InputError: bad input; nothing is written then.
+    """
+    return run_classification("fixmatch", config, FixMatch, emit)

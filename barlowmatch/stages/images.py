@@ -1,0 +1,113 @@
+"""From a dataset to batches: decoded images, the rows a stage may use, and the network's input statistics."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from barlowmatch.compute import Compute
+from barlowmatch.configs.shared import ImageOptions
+from barlowmatch.data.layouts import Dataset
+from barlowmatch.data.pixels import Pixels, load_pixels
+from barlowmatch.data.sampling import Rows
+from barlowmatch.data.store import ImageStore
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit
+
+STATISTICS_SAMPLE = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A dataset whose pixels are at hand; every list of rows leaves out the unreadable files.
+
+    Attributes:
+        dataset: files, splits and labels.
+        pixels: the decoded images, row for row.
+        store: where batches come from.
+    """
+
+    dataset: Dataset
+    pixels: Pixels
+    store: ImageStore
+
+    @property
+    def size(self) -> int:
+        """Side of the images in px."""
+        return self.pixels.size
+
+    @property
+    def train(self) -> Rows:
+        """Labeled rows to learn from."""
+        return self._readable(self.dataset.train)
+
+    @property
+    def unlabeled(self) -> Rows:
+        """Rows of the pool."""
+        return self._readable(self.dataset.unlabeled)
+
+    @property
+    def val(self) -> Rows:
+        """Labeled rows to judge by: never trained on, never requested."""
+        rows = self._readable(self.dataset.val)
+        labeled: Rows = rows[self.dataset.labels[rows] >= 0]
+        return labeled
+
+    @property
+    def learnable(self) -> Rows:
+        """All rows that may be learned from without labels."""
+        return np.sort(np.concatenate([self.train, self.unlabeled]))
+
+    @property
+    def all(self) -> Rows:
+        """Every readable row."""
+        return self._readable(np.arange(len(self.dataset.files)))
+
+    def labels(self, rows: Tensor) -> Tensor:
+        """Return the labels (B,) of dataset rows, on the store's device."""
+        return torch.from_numpy(self.dataset.labels[rows.numpy()]).to(self.store.device)
+
+    def statistics(self, seed: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return mean and standard deviation of the channels in [0, 1], over a seeded sample of the learnable rows."""
+        rows = self.learnable
+        if len(rows) > STATISTICS_SAMPLE:
+            rows = np.sort(np.random.default_rng(seed).choice(rows, STATISTICS_SAMPLE, replace=False))
+        values = self.pixels.array[rows].astype(np.float64) / 255
+        mean, std = values.mean((0, 2, 3)), values.std((0, 2, 3))
+        return tuple(map(float, mean)), tuple(float(max(deviation, 1e-3)) for deviation in std)
+
+    def _readable(self, rows: Rows) -> Rows:
+        readable: Rows = rows[self.pixels.readable[rows]]
+        return readable
+
+
+def load_images(
+    dataset: Dataset,
+    options: ImageOptions,
+    compute: Compute,
+    emit: Emit,
+    *,
+    size: int | None = None,
+    fit: str | None = None,
+) -> Images:
+    """Decode the dataset, or take it from the cache, and make its images ready for `compute`.
+
+    Args:
+        dataset: which files.
+        options: size, fit, cache folder and workers as the user asks for.
+        compute: where batches are wanted.
+        emit: hears of progress and of unreadable files.
+        size: side a checkpoint demands; it wins over the options.
+        fit: fit a checkpoint demands.
+
+    Raises:
+        InputError: the options ask for another size or fit than the checkpoint's, or no image is readable.
+    """
+    for flag, wanted, demanded in (("--image-size", options.image_size, size), ("--fit", options.fit, fit)):
+        if demanded is not None and wanted not in (None, "auto", demanded):
+            raise InputError(f"{flag} {wanted}: the checkpoint was trained with {demanded}; leave the flag out")
+    pixels = load_pixels(dataset, options, emit, size=size, fit=fit)
+    if not pixels.readable.any():
+        raise InputError(f"{dataset.root}: none of its {len(dataset.files)} images can be read; see `inspect`")
+    return Images(dataset, pixels, ImageStore(pixels.array, compute.device))

@@ -1,0 +1,188 @@
+"""From what a stage starts with (a checkpoint, the user's weights, or nothing) to its network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from barlowmatch.checkpoints import Checkpoint, load_checkpoint
+from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
+from barlowmatch.data.layouts import ImageClass
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, Said
+from barlowmatch.models.backbones import natural_stem
+from barlowmatch.models.heads import classifier_width, keep_known_classes
+from barlowmatch.models.network import Architecture, Network, seeded_network
+from barlowmatch.models.weights import has_own_stem, load_weights, read_weights
+from barlowmatch.stages.images import Images
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def backbone_name(backbone: str | None, wide: int | None) -> str | None:
+    """Return the backbone that `--backbone` names, else the one that `--wide` stands for, else None."""
+    by_wide = None if wide is None else ("resnet18", "wide_resnet50_2")[wide]
+    return backbone or by_wide
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a network starts from.
+
+    Attributes:
+        checkpoint: of an earlier stage; None where there is none.
+        path: the file of checkpoint or weights, for messages.
+        weights: tensors of a backbone the user brought.
+    """
+
+    checkpoint: Checkpoint | None = None
+    path: Path | None = None
+    weights: dict[str, Tensor] | None = None
+
+    @property
+    def architecture(self) -> Architecture | None:
+        """The architecture a checkpoint prescribes."""
+        return None if self.checkpoint is None else Architecture.from_dict(self.checkpoint["architecture"])
+
+    @property
+    def size(self) -> int | None:
+        """The image size a checkpoint prescribes."""
+        return None if self.architecture is None else self.architecture.image_size
+
+    @property
+    def fit(self) -> str | None:
+        """The fit a checkpoint prescribes."""
+        return None if self.architecture is None else self.architecture.fit
+
+
+def read_origin(config: PretrainConfig | ClassifierOptions) -> Origin:
+    """Read the checkpoint of `--transfer-path` or the file of `--weights`; one of our checkpoints is taken by both.
+
+    Raises:
+        InputError: both are given, the file cannot be read, or it holds another backbone than the flags say.
+    """
+    transfer = getattr(config, "transfer_path", None)
+    if transfer is not None and config.weights is not None:
+        raise InputError("--transfer-path and --weights: give one of them, not both")
+    if transfer is not None:
+        origin = Origin(load_checkpoint(transfer), transfer)
+    elif config.weights is not None:
+        origin = Origin(path=config.weights, weights=read_weights(config.weights))
+    else:
+        origin = Origin()
+    wanted = backbone_name(config.backbone, config.wide)
+    if origin.architecture is not None and wanted not in (None, origin.architecture.backbone):
+        flag = "--backbone" if config.backbone else f"--wide {config.wide}:"
+        raise InputError(
+            f"{origin.path}: holds the backbone {origin.architecture.backbone}, {flag} asks for {wanted}; "
+            "leave the flag out"
+        )
+    return origin
+
+
+def backbone_architecture(config: PretrainConfig | ClassifierOptions, origin: Origin, images: Images) -> Architecture:
+    """Return backbone and input of the network, without heads."""
+    if origin.architecture is not None:
+        return replace(origin.architecture, projector_width=0, classifier_width=0)
+    foreign = origin.weights is not None
+    mean, std = (IMAGENET_MEAN, IMAGENET_STD) if foreign else images.statistics(config.seed)
+    own_stem = origin.weights is not None and has_own_stem(origin.weights)
+    return Architecture(
+        backbone=backbone_name(config.backbone, config.wide) or "resnet18",
+        stem="own" if own_stem else natural_stem(images.size),
+        image_size=images.size,
+        fit=images.pixels.fit,
+        mean=mean,
+        std=std,
+    )
+
+
+def build_pretraining_network(config: PretrainConfig, origin: Origin, images: Images) -> Network:
+    """Return the network of pretraining: the origin's backbone, if any, and a fresh projector."""
+    width = config.projector_width or (8192 if config.wide == 1 else 2048)
+    architecture = replace(backbone_architecture(config, origin, images), projector_width=width)
+    network = seeded_network(architecture, 0, config.seed)
+    _fill_backbone(network, origin)
+    return network
+
+
+def build_classifying_network(
+    config: ClassifierOptions, origin: Origin, images: Images, classes: Sequence[ImageClass], emit: Emit
+) -> Network:
+    """Return the network of classification: the origin's backbone, and its classifier as far as classes survive."""
+    old = origin.architecture
+    has_classifier = origin.checkpoint is not None and "classifier" in origin.checkpoint
+    width = config.classifier_width or (
+        old.classifier_width if old and has_classifier else classifier_width(len(classes))
+    )
+    if has_classifier and old is not None and width != old.classifier_width:
+        raise InputError(
+            f"{origin.path}: its classifier is {old.classifier_width} wide, --classifier-width asks for {width}; "
+            "leave the flag out"
+        )
+    architecture = replace(
+        backbone_architecture(config, origin, images), classifier_width=width, dropout=config.dropout
+    )
+    network = seeded_network(architecture, len(classes), config.seed)
+    _fill_backbone(network, origin)
+    if origin.checkpoint is not None and has_classifier:
+        _fill_classifier(network, origin.checkpoint, classes, emit)
+    if origin.path is None:
+        emit(Said(message="no --transfer-path or --weights: the backbone starts untrained", level="warning"))
+    return network
+
+
+def restore_network(checkpoint: Checkpoint, path: Path) -> Network:
+    """Return the network of a checkpoint for use: the averaged model where the checkpoint has one.
+
+    Raises:
+        InputError: the tensors do not fit the architecture the checkpoint names.
+    """
+    architecture = Architecture.from_dict(checkpoint["architecture"])
+    network = seeded_network(architecture, len(checkpoint["classes"]), 0)
+    try:
+        if checkpoint.get("ema"):
+            network.load_state_dict(checkpoint["ema"]["module"])
+        else:
+            _load_parts(network, checkpoint)
+    except (RuntimeError, KeyError) as error:
+        raise InputError(f"{path}: its tensors do not fit the network it names ({_first_line(error)})") from error
+    return network
+
+
+def _load_parts(network: Network, checkpoint: Checkpoint) -> None:
+    network.backbone.load_state_dict(checkpoint["backbone"])
+    if network.projector is not None:
+        network.projector.load_state_dict(checkpoint["projector"])
+    if network.classifier is not None:
+        network.classifier.load_state_dict(checkpoint["classifier"])
+
+
+def _fill_backbone(network: Network, origin: Origin) -> None:
+    if origin.weights is not None:
+        assert origin.path is not None
+        load_weights(network.backbone, origin.weights, origin.path)
+    elif origin.checkpoint is not None:
+        try:
+            network.backbone.load_state_dict(origin.checkpoint["backbone"])
+        except RuntimeError as error:
+            raise InputError(f"{origin.path}: its tensors do not fit its backbone ({_first_line(error)})") from error
+
+
+@torch.no_grad()
+def _fill_classifier(network: Network, checkpoint: Checkpoint, classes: Sequence[ImageClass], emit: Emit) -> None:
+    assert network.classifier is not None
+    state = dict(checkpoint["classifier"])
+    weight, bias = state.pop("last.weight"), state.pop("last.bias")
+    network.classifier.load_state_dict(state, strict=False)
+    old_ids = [int(item["id"]) for item in checkpoint["classes"]]
+    kept = keep_known_classes(network.classifier.last, weight, bias, old_ids, [item.id for item in classes])
+    if kept < len(classes):
+        emit(Said(message=f"{len(classes) - kept} of {len(classes)} classes are new to the classifier and start fresh"))
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]

@@ -1,0 +1,45 @@
+"""Name the class of each image of a folder, with its probability."""
+
+import csv
+from typing import Any
+
+import numpy as np
+
+from barlowmatch import distributed
+from barlowmatch.configs.inference import PredictConfig
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, Said, silent
+from barlowmatch.files import whole_file
+from barlowmatch.inference import classify_rows
+from barlowmatch.stages.apply import applied_network
+
+
+def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
+    """Write the predictions of every readable image to `--out-path` as CSV and return where and how many.
+
+    Raises:
+        InputError: the checkpoint has no classifier, or the file cannot be written.
+    """
+    with applied_network(config, emit) as applied:
+        if applied.network.classifier is None:
+            raise InputError(
+                f"{config.checkpoint_path}: has no classifier; give a checkpoint of train-classifier or fixmatch"
+            )
+        rows = applied.images.all
+        probabilities = classify_rows(applied.network, applied.images.store, rows, applied.compute).numpy()
+        names = applied.class_names
+        if distributed.is_main():
+            best = probabilities.argmax(1)
+            with (
+                whole_file(config.out_path) as partial,
+                partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+            ):
+                writer = csv.writer(file)
+                writer.writerow(["file", "class", "probability", *(f"p({name})" for name in names)])
+                for row, place, shares in zip(rows, best, probabilities, strict=True):
+                    numbers = [f"{share:.6f}" for share in shares]
+                    writer.writerow([applied.images.dataset.files[row], names[place], numbers[place], *numbers])
+            counts = np.bincount(best, minlength=len(names))
+            shown = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+            emit(Said(message=f"{config.out_path}: {len(rows)} predictions ({shown})"))
+    return {"file": str(config.out_path), "count": len(rows)}

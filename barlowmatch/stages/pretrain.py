@@ -1,0 +1,160 @@
+"""Stage 1: learn from all images without labels (Barlow Twins, 2103.03230)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.optim import Optimizer
+
+from barlowmatch import distributed
+from barlowmatch.compute import Compute, choose_compute
+from barlowmatch.configs.training import PretrainConfig
+from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.sampling import Rows, Stream
+from barlowmatch.data.views import barlow_views
+from barlowmatch.errors import InputError
+from barlowmatch.evaluation import knn_accuracy
+from barlowmatch.events import Emit, silent
+from barlowmatch.inference import embed_rows
+from barlowmatch.losses import barlow_twins_loss
+from barlowmatch.models.network import Network
+from barlowmatch.optim import LARS, parameter_groups, warmup_cosine
+from barlowmatch.randomness import SampleRandom
+from barlowmatch.runs import place_run
+from barlowmatch.stages.images import Images, load_images
+from barlowmatch.stages.networks import build_pretraining_network, read_origin
+from barlowmatch.stages.session import checkpoint_to_resume, open_training, train_network
+from barlowmatch.training import Task
+
+DEFAULT_BATCH = 256
+KNN_ROWS = 5000
+"""At most so many labeled images vote, and so many are judged, while pretraining."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two views (B, 3, H, W) of the same images, in [0, 1]."""
+
+    first: Tensor
+    second: Tensor
+
+
+class BarlowTwins(Task):
+    """Two views of each image should look alike to the network, and no two of its outputs should say the same.
+
+    Args:
+        network: with a projector.
+        images: what to learn from.
+        config: rates and weights.
+        compute: on what.
+    """
+
+    def __init__(self, network: Network, images: Images, config: PretrainConfig, compute: Compute) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+        self.compute = compute
+        self.images = images
+        rows = images.learnable
+        self.samples_per_step = batch_size(config.batch_size, len(rows), DEFAULT_BATCH)
+        self.stream = Stream(rows, self.samples_per_step, config.seed)
+        self.steps_per_epoch = self.stream.steps_per_pass
+        self.views = barlow_views(config.views, images.size)
+
+    def batch(self, step: int) -> Pair:
+        """Return two views of the images of `step`."""
+        rows, positions = self.stream.at(step)
+        pixels = self.images.store.take(rows)
+        random = SampleRandom(self.config.seed, step, positions.to(pixels.device))
+        first, second = (
+            view(pixels, random.child(name)).to(self.compute.dtype)
+            for view, name in zip(self.views, ("first view", "second view"), strict=True)
+        )
+        return Pair(first, second)
+
+    def forward(self, batch: Pair) -> dict[str, Tensor]:
+        """Return the loss over the whole batch of all processes."""
+        first, second = self.network.project(batch.first), self.network.project(batch.second)
+        return {"loss": barlow_twins_loss(first, second, self.config.lambd, self.config.loss_scale)}
+
+    def optimizer(self) -> Optimizer:
+        """Return LARS; weights and biases have their own rates, both scaled by batch/256."""
+        scale = self.samples_per_step / 256
+        groups = parameter_groups(
+            self.network,
+            lr=self.config.learning_rate * scale,
+            weight_decay=self.config.weight_decay,
+            lr_biases=self.config.learning_rate_biases * scale,
+        )
+        return LARS(groups)
+
+    def rate(self, step: int, total: int) -> float:
+        """Return linear warm-up, then a cosine down to the final rate."""
+        warmup = min(self.config.warmup_epochs * self.steps_per_epoch, total / 10)
+        return warmup_cosine(step, total, warmup, self.config.final_rate)
+
+    def evaluate(self, network: Network) -> dict[str, float]:
+        """Return the kNN accuracy on the validation split, with the labeled images voting; nothing without labels."""
+        return knn_figures(network, self.images, self.compute, self.config.seed)
+
+
+def knn_figures(network: Network, images: Images, compute: Compute, seed: int) -> dict[str, float]:
+    """Return the kNN accuracy on (a sample of) the validation split, or nothing where labels are lacking."""
+    bank, queries = _sample(images.train, seed), _sample(images.val, seed)
+    if len(bank) == 0 or len(queries) == 0:
+        return {}
+    labels = images.dataset.labels
+    accuracy = knn_accuracy(
+        embed_rows(network, images.store, bank, compute),
+        labels[bank],
+        embed_rows(network, images.store, queries, compute),
+        labels[queries],
+        classes=len(images.dataset.classes),
+    )
+    return {"knn_accuracy": accuracy}
+
+
+def batch_size(asked: int | None, available: int, default: int) -> int:
+    """Return the batch size: the one asked for, else the default or all images where they are fewer.
+
+    Raises:
+        InputError: fewer than two images, or fewer than the batch that was asked for.
+    """
+    if available < 2:
+        raise InputError(f"the dataset has {available} images to learn from; at least 2 are needed")
+    if asked is not None and asked > available:
+        raise InputError(
+            f"--batch-size {asked}: there are only {available} images to learn from; give {available} or less"
+        )
+    size = asked or min(default, available)
+    if size < distributed.world_size():
+        raise InputError(f"--batch-size {size}: fewer than the {distributed.world_size()} processes")
+    return size
+
+
+def _sample(rows: Rows, seed: int) -> Rows:
+    if len(rows) <= KNN_ROWS:
+        return rows
+    chosen: Rows = np.sort(np.random.default_rng(seed).choice(rows, KNN_ROWS, replace=False))
+    return chosen
+
+
+def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
+    """Pretrain a backbone and return the run's results.
+
+    Raises:
+        InputError: bad input; nothing is written then.
+    """
+    compute = choose_compute(config)
+    with distributed.process_group(compute.device):
+        dataset = read_dataset(config, emit)
+        place = place_run("pretrain", config)
+        resumed = checkpoint_to_resume("pretrain", config, dataset, place)
+        origin = read_origin(config)
+        batch_size(config.batch_size, len(dataset.train) + len(dataset.unlabeled), DEFAULT_BATCH)
+        with open_training("pretrain", config, dataset, place, emit) as opened:
+            images = load_images(dataset, config, compute, opened.emit, size=origin.size, fit=origin.fit)
+            network = build_pretraining_network(config, origin, images)
+            task = BarlowTwins(network, images, config, compute)
+            return train_network(opened, config, compute, dataset, task, resumed=resumed, closing=task.evaluate)

@@ -1,0 +1,106 @@
+"""What the training stages share around the loop: what to resume, the run's folder, the loop, the results."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from barlowmatch.checkpoints import Checkpoint, load_checkpoint
+from barlowmatch.compute import Compute
+from barlowmatch.configs.shared import RunOptions
+from barlowmatch.data.layouts import Dataset
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, Said
+from barlowmatch.models.network import Network
+from barlowmatch.runs import (
+    Place,
+    Run,
+    changed_fields,
+    finish,
+    keep_old_checkpoint,
+    open_run,
+    plain,
+    start,
+    wants_resume,
+)
+from barlowmatch.training import Task, Trainer
+
+
+def checkpoint_to_resume(stage: str, config: RunOptions, dataset: Dataset, place: Place) -> Checkpoint | None:
+    """Return the checkpoint the run goes on from, or None for a fresh start.
+
+    Raises:
+        InputError: the checkpoint belongs to another stage, other parameters or other images; the line names them.
+    """
+    if not wants_resume(config) or not place.last_path.is_file():
+        return None
+    checkpoint = load_checkpoint(place.last_path)
+    if checkpoint["stage"] != stage or "optimizer" not in checkpoint:
+        raise InputError(f"{place.last_path}: a checkpoint of {checkpoint['stage']}, which {stage} cannot resume")
+    changed = changed_fields(checkpoint["config"], plain(config))
+    if checkpoint["dataset"] != dataset.fingerprint:
+        changed.append("the dataset's files or labels")
+    if changed:
+        raise InputError(
+            f"{place.last_path}: cannot be resumed, these differ: {'; '.join(changed)}; "
+            "restore them or start afresh with --train-from-start 1"
+        )
+    return checkpoint
+
+
+def open_training(
+    stage: str, config: RunOptions, dataset: Dataset, place: Place, emit: Emit
+) -> AbstractContextManager[Run]:
+    """Open the run's folder with what its `config.json` should say of the dataset."""
+    facts = {"classes": plain_classes(dataset), "dataset": dataset.fingerprint}
+    return open_run(stage, config, place, facts, emit)
+
+
+def plain_classes(dataset: Dataset) -> list[dict[str, Any]]:
+    """Return the classes as a checkpoint carries them."""
+    return [{"id": item.id, "name": item.name} for item in dataset.classes]
+
+
+def train_network(
+    run: Run,
+    config: RunOptions,
+    compute: Compute,
+    dataset: Dataset,
+    task: Task,
+    *,
+    resumed: Checkpoint | None,
+    closing: Callable[[Network], dict[str, Any]],
+) -> dict[str, Any]:
+    """Train `task`, from the beginning or from `resumed`, and close the run with its results.
+
+    Args:
+        run: where to report and write.
+        config: how long and how often.
+        compute: on what.
+        dataset: what it learns from; the checkpoint carries its fingerprint and classes.
+        task: the stage's method.
+        resumed: a checkpoint of the same run.
+        closing: the figures of the finished network that `result.json` should hold.
+    """
+    if resumed is None:
+        keep_old_checkpoint(run)
+    run.emit(Said(message=f"computing on {compute}"))
+    facts = {
+        "stage": run.stage,
+        "config": plain(config),
+        "classes": plain_classes(dataset),
+        "architecture": task.network.architecture.to_dict(),
+        "dataset": dataset.fingerprint,
+    }
+    trainer = Trainer(task, config, run, compute, facts)
+    if resumed is not None:
+        trainer.resume(resumed)
+    start(run, trainer.state.step)
+    trainer.train()
+    results = {
+        "steps": trainer.state.step,
+        "checkpoint": str(run.last_path),
+        "best": str(run.best_path),
+        **closing(trainer.averaged()),
+    }
+    finish(run, trainer.state.step, results)
+    return results

@@ -1,0 +1,332 @@
+"""The only training loop: steps, schedule, averaging, evaluation, checkpoints, resume, stopping, and time.
+
+A stage is a `Task`: a network, the batch of a step and its loss. Everything random in a step is a function of
+(seed, step, sample), so the loop's whole state is the weights, the optimizer, the average and the step number.
+"""
+
+import math
+import signal
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from barlowmatch import distributed
+from barlowmatch.checkpoints import Checkpoint, save_checkpoint
+from barlowmatch.compute import Compute
+from barlowmatch.configs.shared import RunOptions
+from barlowmatch.errors import InputError
+from barlowmatch.events import CheckpointSaved, Evaluated, Progress, Said
+from barlowmatch.models.network import Network
+from barlowmatch.optim import Ema
+from barlowmatch.pacing import Pace
+from barlowmatch.runs import Interrupted, Run
+
+EVALUATIONS = 20
+"""About how many times a run measures itself."""
+REPORT_SECONDS = 0.5
+SAVING_SHARE = 0.05
+"""Checkpoints at epoch ends may take this share of the time; a run of short epochs writes at some of them only."""
+
+
+class Task(nn.Module, ABC):
+    """What a stage adds to the loop: `forward(batch)` returns `{"loss": …}` and figures worth watching.
+
+    Attributes:
+        network: what is trained.
+        samples_per_step: images or pairs a step works on, over all processes.
+        steps_per_epoch: steps that make an epoch.
+        ema_decay: largest decay of the averaged model; None = no average is kept.
+        judged_by: the figure of `evaluate` that picks the best model; None = the last one is the best.
+    """
+
+    network: Network
+    samples_per_step: int
+    steps_per_epoch: int
+    ema_decay: float | None = None
+    judged_by: str | None = None
+
+    @abstractmethod
+    def batch(self, step: int) -> Any:
+        """Return this process's share of the batch of `step`; called from another thread, ahead of time."""
+
+    @abstractmethod
+    def optimizer(self) -> Optimizer:
+        """Return a new optimizer over the parameters to train; each group's `lr` is its base rate."""
+
+    @abstractmethod
+    def rate(self, step: int, total: int) -> float:
+        """Return the factor on the base learning rates at `step` of `total`."""
+
+    def evaluate(self, network: Network) -> dict[str, float]:
+        """Return figures of `network` on the validation split; nothing where there is none."""
+        return {}
+
+    def extra_state(self) -> dict[str, Any]:
+        """Return tensors and plain values of the task itself that a resumed run needs."""
+        return {}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Take back what `extra_state` returned."""
+
+
+@dataclass
+class State:
+    """Where a run stands; with the weights, the optimizer and the average this is all a checkpoint holds."""
+
+    step: int = 0
+    total_steps: int = 0
+    best: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class StopRequest:
+    """Whether SIGTERM or SIGINT came, and the exit status that goes with it."""
+
+    status: int | None = None
+
+
+@contextmanager
+def stop_signals() -> Iterator[StopRequest]:
+    """Turn SIGTERM and SIGINT into a request that the loop looks at between steps."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request  # signals reach the main thread only; whoever runs a stage elsewhere stops it otherwise
+        return
+
+    def handle(number: int, _frame: object) -> None:
+        request.status = 128 + number
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Trainer:
+    """Trains one task in one run.
+
+    Args:
+        task: the stage's method.
+        config: how long, how often, from which seed.
+        run: where to report and to write.
+        compute: on what.
+        facts: what every checkpoint of the run carries (stage, config, classes, architecture, dataset).
+    """
+
+    def __init__(self, task: Task, config: RunOptions, run: Run, compute: Compute, facts: Checkpoint) -> None:
+        self.task = task
+        self.config = config
+        self.run = run
+        self.facts = facts
+        self.compute = compute
+        compute.prepare(task.network)
+        distributed.synchronise_batch_norm(task.network)
+        self.optimizer = task.optimizer()
+        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.ema = Ema(task.network, task.ema_decay) if task.ema_decay is not None else None
+        self.state = State(total_steps=config.num_epochs * task.steps_per_epoch)
+        self.saved_at = time.monotonic()
+        self.saving_seconds = 0.0
+        self.last_bad = torch.full((), -1, dtype=torch.int64, device=compute.device)
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Take over the state of a checkpoint of the same run."""
+        network = self.task.network
+        network.backbone.load_state_dict(checkpoint["backbone"])
+        for name in ("projector", "classifier"):
+            part = getattr(network, name)
+            if part is not None:
+                part.load_state_dict(checkpoint[name])
+        if self.ema is not None:
+            self.ema.load_state_dict(checkpoint["ema"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        self.task.load_extra_state(checkpoint["task"])
+        self.state = State(
+            checkpoint["step"], checkpoint["total_steps"], checkpoint["best"], dict(checkpoint["metrics"])
+        )
+
+    def train(self) -> dict[str, float]:
+        """Run to the end and return the closing figures.
+
+        Raises:
+            InputError: the loss became NaN or infinite; the last good checkpoint is kept.
+            Interrupted: SIGTERM or SIGINT came; a checkpoint was written first.
+        """
+        pace = Pace(self.config.minutes, self.state.step, self.task.samples_per_step)
+        with stop_signals() as request, self._batches() as batches:
+            while self.state.step < self.state.total_steps:
+                metrics = self._step(next(batches))
+                self.state.step += 1
+                self._look_up(request, metrics, pace)
+                if self._epoch_ended():
+                    self._end_epoch()
+                self._plan(pace)
+        self._evaluate()
+        self._save(best=self.task.judged_by is None)
+        return self.state.metrics
+
+    def averaged(self) -> Network:
+        """Return the network that is evaluated and kept as the best: the average where there is one."""
+        network = self.ema.module if self.ema is not None else self.task.network
+        assert isinstance(network, Network)
+        return network
+
+    def _step(self, batch: Any) -> dict[str, Tensor]:
+        """Make one step, without waiting for the device."""
+        self.task.train()
+        factor = self.task.rate(self.state.step, self.state.total_steps)
+        for group, base in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+            group["lr"] = base * factor
+        # Networks of other libraries may draw from torch's own stream (stochastic depth); tie it to the step as well.
+        torch.manual_seed(self.config.seed * 1_000_003 + self.state.step)
+        with self.compute.context():
+            metrics: dict[str, Tensor] = self.task(batch)
+        metrics["loss"].backward()  # type: ignore[no-untyped-call]
+        distributed.average_gradients(self.task.parameters())
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.ema is not None:
+            self.ema.update(self.task.network)
+        finite = torch.isfinite(metrics["loss"].detach())
+        self.last_bad = torch.where(finite | (self.last_bad >= 0), self.last_bad, self.state.step)
+        return {name: value.detach() for name, value in metrics.items()}
+
+    def _look_up(self, request: StopRequest, metrics: dict[str, Tensor], pace: Pace) -> None:
+        """Between steps: report, and stop for a bad loss or a signal, in every process alike."""
+        step, device = self.state.step, self.compute.device
+        if device.type != "cpu" and step % 16 and step < self.state.total_steps:
+            return  # reading a number makes the accelerator wait
+        if distributed.is_main() and pace.due(REPORT_SECONDS, step):
+            self._report(metrics, pace)
+        bad, stop, save = distributed.any_process(
+            (int(self.last_bad) >= 0, request.status is not None, self._saving_due()), device
+        )
+        if bad:
+            self._stop_for_bad_loss()
+        if stop or save:
+            self._save()
+        if stop:
+            raise Interrupted(request.status or 128 + signal.SIGTERM)
+
+    def _report(self, metrics: dict[str, Tensor], pace: Pace) -> None:
+        step, total = self.state.step, self.state.total_steps
+        figures = {name: float(value) for name, value in metrics.items()}
+        figures["lr"] = self.optimizer.param_groups[0]["lr"]
+        rate = pace.rate(step)
+        self.run.emit(
+            Progress(
+                work=self.run.stage, done=step, total=total, unit="step", rate=rate,
+                samples_rate=rate * self.task.samples_per_step, remaining=(total - step) / rate if rate else 0.0,
+                metrics=figures,
+            )
+        )  # fmt: skip
+
+    def _stop_for_bad_loss(self) -> None:
+        path = self.run.last_path
+        kept = f"{path} keeps the last good state" if path.is_file() else "nothing is saved"
+        step = int(self.last_bad)
+        raise InputError(f"step {step}: the loss is not finite; {kept}; lower the learning rate or use float32")
+
+    def _epoch_ended(self) -> bool:
+        return self.state.step % self.task.steps_per_epoch == 0 and self.state.step < self.state.total_steps
+
+    def _end_epoch(self) -> None:
+        epoch = self.state.step // self.task.steps_per_epoch
+        epochs = math.ceil(self.state.total_steps / self.task.steps_per_epoch)
+        if epoch % max(1, epochs // EVALUATIONS) == 0:
+            self._evaluate()
+        elapsed = time.monotonic() - self.saved_at
+        if distributed.from_main(elapsed * SAVING_SHARE >= self.saving_seconds):
+            self._save()
+
+    def _plan(self, pace: Pace) -> None:
+        """Where the time is given, set the number of steps from the steps timed so far."""
+        if self.config.minutes is None:
+            return
+        total = distributed.from_main(pace.plan(self.state.step, self.state.total_steps))
+        if total != self.state.total_steps:
+            if not pace.planned_before:
+                epochs = total / self.task.steps_per_epoch
+                message = f"{self.config.minutes:g} minutes are enough for about {epochs:.3g} epochs ({total} steps)"
+                self.run.emit(Said(message=message))
+            self.state.total_steps = total
+        pace.planned_before = pace.planned_before or pace.warm
+
+    def _evaluate(self) -> None:
+        figures = self.task.evaluate(self.averaged())
+        if not figures:
+            return
+        self.state.metrics = figures
+        self.run.emit(Evaluated(step=self.state.step, split="val", metrics=figures))
+        if self.task.judged_by is not None and (
+            self.state.best is None or figures[self.task.judged_by] > self.state.best
+        ):
+            self.state.best = figures[self.task.judged_by]
+            self._save_best()
+
+    def _saving_due(self) -> bool:
+        return distributed.is_main() and time.monotonic() - self.saved_at > 60 * self.config.checkpoint_minutes
+
+    def _save(self, *, best: bool = False) -> None:
+        started = time.monotonic()
+        if distributed.is_main():
+            save_checkpoint(self.run.last_path, self._checkpoint())
+            self.run.emit(CheckpointSaved(step=self.state.step, path=str(self.run.last_path)))
+        if best:
+            self._save_best()
+        self.saved_at = time.monotonic()
+        self.saving_seconds = self.saved_at - started
+
+    def _save_best(self) -> None:
+        if distributed.is_main():
+            save_checkpoint(self.run.best_path, {**self._facts(), **_parts(self.averaged())})
+
+    def _facts(self) -> Checkpoint:
+        state = self.state
+        return {**self.facts, "step": state.step, "total_steps": state.total_steps, "metrics": dict(state.metrics)}
+
+    def _checkpoint(self) -> Checkpoint:
+        return {
+            **self._facts(),
+            **_parts(self.task.network),
+            "ema": self.ema.state_dict() if self.ema is not None else None,
+            "optimizer": self.optimizer.state_dict(),
+            "task": self.task.extra_state(),
+            "best": self.state.best,
+        }
+
+    @contextmanager
+    def _batches(self) -> Iterator[Iterator[Any]]:
+        """Yield the batches from the present step on, each gathered while the step before is computed."""
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
+
+            def ahead() -> Iterator[Any]:
+                step = self.state.step
+                waiting: Future[Any] = pool.submit(self.task.batch, step)
+                while True:
+                    batch = waiting.result()
+                    step += 1
+                    waiting = pool.submit(self.task.batch, step)
+                    yield batch
+
+            yield ahead()
+
+
+def _parts(network: Network) -> Checkpoint:
+    parts: Checkpoint = {"backbone": network.backbone.state_dict()}
+    if network.projector is not None:
+        parts["projector"] = network.projector.state_dict()
+    if network.classifier is not None:
+        parts["classifier"] = network.classifier.state_dict()
+    return parts
