@@ -1,0 +1,147 @@
+"""A dataset: which images there are, in which split, and what is known about them."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+SPLITS = ("train", "val", "test", "unlabeled")
+"""Labeled images to learn from, two splits to measure on, and the pool that labels are requested from."""
+SYNONYMS = {
+    "train": "train",
+    "training": "train",
+    "train_new": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+    "unlabeled": "unlabeled",
+    "unlabelled": "unlabeled",
+}
+"""Names of split folders and values of split columns, in lower case, and the split each means."""
+
+Rows = npt.NDArray[np.int64]
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class ImageClass:
+    """A class: its `id` never changes and is never given to another class, its `name` may change."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images in rows; a row's number is its place everywhere (pixels, embeddings).
+
+    Attributes:
+        root: folder that `files` are relative to.
+        layout: `seed`, `class-folders`, `table`, `flat` or `manifest`.
+        classes: the classes in order; labels are positions in it.
+        files: relative POSIX paths, bytes that are no UTF-8 kept by surrogateescape.
+        splits: split of each row, one of `SPLITS`, (N,).
+        labels: position in `classes` or -1 for none, (N,) int64; known ones are kept in every split but the pool.
+        groups: what each row belongs together with, or None where nothing was asked for.
+        sha256: content each file had when a manifest was written, "" where it does not say; None without a manifest.
+    """
+
+    root: Path
+    layout: str
+    classes: tuple[ImageClass, ...]
+    files: tuple[str, ...]
+    splits: npt.NDArray[np.str_]
+    labels: Rows
+    groups: tuple[str, ...] | None = None
+    sha256: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @cached_property
+    def train(self) -> Rows:
+        """Labeled rows to learn from."""
+        return np.flatnonzero((self.splits == "train") & (self.labels >= 0))
+
+    @cached_property
+    def val(self) -> Rows:
+        """Labeled rows to measure on: of the split val, or of test where val has none."""
+        for split in ("val", "test"):
+            rows = np.flatnonzero((self.splits == split) & (self.labels >= 0))
+            if len(rows):
+                return rows
+        return np.empty(0, dtype=np.int64)
+
+    @cached_property
+    def unlabeled(self) -> Rows:
+        """Rows of the pool: without a label, and free to be requested and learned from."""
+        return np.flatnonzero((self.labels < 0) & ((self.splits == "unlabeled") | (self.splits == "train")))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes' names in order."""
+        return tuple(item.name for item in self.classes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The sha256, in hex, of file names, splits, labels and classes."""
+        digest = hashlib.sha256()
+        for item in self.classes:
+            digest.update(f"{item.id}\0{item.name}\0".encode("utf-8", "surrogateescape"))
+        for file in self.files:
+            digest.update(file.encode("utf-8", "surrogateescape") + b"\0")
+        digest.update(np.ascontiguousarray(self.splits.astype("S9")).tobytes())
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
+        return digest.hexdigest()
+
+    def path(self, row: int) -> Path:
+        """Return the file of a row."""
+        return self.root / self.files[row]
+
+    def without(self, rows: Sequence[int] | Rows) -> "Dataset":
+        """Return the dataset without some rows; the others keep their order."""
+        keep = np.ones(len(self), dtype=bool)
+        keep[np.asarray(rows, dtype=np.int64)] = False
+        return self.only(np.flatnonzero(keep))
+
+    def only(self, rows: Rows) -> "Dataset":
+        """Return the dataset of some rows, in the order given."""
+        return replace(
+            self,
+            files=tuple(self.files[row] for row in rows),
+            splits=self.splits[rows],
+            labels=self.labels[rows],
+            groups=None if self.groups is None else tuple(self.groups[row] for row in rows),
+            sha256=None if self.sha256 is None else tuple(self.sha256[row] for row in rows),
+        )
+
+
+def class_id(name: str) -> int:
+    """Return the id of a class of which only the name is known.
+
+    The id comes from the name alone, so that a class added later, wherever it sorts, moves no other: a number stands
+    for itself, any other name for 52 bits of its sha256 (two of 1,000 names collide once in 10^10 datasets).
+    """
+    if name.isascii() and name.isdigit() and str(int(name)) == name and int(name) < 2**31:
+        return int(name)
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return 2**52 + int.from_bytes(digest[:8], "big") % 2**52
+
+
+def classes_of(names: Sequence[str]) -> tuple[ImageClass, ...]:
+    """Return the classes of some names, each once, in natural order."""
+    return tuple(ImageClass(class_id(name), name) for name in sorted(set(names), key=natural_key))
+
+
+def natural_key(text: str) -> tuple[tuple[str | int, ...], str]:
+    """Return a sort key under which 10.png comes after 9.png; different texts have different keys."""
+    parts: list[str | int] = list(_DIGITS.split(text))
+    parts[1::2] = [int(part) for part in parts[1::2]]
+    return tuple(parts), text

@@ -1,0 +1,45 @@
+"""The seed's label files: a 1-D integer tensor, one number an image, in the images' natural order."""
+
+from pathlib import Path
+
+import numpy as np
+
+from barlowmatch.data.dataset import Rows
+from barlowmatch.errors import InputError
+from barlowmatch.files import whole_file
+
+LARGEST_LABEL = 10_000_000
+
+
+def read_label_tensor(path: Path) -> Rows:
+    """Return the labels in `path`, (N,) int64; -1 means none.
+
+    Raises:
+        InputError: missing, no plain tensor (nothing in it is ever run), not 1-D, not of integers, or out of range.
+    """
+    from barlowmatch.checkpoints import load_plain
+
+    tensor = load_plain(path)
+    shape = getattr(tensor, "shape", None)
+    if shape is None or getattr(tensor, "layout", None) is None:
+        raise InputError(f"{path}: holds a {type(tensor).__name__}; a label file holds one 1-D tensor of integers")
+    if len(shape) != 1 or tensor.is_floating_point() or tensor.is_complex():
+        raise InputError(
+            f"{path}: a tensor of {str(tensor.dtype).removeprefix('torch.')} {tuple(shape)}; "
+            "labels are a 1-D tensor of integers"
+        )
+    labels: Rows = tensor.long().numpy().astype(np.int64)
+    wrong = np.flatnonzero((labels < -1) | (labels > LARGEST_LABEL))
+    if len(wrong):
+        raise InputError(
+            f"{path}: entry {wrong[0]} is {labels[wrong[0]]}; labels are 0 to {LARGEST_LABEL:,}, or -1 for none"
+        )
+    return labels
+
+
+def write_label_tensor(path: Path, labels: Rows) -> None:
+    """Write labels as the seed's tensor, whole or not at all."""
+    import torch
+
+    with whole_file(path) as partial:
+        torch.save(torch.from_numpy(np.ascontiguousarray(labels, dtype=np.int64)), partial)

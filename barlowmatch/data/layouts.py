@@ -1,0 +1,218 @@
+"""Recognising what a folder of images means, without being told.
+
+| layout | looks like | labels |
+|---|---|---|
+| seed | `<split>/<n>.png` beside `<split>_label_tensor.pt` | the tensor, in natural order of the names |
+| table | a `labels.csv` or `metadata.csv` (`file_name,label`) in the folder or in a split folder | its rows |
+| class folders | `<split>/<class>/…`, or `<class>/…` | the folder's name |
+| flat | anything else, nested or not | none |
+
+Split folders are called train (or train_new after a round), val, test and unlabeled, with the usual variants. Images of
+the folder or split `unlabeled` are the pool: whatever labels lie with them are left aside.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from barlowmatch.configs.shared import DatasetOptions
+from barlowmatch.data.dataset import SYNONYMS, Dataset, ImageClass, Rows, classes_of, natural_key
+from barlowmatch.data.folders import Tree, read_tree
+from barlowmatch.data.labels import read_label_tensor
+from barlowmatch.data.splits import hold_out
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, Said, silent
+
+__all__ = ["Dataset", "ImageClass", "read_dataset"]
+
+Complain = Callable[[str], None]
+"""Told what is wrong with a dataset in one line; either raises or takes note of it."""
+
+_TENSOR = "_label_tensor.pt"
+_NO_CLASS = re.compile(
+    r"(\d{4}([-_. ]?\d{2}){0,2}|\d{3}[A-Z_]{4,5}|dcim"
+    r"|(plate|batch|scan|session|day|week|month|year|animal|patient|subject|slide|well|experiment|exp|run|roll|album"
+    r"|camera|cam|part|chunk|shard|site|location|field|position|pos|frame|frames|images|imgs|photos|pictures"
+    r"|img|data|raw|new|misc|untitled|folder|unsorted)([-_. ]?\w?\d*))",
+    re.IGNORECASE,
+)
+"""Names that people give to folders of unsorted pictures: dates, cameras, plates, batches."""
+
+
+def refuse(problem: str) -> None:
+    """Stop at a problem."""
+    raise InputError(problem)
+
+
+def read_dataset(options: DatasetOptions, emit: Emit = silent, complain: Complain = refuse) -> Dataset:
+    """Read which images there are, their splits, labels and groups.
+
+    Args:
+        options: the folder or manifest, and what is known about it.
+        emit: hears what was recognised and what was left aside.
+        complain: told of labels that do not fit the images and of groups that cross splits; the default stops there.
+
+    Raises:
+        InputError: no such folder, no images in it, or whatever `complain` refuses.
+    """
+    if options.dataset_folder is None:
+        raise InputError("--dataset-folder: name the folder of images, or a --manifest")
+    return read_folder(options.dataset_folder, options, emit, complain)
+
+
+def read_folder(root: Path, options: DatasetOptions, emit: Emit, complain: Complain) -> Dataset:
+    """Read the dataset in a folder, in whichever layout it is."""
+    tree = read_tree(root)
+    if not tree.pictures:
+        raise InputError(f"{root}: holds no images (JPEG, PNG, WebP, BMP, TIFF, GIF); name another folder")
+    splits = split_folders(tree, options.train_split)
+    if splits:
+        rows = _SplitRows(tree, splits)
+        tensors = [folder for folder in splits if folder + _TENSOR in tree.others]
+        dataset = _seed(tree, rows, tensors, emit, complain) if tensors else _class_folders(tree, rows, emit)
+    else:
+        dataset = _without_splits(tree, emit)
+    dataset = hold_out(dataset, options.val_share)
+    emit(Said(message=summary(dataset)))
+    return dataset
+
+
+def split_folders(tree: Tree, train_split: str | None) -> dict[str, str]:
+    """Return the split folders of a tree and the split each is read as, in the order of rows.
+
+    Of several training folders one is read: the one asked for, else `train_new`, else `train`.
+    """
+    found = {name: SYNONYMS[name.lower()] for name in tree.folders if name.lower() in SYNONYMS}
+    if train_split is not None:
+        if train_split not in tree.folders:
+            raise InputError(f"--train-split {train_split}: no such folder in {tree.root} ({', '.join(tree.folders)})")
+        found[train_split] = "train"
+    training = [name for name, split in found.items() if split == "train"]
+    if training:
+        chosen = train_split or next((name for name in training if name.lower() == "train_new"), training[0])
+        found = {name: split for name, split in found.items() if split != "train" or name == chosen}
+    order = ("train", "val", "test", "unlabeled")
+    return dict(sorted(found.items(), key=lambda item: (order.index(item[1]), natural_key(item[0]))))
+
+
+class _SplitRows:
+    """The pictures of a tree by split folder, each a contiguous range of rows."""
+
+    def __init__(self, tree: Tree, splits: dict[str, str]) -> None:
+        self.splits = splits
+        by_folder: dict[str, list[str]] = {folder: [] for folder in splits}
+        for file in tree.pictures:
+            folder = file.partition("/")[0]
+            if folder in by_folder:
+                by_folder[folder].append(file)
+        for folder, split in splits.items():
+            if not by_folder[folder] and split != "unlabeled":
+                raise InputError(f"{tree.root / folder}: the split is empty; put images there or remove the folder")
+        self.files = tuple(file for files in by_folder.values() for file in files)
+        self.names = np.repeat(list(splits.values()), [len(files) for files in by_folder.values()]).astype("<U9")
+        ends = np.cumsum([len(files) for files in by_folder.values()])
+        self.ranges = {
+            folder: slice(int(end) - len(files), int(end))
+            for (folder, files), end in zip(by_folder.items(), ends, strict=True)
+        }
+
+
+def _seed(tree: Tree, rows: _SplitRows, tensors: list[str], emit: Emit, complain: Complain) -> Dataset:
+    """Read `<split>/<n>.png` with label tensors; classes are the numbers up to the largest label."""
+    labels = np.full(len(rows.files), -1, dtype=np.int64)
+    largest = -1
+    for folder in tensors:
+        given = read_label_tensor(tree.root / (folder + _TENSOR))
+        place = rows.ranges[folder]
+        count = place.stop - place.start
+        if rows.splits[folder] == "unlabeled":
+            emit(Said(message=f"{folder}{_TENSOR}: left aside; images in {folder}/ are the pool"))
+            continue
+        if len(given) != count:
+            longer = "longer" if len(given) > count else "shorter"
+            complain(
+                f"{tree.root / (folder + _TENSOR)}: {longer} than the images: {len(given)} labels, {count} images in "
+                f"{folder}/; restore the missing {'images' if len(given) > count else 'labels'}"
+            )
+        shared = min(len(given), count)
+        labels[place.start : place.start + shared] = given[:shared]
+        largest = max(largest, int(given.max(initial=-1)))
+    classes = tuple(ImageClass(number, str(number)) for number in range(largest + 1))
+    return _dataset(tree, "seed", classes, rows, labels)
+
+
+def _class_folders(tree: Tree, rows: _SplitRows, emit: Emit) -> Dataset:
+    """Read `<split>/<class>/…`; images directly in a split folder have no label."""
+    names: list[str | None] = []
+    left_aside = 0
+    for file, split in zip(rows.files, rows.names, strict=True):
+        parts = file.split("/", 2)
+        has_class = len(parts) > 2
+        left_aside += has_class and split == "unlabeled"
+        names.append(parts[1] if has_class and split != "unlabeled" else None)
+    if left_aside:
+        emit(Said(message=f"{left_aside} images lie in folders inside unlabeled/; those folders are no classes"))
+    classes, labels = number(names)
+    return _dataset(tree, "class-folders" if classes else "flat", classes, rows, labels)
+
+
+def number(names: list[str | None]) -> tuple[tuple[ImageClass, ...], Rows]:
+    """Return the classes that occur, in natural order, and each name's position among them, -1 for None."""
+    classes = classes_of([name for name in set(names) if name is not None])
+    position: dict[str | None, int] = {item.name: place for place, item in enumerate(classes)}
+    position[None] = -1
+    return classes, np.fromiter((position[name] for name in names), dtype=np.int64, count=len(names))
+
+
+def _dataset(tree: Tree, layout: str, classes: tuple[ImageClass, ...], rows: _SplitRows, labels: Rows) -> Dataset:
+    splits = np.where((rows.names == "train") & (labels < 0), "unlabeled", rows.names).astype("<U9")
+    return Dataset(tree.root, layout, classes, rows.files, splits, labels)
+
+
+def _without_splits(tree: Tree, emit: Emit) -> Dataset:
+    """Read `<class>/…` where the folders look like classes, else all images as the pool."""
+    doubt = why_no_classes(tree.pictures)
+    files = tuple(tree.pictures)
+    if doubt is None:
+        classes, labels = number([file.partition("/")[0] for file in files])
+        emit(
+            Said(message="the folders' names are taken as classes; were they none, move them into a folder unlabeled/")
+        )
+        splits = np.full(len(files), "train", dtype="<U9")
+        return Dataset(tree.root, "class-folders", classes, files, splits, labels)
+    if tree.folders:
+        emit(Said(message=f"no labels: {doubt}; if they are classes, move them into train/"))
+    nothing = np.full(len(files), -1, dtype=np.int64)
+    return Dataset(tree.root, "flat", (), files, np.full(len(files), "unlabeled", dtype="<U9"), nothing)
+
+
+def why_no_classes(pictures: list[str]) -> str | None:
+    """Return why the folders that hold these pictures are no classes, or None where they look like classes.
+
+    Classes are folders side by side, each with pictures directly in it, more than one picture on average, and with
+    names other than people give to folders of unsorted pictures (dates, plates, cameras).
+    """
+    depths = {file.count("/") for file in pictures}
+    folders = {file.partition("/")[0] for file in pictures if "/" in file}
+    if 0 in depths:
+        return "images lie beside folders"
+    if len(folders) < 2:
+        return "there is one folder"
+    if depths != {1}:
+        return "images lie in folders within folders"
+    if 2 * len(folders) > len(pictures):
+        return "the folders hold one image or two"
+    unsorted = [folder for folder in sorted(folders, key=natural_key) if _NO_CLASS.fullmatch(folder)]
+    if 2 * len(unsorted) >= len(folders):
+        return f"folders such as {unsorted[0]} look like dates, batches or cameras"
+    return None
+
+
+def summary(dataset: Dataset) -> str:
+    """Return in one sentence what a dataset is."""
+    counts = [f"{int((dataset.splits == split).sum()):,} {split}" for split in ("train", "val", "test", "unlabeled")]
+    known = f"{len(dataset.classes)} classes" if dataset.classes else "no labels"
+    parts = [part for part in counts if not part.startswith("0 ")]
+    return f"{dataset.root}: {dataset.layout} layout, {known}, images: {', '.join(parts)}"
