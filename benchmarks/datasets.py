@@ -1,0 +1,94 @@
+"""Real images for benchmarks and demonstrations, as files in the layouts people have."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+DEFAULT_CIFAR10 = Path(__file__).parents[2] / "shared" / "data" / "cifar10.zip"
+
+
+def cifar10_archive() -> Path:
+    """Return the archive of CIFAR-10 as JPEG files, whose place `BARLOWMATCH_CIFAR10` names.
+
+    Raises:
+        SystemExit: it is not there.
+    """
+    path = Path(os.environ.get("BARLOWMATCH_CIFAR10", DEFAULT_CIFAR10))
+    if not path.is_file():
+        raise SystemExit(f"{path}: not there; set BARLOWMATCH_CIFAR10 to an archive of cifar10/<split>/<class>/*.jpg")
+    return path
+
+
+def write_cifar10(folder: Path, train: int, labeled: int, val: int, seed: int = 0) -> None:
+    """Write a part of CIFAR-10 as class folders: `train/<class>/`, `val/<class>/` and `unlabeled/`.
+
+    Args:
+        folder: where to; must be new.
+        train: images drawn from the training part, labeled or not.
+        labeled: how many of them keep their label, the same number a class.
+        val: labeled images drawn from the test part.
+        seed: of the draw.
+    """
+    random = np.random.default_rng(seed)
+    with zipfile.ZipFile(cifar10_archive()) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
+        pool = _balanced([name for name in names if "/train/" in name], train, random)
+        chosen = set(_balanced(pool, labeled, random))
+        for name in pool:
+            stem, label = Path(name).stem, Path(name).parent.name
+            target = f"train/{label}/{stem}.jpg" if name in chosen else f"unlabeled/{label}-{stem}.jpg"
+            _write(folder / target, archive.read(name))
+        for name in _balanced([name for name in names if "/test/" in name], val, random):
+            _write(folder / "val" / Path(name).parent.name / Path(name).name, archive.read(name))
+
+
+def true_label(file: str) -> str:
+    """Return the class of a file that `write_cifar10` or `write_digits` wrote, unlabeled ones included."""
+    path = Path(file)
+    return path.name.split("-")[0] if path.parent.name == "unlabeled" else path.parent.name
+
+
+def write_digits(folder: Path, labeled: int, val: int, seed: int = 0) -> None:
+    """Write scikit-learn's 1,797 handwritten digits (8×8, grey) as PNG files in class folders.
+
+    Args:
+        folder: where to; must be new.
+        labeled: digits in `train/<digit>/`; the rest go to `unlabeled/`.
+        val: digits in `val/<digit>/`.
+        seed: of the draw, uniform over all digits.
+    """
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    order = np.random.default_rng(seed).permutation(len(digits.images))
+    for place, row in enumerate(order):
+        label, name = digits.target[row], f"{row:04d}.png"
+        if place < val:
+            target = folder / "val" / str(label) / name
+        elif place < val + labeled:
+            target = folder / "train" / str(label) / name
+        else:
+            target = folder / "unlabeled" / f"{label}-{name}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((digits.images[row] * (255 / 16)).astype(np.uint8)).save(target)
+
+
+def _balanced(names: list[str], count: int, random: np.random.Generator) -> list[str]:
+    """Draw `count` names, the same number from each class (up to one)."""
+    by_class: dict[str, list[str]] = {}
+    for name in names:
+        by_class.setdefault(Path(name).parent.name, []).append(name)
+    chosen: list[str] = []
+    for place, label in enumerate(sorted(by_class)):
+        share = count // len(by_class) + (place < count % len(by_class))
+        members = by_class[label]
+        chosen += [members[i] for i in random.choice(len(members), share, replace=False)]
+    return sorted(chosen)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

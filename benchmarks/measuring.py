@@ -1,0 +1,43 @@
+"""What benchmarks share: running the product's commands, and tables."""
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def barlowmatch(*words: str, quiet: bool = True) -> str:
+    """Run `python -m barlowmatch …` as a user would, show the command line, and return what it printed.
+
+    Raises:
+        SystemExit: it failed; its messages are shown.
+    """
+    print(f"$ python -m barlowmatch {shlex.join(words)}", flush=True)
+    started = time.monotonic()
+    process = subprocess.run(
+        [sys.executable, "-m", "barlowmatch", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None, text=True, check=False,
+    )  # fmt: skip
+    if process.returncode:
+        raise SystemExit(f"{process.stderr or ''}\nbarlowmatch {words[0]} ended with status {process.returncode}")
+    print(f"  {time.monotonic() - started:.0f} s", flush=True)
+    return process.stdout
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """Return the `result.json` of a run folder."""
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return result
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as text in aligned columns."""
+    widths = [max(len(str(row[column])) for row in [header, *rows]) for column in range(len(header))]
+    lines = [
+        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
