@@ -158,17 +158,13 @@ class SyncBatchNorm(_BatchNorm):
         self.running_var.lerp_(unbiased_variance.to(self.running_var.dtype), momentum)
 
 
-def synchronise_batch_norm(module: nn.Module) -> nn.Module:
-    """Replace every batch norm in `module` by one over all processes; with one process return it as it is."""
+def synchronise_batch_norm(module: nn.Module) -> None:
+    """Make every batch norm in `module` one over all processes; with one process leave it as it is.
+
+    Only the way forward changes: parameters, statistics and their names stay, so checkpoints are the same.
+    """
     if world_size() == 1:
-        return module
-    for name, child in module.named_children():
-        if isinstance(child, _BatchNorm) and not isinstance(child, SyncBatchNorm):
-            replacement = SyncBatchNorm(
-                child.num_features, child.eps, child.momentum, child.affine, child.track_running_stats
-            )
-            replacement.load_state_dict(child.state_dict())
-            setattr(module, name, replacement.to(next(iter(child.state_dict().values())).device))
-        else:
-            synchronise_batch_norm(child)
-    return module
+        return
+    for part in module.modules():
+        if isinstance(part, _BatchNorm):
+            part.__class__ = SyncBatchNorm

@@ -5,13 +5,11 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from barlowmatch.data.dataset import Rows
 from barlowmatch.distributed import share
 from barlowmatch.randomness import permutation
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from barlowmatch import distributed
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.compute import Compute, choose_compute
 from barlowmatch.configs.inference import InferenceOptions
+from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
-from barlowmatch.data.sampling import Rows
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
 from barlowmatch.models.network import Network

@@ -8,7 +8,8 @@ import numpy as np
 from barlowmatch import distributed
 from barlowmatch.compute import Compute, choose_compute
 from barlowmatch.configs.training import ClassifierOptions
-from barlowmatch.data.layouts import Dataset, read_dataset
+from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import Report, judge
 from barlowmatch.events import Emit, Said

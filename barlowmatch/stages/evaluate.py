@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from barlowmatch.configs.inference import EvaluateConfig
-from barlowmatch.data.sampling import Rows
+from barlowmatch.data.dataset import Rows
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import Report, describe_accuracy, judge, knn_accuracy, wilson_interval
 from barlowmatch.events import Emit, silent

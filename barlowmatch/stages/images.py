@@ -8,9 +8,8 @@ from torch import Tensor
 
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import ImageOptions
-from barlowmatch.data.layouts import Dataset
+from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.pixels import Pixels, load_pixels
-from barlowmatch.data.sampling import Rows
 from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit

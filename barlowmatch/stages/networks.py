@@ -9,7 +9,7 @@ from torch import Tensor
 
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
-from barlowmatch.data.layouts import ImageClass
+from barlowmatch.data.dataset import ImageClass
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.backbones import natural_stem

@@ -10,8 +10,9 @@ from torch.optim import Optimizer
 from barlowmatch import distributed
 from barlowmatch.compute import Compute, choose_compute
 from barlowmatch.configs.training import PretrainConfig
+from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
-from barlowmatch.data.sampling import Rows, Stream
+from barlowmatch.data.sampling import Stream
 from barlowmatch.data.views import barlow_views
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import knn_accuracy

@@ -7,7 +7,7 @@ from typing import Any
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
-from barlowmatch.data.layouts import Dataset
+from barlowmatch.data.dataset import Dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.network import Network

@@ -1,0 +1,59 @@
+"""Fixtures every test may use: real images as folders, and the product's command as a real process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep decoded images out of the user's cache folder."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["XDG_CACHE_HOME"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def barlowmatch() -> Command:
+    """Run `python -m barlowmatch …` and return the finished process."""
+
+    def run(*words: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        root = Path(__file__).parents[1]
+        return subprocess.run(
+            [sys.executable, "-m", "barlowmatch", *map(str, words)],
+            capture_output=True, text=True, check=False, cwd=cwd, env={**os.environ, "PYTHONPATH": str(root)},
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def seed_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return handwritten digits in the seed's layout: 60 labeled, 40 for validation, 300 unlabeled."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    folder = tmp_path_factory.mktemp("digits")
+    order = np.random.default_rng(1).permutation(len(digits.images))
+    start = 0
+    for split, count in (("train", 60), ("val", 40), ("unlabeled", 300)):
+        rows = order[start : start + count]
+        start += count
+        (folder / split).mkdir()
+        for number, row in enumerate(rows):
+            image = Image.fromarray((digits.images[row] * (255 / 16)).astype(np.uint8)).resize((16, 16))
+            image.save(folder / split / f"{number}.png")
+        if split != "unlabeled":
+            torch.save(torch.from_numpy(digits.target[rows].astype(np.int64)), folder / f"{split}_label_tensor.pt")
+    return folder

@@ -1,0 +1,91 @@
+"""Checkpoints: what is read back, and what is refused without being run."""
+
+import io
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from barlowmatch.checkpoints import load_checkpoint, load_plain, save_checkpoint
+from barlowmatch.errors import InputError
+
+
+def good(path: Path) -> Path:
+    save_checkpoint(path, {"stage": "pretrain", "backbone": {"w": torch.arange(6.0).view(2, 3)}})
+    return path
+
+
+def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(good(tmp_path / "a.pt"))
+    assert torch.equal(checkpoint["backbone"]["w"], torch.arange(6.0).view(2, 3))
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.pt"]
+
+
+def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "was-run"),)
+
+    (tmp_path / "plain.pkl").write_bytes(pickle.dumps(Evil()))
+    torch.save({"schema": 1, "backbone": Evil()}, tmp_path / "evil.pt")
+    for name in ("plain.pkl", "evil.pt"):
+        with pytest.raises(InputError, match=name):
+            load_checkpoint(tmp_path / name)
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_a_tensor_larger_than_its_file_is_refused(tmp_path: Path) -> None:
+    torch.save({"schema": 1, "backbone": torch.zeros(1).expand(10**9)}, tmp_path / "strides.pt")
+    with pytest.raises(InputError, match="declares"):
+        load_checkpoint(tmp_path / "strides.pt")
+
+
+def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
+    source = good(tmp_path / "a.pt")
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(tmp_path / "z.pt", "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.infolist():
+            new.writestr(member.filename, old.read(member))
+    with pytest.raises(InputError, match="compressed"):
+        load_checkpoint(tmp_path / "z.pt")
+
+
+def test_an_index_that_declares_more_than_memory_is_refused(tmp_path: Path) -> None:
+    torch.save({"schema": 1, "backbone": torch.empty_strided((10**12, 1), (0, 0))}, tmp_path / "huge.pt")
+    with pytest.raises(InputError, match="declares"):
+        load_checkpoint(tmp_path / "huge.pt")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04broken"])
+def test_a_damaged_file_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad.pt").write_bytes(content)
+    with pytest.raises(InputError, match=r"bad\.pt") as complaint:
+        load_checkpoint(tmp_path / "bad.pt")
+    assert "\n" not in str(complaint.value)
+
+
+def test_a_cut_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = good(tmp_path / "a.pt")
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(InputError, match=r"a\.pt"):
+        load_checkpoint(path)
+
+
+def test_foreign_and_newer_files_say_the_way_out(tmp_path: Path) -> None:
+    torch.save({"conv1.weight": torch.zeros(3)}, tmp_path / "foreign.pt")
+    with pytest.raises(InputError, match="--weights"):
+        load_checkpoint(tmp_path / "foreign.pt")
+    torch.save({"schema": 99, "backbone": {}}, tmp_path / "newer.pt")
+    with pytest.raises(InputError, match="newer version"):
+        load_checkpoint(tmp_path / "newer.pt")
+    with pytest.raises(InputError, match="no such"):
+        load_checkpoint(tmp_path / "missing.pt")
+
+
+def test_plain_tensors_are_read(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save(torch.arange(5), buffer)
+    (tmp_path / "labels.pt").write_bytes(buffer.getvalue())
+    assert load_plain(tmp_path / "labels.pt").tolist() == [0, 1, 2, 3, 4]

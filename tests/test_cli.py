@@ -1,0 +1,125 @@
+"""The command line: the seed's lines word for word, and one-line answers to mistakes."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from barlowmatch.cli import COMMANDS, parse_config
+from barlowmatch.configs.fields import parameters
+from barlowmatch.configs.presets import PRESETS
+from barlowmatch.errors import InputError
+from barlowmatch.stages.networks import backbone_name
+
+SEED_LINES: dict[str, tuple[str, dict[str, Any]]] = {
+    "pretrain": (
+        """--checkpoint-path $SCRATCH/checkpoints/model_barlow.pth.tar --num-epochs 500 --batch-size 512
+        --train-from-start 1 --dataset-folder /dataset --learning-rate 0.05 --lambd 0.05 --weight-decay 0.000015
+        --wide 1""",
+        {
+            "checkpoint_path": Path("$SCRATCH/checkpoints/model_barlow.pth.tar"), "num_epochs": 500, "batch_size": 512,
+            "train_from_start": 1, "dataset_folder": Path("/dataset"), "learning_rate": 0.05, "lambd": 0.05,
+            "weight_decay": 1.5e-5, "wide": 1,
+        },
+    ),
+    "train-classifier": (
+        """--checkpoint-path $SCRATCH/checkpoints/model_transfer.pth.tar
+        --transfer-path $SCRATCH/checkpoints/model_barlow.pth.tar
+        --best-path $SCRATCH/checkpoints/model_transfer_best.pth.tar --num-epochs 160 --batch-size 32 --fine-tune 1
+        --dataset-folder /dataset --learning-rate-classifier 0.00001 --learning-rate-barlow 0.00001
+        --weight-decay 0.001 --wide 1 --model-name barlow --dropout 0.1 --seed 10""",
+        {
+            "transfer_path": Path("$SCRATCH/checkpoints/model_barlow.pth.tar"),
+            "best_path": Path("$SCRATCH/checkpoints/model_transfer_best.pth.tar"), "num_epochs": 160, "batch_size": 32,
+            "fine_tune": 1, "learning_rate_classifier": 1e-5, "learning_rate_barlow": 1e-5, "weight_decay": 1e-3,
+            "wide": 1, "model_name": "barlow", "dropout": 0.1, "seed": 10,
+        },
+    ),
+    "fixmatch": (
+        """--checkpoint-path $SCRATCH/checkpoints/model_fm_transfer.pth.tar
+        --transfer-path $SCRATCH/checkpoints/model_transfer_best.pth.tar
+        --best-path $SCRATCH/checkpoints/model_transfer_fm_best.pth.tar --num-epochs 400 --num-steps 200
+        --train-from-start 1 --batch-size 64 --fine-tune 1 --dataset-folder /dataset --learning-rate 0.00001 --mu 7
+        --threshold 0.9 --lambd 1 --momentum 0.9 --weight-decay 0.001""",
+        {
+            "num_epochs": 400, "num_steps": 200, "train_from_start": 1, "batch_size": 64, "learning_rate": 1e-5,
+            "mu": 7, "threshold": 0.9, "lambd": 1.0, "momentum": 0.9, "weight_decay": 1e-3,
+        },
+    ),
+    "embed": (
+        """--checkpoint-path /scratch/rv2138/checkpoints/model_transfer_barlow_best.pth.tar
+        --out-path /scratch/rv2138/representations/ --batch-size 512 --dataset-folder /dataset --wide 1""",
+        {"out_path": Path("/scratch/rv2138/representations"), "batch_size": 512, "wide": 1},
+    ),
+    "select": ("", {"representations_path": Path("representations"), "dest_path": Path("label_request")}),
+    "create-dataset": ("", {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", SEED_LINES)
+def test_the_seeds_lines_are_taken_word_for_word(command: str) -> None:
+    line, expected = SEED_LINES[command]
+    config = parse_config(command, shlex.split(line))
+    assert {name: getattr(config, name) for name in expected} == expected
+
+
+def test_the_last_of_repeated_flags_wins() -> None:
+    assert (
+        parse_config("pretrain", ["--wide", "1", "--num-epochs", "500", "--num-epochs", "1", "--wide", "0"]).wide == 0
+    )
+
+
+def test_wide_means_what_the_readme_says() -> None:
+    assert backbone_name(None, 1) == "wide_resnet50_2"
+    assert backbone_name(None, 0) == "resnet18"
+    assert backbone_name("resnet18_quarter", 1) == "resnet18_quarter"
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "said"),
+    [
+        ("pretrain", "--wide 2", "--wide"),
+        ("pretrain", "--lambda 2", "--lambda: no such flag; did you mean --lambd?"),
+        ("pretrain", "--lambd x", "--lambd"),
+        ("pretrain", "--learning-rate -1", "--learning-rate -1.0: must be above 0"),
+        ("pretrain", "--batch-size 1", "--batch-size 1: must be at least 2"),
+        ("pretrain", "--lambd nan", "--lambd nan: must be"),
+        ("pretrain", "--preset huge", "--preset huge: the presets are paper, small-images, laptop, quick"),
+        ("pretrain", "--dataset-folder a --manifest b.csv", "--dataset-folder and --manifest: give one of them"),
+        ("fixmatch", "--mu 0", "--mu 0: must be at least 1"),
+        ("embed", "--preset quick", "--preset quick: embed has no presets"),
+    ],
+)
+def test_mistakes_are_answered_in_one_line(command: str, line: str, said: str) -> None:
+    with pytest.raises(InputError) as complaint:
+        parse_config(command, shlex.split(line))
+    assert said in str(complaint.value)
+    assert "\n" not in str(complaint.value)
+
+
+def test_presets_set_defaults_and_flags_win() -> None:
+    config = parse_config("pretrain", ["--num-epochs", "7", "--preset", "quick"])
+    assert (config.backbone, config.num_epochs) == ("resnet18_half", 7)
+    assert parse_config("pretrain", ["--preset=paper"]).projector_width == 8192
+
+
+def test_every_parameter_of_every_command_has_help() -> None:
+    for name in COMMANDS:
+        for parameter in parameters(type(parse_config(name, []))):
+            assert parameter.help.endswith("."), (name, parameter.name)
+
+
+def test_every_preset_is_a_config_of_its_command() -> None:
+    for cls, presets in PRESETS.items():
+        assert all(type(make()) is cls for make in presets.values())
+
+
+def test_a_wrong_command_ends_with_status_2_and_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "barlowmatch", "pretrian"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "barlowmatch: pretrian: no such command; did you mean pretrain?\n"

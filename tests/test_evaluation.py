@@ -1,0 +1,77 @@
+"""Figures of evaluation against scikit-learn, scipy and plain loops."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix
+from sklearn.neighbors import KNeighborsClassifier
+
+from barlowmatch.evaluation import expected_calibration_error, judge, knn_accuracy, wilson_interval
+
+NAMES = ("a", "b", "c", "never")
+
+
+def random_predictions(count: int = 400) -> tuple[torch.Tensor, np.ndarray]:
+    generator = np.random.default_rng(3)
+    labels = generator.integers(0, 3, count)
+    logits = generator.normal(size=(count, 4)) + 1.5 * np.eye(4)[labels]
+    return torch.from_numpy(logits).softmax(1), labels
+
+
+def test_figures_equal_scikit_learns() -> None:
+    probabilities, labels = random_predictions()
+    report = judge(probabilities, labels, NAMES)
+    guesses = probabilities.argmax(1).numpy()
+    assert report.accuracy == accuracy_score(labels, guesses)
+    seen = guesses < 3
+    assert judge(probabilities[seen], labels[seen], NAMES).balanced_accuracy == pytest.approx(
+        balanced_accuracy_score(labels[seen], guesses[seen])
+    )
+    assert (report.confusion == confusion_matrix(labels, guesses, labels=range(4))).all()
+
+
+def test_a_class_with_few_labels_is_not_judged() -> None:
+    probabilities, labels = random_predictions()
+    labels = np.where(labels == 2, 1, labels)
+    labels[:9] = 2
+    report = judge(probabilities, labels, NAMES)
+    assert report.recalls[2] is None
+    assert report.recalls[3] is None
+    assert "too few to tell" in "\n".join(report.lines())
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@settings(max_examples=50, deadline=None)
+def test_interval_equals_scipys(case: tuple[int, int]) -> None:
+    right, count = case
+    expected = binomtest(right, count).proportion_ci(method="wilson")
+    assert wilson_interval(right, count) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_calibration_error_equals_the_sum_over_bins() -> None:
+    generator = np.random.default_rng(5)
+    confidence = generator.random(1000)
+    right = generator.random(1000) < confidence**2
+    total = 0.0
+    for low in range(15):
+        inside = (confidence >= low / 15) & (confidence < (low + 1) / 15)
+        if inside.any():
+            total += inside.sum() / 1000 * abs(right[inside].mean() - confidence[inside].mean())
+    assert expected_calibration_error(confidence, right) == pytest.approx(total)
+
+
+def test_knn_equals_scikit_learns_weighted_vote() -> None:
+    generator = np.random.default_rng(7)
+    labels = generator.integers(0, 4, 600)
+    points = generator.normal(size=(600, 8)) + 1.2 * np.eye(8)[labels]
+    unit = points / np.linalg.norm(points, axis=1, keepdims=True)
+    reference = KNeighborsClassifier(
+        20, algorithm="brute", metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.07)
+    )
+    expected = reference.fit(unit[:400], labels[:400]).score(unit[400:], labels[400:])
+    bank, queries = torch.from_numpy(points[:400]), torch.from_numpy(points[400:])
+    found = knn_accuracy(bank, labels[:400], queries, labels[400:], classes=4)
+    assert found == pytest.approx(expected, abs=1e-9)
