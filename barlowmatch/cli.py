@@ -1,6 +1,7 @@
 """The command line: which commands there are, and how their flags, presets and errors are handled."""
 
 import contextlib
+import dataclasses
 import difflib
 import importlib
 import io
@@ -137,6 +138,8 @@ def parse_config(name: str, words: Sequence[str]) -> Any:
     presets = PRESETS.get(cls, {})
     preset, rest = _take_preset(name, list(words), presets)
     default = presets[preset]() if preset else None
+    if default is not None and any(word.split("=")[0] == "--wide" for word in rest):
+        default = dataclasses.replace(default, backbone=None)  # the flag speaks of the backbone and wins
     description = cls.__doc__ or ""
     if presets:
         description += f"\n\n--preset {'|'.join(presets)} sets the defaults of a recipe."

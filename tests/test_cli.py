@@ -104,6 +104,8 @@ def test_presets_set_defaults_and_flags_win() -> None:
     config = parse_config("pretrain", ["--num-epochs", "7", "--preset", "quick"])
     assert (config.backbone, config.num_epochs) == ("resnet18_half", 7)
     assert parse_config("pretrain", ["--preset=paper"]).projector_width == 8192
+    wide = parse_config("pretrain", ["--preset", "quick", "--wide", "1"])
+    assert backbone_name(wide.backbone, wide.wide) == "wide_resnet50_2"
 
 
 def test_every_parameter_of_every_command_has_help() -> None:

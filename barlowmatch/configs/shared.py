@@ -82,6 +82,13 @@ class ComputeOptions(ImageOptions):
     batch_size: Annotated[
         int | None, Range(2, 65536, "images"), Doc("Images in a batch, over all processes; default the stage's.")
     ] = None
+    backbone: Annotated[
+        str | None,
+        Doc(
+            "Network: resnet18 (the default), resnet18_half, resnet18_quarter, wide_resnet50_2, or any of torchvision "
+            "or timm; a checkpoint brings its own."
+        ),
+    ] = None
     wide: Annotated[Literal[0, 1] | None, Doc("1 = Wide-ResNet-50-2, 0 = ResNet-18; a short form of --backbone.")] = (
         None
     )

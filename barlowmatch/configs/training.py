@@ -14,10 +14,6 @@ from barlowmatch.configs.shared import RunOptions
 class PretrainConfig(RunOptions):
     """Learn from all images without labels (Barlow Twins)."""
 
-    backbone: Annotated[
-        str | None,
-        Doc("Network: resnet18, resnet18_half, resnet18_quarter, wide_resnet50_2, or any of torchvision or timm."),
-    ] = None
     projector_width: Annotated[
         int | None, Range(8, 65536), Doc("Width of the projector; default 2048, with --wide 1 the paper's 8192.")
     ] = None
@@ -57,9 +53,7 @@ class ClassifierOptions(RunOptions):
     select_best_from: Annotated[
         int,
         Range(1, 10**9, "labels"),
-        Doc(
-            "From so many validation labels on they pick the best model; with fewer the last average is kept."
-        ),
+        Doc("From so many validation labels on they pick the best model; with fewer the last average is kept."),
     ] = 200
 
 

@@ -61,11 +61,11 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
     with distributed.process_group(compute.device):
         checkpoint = load_checkpoint(config.checkpoint_path)
         network = restore_network(checkpoint, config.checkpoint_path)
-        wanted = backbone_name(None, config.wide)
+        wanted = backbone_name(config.backbone, config.wide)
         if wanted not in (None, network.architecture.backbone):
             raise InputError(
                 f"{config.checkpoint_path}: holds the backbone {network.architecture.backbone}, "
-                f"--wide {config.wide} means {wanted}; leave --wide out"
+                f"the flags ask for {wanted}; leave --wide and --backbone out"
             )
         dataset = read_dataset(config, emit)
         architecture = network.architecture

@@ -75,10 +75,9 @@ def read_origin(config: PretrainConfig | ClassifierOptions) -> Origin:
         origin = Origin()
     wanted = backbone_name(config.backbone, config.wide)
     if origin.architecture is not None and wanted not in (None, origin.architecture.backbone):
-        flag = "--backbone" if config.backbone else f"--wide {config.wide}:"
         raise InputError(
-            f"{origin.path}: holds the backbone {origin.architecture.backbone}, {flag} asks for {wanted}; "
-            "leave the flag out"
+            f"{origin.path}: holds the backbone {origin.architecture.backbone}, the flags ask for {wanted}; "
+            "leave --wide and --backbone out"
         )
     return origin
 
