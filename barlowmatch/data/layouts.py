@@ -177,9 +177,7 @@ def _without_splits(tree: Tree, emit: Emit) -> Dataset:
     files = tuple(tree.pictures)
     if doubt is None:
         classes, labels = number([file.partition("/")[0] for file in files])
-        emit(
-            Said(message="the folders' names are taken as classes; were they none, move them into a folder unlabeled/")
-        )
+        emit(Said(message="the folders' names are taken as classes; if they are none, move them into unlabeled/"))
         splits = np.full(len(files), "train", dtype="<U9")
         return Dataset(tree.root, "class-folders", classes, files, splits, labels)
     if tree.folders:

@@ -1,24 +1,34 @@
-"""Decode every image once into one uint8 array on disk."""
+"""The pixels of a dataset: every image decoded once into one uint8 array on disk."""
 
-import hashlib
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from filelock import FileLock
 
 from barlowmatch.configs.shared import ImageOptions
+from barlowmatch.data.cache import Reasons, Recipe, build_entry, open_entry
+from barlowmatch.data.contents import Contents, index_of, read_contents
 from barlowmatch.data.dataset import Dataset
-from barlowmatch.data.images import Header, Unreadable, read_header, read_image
+from barlowmatch.data.images import Header, Range, Unreadable, read_header
+from barlowmatch.data.workers import run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
-from barlowmatch.files import whole_file
+from barlowmatch.files import cannot_write
+
+SIZES = (32, 64, 96, 128, 224)
+"""Sides chosen from where nobody names one; 16 is the least and 224 what backbones are made for."""
+SAMPLE = 512
+_DEEP_SAMPLE = 200
+_NAMED = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pixels:
     """All images of a dataset as squares.
 
@@ -26,9 +36,10 @@ class Pixels:
         array: (N, 3, size, size) uint8, row i is dataset row i; unreadable rows are black.
         readable: (N,) which rows hold a picture.
         reasons: why a row does not.
-        sha256: content of each file, "" where it could not be read at all.
+        sha256: content of each file in hex, "" where it could not be read at all.
         size: side in pixels.
         fit: how pictures became square: `pad`, `crop` or `squash`.
+        sixteen_bit_range: intensities that became 0 and 255 in grey pictures of more than 8 bits; None: there are none.
     """
 
     array: "np.memmap[tuple[int, ...], np.dtype[np.uint8]]"
@@ -37,59 +48,199 @@ class Pixels:
     sha256: tuple[str, ...]
     size: int
     fit: str
+    sixteen_bit_range: Range | None = None
 
 
-def sample_headers(dataset: Dataset, count: int = 512) -> list[Header]:
-    """Return the headers of a seeded sample of the readable images."""
-    rows = np.random.default_rng(0).permutation(len(dataset))[:count]
+def load_pixels(
+    dataset: Dataset,
+    options: ImageOptions,
+    emit: Emit = silent,
+    *,
+    size: int | None = None,
+    fit: str | None = None,
+    sixteen_bit_range: Range | None = None,
+) -> Pixels:
+    """Return the pixels of a dataset: from the cache, or decoded into it now.
+
+    Several processes may call this at once: one builds, the others wait and find the entry whole.
+
+    Args:
+        dataset: which files.
+        options: size, fit, cache folder and workers as the user asks for; `strict` stops at an unreadable file.
+        emit: hears of choices made, of progress and of unreadable files.
+        size: side that a checkpoint was trained with; it wins over the options.
+        fit: fit that a checkpoint was trained with.
+        sixteen_bit_range: intensity range that a checkpoint was trained with; default measured on the dataset.
+
+    Raises:
+        InputError: no image can be read, one cannot under `strict`, or the cache cannot be written.
+    """
+    folder = cache_folder(dataset, options.cache_folder)
+    index = index_of(dataset.root)
+    with _locked(folder, index):
+        contents = read_contents(dataset, folder / "index" / index, options.workers, emit)
+    reasons = dict(contents.reasons) | _changed(dataset, contents)
+    refuse = _Refusal(dataset, options.strict)
+    for row, reason in sorted(reasons.items()):
+        refuse(row, reason)
+    size, fit = _shape(dataset, options, emit, size, fit)
+    if sixteen_bit_range is None and contents.deep.any():
+        sixteen_bit_range = measure_range(dataset, contents, options.workers)
+    recipe = Recipe(size, fit, sixteen_bit_range)
+    key = recipe.key(contents.sha256)
+    entry = folder / "pixels" / key
+    with _locked(folder, key):
+        found = open_entry(entry)
+        if found is None:
+            files = [os.fspath(dataset.path(row)) for row in range(len(dataset))]
+            build_entry(
+                entry,
+                recipe,
+                files=files,
+                sha256=contents.sha256,
+                known=reasons,
+                workers=options.workers,
+                emit=emit,
+                refuse=refuse,
+            )
+            found = open_entry(entry)
+    assert found is not None
+    array, undecodable = found
+    reasons |= undecodable
+    _report(dataset, reasons, refuse, emit)
+    readable = np.ones(len(dataset), bool)
+    readable[list(reasons)] = False
+    hashes = contents.hexadecimal()
+    return Pixels(array, readable, dict(sorted(reasons.items())), hashes, size, fit, sixteen_bit_range)
+
+
+def cache_folder(dataset: Dataset, wished: Path | None) -> Path:
+    """Return where decoded images are kept: as wished, else in the user's cache folder; never inside the dataset.
+
+    Raises:
+        InputError: it lies inside the dataset.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = wished or base / "barlowmatch"
+    if folder.resolve().is_relative_to(dataset.root.resolve()):
+        raise InputError(f"{folder}: the cache would lie inside the dataset; name another place by --cache-folder")
+    return folder
+
+
+def sample_headers(dataset: Dataset) -> list[Header]:
+    """Return the headers of the readable images in a seeded sample."""
+    rows = np.random.default_rng(0).permutation(len(dataset))[:SAMPLE]
     headers = []
-    for row in rows:
+    for row in rows.tolist():
         try:
-            headers.append(read_header(dataset.path(int(row))))
+            headers.append(read_header(dataset.path(row)))
         except Unreadable:
             continue
+    if not headers:
+        raise InputError(f"{dataset.root}: none of its images can be read; `inspect` says why")
     return headers
 
 
 def choose_size(dataset: Dataset, emit: Emit = silent) -> int:
-    """Return the side images are brought to where nobody names one."""
-    headers = sample_headers(dataset)
-    if not headers:
-        raise InputError(f"{dataset.root}: none of its images can be read")
-    sides = Counter((header.width, header.height) for header in headers)
+    """Return the side that images are brought to where nobody names one.
+
+    Images of one size up to 224 keep it; otherwise it is the largest of `SIZES` that is not above the median of the
+    shorter sides, so that hardly any image is enlarged.
+    """
+    sides = Counter((header.width, header.height) for header in sample_headers(dataset))
     largest = max(max(side) for side in sides)
-    if len(sides) == 1 and largest <= 224:
-        size = max(16, largest)
+    if len(sides) == 1 and largest <= SIZES[-1]:
+        size, why = max(16, largest), "as they are" if largest >= 16 else "the smallest side used"
     else:
         median = float(np.median([min(side) for side in sides.elements()]))
-        size = max((side for side in (32, 64, 96, 128, 224) if side <= median), default=32)
-    emit(Said(message=f"images are brought to {size}×{size} px; --image-size names another side"))
+        size = max((side for side in SIZES if side <= median), default=SIZES[0])
+        why = f"their shorter side is {median:.0f} px in the middle"
+    emit(Said(message=f"images are brought to {size}×{size} px ({why}); --image-size sets another side"))
     return size
 
 
-def load_pixels(
-    dataset: Dataset, options: ImageOptions, emit: Emit = silent, *, size: int | None = None, fit: str | None = None
-) -> Pixels:
-    """Return the pixels of a dataset."""
+def choose_fit(dataset: Dataset, emit: Emit = silent) -> str:
+    """Return how images become square where nobody says: `squash` where all have one shape, else `pad`."""
+    shapes = [header.width / header.height for header in sample_headers(dataset)]
+    if max(shapes) <= 1.02 * min(shapes):
+        return "squash"
+    emit(Said(message="images differ in shape: each is kept whole between grey bars; --fit crop or squash does not"))
+    return "pad"
+
+
+def measure_range(dataset: Dataset, contents: Contents, workers: int | None) -> Range:
+    """Return one intensity range for all deep grey pictures of a dataset.
+
+    It spans what 98 % of a sample need to show 99.8 % of their pixels, rounded outwards to 1/32 of the span. The sample
+    are the smallest content hashes: it stays nearly the same when files are renamed, moved or added.
+    """
+    rows = np.flatnonzero(contents.deep)
+    smallest = rows[np.lexsort(contents.sha256[rows].T[::-1])][:_DEEP_SAMPLE]
+    files = [os.fspath(dataset.path(row)) for row in smallest.tolist()]
+    answers = [answer for _, answer in run_tasks("measure", files, workers) if "reason" not in answer]
+    if not answers:
+        return 0.0, 65535.0
+    low = float(np.quantile([answer["low"] for answer in answers], 0.01, method="lower"))
+    high = float(np.quantile([answer["high"] for answer in answers], 0.99, method="higher"))
+    step = max(high - low, 1e-6) / 32
+    grid = 2.0 ** np.floor(np.log2(step))
+    return float(np.floor(low / grid) * grid), float(np.ceil(high / grid) * grid)
+
+
+def _shape(dataset: Dataset, options: ImageOptions, emit: Emit, size: int | None, fit: str | None) -> tuple[int, str]:
     size = size or options.image_size or choose_size(dataset, emit)
-    fit = fit or (options.fit if options.fit != "auto" else "pad")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "barlowmatch"
-    target = (options.cache_folder or base) / f"{dataset.fingerprint[:16]}-{size}.npy"
-    readable = np.ones(len(dataset), dtype=bool)
-    reasons: dict[int, str] = {}
-    hashes = []
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(target) as partial:
-        array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(dataset), 3, size, size))
-        for row in range(len(dataset)):
-            content = dataset.path(row).read_bytes()
-            hashes.append(hashlib.sha256(content).hexdigest())
-            try:
-                image = read_image(content).resize((size, size), Image.Resampling.BICUBIC)
-                array[row] = np.asarray(image).transpose(2, 0, 1)
-            except Unreadable as error:
-                reasons[row] = str(error)
-                readable[row] = False
-        array.flush()
-    mapped = np.lib.format.open_memmap(target, mode="r")
-    return Pixels(mapped, readable, reasons, tuple(hashes), size, fit)
+    if fit is None:
+        fit = choose_fit(dataset, emit) if options.fit == "auto" else options.fit
+    return size, fit
+
+
+def _changed(dataset: Dataset, contents: Contents) -> Reasons:
+    """Return the rows whose content is not what the manifest says."""
+    if dataset.sha256 is None:
+        return {}
+    pairs = enumerate(zip(dataset.sha256, contents.hexadecimal(), strict=True))
+    return {
+        row: "changed since the manifest was written"
+        for row, (expected, found) in pairs
+        if expected and found and expected != found
+    }
+
+
+class _Refusal:
+    """Stops at an unreadable file under `--strict`."""
+
+    def __init__(self, dataset: Dataset, strict: bool) -> None:
+        self._dataset, self._strict = dataset, strict
+
+    def __call__(self, row: int, reason: str) -> None:
+        if self._strict:
+            raise InputError(f"{self._dataset.path(row)}: {reason}; repair or remove it, or leave out --strict")
+
+
+def _report(dataset: Dataset, reasons: Reasons, refuse: _Refusal, emit: Emit) -> None:
+    """Say which files are left out."""
+    rows = sorted(reasons)
+    for row in rows:
+        refuse(row, reasons[row])
+    if len(rows) == len(dataset):
+        raise InputError(f"{dataset.root}: none of its {len(rows):,} images can be read; the first {reasons[rows[0]]}")
+    if rows:
+        named = "; ".join(f"{dataset.files[row]}: {reasons[row]}" for row in rows[:_NAMED])
+        more = f"; and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else ""
+        message = f"{len(rows):,} of {len(dataset):,} images cannot be read and are left out: {named}{more}"
+        emit(Said(message=f"{message} (`inspect` lists all)", level="warning"))
+
+
+@contextmanager
+def _locked(folder: Path, name: str) -> Iterator[None]:
+    """Hold a lock between processes; it goes with the process that holds it."""
+    try:
+        (folder / "locks").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "locks" / f"{name}.lock")
+        lock.acquire()
+    except OSError as error:
+        raise InputError(cannot_write(folder, error)) from error
+    try:
+        yield
+    finally:
+        lock.release()

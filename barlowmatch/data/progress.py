@@ -1,0 +1,42 @@
+"""Telling how far work on many images has come, a few times a second."""
+
+import time
+
+from barlowmatch.events import Emit, Progress
+
+_EVERY_SECONDS = 0.5
+
+
+class Rate:
+    """Counts finished images and reports progress with rate and time left.
+
+    Args:
+        work: what is being done, as a person would say it.
+        total: images in all; nothing is reported where there are none.
+        emit: hears of it.
+        done: images finished before.
+    """
+
+    def __init__(self, work: str, total: int, emit: Emit, done: int = 0) -> None:
+        self._work, self._total, self._emit = work, total, emit
+        self._done = self._before = done
+        self._start = self._told = time.monotonic()
+
+    def step(self, count: int = 1) -> None:
+        """Count images, and report where half a second has passed or all are done."""
+        self._done += count
+        now = time.monotonic()
+        if self._done < self._total and now - self._told < _EVERY_SECONDS:
+            return
+        self._told = now
+        rate = (self._done - self._before) / max(now - self._start, 1e-9)
+        self._emit(
+            Progress(
+                work=self._work,
+                done=self._done,
+                total=self._total,
+                unit="image",
+                rate=rate,
+                remaining=(self._total - self._done) / max(rate, 1e-9),
+            )
+        )

@@ -1,0 +1,133 @@
+"""A process that looks at pictures for another one: `python -m barlowmatch.data.worker`.
+
+It reads requests from its standard input, one JSON object a line (`task`, `setup`, `items`), and answers each item
+with one line `[result]` on its standard output. A picture that crashes or hangs the decoder takes this process with
+it and nothing else; the caller (workers.py) learns from the missing answer which picture it was.
+"""
+
+import faulthandler
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barlowmatch.data.images import Unreadable, read_deep, read_header, read_image
+from barlowmatch.data.squares import to_square
+
+TIME_LIMIT = 120
+"""Seconds a picture may take; the largest allowed takes some 5."""
+_FLUSH_SECONDS = 0.1
+
+Setup = Mapping[str, Any]
+
+
+def hash_file(_setup: Setup, file: str) -> dict[str, Any]:
+    """Return content hash of a file and whether its pixels need the dataset's intensity range."""
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        return {"reason": f"cannot be read ({error.strerror})"}
+    try:
+        deep = read_header(content).is_deep
+    except Unreadable:
+        deep = False
+    return {"sha256": hashlib.sha256(content).hexdigest(), "deep": deep}
+
+
+def examine(_setup: Setup, file: str) -> dict[str, Any]:
+    """Return content hash, bytes, format, mode, sides of a picture, and the reason why it is unreadable where it is."""
+    found: dict[str, Any] = {}
+    try:
+        content = Path(file).read_bytes()
+        found |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+        header = read_header(content)
+        found |= {"format": header.format, "mode": header.mode, "width": header.width, "height": header.height}
+        read_image(content, at_least=1)
+    except OSError as error:
+        found["reason"] = f"cannot be read ({error.strerror})"
+    except Unreadable as error:
+        found["reason"] = str(error)
+    return found
+
+
+def measure(_setup: Setup, file: str) -> dict[str, Any]:
+    """Return the intensities below which 0.1 % and 99.9 % of a deep picture's pixels lie."""
+    try:
+        values = read_deep(Path(file))
+    except Unreadable as error:
+        return {"reason": str(error)}
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return {"reason": "no finite intensity"}
+    low, high = np.quantile(values, (0.001, 0.999))
+    return {"low": float(low), "high": float(high)}
+
+
+def decode(setup: Setup, item: tuple[int, str, str]) -> dict[str, Any]:
+    """Write a picture's square to its row of the pixel file."""
+    row, file, sha256 = item
+    size = setup["size"]
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        return {"reason": f"cannot be read ({error.strerror})"}
+    if hashlib.sha256(content).hexdigest() != sha256:
+        return {"reason": "changed while the dataset was being read"}
+    try:
+        limits = setup["sixteen_bit_range"]
+        image = read_image(content, sixteen_bit_range=limits and (limits[0], limits[1]), at_least=size)
+    except Unreadable as error:
+        return {"reason": str(error)}
+    square = to_square(image, size, setup["fit"]).tobytes()
+    try:
+        _write(setup["pixels"], square, setup["offset"] + row * len(square))
+    except OSError as error:
+        return {"fault": error.strerror}
+    return {}
+
+
+def _write(path: str, content: bytes, position: int) -> None:
+    with open(path, "r+b", buffering=0) as file:  # noqa: PTH123 - ten thousand a second
+        file.seek(position)
+        if file.write(content) != len(content):
+            raise OSError(28, "No space left on device")
+
+
+TASKS: Mapping[str, Callable[[Setup, Any], dict[str, Any]]] = {
+    "hash": hash_file,
+    "examine": examine,
+    "measure": measure,
+    "decode": decode,
+}
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the caller decides when to stop, by closing the pipe
+        signal.signal(number, signal.SIG_IGN)
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
+    flushed = armed = 0.0
+    for line in sys.stdin:
+        request = json.loads(line)
+        task = TASKS[request["task"]]
+        for item in request["items"]:
+            now = time.monotonic()
+            if now - armed > 1:
+                faulthandler.dump_traceback_later(TIME_LIMIT, exit=True)
+                armed = now
+            if now - flushed > _FLUSH_SECONDS:
+                out.flush()
+                flushed = now
+            out.write(json.dumps([task(request["setup"], item)]) + "\n")
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()
