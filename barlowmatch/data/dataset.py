@@ -1,7 +1,6 @@
 """A dataset: which images there are, in which split, and what is known about them."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from barlowmatch.data.classes import ImageClass
 
 SPLITS = ("train", "val", "test", "unlabeled")
 """Labeled images to learn from, two splits to measure on, and the pool that labels are requested from."""
@@ -27,15 +28,6 @@ SYNONYMS = {
 """Names of split folders and values of split columns, in lower case, and the split each means."""
 
 Rows = npt.NDArray[np.int64]
-_DIGITS = re.compile(r"(\d+)")
-
-
-@dataclass(frozen=True)
-class ImageClass:
-    """A class: its `id` never changes and is never given to another class, its `name` may change."""
-
-    id: int
-    name: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,27 +113,3 @@ class Dataset:
             groups=None if self.groups is None else tuple(self.groups[row] for row in rows),
             sha256=None if self.sha256 is None else tuple(self.sha256[row] for row in rows),
         )
-
-
-def class_id(name: str) -> int:
-    """Return the id of a class of which only the name is known.
-
-    The id comes from the name alone, so that a class added later, wherever it sorts, moves no other: a number stands
-    for itself, any other name for 52 bits of its sha256 (two of 1,000 names collide once in 10^10 datasets).
-    """
-    if name.isascii() and name.isdigit() and str(int(name)) == name and int(name) < 2**31:
-        return int(name)
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    return 2**52 + int.from_bytes(digest[:8], "big") % 2**52
-
-
-def classes_of(names: Sequence[str]) -> tuple[ImageClass, ...]:
-    """Return the classes of some names, each once, in natural order."""
-    return tuple(ImageClass(class_id(name), name) for name in sorted(set(names), key=natural_key))
-
-
-def natural_key(text: str) -> tuple[tuple[str | int, ...], str]:
-    """Return a sort key under which 10.png comes after 9.png; different texts have different keys."""
-    parts: list[str | int] = list(_DIGITS.split(text))
-    parts[1::2] = [int(part) for part in parts[1::2]]
-    return tuple(parts), text

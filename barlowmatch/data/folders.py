@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from barlowmatch.data.dataset import natural_key
 from barlowmatch.data.images import SUFFIXES
+from barlowmatch.data.natural import natural_key
 from barlowmatch.errors import InputError
 
 _JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})

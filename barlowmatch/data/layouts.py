@@ -3,7 +3,7 @@
 | layout | looks like | labels |
 |---|---|---|
 | seed | `<split>/<n>.png` beside `<split>_label_tensor.pt` | the tensor, in natural order of the names |
-| table | a `labels.csv` or `metadata.csv` (`file_name,label`) in the folder or in a split folder | its rows |
+| table | `labels.csv` or `metadata.csv` (`file_name,label`) in the folder or in a split folder | its rows |
 | class folders | `<split>/<class>/…`, or `<class>/…` | the folder's name |
 | flat | anything else, nested or not | none |
 
@@ -12,23 +12,21 @@ the folder or split `unlabeled` are the pool: whatever labels lie with them are 
 """
 
 import re
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from barlowmatch.configs.shared import DatasetOptions
-from barlowmatch.data.dataset import SYNONYMS, Dataset, ImageClass, Rows, classes_of, natural_key
+from barlowmatch.data.classes import ImageClass, number, read_classes
+from barlowmatch.data.dataset import SPLITS, SYNONYMS, Dataset, Rows
 from barlowmatch.data.folders import Tree, read_tree
 from barlowmatch.data.labels import read_label_tensor
-from barlowmatch.data.splits import hold_out
+from barlowmatch.data.listings import Columns, Complain, find_tables, has_labels, read_manifest, spread, table_dataset
+from barlowmatch.data.natural import natural_key
+from barlowmatch.data.splits import hold_out, with_groups
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 
 __all__ = ["Dataset", "ImageClass", "read_dataset"]
-
-Complain = Callable[[str], None]
-"""Told what is wrong with a dataset in one line; either raises or takes note of it."""
 
 _TENSOR = "_label_tensor.pt"
 _NO_CLASS = re.compile(
@@ -55,28 +53,38 @@ def read_dataset(options: DatasetOptions, emit: Emit = silent, complain: Complai
         complain: told of labels that do not fit the images and of groups that cross splits; the default stops there.
 
     Raises:
-        InputError: no such folder, no images in it, or whatever `complain` refuses.
+        InputError: no such folder, no images in it, a split without images, or whatever `complain` refuses.
     """
-    if options.dataset_folder is None:
-        raise InputError("--dataset-folder: name the folder of images, or a --manifest")
-    return read_folder(options.dataset_folder, options, emit, complain)
-
-
-def read_folder(root: Path, options: DatasetOptions, emit: Emit, complain: Complain) -> Dataset:
-    """Read the dataset in a folder, in whichever layout it is."""
-    tree = read_tree(root)
-    if not tree.pictures:
-        raise InputError(f"{root}: holds no images (JPEG, PNG, WebP, BMP, TIFF, GIF); name another folder")
-    splits = split_folders(tree, options.train_split)
-    if splits:
-        rows = _SplitRows(tree, splits)
-        tensors = [folder for folder in splits if folder + _TENSOR in tree.others]
-        dataset = _seed(tree, rows, tensors, emit, complain) if tensors else _class_folders(tree, rows, emit)
+    if options.manifest is not None:
+        dataset, columns = read_manifest(options.manifest, options.train_split, emit)
+    elif options.dataset_folder is not None:
+        dataset, columns = _read_folder(read_tree(options.dataset_folder), options, emit, complain)
     else:
-        dataset = _without_splits(tree, emit)
+        raise InputError("--dataset-folder: name the folder of images, or a --manifest")
+    dataset = with_groups(dataset, options.group_by, columns, emit, complain)
     dataset = hold_out(dataset, options.val_share)
     emit(Said(message=summary(dataset)))
     return dataset
+
+
+def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Complain) -> tuple[Dataset, Columns]:
+    """Read a folder in whichever layout it is, and what its tables say of each row."""
+    if not tree.pictures:
+        raise InputError(f"{tree.root}: holds no images (JPEG, PNG, WebP, BMP, TIFF, GIF); name another folder")
+    splits = split_folders(tree, options.train_split)
+    tables = find_tables(tree, tuple(splits))
+    tensors = [folder for folder in splits if folder + _TENSOR in tree.others]
+    if has_labels(tables) and not tensors:
+        files = _without_other_training(tree, splits)
+        columns = spread(tables, files, complain)
+        return table_dataset(tree, files, splits, columns, options.train_split, emit), columns
+    if not splits:
+        dataset = _without_splits(tree, emit)
+    elif tensors:
+        dataset = _seed(tree, _SplitRows(tree, splits), tensors, emit, complain)
+    else:
+        dataset = _class_folders(tree, _SplitRows(tree, splits), emit)
+    return dataset, spread(tables, dataset.files, complain)
 
 
 def split_folders(tree: Tree, train_split: str | None) -> dict[str, str]:
@@ -85,7 +93,7 @@ def split_folders(tree: Tree, train_split: str | None) -> dict[str, str]:
     Of several training folders one is read: the one asked for, else `train_new`, else `train`.
     """
     found = {name: SYNONYMS[name.lower()] for name in tree.folders if name.lower() in SYNONYMS}
-    if train_split is not None:
+    if train_split is not None and found:
         if train_split not in tree.folders:
             raise InputError(f"--train-split {train_split}: no such folder in {tree.root} ({', '.join(tree.folders)})")
         found[train_split] = "train"
@@ -93,8 +101,13 @@ def split_folders(tree: Tree, train_split: str | None) -> dict[str, str]:
     if training:
         chosen = train_split or next((name for name in training if name.lower() == "train_new"), training[0])
         found = {name: split for name, split in found.items() if split != "train" or name == chosen}
-    order = ("train", "val", "test", "unlabeled")
-    return dict(sorted(found.items(), key=lambda item: (order.index(item[1]), natural_key(item[0]))))
+    return dict(sorted(found.items(), key=lambda item: (SPLITS.index(item[1]), natural_key(item[0]))))
+
+
+def _without_other_training(tree: Tree, splits: dict[str, str]) -> list[str]:
+    """Return the pictures outside the training folders that another one stands in for."""
+    others = {name for name in tree.folders if SYNONYMS.get(name.lower()) == "train" and name not in splits}
+    return [file for file in tree.pictures if file.partition("/")[0] not in others]
 
 
 class _SplitRows:
@@ -111,59 +124,60 @@ class _SplitRows:
             if not by_folder[folder] and split != "unlabeled":
                 raise InputError(f"{tree.root / folder}: the split is empty; put images there or remove the folder")
         self.files = tuple(file for files in by_folder.values() for file in files)
-        self.names = np.repeat(list(splits.values()), [len(files) for files in by_folder.values()]).astype("<U9")
-        ends = np.cumsum([len(files) for files in by_folder.values()])
-        self.ranges = {
-            folder: slice(int(end) - len(files), int(end))
-            for (folder, files), end in zip(by_folder.items(), ends, strict=True)
-        }
+        counts = [len(files) for files in by_folder.values()]
+        self.names = np.repeat(list(splits.values()), counts).astype("<U9")
+        ends = np.cumsum(counts).tolist()
+        self.ranges = {folder: slice(end - count, end) for folder, count, end in zip(splits, counts, ends, strict=True)}
 
 
 def _seed(tree: Tree, rows: _SplitRows, tensors: list[str], emit: Emit, complain: Complain) -> Dataset:
-    """Read `<split>/<n>.png` with label tensors; classes are the numbers up to the largest label."""
-    labels = np.full(len(rows.files), -1, dtype=np.int64)
-    largest = -1
+    """Read `<split>/<n>.png` with label tensors: numbers from 0, or ids of `classes.csv` where there is one."""
+    numbers = np.full(len(rows.files), -1, dtype=np.int64)
     for folder in tensors:
-        given = read_label_tensor(tree.root / (folder + _TENSOR))
+        path = tree.root / (folder + _TENSOR)
+        given = read_label_tensor(path)
         place = rows.ranges[folder]
         count = place.stop - place.start
         if rows.splits[folder] == "unlabeled":
-            emit(Said(message=f"{folder}{_TENSOR}: left aside; images in {folder}/ are the pool"))
+            emit(Said(message=f"{path.name}: left aside; images in {folder}/ are the pool"))
             continue
         if len(given) != count:
-            longer = "longer" if len(given) > count else "shorter"
+            longer = len(given) > count
             complain(
-                f"{tree.root / (folder + _TENSOR)}: {longer} than the images: {len(given)} labels, {count} images in "
-                f"{folder}/; restore the missing {'images' if len(given) > count else 'labels'}"
+                f"{path}: {'longer' if longer else 'shorter'} than the images: {len(given)} labels, {count} images in "
+                f"{folder}/; restore the missing {'images' if longer else 'labels'}"
             )
         shared = min(len(given), count)
-        labels[place.start : place.start + shared] = given[:shared]
-        largest = max(largest, int(given.max(initial=-1)))
-    classes = tuple(ImageClass(number, str(number)) for number in range(largest + 1))
-    return _dataset(tree, "seed", classes, rows, labels)
+        numbers[place.start : place.start + shared] = given[:shared]
+    listed = read_classes(tree.root)
+    classes = listed or tuple(ImageClass(value, str(value)) for value in range(int(numbers.max(initial=-1)) + 1))
+    return _dataset(tree, "seed", classes, rows, _positions(tree, numbers, classes))
+
+
+def _positions(tree: Tree, numbers: Rows, classes: tuple[ImageClass, ...]) -> Rows:
+    """Return the position of the class whose id each number is, -1 for -1."""
+    position = {item.id: place for place, item in enumerate(classes)} | {-1: -1}
+    unknown = sorted(set(numbers.tolist()) - position.keys())
+    if unknown:
+        raise InputError(
+            f"{tree.root}: label {unknown[0]} is outside the ids of classes.csv; add it there or correct it"
+        )
+    return np.fromiter((position[value] for value in numbers.tolist()), np.int64, count=len(numbers))
 
 
 def _class_folders(tree: Tree, rows: _SplitRows, emit: Emit) -> Dataset:
     """Read `<split>/<class>/…`; images directly in a split folder have no label."""
     names: list[str | None] = []
-    left_aside = 0
-    for file, split in zip(rows.files, rows.names, strict=True):
+    aside = 0
+    for file, split in zip(rows.files, rows.names.tolist(), strict=True):
         parts = file.split("/", 2)
         has_class = len(parts) > 2
-        left_aside += has_class and split == "unlabeled"
+        aside += has_class and split == "unlabeled"
         names.append(parts[1] if has_class and split != "unlabeled" else None)
-    if left_aside:
-        emit(Said(message=f"{left_aside} images lie in folders inside unlabeled/; those folders are no classes"))
-    classes, labels = number(names)
+    if aside:
+        emit(Said(message=f"{aside} images lie in folders inside unlabeled/; those folders are no classes"))
+    classes, labels = number(names, read_classes(tree.root))
     return _dataset(tree, "class-folders" if classes else "flat", classes, rows, labels)
-
-
-def number(names: list[str | None]) -> tuple[tuple[ImageClass, ...], Rows]:
-    """Return the classes that occur, in natural order, and each name's position among them, -1 for None."""
-    classes = classes_of([name for name in set(names) if name is not None])
-    position: dict[str | None, int] = {item.name: place for place, item in enumerate(classes)}
-    position[None] = -1
-    return classes, np.fromiter((position[name] for name in names), dtype=np.int64, count=len(names))
 
 
 def _dataset(tree: Tree, layout: str, classes: tuple[ImageClass, ...], rows: _SplitRows, labels: Rows) -> Dataset:
@@ -176,10 +190,9 @@ def _without_splits(tree: Tree, emit: Emit) -> Dataset:
     doubt = why_no_classes(tree.pictures)
     files = tuple(tree.pictures)
     if doubt is None:
-        classes, labels = number([file.partition("/")[0] for file in files])
+        classes, labels = number([file.partition("/")[0] for file in files], read_classes(tree.root))
         emit(Said(message="the folders' names are taken as classes; if they are none, move them into unlabeled/"))
-        splits = np.full(len(files), "train", dtype="<U9")
-        return Dataset(tree.root, "class-folders", classes, files, splits, labels)
+        return Dataset(tree.root, "class-folders", classes, files, np.full(len(files), "train", "<U9"), labels)
     if tree.folders:
         emit(Said(message=f"no labels: {doubt}; if they are classes, move them into train/"))
     nothing = np.full(len(files), -1, dtype=np.int64)
@@ -201,7 +214,7 @@ def why_no_classes(pictures: list[str]) -> str | None:
     if depths != {1}:
         return "images lie in folders within folders"
     if 2 * len(folders) > len(pictures):
-        return "the folders hold one image or two"
+        return "most folders hold a single image"
     unsorted = [folder for folder in sorted(folders, key=natural_key) if _NO_CLASS.fullmatch(folder)]
     if 2 * len(unsorted) >= len(folders):
         return f"folders such as {unsorted[0]} look like dates, batches or cameras"
@@ -210,7 +223,7 @@ def why_no_classes(pictures: list[str]) -> str | None:
 
 def summary(dataset: Dataset) -> str:
     """Return in one sentence what a dataset is."""
-    counts = [f"{int((dataset.splits == split).sum()):,} {split}" for split in ("train", "val", "test", "unlabeled")]
+    counts = {split: int((dataset.splits == split).sum()) for split in SPLITS}
+    images = ", ".join(f"{count:,} {split}" for split, count in counts.items() if count)
     known = f"{len(dataset.classes)} classes" if dataset.classes else "no labels"
-    parts = [part for part in counts if not part.startswith("0 ")]
-    return f"{dataset.root}: {dataset.layout} layout, {known}, images: {', '.join(parts)}"
+    return f"{dataset.root}: {dataset.layout} layout, {known}, images: {images}"

@@ -1,11 +1,16 @@
-"""Holding out validation images, and keeping groups whole."""
+"""Holding out validation images, and keeping together what belongs together."""
 
 import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import numpy as np
 
-from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.dataset import SYNONYMS, Dataset
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, Said
 
 
 def hold_out(dataset: Dataset, share: float) -> Dataset:
@@ -18,7 +23,7 @@ def hold_out(dataset: Dataset, share: float) -> Dataset:
         return dataset
     if dataset.groups is None:
         chosen = np.zeros(len(dataset), dtype=bool)
-        for row in dataset.train:
+        for row in dataset.train.tolist():
             chosen[row] = draw(dataset.files[row]) < share
     else:
         held = {group: draw(group) < share for group in set(dataset.groups)}
@@ -30,3 +35,85 @@ def draw(name: str) -> float:
     """Return a number in [0, 1) that depends on `name` alone and is uniform over names."""
     digest = hashlib.sha256(b"held out\0" + name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def with_groups(
+    dataset: Dataset,
+    group_by: str | None,
+    columns: Mapping[str, Sequence[str]],
+    emit: Emit,
+    complain: Callable[[str], None],
+) -> Dataset:
+    """Return the dataset with the group of each image.
+
+    Args:
+        dataset: without groups.
+        group_by: `folder`, a column's name, or a regular expression; None: the column `group` where there is one.
+        columns: what tables say, row by row.
+        emit: hears of images without a group; each becomes a group of its own.
+        complain: told of groups that lie in more than one of train (with the pool), val and test.
+
+    Raises:
+        InputError: `group_by` is none of these.
+    """
+    if group_by is None and not any(columns.get("group", ())):
+        return dataset
+    found = _groups(dataset, group_by or "group", columns)
+    alone = [row for row, group in enumerate(found) if not group]
+    if alone:
+        emit(
+            Said(
+                message=f"--group-by {group_by or 'group'}: {len(alone):,} images have no group, the first "
+                f"{dataset.files[alone[0]]}; each is a group of its own",
+                level="warning",
+            )
+        )
+    groups = tuple(group or f"file {file}" for group, file in zip(found, dataset.files, strict=True))
+    grouped = replace(dataset, groups=groups)
+    _check_crossing(grouped, complain)
+    return grouped
+
+
+def _groups(dataset: Dataset, group_by: str, columns: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    if group_by == "folder":
+        return [_folder(dataset, file) for file in dataset.files]
+    if group_by.lower() in columns:
+        return columns[group_by.lower()]
+    try:
+        pattern = re.compile(group_by)
+    except re.error as error:
+        raise InputError(f"--group-by {group_by}: no column and no regular expression ({error})") from error
+    if pattern.groups == 0:
+        named = f" (columns: {', '.join(columns)})" if columns else ""
+        raise InputError(
+            f"--group-by {group_by}: neither `folder` nor a column{named}, and as a regular expression it has no "
+            "group in parentheses"
+        )
+    whole = "/" in group_by
+    matches = [pattern.search(file if whole else PurePosixPath(file).name) for file in dataset.files]
+    return [(match.group(1) or "") if match else "" for match in matches]
+
+
+def _folder(dataset: Dataset, file: str) -> str:
+    """Return the folders around a file below its split and its class, which say nothing about what belongs together."""
+    parts = PurePosixPath(file).parent.parts
+    if parts and parts[0].lower() in SYNONYMS:
+        parts = parts[1:]
+    if dataset.layout == "class-folders" and parts and parts[0] in dataset.class_names:
+        parts = parts[1:]
+    return "/".join(parts)
+
+
+def _check_crossing(dataset: Dataset, complain: Callable[[str], None]) -> None:
+    """Complain of a group that lies in two of train (with the pool), val and test."""
+    assert dataset.groups is not None
+    sides = np.where(np.isin(dataset.splits, ("train", "unlabeled")), "train", dataset.splits).tolist()
+    first: dict[str, tuple[str, int]] = {}
+    for row, (group, side) in enumerate(zip(dataset.groups, sides, strict=True)):
+        other, place = first.setdefault(group, (side, row))
+        if other != side:
+            complain(
+                f'--group-by: the group "{group}" lies in {dataset.splits[place]} ({dataset.files[place]}) and in '
+                f"{dataset.splits[row]} ({dataset.files[row]}); put it into one split, or leave --group-by out"
+            )
+            return

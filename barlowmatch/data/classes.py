@@ -1,0 +1,94 @@
+"""Classes: their names, and ids that outlive renaming and new classes."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from barlowmatch.data.natural import natural_key
+from barlowmatch.data.tables import read_table, write_table
+from barlowmatch.errors import InputError
+
+CLASSES_FILE = "classes.csv"
+"""Beside a dataset's images or a manifest: `id,name`, for who wants ids, names or an order of their own."""
+
+
+@dataclass(frozen=True)
+class ImageClass:
+    """A class: its `id` never changes and is never given to another class, its `name` may change."""
+
+    id: int
+    name: str
+
+
+def class_id(name: str) -> int:
+    """Return the id of a class of which only the name is known.
+
+    The id comes from the name alone, so that a class added later, wherever it sorts, moves no other: a number stands
+    for itself, any other name for 52 bits of its sha256 (two of 1,000 names collide once in 10^10 datasets).
+    """
+    if name.isascii() and name.isdigit() and str(int(name)) == name and int(name) < 2**31:
+        return int(name)
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return 2**52 + int.from_bytes(digest[:8], "big") % 2**52
+
+
+def classes_of(names: Sequence[str]) -> tuple[ImageClass, ...]:
+    """Return the classes of some names, each once, in natural order."""
+    return tuple(ImageClass(class_id(name), name) for name in sorted(set(names), key=natural_key))
+
+
+def number(
+    names: Sequence[str | None], listed: tuple[ImageClass, ...] | None = None
+) -> tuple[tuple[ImageClass, ...], npt.NDArray[np.int64]]:
+    """Return the classes and each name's position among them, -1 for None.
+
+    Args:
+        names: the class name of each image.
+        listed: the classes where the dataset lists them; else they are those that occur.
+
+    Raises:
+        InputError: a name is not among the listed classes.
+    """
+    classes = listed or classes_of([name for name in set(names) if name is not None])
+    position: dict[str | None, int] = {item.name: place for place, item in enumerate(classes)}
+    position[None] = -1
+    unknown = next((name for name in names if name not in position), None)
+    if unknown is not None:
+        raise InputError(f'label "{unknown}" is outside the classes of {CLASSES_FILE}; add it there or correct it')
+    return classes, np.fromiter((position[name] for name in names), dtype=np.int64, count=len(names))
+
+
+def read_classes(folder: Path) -> tuple[ImageClass, ...] | None:
+    """Return the classes that `classes.csv` in `folder` lists, or None where there is no such file.
+
+    Raises:
+        InputError: it has no columns id and name, or an id or a name twice.
+    """
+    path = folder / CLASSES_FILE
+    if not path.is_file():
+        return None
+    table = read_table(path)
+    classes = []
+    for line, number_text, name in zip(table.lines, table.need(["id"]), table.need(["name"]), strict=True):
+        if not (number_text.isascii() and number_text.isdigit() and int(number_text) < 2**53):
+            raise InputError(f'{path}: line {line}: the id "{number_text}" is no number from 0 to 2^53')
+        classes.append(ImageClass(int(number_text), name))
+    _refuse_repeats(path, "id", [str(item.id) for item in classes])
+    _refuse_repeats(path, "name", [item.name for item in classes])
+    return tuple(classes)
+
+
+def write_classes(folder: Path, classes: Sequence[ImageClass]) -> None:
+    """Write `classes.csv` into `folder`."""
+    write_table(folder / CLASSES_FILE, ("id", "name"), [(item.id, item.name) for item in classes])
+
+
+def _refuse_repeats(path: Path, what: str, values: list[str]) -> None:
+    repeated = [value for value, count in Counter(values).items() if count > 1]
+    if repeated:
+        raise InputError(f'{path}: the {what} "{repeated[0]}" is there twice; each class has its own')

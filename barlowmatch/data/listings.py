@@ -1,0 +1,220 @@
+"""Datasets described row by row: a manifest, or a table that lies with the images.
+
+A manifest (`file,sha256,split,label,group`; only `file` is needed) names every image, relative to its own folder. A
+table (`labels.csv` or `metadata.csv`, in the dataset's folder or in a split folder) says something about some of the
+images there. Further columns of both can be grouped by.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from barlowmatch.data.classes import ImageClass, number, read_classes
+from barlowmatch.data.dataset import SYNONYMS, Dataset
+from barlowmatch.data.folders import Tree
+from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, read_table, write_table
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, Said
+
+MANIFEST_COLUMNS = ("file", "sha256", "split", "label", "group")
+TABLE_NAMES = ("labels.csv", "metadata.csv")
+
+Columns = dict[str, list[str]]
+"""What tables say beside file, label and split, one value a dataset row, "" where they say nothing."""
+Complain = Callable[[str], None]
+
+
+def read_manifest(path: Path, train_split: str | None, emit: Emit) -> tuple[Dataset, Columns]:
+    """Read a manifest.
+
+    Raises:
+        InputError: no such file, no column `file`, no rows, a file twice, a name that leaves the manifest's folder, an
+            unknown split, a hash that is none, or a label outside the classes beside it.
+    """
+    table = read_table(path)
+    files = [local_name(table, row, name) for row, name in enumerate(table.need(FILE_COLUMNS))]
+    if not files:
+        raise InputError(f"{path}: names no image; write one a line below the header")
+    refuse_repeats(table, files)
+    labels = [label or None for label in table.column(LABEL_COLUMNS) or [""] * len(files)]
+    values = table.columns.get("split", [""] * len(files))
+    splits = [
+        parse_split(value, train_split, f"{path}: line {line}") for line, value in zip(table.lines, values, strict=True)
+    ]
+    hashes = tuple(read_hash(table, row) for row in range(len(files)))
+    root = path.parent
+    dataset = listed_dataset(root, "manifest", files, splits, labels, read_classes(root), emit)
+    columns = {name: values for name, values in table.columns.items() if name not in FILE_COLUMNS}
+    return replace(dataset, sha256=hashes), columns
+
+
+def write_manifest(path: Path, dataset: Dataset, sha256: Sequence[str]) -> None:
+    """Write a dataset as a manifest.
+
+    Raises:
+        InputError: `path` is not in the folder of the images or above it, so that it could not name them.
+    """
+    folder, root = path.parent.resolve(), dataset.root.resolve()
+    if not root.is_relative_to(folder):
+        raise InputError(
+            f"{path}: a manifest names images relative to its own folder; write it to {dataset.root} or a folder above"
+        )
+    prefix = root.relative_to(folder)
+    names = (*dataset.class_names, "")
+    groups = dataset.groups or [""] * len(dataset)
+    rows = zip(dataset.files, sha256, dataset.splits.tolist(), dataset.labels.tolist(), groups, strict=True)
+    write_table(
+        path,
+        MANIFEST_COLUMNS,
+        ((str(prefix / file), digest, split, names[label], group) for file, digest, split, label, group in rows),
+    )
+
+
+def find_tables(tree: Tree, splits: Sequence[str]) -> dict[str, Table]:
+    """Return the tables of a tree by the prefix of the names in them: of its folder, else of its split folders."""
+    for prefixes in ([""], [f"{folder}/" for folder in splits]):
+        found = {}
+        for prefix in prefixes:
+            name = next((name for name in TABLE_NAMES if prefix + name in tree.others), None)
+            if name is not None:
+                found[prefix] = read_table(tree.root / (prefix + name))
+                found[prefix].need(FILE_COLUMNS)
+        if found:
+            return found
+    return {}
+
+
+def has_labels(tables: dict[str, Table]) -> bool:
+    """Say whether any table has a column of labels."""
+    return any(table.column(LABEL_COLUMNS) is not None for table in tables.values())
+
+
+def table_dataset(
+    tree: Tree,
+    files: Sequence[str],
+    folder_splits: dict[str, str],
+    columns: Columns,
+    train_split: str | None,
+    emit: Emit,
+) -> Dataset:
+    """Return the dataset of images whose labels a table gives; images it does not name have none.
+
+    Args:
+        tree: what lies in the folder.
+        files: the images.
+        folder_splits: split folders and what each means.
+        columns: what the tables say, row by row.
+        train_split: value of the split column that means train.
+        emit: hears what was left aside.
+    """
+    nothing = [""] * len(files)
+    labels = [label or None for label in next((columns[name] for name in LABEL_COLUMNS if name in columns), nothing)]
+    splits = []
+    for file, value, label in zip(files, columns.get("split", nothing), labels, strict=True):
+        folder = folder_splits.get(file.partition("/")[0], "")
+        said = parse_split(value, train_split, f"{tree.root}: {file}")
+        splits.append(said or ("train" if label and folder == "unlabeled" else folder))
+    return listed_dataset(tree.root, "table", files, splits, labels, read_classes(tree.root), emit)
+
+
+def spread(tables: dict[str, Table], files: Sequence[str], complain: Complain) -> Columns:
+    """Return what tables say, row by row of `files`.
+
+    Raises:
+        InputError: a table names a file twice.
+    """
+    columns: Columns = {}
+    places = {file: row for row, file in enumerate(files)}
+    for prefix, table in tables.items():
+        names = [prefix + name.removeprefix("./") for name in table.need(FILE_COLUMNS)]
+        refuse_repeats(table, names)
+        missing = [row for row, name in enumerate(names) if name not in places]
+        if missing:
+            complain(
+                f"{table.path}: line {table.lines[missing[0]]} names {names[missing[0]]}, which is not among the images"
+                f" ({len(missing)} such lines); correct the name or remove the line"
+            )
+        for column, values in table.columns.items():
+            if column not in FILE_COLUMNS:
+                target = columns.setdefault(column, [""] * len(files))
+                for name, value in zip(names, values, strict=True):
+                    if name in places:
+                        target[places[name]] = value
+    return columns
+
+
+def listed_dataset(
+    root: Path,
+    layout: str,
+    files: Sequence[str],
+    splits: Sequence[str],
+    labels: Sequence[str | None],
+    listed: tuple[ImageClass, ...] | None,
+    emit: Emit,
+) -> Dataset:
+    """Return a dataset from splits ("" where the label decides) and labels (None where there is none)."""
+    aside = sum(split == "unlabeled" and label is not None for split, label in zip(splits, labels, strict=True))
+    if aside:
+        emit(Said(message=f"{aside} labels of images in the split unlabeled are left aside: that split is the pool"))
+    labels = [None if split == "unlabeled" else label for split, label in zip(splits, labels, strict=True)]
+    classes, positions = number(labels, listed)
+    names = np.array([split or "train" for split in splits], dtype="<U9")
+    names[(names == "train") & (positions < 0)] = "unlabeled"
+    return Dataset(root, layout, classes, tuple(files), names, positions)
+
+
+def local_name(table: Table, row: int, name: str) -> str:
+    """Return the relative name of a manifest's row in its plain form.
+
+    Raises:
+        InputError: it is empty, absolute, or leads out of the folder.
+    """
+    path = PurePosixPath(name)
+    if not name or path.is_absolute() or ".." in path.parts or "\0" in name or not path.parts or ":" in path.parts[0]:
+        raise InputError(
+            f'{table.path}: line {table.lines[row]} names "{name}", which is not inside the manifest\'s folder; '
+            "move the image there, or the manifest to a folder above both"
+        )
+    return str(path)
+
+
+def refuse_repeats(table: Table, files: Sequence[str]) -> None:
+    """Refuse a table that names a file twice.
+
+    Raises:
+        InputError: it does; the line names both lines.
+    """
+    first: dict[str, int] = {}
+    for row, file in enumerate(files):
+        if first.setdefault(file, row) != row:
+            raise InputError(
+                f"{table.path}: lines {table.lines[first[file]]} and {table.lines[row]} both name {file}; remove one"
+            )
+
+
+def parse_split(value: str, train_split: str | None, where: str) -> str:
+    """Return the split that a value means, "" for an empty one; `train_split` means train too.
+
+    Raises:
+        InputError: it is unknown; the line begins with `where`.
+    """
+    if train_split is not None and value == train_split:
+        return "train"
+    split = SYNONYMS.get(value.strip().lower(), "")
+    if value and not split:
+        raise InputError(f'{where}: the split "{value}" is unknown; use train, val, test or unlabeled')
+    return split
+
+
+def read_hash(table: Table, row: int) -> str:
+    """Return the sha256 of a row, "" where it names none.
+
+    Raises:
+        InputError: it is no sha256 in hex.
+    """
+    value = table.columns["sha256"][row].lower() if "sha256" in table.columns else ""
+    if value and (len(value) != 64 or set(value) - set("0123456789abcdef")):
+        raise InputError(f'{table.path}: line {table.lines[row]}: "{value}" is no sha256 (64 hexadecimal digits)')
+    return value

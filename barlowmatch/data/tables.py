@@ -1,0 +1,147 @@
+"""CSV files: read without trust, written so that a spreadsheet runs nothing in them.
+
+Read are UTF-8 files (with or without a byte order mark) whose first line names the columns, separated by commas,
+semicolons or tabs. File names may hold bytes that are no UTF-8; they are kept by surrogateescape.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from barlowmatch.errors import InputError
+from barlowmatch.files import write_text
+
+FILE_COLUMNS = ("file", "file_name", "filename", "image", "path")
+LABEL_COLUMNS = ("label", "class")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file by columns.
+
+    Attributes:
+        path: where it came from.
+        columns: values by the column's name in lower case.
+        lines: the line of the file each row ends on.
+    """
+
+    path: Path
+    columns: dict[str, list[str]]
+    lines: list[int]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def column(self, names: Sequence[str]) -> list[str] | None:
+        """Return the first column that has one of these names."""
+        return next((self.columns[name] for name in names if name in self.columns), None)
+
+    def need(self, names: Sequence[str]) -> list[str]:
+        """Return the first column that has one of these names.
+
+        Raises:
+            InputError: there is none.
+        """
+        values = self.column(names)
+        if values is None:
+            found = ", ".join(f'"{name}"' for name in list(self.columns)[:6])
+            raise InputError(
+                f'{self.path}: line 1 has no column "{names[0]}" (it reads {found}); '
+                "the first line names the columns, such as file,label"
+            )
+        return values
+
+
+def read_table(path: Path) -> Table:
+    """Read a CSV file.
+
+    Raises:
+        InputError: missing, in another encoding, without a header, or with rows of another length.
+    """
+    rows = list(_rows(path, read_csv_text(path)))
+    if not rows:
+        raise InputError(f"{path}: is empty; the first line names the columns, such as file,label")
+    header = [name.strip().lower() for name in rows[0][1]]
+    repeated = {name for name in header if header.count(name) > 1}
+    if repeated:
+        raise InputError(f'{path}: line 1 names the column "{min(repeated)}" twice; rename one')
+    for line, row in rows[1:]:
+        if len(row) != len(header):
+            raise InputError(f"{path}: line {line} has {len(row)} values and line 1 names {len(header)} columns")
+    values = [list(map(unguard, column)) for column in zip(*(row for _, row in rows[1:]), strict=True)]
+    columns = dict(zip(header, values or [[] for _ in header], strict=True))
+    table = Table(path, columns, [line for line, _ in rows[1:]])
+    for name, column in columns.items():
+        if name not in FILE_COLUMNS:
+            _check_text(table, name, column)
+    return table
+
+
+def read_csv_text(path: Path) -> str:
+    """Return the text of a CSV file, bytes that are no UTF-8 kept by surrogateescape.
+
+    Raises:
+        InputError: it cannot be read, or is plainly no UTF-8 text.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(f"{path}: is UTF-16; save it as CSV in UTF-8")
+    if b"\0" in content:
+        raise InputError(f"{path}: is no CSV text (it holds zero bytes); save it as CSV in UTF-8")
+    return content.decode("utf-8-sig", "surrogateescape")
+
+
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([guard(str(value)) for value in row] for row in rows)
+    write_text(path, text.getvalue())
+
+
+def guard(value: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula; numbers stay as they are."""
+    if value.lstrip("'").startswith(_FORMULA) and not _is_number(value):
+        return "'" + value
+    return value
+
+
+def unguard(value: str) -> str:
+    """Return the value of a guarded cell."""
+    return value[1:] if value.startswith("'") and value.lstrip("'").startswith(_FORMULA) else value
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _rows(path: Path, text: str) -> Iterable[tuple[int, list[str]]]:
+    """Yield line number and values of each row that is not blank."""
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            if any(row):
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise InputError(f"{path}: line {reader.line_num} is no CSV ({error})") from error
+
+
+def _check_text(table: Table, name: str, column: list[str]) -> None:
+    for line, value in zip(table.lines, column, strict=True):
+        if not value.isascii() and any("\udc80" <= character <= "\udcff" for character in value):
+            raise InputError(f"{table.path}: line {line}, column {name}: is not UTF-8; save the file as CSV in UTF-8")
