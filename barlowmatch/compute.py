@@ -37,7 +37,8 @@ class Compute:
 
     def prepare(self, network: nn.Module) -> None:
         """Move a network here, in the memory layout that convolutions like best."""
-        network.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
+        network.to(device=self.device, dtype=self.dtype)
+        network.to(memory_format=torch.channels_last)
 
     def __str__(self) -> str:
         return f"{self.device}, {'bfloat16' if self.autocast else str(self.dtype).removeprefix('torch.')}"
@@ -67,9 +68,9 @@ def _choose_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"--device {name}: not available here; use --device auto or cpu") from error
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     if device.type == "cuda":
-        if device.index is None:
-            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     return device
 
@@ -77,7 +78,7 @@ def _choose_device(name: str) -> torch.device:
 def bfloat16_pays(device: torch.device) -> bool:
     """Say whether a convolution forward and backward is clearly faster in bfloat16 here, by timing a small one."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
     layer = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)

@@ -187,7 +187,7 @@ class Console:
             case RunStarted():
                 self._line(f"{event.stage}: run folder {event.folder}")
             case Evaluated():
-                self._line(f"{event.split} after step {event.step}: {describe(event.metrics)}")
+                self._line(f"{event.split} after step {event.step}: {describe_shares(event.metrics)}")
             case Said(level="warning"):
                 self._line(f"WARNING: {event.message}")
             case Said():
@@ -241,6 +241,18 @@ def progress_line(event: Progress) -> str:
 def describe(metrics: Mapping[str, float]) -> str:
     """Return figures as `name value, …`, learning rates and losses with three significant digits."""
     return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in metrics.items())
+
+
+def describe_shares(metrics: Mapping[str, float]) -> str:
+    """Return accuracies in percent, each with its 95 % interval where `NAME_low` and `NAME_high` are there."""
+    parts = []
+    for name, value in metrics.items():
+        if name.endswith(("_low", "_high")):
+            continue
+        low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+        interval = "" if low is None or high is None else f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+        parts.append(f"{name.replace('_', ' ')} {100 * value:.1f} %{interval}")
+    return ", ".join(parts)
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from torch import distributed as dist
 
 from barlowmatch import distributed
 from barlowmatch.compute import Compute
-from barlowmatch.data.sampling import Rows
+from barlowmatch.data.dataset import Rows
 from barlowmatch.data.store import ImageStore
 from barlowmatch.models.network import Network
 

@@ -24,7 +24,20 @@ import psutil
 from barlowmatch import distributed
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.errors import InputError
-from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, Said, fan_out, silent
+from barlowmatch.events import (
+    Console,
+    Emit,
+    Evaluated,
+    Event,
+    JsonLines,
+    Progress,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Said,
+    fan_out,
+    silent,
+)
 from barlowmatch.files import cannot_write, write_json
 
 SCHEMA = 1
@@ -151,11 +164,16 @@ def open_run(stage: str, config: RunOptions, place: Place, facts: Mapping[str, A
         log = (folder / "log.txt").open("a", encoding="utf-8")
     except OSError as error:
         raise InputError(cannot_write(folder, error)) from error
-    listeners = [emit, lines, Console(log)]
+    listeners: list[Emit] = [emit, lines, Console(log)]
     if config.tensorboard:
         listeners.append(_tensorboard(folder))
-    begun: list[RunStarted] = []
-    listeners.append(lambda event: begun.append(event) if isinstance(event, RunStarted) else None)
+    begun: list[Event] = []
+
+    def remember(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            begun.append(event)
+
+    listeners.append(remember)
     run = Run(stage, folder, fan_out(*listeners), place.last_path, place.best_path)
     refused = False
     try:
@@ -268,13 +286,11 @@ def _newest_unfinished(stage: str, config: RunOptions) -> Path | None:
 
 def _tensorboard(folder: Path) -> Emit:
     """Return a listener that writes TensorBoard's format."""
-    from barlowmatch.events import Evaluated, Event, Progress
-
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise InputError("--tensorboard: needs the tensorboard package; pip install tensorboard") from error
-    writer: Any = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+    writer: Any = SummaryWriter(str(folder / "tensorboard"))
 
     def listen(event: Event) -> None:
         if isinstance(event, Progress) and event.metrics:

@@ -55,7 +55,9 @@ def test_from_pretraining_to_the_next_rounds_classifier(barlowmatch: Command, ho
     assert len(list(new.glob("*.png"))) == 70
     assert len(list((new.parent / "unlabeled").glob("*.png"))) == 290
     again = barlowmatch(
-        "train-classifier", "--dataset-folder", new.parent,
-        "--transfer-path", home / "checkpoints" / "model_barlow.pth.tar", "--num-epochs", 1, "--batch-size", 64, "--classifier-width", 64, cwd=home,
-    )  # fmt: skip
+        *("train-classifier", "--dataset-folder", new.parent),
+        *("--transfer-path", home / "checkpoints" / "model_barlow.pth.tar"),
+        *("--num-epochs", 1, "--batch-size", 64, "--classifier-width", 64),
+        cwd=home,
+    )
     assert again.returncode == 0, again.stderr

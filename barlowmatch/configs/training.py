@@ -78,7 +78,7 @@ class FixMatchConfig(ClassifierOptions):
     lambd: Annotated[float, Range(0, 100), Doc("Weight of the unlabeled loss.")] = 1.0
     temperature: Annotated[float, Range(0, 10, open_low=True), Doc("Softmax temperature of the pseudo-labels.")] = 1.0
     pseudo_label: Annotated[
-        Literal["fixed", "softmatch", "freematch"],
+        Literal["fixed"],
         Doc("How a guess is weighed: FixMatch's threshold, or its successors."),
     ] = "fixed"
     learning_rate: Annotated[float, Range(0, 10, open_low=True), Doc("SGD rate, η·cos(7πk/16K).")] = 0.003

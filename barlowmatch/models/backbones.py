@@ -15,7 +15,7 @@ SMALL_IMAGE = 48
 """Images up to this side keep their resolution in the stem (stride 1, no max-pool)."""
 
 
-class ThinResNet(ResNet):
+class ThinResNet(ResNet):  # type: ignore[misc]
     """ResNet-18 with a fraction of the channels, for quick runs on a CPU."""
 
     def __init__(self, divisor: int) -> None:
@@ -104,4 +104,4 @@ def _create_timm(name: str, image_size: int) -> nn.Module:
     except (AssertionError, ValueError) as error:
         raise InputError(f"--backbone {name}: cannot take images of {image_size} px ({error})") from error
     network.dimension = network.num_features
-    return network  # type: ignore[no-any-return]
+    return network

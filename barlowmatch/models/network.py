@@ -50,14 +50,11 @@ class Architecture:
             InputError: a field is missing.
         """
         known = {item.name for item in fields(cls)}
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known
+        }
         try:
-            return cls(
-                **{
-                    name: tuple(value) if isinstance(value, list) else value
-                    for name, value in values.items()
-                    if name in known
-                }
-            )
+            return cls(**plain)
         except TypeError as error:
             raise InputError(f"the checkpoint's architecture is incomplete: {error}") from error
 

@@ -1,6 +1,7 @@
 """Weights the user brings: safetensors or a plain state dict, with the key names of torchvision, timm or DINOv2."""
 
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -18,6 +19,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: missing, damaged, or without tensors.
     """
+    content: Any
     if path.suffix == ".safetensors":
         content = _read_safetensors(path)
     else:
@@ -73,7 +75,7 @@ def _renamed(backbone: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tenso
     if "pos_embed" in tensors and hasattr(backbone, "patch_embed"):
         from timm.models.vision_transformer import checkpoint_filter_fn
 
-        converted: dict[str, Tensor] = checkpoint_filter_fn(tensors, backbone)
+        converted: dict[str, Tensor] = checkpoint_filter_fn(tensors, backbone)  # type: ignore[arg-type]
         return converted
     return tensors
 

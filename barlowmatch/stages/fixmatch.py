@@ -50,8 +50,7 @@ class FixMatch(ClassificationTask):
         self.unlabeled_stream = Stream(images.learnable, self.unlabeled_per_step, config.seed + 1)
         self.steps_per_epoch = config.num_steps or self.unlabeled_stream.steps_per_pass
         self.weak, self.strong = weak_view(config.views, images.size), strong_view(config.views, images.size)
-        classes = len(images.dataset.classes)
-        self.pseudo_labels = pseudo_labels(config.pseudo_label, classes, config.threshold)
+        self.pseudo_labels = pseudo_labels(config.pseudo_label, config.threshold)
 
     def batch(self, step: int) -> MixedBatch:
         """Return the views of `step`."""
@@ -75,7 +74,7 @@ class FixMatch(ClassificationTask):
         """Return labeled loss + λ · unlabeled loss over the whole batch of all processes."""
         together = torch.cat([batch.labeled, batch.weak, batch.strong])
         logits = self.network.classify(together, batch.random).to(self.compute.dtype)
-        labeled, weak, strong = logits.split([len(batch.labeled), len(batch.weak), len(batch.strong)])
+        labeled, weak, strong = torch.split(logits, [len(batch.labeled), len(batch.weak), len(batch.strong)])
         return fixmatch_loss(
             labeled, batch.labels, weak, strong, self.pseudo_labels,
             weight=self.config.lambd, temperature=self.config.temperature,

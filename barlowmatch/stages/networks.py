@@ -9,7 +9,7 @@ from torch import Tensor
 
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
-from barlowmatch.data.dataset import ImageClass
+from barlowmatch.data.classes import ImageClass
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.backbones import natural_stem
@@ -144,7 +144,8 @@ def restore_network(checkpoint: Checkpoint, path: Path) -> Network:
     network = seeded_network(architecture, len(checkpoint["classes"]), 0)
     try:
         if checkpoint.get("ema"):
-            network.load_state_dict(checkpoint["ema"]["module"])
+            averaged = {name.removeprefix("module."): value for name, value in checkpoint["ema"].items()}
+            network.load_state_dict({name: value for name, value in averaged.items() if name != "steps"})
         else:
             _load_parts(network, checkpoint)
     except (RuntimeError, KeyError) as error:

@@ -1,0 +1,88 @@
+"""Colour operations on a batch, each image with its own strength. Images are (B, 3, H, W) in [0, 1]; factors (B,)."""
+
+import torch
+from torch import Tensor
+
+
+def grey(images: Tensor) -> Tensor:
+    """Return the luminance (B, 1, H, W) of ITU-R 601-2, as Pillow's L mode has it."""
+    red, green, blue = images.unbind(1)
+    return (0.299 * red + 0.587 * green + 0.114 * blue).unsqueeze(1)
+
+
+def blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
+    """Return other + factor · (images − other), kept in [0, 1]."""
+    return torch.lerp(other.expand_as(images), images, factor.view(-1, 1, 1, 1)).clamp_(0, 1)
+
+
+def brightness(images: Tensor, factor: Tensor) -> Tensor:
+    """Scale by `factor`."""
+    return (images * factor.view(-1, 1, 1, 1)).clamp_(0, 1)
+
+
+def contrast(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the mean luminance of each image."""
+    return blend(images, grey(images).mean((2, 3), keepdim=True), factor)
+
+
+def saturation(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the grey image."""
+    return blend(images, grey(images), factor)
+
+
+def hue(images: Tensor, shift: Tensor) -> Tensor:
+    """Turn the hue by `shift` of a full circle, in HSV as Pillow has it."""
+    high, low = images.amax(1), images.amin(1)
+    spread = high - low
+    safe = torch.where(spread > 0, spread, torch.ones_like(spread))
+    red, green, blue = ((high.unsqueeze(1) - images) / safe.unsqueeze(1)).unbind(1)
+    first, second, _ = images.unbind(1)
+    sector = torch.where(first == high, blue - green, torch.where(second == high, 2 + red - blue, 4 + green - red))
+    angle = (sector / 6 + shift.view(-1, 1, 1)) % 1 * 6
+    # A channel is `high` less `spread` times a trapezoid of the angle: HSV back to RGB without branches.
+    channels = torch.tensor([5.0, 3.0, 1.0], device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
+    ramp = (channels + angle.unsqueeze(1)) % 6
+    return high.unsqueeze(1) - spread.unsqueeze(1) * torch.minimum(ramp, 4 - ramp).clamp(0, 1)
+
+
+def solarize(images: Tensor, threshold: Tensor) -> Tensor:
+    """Invert what is at or above `threshold`."""
+    return torch.where(images >= threshold.view(-1, 1, 1, 1), 1 - images, images)
+
+
+def posterize(images: Tensor, bits: Tensor) -> Tensor:
+    """Keep the highest `bits` bits of each value's eight."""
+    step = torch.exp2(8 - bits.float()).view(-1, 1, 1, 1)
+    return torch.floor((images * 255).round() / step) * step / 255
+
+
+def autocontrast(images: Tensor) -> Tensor:
+    """Stretch each channel of each image to the whole range; a flat channel stays."""
+    low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
+    spread = high - low
+    stretched = (images - low) / torch.where(spread > 0, spread, torch.ones_like(spread))
+    return torch.where(spread > 0, stretched, images)
+
+
+def equalize(images: Tensor) -> Tensor:
+    """Equalise the histogram of each channel of each image, by Pillow's integer rule."""
+    count, channels, height, width = images.shape
+    levels = (images * 255).round().to(torch.int64).reshape(count * channels, -1)
+    histogram = torch.zeros(len(levels), 256, dtype=torch.int64, device=images.device)
+    histogram.scatter_add_(1, levels, torch.ones_like(levels))
+    last = histogram.gather(1, levels.amax(1, keepdim=True))
+    step = (levels.shape[1] - last) // 255
+    before = histogram.cumsum(1) - histogram
+    table = ((before + step // 2) // step.clamp_min(1)).clamp_(0, 255)
+    mapped = torch.where(step > 0, table.gather(1, levels), levels)
+    return mapped.view(count, channels, height, width).to(images.dtype) / 255
+
+
+def sharpness(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with Pillow's SMOOTH filter of the image; the border stays as it is."""
+    weights = torch.ones(3, 1, 3, 3, device=images.device, dtype=images.dtype)
+    weights[:, :, 1, 1] = 5
+    smooth = images.clone()
+    if min(images.shape[2:]) > 2:
+        smooth[:, :, 1:-1, 1:-1] = torch.nn.functional.conv2d(images, weights / 13, groups=3)
+    return blend(images, smooth, factor)

@@ -1,0 +1,146 @@
+"""Optimization: LARS, learning-rate schedules, parameter groups, and the averaged model."""
+
+import copy
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+class LARS(Optimizer):
+    """SGD with momentum whose step is scaled to each weight's norm (You et al. 2017, 1708.03888).
+
+    As in Barlow Twins' official code: with g the gradient plus weight decay, g is scaled by η·|w|/|g|, then
+    v ← momentum·v + g and w ← w − lr·v. Groups with `adapt=False` (biases and norms) take plain momentum steps.
+
+    Args:
+        params: groups of parameters; each may set `lr`, `weight_decay` and `adapt`.
+        lr: base learning rate.
+        weight_decay: L2 factor.
+        momentum: of v.
+        eta: trust coefficient η.
+        adapt: whether the step is scaled to the weight.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 0.2,
+        *,
+        weight_decay: float = 0.0,
+        momentum: float = 0.9,
+        eta: float = 1e-3,
+        adapt: bool = True,
+    ) -> None:
+        super().__init__(
+            params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "eta": eta, "adapt": adapt}
+        )
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Make one step from the gradients at hand; nothing waits for the device."""
+        for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if weights:
+                self._step_group(group, weights)
+
+    def _step_group(self, group: dict[str, Any], weights: list[Tensor]) -> None:
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        updates: list[Tensor] = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
+        if group["adapt"]:
+            torch._foreach_mul_(updates, self._trust(weights, updates, group["eta"]))
+        velocities = [self.state[weight].setdefault("velocity", torch.zeros_like(weight)) for weight in weights]
+        torch._foreach_mul_(velocities, group["momentum"])
+        torch._foreach_add_(velocities, updates)
+        torch._foreach_add_(weights, velocities, alpha=-group["lr"])
+
+    @staticmethod
+    def _trust(weights: list[Tensor], updates: list[Tensor], eta: float) -> list[Tensor]:
+        """Return η·|w|/|g| for each tensor, 1 where either norm is zero."""
+        sizes, lengths = torch._foreach_norm(weights), torch._foreach_norm(updates)
+        return [
+            torch.where((size > 0) & (length > 0), eta * size / length, torch.ones_like(size))
+            for size, length in zip(sizes, lengths, strict=True)
+        ]
+
+
+def parameter_groups(
+    module: nn.Module, *, lr: float, weight_decay: float, lr_biases: float | None = None
+) -> list[dict[str, Any]]:
+    """Return the trainable parameters of `module` in two groups: weights, and biases and norms.
+
+    Biases and norms (fewer than two dimensions) have no weight decay, are not adapted by LARS, and may have their own
+    learning rate.
+    """
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in trained if p.dim() > 1], "lr": lr, "weight_decay": weight_decay},
+        {
+            "params": [p for p in trained if p.dim() <= 1],
+            "lr": lr if lr_biases is None else lr_biases,
+            "weight_decay": 0.0,
+            "adapt": False,
+        },
+    ]
+
+
+def cosine(step: int, total: int, final: float = 0.0) -> float:
+    """Return final + (1 − final)·(1 + cos(π·step/total))/2."""
+    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0)))
+
+
+def warmup_cosine(step: int, total: int, warmup: float, final: float = 0.0) -> float:
+    """Return a linear rise over `warmup` steps, then a cosine from 1 to `final` over the rest.
+
+    The first step has 1/warmup of the rate, not zero: a step that changes nothing is wasted.
+    """
+    if step + 1 < warmup:
+        return (step + 1) / warmup
+    return cosine(step - int(warmup), max(1, total - int(warmup)), final) if step >= warmup else 1.0
+
+
+def fixmatch_cosine(step: int, total: int) -> float:
+    """Return cos(7π·step / 16·total) (FixMatch, 2001.07685, section 2.3)."""
+    return math.cos(7 * math.pi * step / (16 * total))
+
+
+class Ema(nn.Module):
+    """The average of a model over its steps, as FixMatch evaluates it.
+
+    The decay at step k is min(decay, (1+k)/(10+k)), so that the first steps do not weigh for long. Statistics of batch
+    norm are averaged like weights; counters are copied.
+
+    Attributes:
+        module: the averaged model, without gradients.
+    """
+
+    steps: Tensor
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.module = copy.deepcopy(model).requires_grad_(False).eval()
+        self.decay = decay
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self._count = 0
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Take in the model after another step."""
+        decay = min(self.decay, (1 + self._count) / (10 + self._count))
+        self._count += 1
+        self.steps.fill_(self._count)
+        mine, theirs = list(self.module.state_dict().values()), list(model.state_dict().values())
+        floating = [place for place, value in enumerate(mine) if value.is_floating_point()]
+        torch._foreach_lerp_([mine[p] for p in floating], [theirs[p] for p in floating], 1 - decay)
+        for place, value in enumerate(mine):
+            if not value.is_floating_point():
+                value.copy_(theirs[place])
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Take back an average and the step it stands at."""
+        result = super().load_state_dict(state_dict, strict, assign)
+        self._count = int(self.steps)
+        return result

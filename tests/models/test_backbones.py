@@ -1,0 +1,93 @@
+"""Backbones: the stems, the shapes, and weights of other libraries."""
+
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+import torchvision
+from torch import nn
+
+from barlowmatch.errors import InputError
+from barlowmatch.models.backbones import build_backbone, natural_stem
+from barlowmatch.models.weights import has_own_stem, load_weights, read_weights
+
+
+@pytest.mark.parametrize(("size", "resolution"), [(32, 4), (96, 3)])
+def test_small_images_keep_their_resolution_in_the_stem(size: int, resolution: int) -> None:
+    """The last stage sees 4×4 at 32 px (stride 8 in all) and 3×3 at 96 px (stride 32)."""
+    backbone = build_backbone("resnet18", size, natural_stem(size))
+    seen: list[torch.Size] = []
+    backbone.layer4.register_forward_hook(lambda _module, _inputs, output: seen.append(output.shape))
+    assert backbone(torch.zeros(2, 3, size, size)).shape == (2, 512)
+    assert seen[0][-2:] == (resolution, resolution)
+    assert backbone.conv1.kernel_size == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "dimension"),
+    [("resnet18_half", 256), ("resnet18_quarter", 128), ("wide_resnet50_2", 2048), ("mobilenet_v3_small", 576)],
+)
+def test_embeddings_have_the_width_the_backbone_says(name: str, dimension: int) -> None:
+    backbone = build_backbone(name, 32, "small")
+    assert backbone.dimension == dimension
+    assert backbone(torch.zeros(2, 3, 32, 32)).shape == (2, dimension)
+
+
+def test_timms_networks_are_taken_by_name() -> None:
+    backbone = build_backbone("vit_tiny_patch16_224", 64, "small")
+    assert backbone(torch.zeros(2, 3, 64, 64)).shape == (2, 192)
+
+
+def test_an_unknown_network_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="did you mean resnet18"):
+        build_backbone("resnet_18", 32, "small")
+
+
+def torchvision_weights() -> dict[str, torch.Tensor]:
+    torch.manual_seed(3)
+    return torchvision.models.resnet18(weights=None).state_dict()
+
+
+@pytest.mark.parametrize("kind", ["plain", "wrapped", "safetensors"])
+def test_torchvisions_weights_compute_what_torchvision_computes(tmp_path: Path, kind: str) -> None:
+    state = torchvision_weights()
+    path = tmp_path / ("w.safetensors" if kind == "safetensors" else "w.pt")
+    if kind == "safetensors":
+        safetensors.torch.save_file(state, path)
+    else:
+        torch.save({"state_dict": {f"module.{n}": v for n, v in state.items()}} if kind == "wrapped" else state, path)
+    tensors = read_weights(path)
+    assert has_own_stem(tensors)
+    backbone = build_backbone("resnet18", 64, "own").eval()
+    load_weights(backbone, tensors, path)
+    reference = torchvision.models.resnet18(weights=None)
+    reference.load_state_dict(state)
+    reference.fc = nn.Identity()
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(backbone(images), reference.eval()(images))
+
+
+def test_dinov2s_names_are_understood(tmp_path: Path) -> None:
+    """The hub's file has timm's names but for mask_token, and a position embedding of another grid."""
+    backbone = build_backbone("vit_small_patch14_dinov2", 56, "own").eval()
+    state = {name: value.clone() for name, value in backbone.state_dict().items()}
+    torch.manual_seed(0)
+    state["pos_embed"] = torch.randn(1, 1 + 37 * 37, 384)
+    state["mask_token"] = torch.zeros(1, 384)
+    torch.save(state, tmp_path / "dino.pt")
+    load_weights(backbone, read_weights(tmp_path / "dino.pt"), tmp_path / "dino.pt")
+    assert backbone.pos_embed.shape == (1, 1 + 4 * 4, 384)
+    assert backbone(torch.zeros(1, 3, 56, 56)).shape == (1, 384)
+
+
+def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
+    torch.save(torchvision_weights(), tmp_path / "w.pt")
+    tensors = read_weights(tmp_path / "w.pt")
+    with pytest.raises(InputError, match=r"w\.pt: lacks .*--backbone"):
+        load_weights(build_backbone("wide_resnet50_2", 64, "own"), tensors, tmp_path / "w.pt")
+    with pytest.raises(InputError, match="shape"):
+        load_weights(build_backbone("resnet18", 64, "medium"), tensors, tmp_path / "w.pt")
+    torch.save(torch.zeros(3), tmp_path / "none.pt")
+    with pytest.raises(InputError, match="no named tensors"):
+        read_weights(tmp_path / "none.pt")

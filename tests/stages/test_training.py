@@ -1,0 +1,143 @@
+"""Runs of the three stages on real images: resumed ones end like uninterrupted ones, bad ones stop cleanly."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from barlowmatch.checkpoints import load_checkpoint
+from barlowmatch.events import CheckpointSaved, Evaluated, Progress, RunFailed, RunFinished, RunStarted, read_events
+from tests.conftest import Command
+
+SMALL = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float32", "--batch-size", "32")
+STAGES: dict[str, tuple[str, ...]] = {
+    "pretrain": (*SMALL, "--projector-width", "64", "--num-epochs", "3"),
+    "train-classifier": (*SMALL, "--classifier-width", "64", "--num-epochs", "12"),
+    "fixmatch": (*SMALL, "--classifier-width", "64", "--num-epochs", "3", "--num-steps", "6", "--mu", "3"),
+}
+
+
+def words(stage: str, data: Path, path: Path, *more: str) -> list[str]:
+    return [stage, "--dataset-folder", str(data), "--checkpoint-path", str(path), *STAGES[stage], *more]
+
+
+def tensors(checkpoint: dict[str, Any], prefix: str = "") -> dict[str, torch.Tensor]:
+    """Return every tensor of a checkpoint by its place."""
+    found: dict[str, torch.Tensor] = {}
+    for name, value in checkpoint.items():
+        if isinstance(value, torch.Tensor):
+            found[f"{prefix}{name}"] = value
+        elif isinstance(value, dict):
+            found |= tensors({str(key): item for key, item in value.items()}, f"{prefix}{name}.")
+    return found
+
+
+def kill_after_steps(data: Path, path: Path, stage: str, steps: int, how: signal.Signals) -> int:
+    """Start a run, end it by a signal once it reports so many steps, and return its exit status."""
+    command = [sys.executable, "-m", "barlowmatch", *words(stage, data, path, "--checkpoint-minutes", "0.0001")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
+    events = path.with_suffix(".run") / "events.jsonl"
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        saved = [e.step for e in read_events(events) if isinstance(e, CheckpointSaved)] if events.exists() else []
+        if saved and saved[-1] >= steps:
+            process.send_signal(how)
+            break
+    process.communicate(timeout=120)
+    return process.returncode
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(
+    tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_layout: Path
+) -> dict[str, dict[str, Any]]:
+    home = tmp_path_factory.mktemp("whole")
+    finished = {}
+    for stage in STAGES:
+        done = barlowmatch(*words(stage, seed_layout, home / f"{stage}.pt"))
+        assert done.returncode == 0, done.stderr
+        finished[stage] = load_checkpoint(home / f"{stage}.pt")
+    return finished
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_run_resumes_to_the_same_weights(
+    stage: str, how: signal.Signals, tmp_path: Path, barlowmatch: Command, seed_layout: Path,
+    uninterrupted: dict[str, dict[str, Any]],
+) -> None:  # fmt: skip
+    path = tmp_path / f"{stage}.pt"
+    status = kill_after_steps(seed_layout, path, stage, 5, how)
+    assert status == (143 if how == signal.SIGTERM else -signal.SIGKILL)
+    assert 0 < load_checkpoint(path)["step"] < uninterrupted[stage]["step"]
+    done = barlowmatch(*words(stage, seed_layout, path, "--resume", "auto"))
+    assert done.returncode == 0, done.stderr
+    expected, found = tensors(uninterrupted[stage]), tensors(load_checkpoint(path))
+    assert expected.keys() == found.keys()
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+def test_another_config_is_not_resumed(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
+    path = tmp_path / "p.pt"
+    kill_after_steps(seed_layout, path, "pretrain", 2, signal.SIGTERM)
+    before = path.read_bytes()
+    done = barlowmatch(*words("pretrain", seed_layout, path, "--resume", "auto", "--lambd", "0.1", "--seed", "9"))
+    assert done.returncode == 2
+    assert "--lambd 0.0051 → 0.1" in done.stderr
+    assert "--seed 0 → 9" in done.stderr
+    assert path.read_bytes() == before
+
+
+def test_a_fresh_start_keeps_the_old_checkpoint(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
+    path = tmp_path / "p.pt"
+    kill_after_steps(seed_layout, path, "pretrain", 2, signal.SIGTERM)
+    before = path.read_bytes()
+    done = barlowmatch(*words("pretrain", seed_layout, path, "--train-from-start", "1", "--num-epochs", "1"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "p.pt.bak").read_bytes() == before
+
+
+def test_a_run_folder_tells_the_whole_story(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
+    done = barlowmatch(*words("train-classifier", seed_layout, tmp_path / "c.pt"))
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "c.run"
+    events = list(read_events(folder / "events.jsonl"))
+    assert any(isinstance(event, RunStarted) for event in events)
+    assert any(isinstance(event, Progress) and event.work == "train-classifier" and event.rate > 0 for event in events)
+    assert any(isinstance(event, Evaluated) and "balanced_accuracy" in event.metrics for event in events)
+    assert isinstance(events[-1], RunFinished)
+    described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert described["stage"] == "train-classifier"
+    assert described["config"]["classifier_width"] == 64
+    assert [item["name"] for item in described["classes"]] == [str(digit) for digit in range(10)]
+    assert json.loads((folder / "result.json").read_text(encoding="utf-8"))["val"]["count"] == 40
+    assert "images/s" in (folder / "log.txt").read_text(encoding="utf-8")
+    assert "optimizer" not in load_checkpoint(folder / "best.pt")
+    assert "40 validation labels, under 200" in done.stderr
+
+
+def test_an_infinite_loss_stops_the_run_with_its_step(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
+    path = tmp_path / "p.pt"
+    done = barlowmatch(*words("pretrain", seed_layout, path, "--learning-rate-biases", "100", "--learning-rate", "100",
+                              "--loss-scale", "100", "--warmup-epochs", "0", "--num-epochs", "200"))  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "the loss is not finite" in done.stderr
+    last = list(read_events(tmp_path / "p.run" / "events.jsonl"))[-1]
+    assert isinstance(last, RunFailed)
+    assert last.status == 2
+    if path.exists():
+        assert all(torch.isfinite(value).all() for value in load_checkpoint(path)["backbone"].values())
+
+
+def test_minutes_end_in_time(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
+    started = time.monotonic()
+    done = barlowmatch(*words("pretrain", seed_layout, tmp_path / "p.pt", "--minutes", "0.5"))
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started == pytest.approx(30, rel=0.15)
