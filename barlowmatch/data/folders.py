@@ -59,7 +59,7 @@ def _walk(tree: Tree, folder: str, prefix: str, ancestors: frozenset[tuple[int, 
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            if name.startswith(".") or name in _JUNK_FOLDERS:
+            if is_passed_over(name):
                 tree.ignored["hidden"] += 1
             elif entry.is_dir():
                 identity = _identity(entry.stat())
@@ -77,6 +77,11 @@ def _walk(tree: Tree, folder: str, prefix: str, ancestors: frozenset[tuple[int, 
                 tree.ignored[PurePosixPath(name).suffix.lower() or "no suffix"] += 1
                 if prefix.count("/") <= 1:
                     tree.others.append(prefix + name)
+
+
+def is_passed_over(name: str) -> bool:
+    """Say whether a file or folder of this name is passed over."""
+    return name.startswith(".") or name in _JUNK_FOLDERS
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -55,6 +55,13 @@ def read_dataset(options: DatasetOptions, emit: Emit = silent, complain: Complai
     Raises:
         InputError: no such folder, no images in it, a split without images, or whatever `complain` refuses.
     """
+    return read_with_columns(options, emit, complain)[0]
+
+
+def read_with_columns(
+    options: DatasetOptions, emit: Emit = silent, complain: Complain = refuse
+) -> tuple[Dataset, Columns]:
+    """Read a dataset as `read_dataset` does, and what its tables say of each row beside file, label and split."""
     if options.manifest is not None:
         dataset, columns = read_manifest(options.manifest, options.train_split, emit)
     elif options.dataset_folder is not None:
@@ -64,7 +71,7 @@ def read_dataset(options: DatasetOptions, emit: Emit = silent, complain: Complai
     dataset = with_groups(dataset, options.group_by, columns, emit, complain)
     dataset = hold_out(dataset, options.val_share)
     emit(Said(message=summary(dataset)))
-    return dataset
+    return dataset, columns
 
 
 def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Complain) -> tuple[Dataset, Columns]:

@@ -76,7 +76,7 @@ def with_groups(
 
 def _groups(dataset: Dataset, group_by: str, columns: Mapping[str, Sequence[str]]) -> Sequence[str]:
     if group_by == "folder":
-        return [_folder(dataset, file) for file in dataset.files]
+        return [folders_below(dataset, file) for file in dataset.files]
     if group_by.lower() in columns:
         return columns[group_by.lower()]
     try:
@@ -94,12 +94,13 @@ def _groups(dataset: Dataset, group_by: str, columns: Mapping[str, Sequence[str]
     return [(match.group(1) or "") if match else "" for match in matches]
 
 
-def _folder(dataset: Dataset, file: str) -> str:
-    """Return the folders around a file below its split and its class, which say nothing about what belongs together."""
+def folders_below(dataset: Dataset, file: str) -> str:
+    """Return the folders around a file below its split and its class, "" where it lies directly there."""
     parts = PurePosixPath(file).parent.parts
-    if parts and parts[0].lower() in SYNONYMS:
+    split = SYNONYMS.get(parts[0].lower()) if parts else None
+    if split is not None:
         parts = parts[1:]
-    if dataset.layout == "class-folders" and parts and parts[0] in dataset.class_names:
+    if dataset.layout == "class-folders" and split != "unlabeled" and parts and parts[0] in dataset.class_names:
         parts = parts[1:]
     return "/".join(parts)
 

@@ -1,0 +1,197 @@
+"""Requests for labels and the labels that answer them, checked against each other and against the dataset."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from barlowmatch.data.classes import ImageClass, class_id, classes_of
+from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.labels import LARGEST_LABEL, read_label_tensor
+from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, read_csv_text, read_table, unguard
+from barlowmatch.errors import InputError
+
+_REQUEST = re.compile(r"request(?:_(\d+))?\.csv")
+_LABELS = re.compile(r"labels?(?:_(\d+))?\.(?:csv|pt)")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Labels for requested images: dataset rows in the order of the request, and the class name of each."""
+
+    rows: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+def find_latest(folder: Path, kind: str) -> Path:
+    """Return the `request` or `labels` file of a folder; of numbered ones (`request_2.csv`) the highest.
+
+    Raises:
+        InputError: there is none.
+    """
+    pattern = _REQUEST if kind == "request" else _LABELS
+    found = {path: pattern.fullmatch(path.name) for path in (folder.iterdir() if folder.is_dir() else ())}
+    ranked = sorted((float(match[1] or "inf"), path) for path, match in found.items() if match)
+    if not ranked:
+        example = "request.csv" if kind == "request" else "labels.csv or label_1.pt"
+        raise InputError(f"{folder}: holds no {kind} ({example}); name the file by --{kind}")
+    return ranked[-1][1]
+
+
+def read_request(path: Path, dataset: Dataset) -> tuple[int, ...]:
+    """Return the rows that a request names, in its order.
+
+    Raises:
+        InputError: it names nothing, an unknown image, one twice, or one that is not in the pool.
+    """
+    names = _requested_names(path)
+    if not names:
+        raise InputError(f"{path}: requests no image")
+    finder = _Finder(dataset)
+    rows = tuple(finder.row(name, f"{path}: line {line}") for line, name in names)
+    _refuse_repeats(path, [name for _, name in names], rows)
+    pool = set(dataset.unlabeled.tolist())
+    for (line, name), row in zip(names, rows, strict=True):
+        if row not in pool:
+            label = f" as {dataset.class_names[dataset.labels[row]]}" if dataset.labels[row] >= 0 else ""
+            raise InputError(
+                f"{path}: line {line}: {name} is not in the pool, it is in {dataset.splits[row]}{label}; "
+                "this request belongs to another round's dataset"
+            )
+    return rows
+
+
+def read_answers(path: Path, request: Path, rows: tuple[int, ...], dataset: Dataset) -> Answers:
+    """Return the labels of requested rows.
+
+    Raises:
+        InputError: an image has no label, two labels, was not requested or is unknown; a tensor of another length.
+    """
+    if path.suffix == ".pt":
+        return Answers(rows, _tensor_names(path, request, rows, dataset))
+    table = read_table(path)
+    finder = _Finder(dataset)
+    files, labels = table.need(FILE_COLUMNS), table.need(LABEL_COLUMNS)
+    answered = [finder.row(name, f"{path}: line {line}") for line, name in zip(table.lines, files, strict=True)]
+    _refuse_repeats(path, files, answered)
+    requested = set(rows)
+    stray = [place for place, row in enumerate(answered) if row not in requested]
+    if stray:
+        raise InputError(
+            f"{path}: line {table.lines[stray[0]]}: {files[stray[0]]} was not requested by {request} ({len(stray)} "
+            "such lines); remove these lines or name the request they answer"
+        )
+    by_row = dict(zip(answered, labels, strict=True))
+    _refuse_missing(path, [row for row in rows if not by_row.get(row, "").strip()], len(rows), dataset)
+    return Answers(rows, tuple(by_row[row].strip() for row in rows))
+
+
+def with_answers(dataset: Dataset, answers: Answers, source: Path, new_classes: bool) -> Dataset:
+    """Return the dataset with the answered images in train.
+
+    Args:
+        dataset: the round before.
+        answers: rows of its pool and their classes.
+        source: the labels' file, named in errors.
+        new_classes: whether labels may name classes the dataset lacks; the first labels of all always may.
+
+    Raises:
+        InputError: a label is outside the classes.
+    """
+    unknown = sorted(set(answers.names) - set(dataset.class_names))
+    if unknown and dataset.classes and not new_classes:
+        place = answers.names.index(unknown[0])
+        raise InputError(
+            f'{source}: {dataset.files[answers.rows[place]]}: the label "{unknown[0]}" is outside the '
+            f"{len(dataset.classes)} classes ({', '.join(dataset.class_names[:8])}"
+            f"{', …' if len(dataset.classes) > 8 else ''}); correct it, or add --new-classes"
+        )
+    classes = _extended(dataset, unknown, source)
+    position = {item.name: place for place, item in enumerate(classes)}
+    old = np.array([position[name] for name in dataset.class_names] + [-1], np.int64)
+    labels, splits = old[dataset.labels], dataset.splits.copy()
+    rows = np.array(answers.rows, np.int64)
+    labels[rows] = [position[name] for name in answers.names]
+    splits[rows] = "train"
+    return replace(dataset, classes=classes, labels=labels, splits=splits)
+
+
+def _extended(dataset: Dataset, unknown: Sequence[str], source: Path) -> tuple[ImageClass, ...]:
+    """Return the classes with new ones, in the order in which the layout will be read again."""
+    if not unknown:
+        return dataset.classes
+    if dataset.layout == "seed":
+        wrong = [name for name in unknown if class_id(name) > LARGEST_LABEL]
+        if wrong:
+            raise InputError(f'{source}: the label "{wrong[0]}" is no number; this dataset numbers its classes from 0')
+        ids = {item.id: item for item in dataset.classes}
+        largest = max(map(int, unknown))
+        return tuple(ids.get(value, ImageClass(value, str(value))) for value in range(max(largest, *ids, 0) + 1))
+    named = {item.name: item for item in dataset.classes}
+    both = classes_of([*named, *unknown])
+    return tuple(named.get(item.name, item) for item in both)
+
+
+class _Finder:
+    """Finds the row that a name means: a path in the dataset, a name in `unlabeled/`, or a name that occurs once."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._rows = {file: row for row, file in enumerate(dataset.files)}
+        self._last = {PurePosixPath(file).name: row for file, row in self._rows.items()}
+        self._counts = Counter(PurePosixPath(file).name for file in dataset.files)
+        self._root = dataset.root
+
+    def row(self, name: str, where: str) -> int:
+        plain = name.strip().removeprefix("./")
+        for candidate in (plain, f"unlabeled/{plain}"):
+            if candidate in self._rows:
+                return self._rows[candidate]
+        if self._counts[plain] > 1:
+            raise InputError(f"{where}: {self._counts[plain]} images are called {plain}; give the path in {self._root}")
+        if plain not in self._last:
+            raise InputError(f"{where}: {plain} is not among the images of {self._root}")
+        return self._last[plain]
+
+
+def _requested_names(path: Path) -> list[tuple[int, str]]:
+    """Return line and name of each requested image; the seed's file is a list of names without a header."""
+    text = read_csv_text(path)
+    first = next(csv.reader(io.StringIO(text)), [])
+    if any(value.strip().lower() in FILE_COLUMNS for value in first):
+        table = read_table(path)
+        return list(zip(table.lines, table.need(FILE_COLUMNS), strict=True))
+    reader = csv.reader(io.StringIO(text, newline=""))
+    return [(reader.line_num, unguard(row[0])) for row in reader if row and row[0].strip()]
+
+
+def _tensor_names(path: Path, request: Path, rows: tuple[int, ...], dataset: Dataset) -> tuple[str, ...]:
+    """Return the class names that the seed's tensor gives: ids in the seed's layout, else places among the classes."""
+    numbers = read_label_tensor(path).tolist()
+    if len(numbers) != len(rows):
+        raise InputError(
+            f"{path}: holds {len(numbers)} labels, {request} names {len(rows)} images; they must answer it"
+        )
+    _refuse_missing(path, [row for row, value in zip(rows, numbers, strict=True) if value < 0], len(rows), dataset)
+    by_number = {
+        item.id if dataset.layout == "seed" else place: item.name for place, item in enumerate(dataset.classes)
+    }
+    return tuple(by_number.get(value, str(value)) for value in numbers)
+
+
+def _refuse_missing(path: Path, missing: list[int], total: int, dataset: Dataset) -> None:
+    if missing:
+        raise InputError(
+            f"{path}: {len(missing)} of {total} requested images have no label, the first {dataset.files[missing[0]]}; "
+            "label them or take them out of the request"
+        )
+
+
+def _refuse_repeats(path: Path, names: Sequence[str], rows: Sequence[int]) -> None:
+    repeated = [row for row, count in Counter(rows).items() if count > 1]
+    if repeated:
+        raise InputError(f"{path}: names {names[list(rows).index(repeated[0])]} twice; remove one of the lines")

@@ -1,0 +1,163 @@
+"""Writing a dataset into a new folder: hard links where the file system allows them, whole or not at all.
+
+| layout read | written |
+|---|---|
+| seed | `train_new/0.png …`, `val/`, `test/` numbered beside their label tensors, `unlabeled/` with its names |
+| class folders | `train/<class>/…`, `val/<class>/…`, `test/<class>/…`, `unlabeled/…` |
+| table, flat, manifest | the images where they were, and a `labels.csv` that is a manifest too |
+
+A hard link is the same file under a second name: it takes no space, and what is changed in place changes in both.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from barlowmatch.data.classes import CLASSES_FILE, write_classes
+from barlowmatch.data.dataset import SPLITS, Dataset
+from barlowmatch.data.folders import is_passed_over
+from barlowmatch.data.labels import write_label_tensor
+from barlowmatch.data.listings import Columns
+from barlowmatch.data.progress import Rate
+from barlowmatch.data.splits import folders_below
+from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, write_table
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit
+from barlowmatch.files import whole_folder
+
+
+@dataclass(frozen=True)
+class Written:
+    """How a dataset was written: files linked and files copied because they could not be linked."""
+
+    linked: int
+    copied: int
+
+
+def write_dataset(dataset: Dataset, columns: Columns, order: Sequence[int], folder: Path, emit: Emit) -> Written:
+    """Write a dataset, in the layout it was read in, into a new folder.
+
+    Args:
+        dataset: what to write.
+        columns: what its tables say beside file, label and split, row by row.
+        order: all rows, in the order in which numbered images are numbered.
+        folder: where; it must not exist or be empty, and not lie in the dataset.
+        emit: hears of progress.
+
+    Raises:
+        InputError: the folder lies in the dataset, is not empty or cannot be written.
+    """
+    if folder.resolve().is_relative_to(dataset.root.resolve()):
+        raise InputError(f"{folder}: lies in the dataset that is read; name a folder outside {dataset.root}")
+    targets = _TARGETS.get(dataset.layout, _in_place)(dataset, order)
+    linked = 0
+    with whole_folder(folder) as partial:
+        rate = Rate("write images", len(targets), emit)
+        for row, target in targets:
+            linked += link(dataset.path(row), partial / target)
+            rate.step()
+        if dataset.layout == "seed":
+            _write_tensors(dataset, targets, partial)
+        elif dataset.layout != "class-folders":
+            _write_labels(dataset, columns, partial)
+        if (dataset.root / CLASSES_FILE).is_file():
+            write_classes(partial, dataset.classes)
+    return Written(linked, len(targets) - linked)
+
+
+def link(source: Path, target: Path) -> bool:
+    """Make `target` a hard link to `source`, or where that is impossible a copy of it; say whether it is a link.
+
+    Raises:
+        OSError: neither could be made.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    real = os.path.realpath(source)
+    try:
+        os.link(real, target)
+    except OSError:
+        shutil.copy2(real, target)
+        return False
+    return True
+
+
+Targets = list[tuple[int, str]]
+
+
+def _numbered(dataset: Dataset, order: Sequence[int]) -> Targets:
+    """Return the seed's names: numbers in the labeled splits, old names in the pool."""
+    targets: Targets = []
+    for split, folder in (("train", "train_new"), ("val", "val"), ("test", "test")):
+        rows = [row for row in order if dataset.splits[row] == split]
+        targets += [
+            (row, f"{folder}/{place}{PurePosixPath(dataset.files[row]).suffix}") for place, row in enumerate(rows)
+        ]
+    return targets + list(_unique(dataset, order, "unlabeled", lambda _: "unlabeled"))
+
+
+def _by_class(dataset: Dataset, order: Sequence[int]) -> Targets:
+    """Return `<split>/<class>/<name>`; images without a label lie in the split's folder itself."""
+    for name in dataset.class_names:
+        if not name or "/" in name or "\0" in name or is_passed_over(name) or len(os.fsencode(name)) > 255:
+            raise InputError(f'class "{name}": cannot be the name of a folder; rename the class')
+
+    def place(row: int) -> str:
+        label = dataset.labels[row]
+        split = str(dataset.splits[row])
+        return split if split == "unlabeled" or label < 0 else f"{split}/{dataset.class_names[label]}"
+
+    return [target for split in SPLITS for target in _unique(dataset, order, split, place)]
+
+
+def _in_place(dataset: Dataset, order: Sequence[int]) -> Targets:
+    return [(row, dataset.files[row]) for row in order]
+
+
+_TARGETS: dict[str, Callable[[Dataset, Sequence[int]], Targets]] = {"seed": _numbered, "class-folders": _by_class}
+
+
+def _unique(
+    dataset: Dataset, order: Sequence[int], split: str, place: Callable[[int], str]
+) -> Iterator[tuple[int, str]]:
+    """Yield the rows of a split, each with a target in `place(row)`: its old name and the folders around it.
+
+    Where two would have the same target, the one that was there before keeps it and the other gets a number.
+    """
+    wanted: list[tuple[bool, int, PurePosixPath]] = []
+    for row in order:
+        if dataset.splits[row] == split:
+            file = dataset.files[row]
+            target = PurePosixPath(place(row), folders_below(dataset, file), PurePosixPath(file).name)
+            wanted.append((str(target) != file, row, target))
+    taken: set[str] = set()
+    for _, row, target in sorted(wanted, key=lambda item: item[0]):
+        name, number = str(target), 2
+        while name.lower() in taken:
+            name, number = str(target.with_name(f"{target.stem}-{number}{target.suffix}")), number + 1
+        taken.add(name.lower())
+        yield row, name
+
+
+def _write_tensors(dataset: Dataset, targets: Targets, folder: Path) -> None:
+    for split in ("train_new", "val", "test"):
+        rows = [row for row, target in targets if target.startswith(f"{split}/")]
+        if rows:
+            ids = np.array([item.id for item in dataset.classes] + [-1], np.int64)
+            write_label_tensor(folder / f"{split}_label_tensor.pt", ids[dataset.labels[rows]])
+
+
+def _write_labels(dataset: Dataset, columns: Columns, folder: Path) -> None:
+    further = [name for name in columns if name not in (*FILE_COLUMNS, *LABEL_COLUMNS, "split")]
+    names = (*dataset.class_names, "")
+    header = ["file", "split", "label", *further]
+    rows = (
+        (file, split, names[label], *(columns[name][row] for name in further))
+        for row, (file, split, label) in enumerate(
+            zip(dataset.files, dataset.splits.tolist(), dataset.labels.tolist(), strict=True)
+        )
+    )
+    write_table(folder / "labels.csv", header, rows)

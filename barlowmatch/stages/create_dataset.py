@@ -1,0 +1,79 @@
+"""Write the next round's dataset: the labeled images with the newly labeled ones, and the pool without them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from barlowmatch.configs.create_dataset import CreateDatasetConfig
+from barlowmatch.data.answers import find_latest, read_answers, read_request, with_answers
+from barlowmatch.data.dataset import SPLITS, Dataset
+from barlowmatch.data.layouts import read_with_columns
+from barlowmatch.data.workers import run_tasks
+from barlowmatch.data.writing import write_dataset
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, silent
+
+_ROUND = re.compile(r"(.*)-round-(\d+)")
+
+
+def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
+    """Check request and labels against each other and the dataset, and write the next dataset.
+
+    Returns:
+        Where it is and what it holds: `out_path`, `request`, `labels`, `added`, images by split, `classes`,
+        `new_classes`, `linked`, `copied`.
+
+    Raises:
+        InputError: request, labels and dataset do not fit together, or the new folder cannot be written.
+    """
+    dataset, columns = read_with_columns(config.source, emit)
+    request = config.request or find_latest(config.label_request_path, "request")
+    labels = config.labels or find_latest(config.label_request_path, "labels")
+    rows = read_request(request, dataset)
+    answers = read_answers(labels, request, rows, dataset)
+    if config.strict:
+        _refuse_unreadable(dataset, rows)
+    grown = with_answers(dataset, answers, labels, config.new_classes)
+    requested = set(rows)
+    order = [row for row in range(len(grown)) if row not in requested]
+    out_path = config.out_path or next_folder(dataset.root)
+    written = write_dataset(grown, columns, [*order, *rows], out_path, emit)
+    known = set(dataset.class_names)
+    return {
+        "out_path": str(out_path),
+        "request": str(request),
+        "labels": str(labels),
+        "added": len(rows),
+        "images": {split: int((grown.splits == split).sum()) for split in SPLITS},
+        "classes": len(grown.classes),
+        "new_classes": [name for name in grown.class_names if name not in known],
+        "linked": written.linked,
+        "copied": written.copied,
+    }
+
+
+def present(config: CreateDatasetConfig, result: dict[str, Any]) -> None:
+    """Print what was written."""
+    images = ", ".join(f"{count:,} {split}" for split, count in result["images"].items() if count)
+    new = f", new: {', '.join(result['new_classes'])}" if result["new_classes"] else ""
+    print(f"{result['added']:,} newly labeled images from {result['request']} and {result['labels']}")  # noqa: T201
+    print(f"{result['out_path']}: {images}; {result['classes']} classes{new}")  # noqa: T201
+
+
+def next_folder(root: Path) -> Path:
+    """Return the first free folder of `dataset-round-1`, `dataset-round-2`, … beside a dataset, after its own round."""
+    root = root.resolve()
+    match = _ROUND.fullmatch(root.name)
+    base, number = (match[1], int(match[2])) if match else (root.name, 0)
+    while True:
+        number += 1
+        folder = root.with_name(f"{base}-round-{number}")
+        if not folder.exists():
+            return folder
+
+
+def _refuse_unreadable(dataset: Dataset, rows: tuple[int, ...]) -> None:
+    for place, answer in run_tasks("examine", [str(dataset.path(row)) for row in rows]):
+        if "reason" in answer:
+            file = dataset.path(rows[place])
+            raise InputError(f"{file}: {answer['reason']}; take it out of the request, or leave out --strict")
