@@ -6,3 +6,7 @@ class InputError(Exception):
 
     The command line prints it without a traceback and exits with status 2; the app shows it beside the field.
     """
+
+
+class NotFiniteError(InputError):
+    """A network's outputs are NaN or infinite."""

@@ -11,6 +11,7 @@ from barlowmatch import distributed
 from barlowmatch.compute import Compute
 from barlowmatch.data.dataset import Rows
 from barlowmatch.data.store import ImageStore
+from barlowmatch.errors import NotFiniteError
 from barlowmatch.models.network import Network
 
 
@@ -62,6 +63,8 @@ def _shared(network: Network, store: ImageStore, rows: Rows, compute: Compute) -
 
 def _gather(parts: list[Tensor], count: int, width: int) -> Tensor:
     mine = torch.cat(parts) if parts else torch.zeros(0, width)
+    if not bool(torch.isfinite(mine).all()):
+        raise NotFiniteError("the network's outputs are not finite; take an earlier checkpoint or --precision float32")
     if distributed.world_size() == 1:
         return mine
     box: list[Tensor | None] = [None] * distributed.world_size()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from barlowmatch import distributed
 from barlowmatch.checkpoints import Checkpoint, save_checkpoint
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
-from barlowmatch.errors import InputError
+from barlowmatch.errors import InputError, NotFiniteError
 from barlowmatch.events import CheckpointSaved, Evaluated, Progress, Said
 from barlowmatch.models.network import Network
 from barlowmatch.optim import Ema
@@ -213,7 +213,7 @@ class Trainer:
             (int(self.last_bad) >= 0, request.status is not None, self._saving_due()), device
         )
         if bad:
-            self._stop_for_bad_loss()
+            self._stop_for_bad_loss(int(self.last_bad))
         if stop or save:
             self._save()
         if stop:
@@ -232,10 +232,15 @@ class Trainer:
             )
         )  # fmt: skip
 
-    def _stop_for_bad_loss(self) -> None:
+    def _check_weights(self) -> None:
+        """Before weights are saved: a finite loss may still have led to a step past all numbers."""
+        norms = torch._foreach_norm([weight.detach() for weight in self.task.network.parameters()])
+        if not bool(torch.isfinite(torch.stack(list(norms))).all()):
+            self._stop_for_bad_loss(self.state.step)
+
+    def _stop_for_bad_loss(self, step: int) -> NoReturn:
         path = self.run.last_path
         kept = f"{path} keeps the last good state" if path.is_file() else "nothing is saved"
-        step = int(self.last_bad)
         raise InputError(f"step {step}: the loss is not finite; {kept}; lower the learning rate or use float32")
 
     def _epoch_ended(self) -> bool:
@@ -264,7 +269,10 @@ class Trainer:
         pace.planned_before = pace.planned_before or pace.warm
 
     def _evaluate(self) -> None:
-        figures = self.task.evaluate(self.averaged())
+        try:
+            figures = self.task.evaluate(self.averaged())
+        except NotFiniteError:
+            self._stop_for_bad_loss(self.state.step)
         if not figures:
             return
         self.state.metrics = figures
@@ -279,6 +287,7 @@ class Trainer:
         return distributed.is_main() and time.monotonic() - self.saved_at > 60 * self.config.checkpoint_minutes
 
     def _save(self, *, best: bool = False) -> None:
+        self._check_weights()
         started = time.monotonic()
         if distributed.is_main():
             save_checkpoint(self.run.last_path, self._checkpoint())
