@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barlowmatch.data.natural import natural_key
-from barlowmatch.data.tables import read_table, write_table
+from barlowmatch.data.tables import is_text, read_table, write_table
 from barlowmatch.errors import InputError
 
 CLASSES_FILE = "classes.csv"
@@ -52,11 +52,14 @@ def number(
         listed: the classes where the dataset lists them; else they are those that occur.
 
     Raises:
-        InputError: a name is not among the listed classes.
+        InputError: a name is not among the listed classes, or no text.
     """
     classes = listed or classes_of([name for name in set(names) if name is not None])
     position: dict[str | None, int] = {item.name: place for place, item in enumerate(classes)}
     position[None] = -1
+    garbled = next((item.name for item in classes if not is_text(item.name)), None)
+    if garbled is not None:
+        raise InputError(f"class {garbled!r}: its name is not UTF-8; rename the folder")
     unknown = next((name for name in names if name not in position), None)
     if unknown is not None:
         raise InputError(f'label "{unknown}" is outside the classes of {CLASSES_FILE}; add it there or correct it')

@@ -15,6 +15,9 @@ from barlowmatch.errors import InputError
 
 _JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
 
+_COMPANIONS = (".csv", "_label_tensor.pt")
+"""Files that belong to a dataset's images and need no mention."""
+
 
 @dataclass
 class Tree:
@@ -74,9 +77,10 @@ def _walk(tree: Tree, folder: str, prefix: str, ancestors: frozenset[tuple[int, 
             elif os.path.splitext(name)[1].lower() in SUFFIXES:  # noqa: PTH122 - a Path for each of millions is slow
                 tree.pictures.append(prefix + name)
             else:
-                tree.ignored[PurePosixPath(name).suffix.lower() or "no suffix"] += 1
                 if prefix.count("/") <= 1:
                     tree.others.append(prefix + name)
+                if not name.endswith(_COMPANIONS):
+                    tree.ignored[PurePosixPath(name).suffix.lower() or "without suffix"] += 1
 
 
 def is_passed_over(name: str) -> bool:
@@ -89,5 +93,5 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def describe_ignored(ignored: Counter[str]) -> str:
-    """Return what was passed over as people say it: `3 .txt, 1 hidden`; known companions are left out."""
-    return ", ".join(f"{count} {reason}" for reason, count in ignored.most_common(5))
+    """Return what was passed over as people say it: `3 .txt, 1 hidden`."""
+    return ", ".join(f"{count:,} {reason}" for reason, count in ignored.most_common(6))

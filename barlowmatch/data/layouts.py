@@ -18,7 +18,7 @@ import numpy as np
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.classes import ImageClass, number, read_classes
 from barlowmatch.data.dataset import SPLITS, SYNONYMS, Dataset, Rows
-from barlowmatch.data.folders import Tree, read_tree
+from barlowmatch.data.folders import Tree, describe_ignored, read_tree
 from barlowmatch.data.labels import read_label_tensor
 from barlowmatch.data.listings import Columns, Complain, find_tables, has_labels, read_manifest, spread, table_dataset
 from barlowmatch.data.natural import natural_key
@@ -78,6 +78,8 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
     """Read a folder in whichever layout it is, and what its tables say of each row."""
     if not tree.pictures:
         raise InputError(f"{tree.root}: holds no images (JPEG, PNG, WebP, BMP, TIFF, GIF); name another folder")
+    if tree.ignored:
+        emit(Said(message=f"{tree.root}: passed over {describe_ignored(tree.ignored)}"))
     splits = split_folders(tree, options.train_split)
     tables = find_tables(tree, tuple(splits))
     tensors = [folder for folder in splits if folder + _TENSOR in tree.others]

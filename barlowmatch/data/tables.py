@@ -1,7 +1,7 @@
 """CSV files: read without trust, written so that a spreadsheet runs nothing in them.
 
 Read are UTF-8 files (with or without a byte order mark) whose first line names the columns, separated by commas,
-semicolons or tabs. File names may hold bytes that are no UTF-8; they are kept by surrogateescape.
+semicolons or tabs. Names of files and folders may hold bytes that are no UTF-8; they are kept by surrogateescape.
 """
 
 import csv
@@ -74,9 +74,8 @@ def read_table(path: Path) -> Table:
     values = [list(map(unguard, column)) for column in zip(*(row for _, row in rows[1:]), strict=True)]
     columns = dict(zip(header, values or [[] for _ in header], strict=True))
     table = Table(path, columns, [line for line, _ in rows[1:]])
-    for name, column in columns.items():
-        if name not in FILE_COLUMNS:
-            _check_text(table, name, column)
+    for name in LABEL_COLUMNS:
+        _check_text(table, name)
     return table
 
 
@@ -141,7 +140,13 @@ def _rows(path: Path, text: str) -> Iterable[tuple[int, list[str]]]:
         raise InputError(f"{path}: line {reader.line_num} is no CSV ({error})") from error
 
 
-def _check_text(table: Table, name: str, column: list[str]) -> None:
-    for line, value in zip(table.lines, column, strict=True):
-        if not value.isascii() and any("\udc80" <= character <= "\udcff" for character in value):
+def is_text(value: str) -> bool:
+    """Say whether a value is free of bytes that are no UTF-8."""
+    return value.isascii() or not any("\udc80" <= character <= "\udcff" for character in value)
+
+
+def _check_text(table: Table, name: str) -> None:
+    """Refuse a column of class names in another encoding."""
+    for line, value in zip(table.lines, table.columns.get(name, [""] * len(table)), strict=True):
+        if not is_text(value):
             raise InputError(f"{table.path}: line {line}, column {name}: is not UTF-8; save the file as CSV in UTF-8")

@@ -1,0 +1,83 @@
+"""Validation is a uniform sample that never moves, and groups stay whole."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.splits import draw, hold_out
+from barlowmatch.errors import InputError
+from tests.data.test_layouts import read, told, touch
+
+
+def labeled(count: int, known: int, groups: tuple[str, ...] | None = None) -> Dataset:
+    labels = np.where(np.arange(count) < known, np.arange(count) % 3, -1)
+    splits = np.where(labels >= 0, "train", "unlabeled").astype("<U9")
+    return Dataset(Path(), "flat", (), tuple(f"{n}.png" for n in range(count)), splits, labels, groups)
+
+
+def test_draws_are_uniform() -> None:
+    numbers = np.sort([draw(f"{n}.png") for n in range(20_000)])
+    assert np.abs(numbers - (np.arange(20_000) + 0.5) / 20_000).max() < 1.63 / np.sqrt(20_000)  # Kolmogorov, 1 %
+
+
+def test_labels_that_come_later_move_no_image_between_train_and_val() -> None:
+    early, late = hold_out(labeled(5000, 1000), 0.2), hold_out(labeled(5000, 4000), 0.2)
+    assert set(early.val) == {row for row in late.val if row < 1000}
+    assert set(early.train) == {row for row in late.train if row < 1000}
+    assert 160 < len(early.val) < 240
+    assert (early.splits[early.unlabeled] == "unlabeled").all()
+    assert len(early.unlabeled) == 4000
+
+
+def test_nothing_is_held_out_where_there_is_a_val_a_test_or_no_label() -> None:
+    assert len(hold_out(labeled(100, 0), 0.2).unlabeled) == 100
+    assert len(hold_out(labeled(100, 50), 0.0).val) == 0
+    given = labeled(100, 50)
+    given.splits[:5] = "test"
+    assert len(hold_out(given, 0.5).val) == 5
+
+
+def test_whole_groups_are_held_out_with_their_unlabeled_images() -> None:
+    groups = tuple(f"plate {n % 40}" for n in range(4000))
+    dataset = hold_out(labeled(4000, 1000, groups), 0.25)
+    held = {groups[row] for row in dataset.val}
+    others = {groups[row] for row in (*dataset.train, *dataset.unlabeled)}
+    assert held
+    assert not held & others
+    later = hold_out(labeled(4000, 3000, groups), 0.25)
+    assert {groups[row] for row in later.val} == held
+
+
+def test_groups_by_folder_leave_split_and_class_out(tmp_path: Path) -> None:
+    touch(tmp_path, "train/cat/a7/1.png", "train/dog/a7/2.png", "val/cat/a8/3.png", "unlabeled/a7/4.png")
+    assert read(tmp_path, group_by="folder").groups == ("a7", "a7", "a8", "a7")
+
+
+def test_groups_by_expression_search_the_name_or_with_a_slash_the_path(tmp_path: Path) -> None:
+    touch(tmp_path, "x1/p3_a.png", "x1/p4_b.png", "x2/p3_c.png", "x2/none.png")
+    dataset = read(tmp_path, group_by=r"^(p\d)_")
+    assert dataset.groups is not None
+    groups = dict(zip(dataset.files, dataset.groups, strict=True))
+    assert groups == {"x1/p3_a.png": "p3", "x1/p4_b.png": "p4", "x2/p3_c.png": "p3", "x2/none.png": "file x2/none.png"}
+    assert "1 images have no group, the first x2/none.png" in told(tmp_path, group_by=r"^(p\d)_")
+    assert set(read(tmp_path, group_by=r"^(x\d)/").groups or ()) == {"x1", "x2"}
+
+
+@pytest.mark.parametrize("other", ["val", "test"])
+@pytest.mark.parametrize("side", ["train/cat", "unlabeled"])
+def test_a_group_that_crosses_given_splits_is_named(side: str, other: str, tmp_path: Path) -> None:
+    touch(tmp_path, "train/cat/a1/1.png", f"{side}/a7/1.png", f"{other}/cat/a7/2.png", "unlabeled/a1/3.png")
+    with pytest.raises(InputError, match='the group "a7" lies in') as error:
+        read(tmp_path, group_by="folder")
+    assert f"{side.partition('/')[0]} ({side}/a7/1.png)" in str(error.value)
+    assert f"{other} ({other}/cat/a7/2.png)" in str(error.value)
+
+
+def test_what_groups_nothing_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "1.png")
+    with pytest.raises(InputError, match="--group-by plate: neither `folder` nor a column"):
+        read(tmp_path, group_by="plate")
+    with pytest.raises(InputError, match=r"--group-by \(a: no column and no regular expression"):
+        read(tmp_path, group_by="(a")
