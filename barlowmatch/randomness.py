@@ -6,6 +6,7 @@ Integer arithmetic alone: the CPU and an accelerator agree bit for bit.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -15,7 +16,6 @@ from torch import Tensor
 _GOLDEN = 0x9E3779B97F4A7C15
 _FIRST = 0xBF58476D1CE4E5B9
 _SECOND = 0x94D049BB133111EB
-_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +38,28 @@ class SampleRandom:
         """Return an independent source for the same samples, for a second view of them, say."""
         return replace(self, path=(*self.path, name))
 
+    def of(self, chosen: Tensor) -> "SampleRandom":
+        """Return the source of some of the samples, given by their places in the batch."""
+        return replace(self, index=self.index[chosen])
+
+    def on(self, device: torch.device | str) -> "SampleRandom":
+        """Return the same source drawing on `device`; the numbers are the same everywhere."""
+        return replace(self, index=self.index.to(device))
+
     def bits(self, name: str, *shape: int) -> Tensor:
         """Return 64 random bits a value, (B, *shape) int64."""
-        count = 1
-        for size in shape:
-            count *= size
+        count = math.prod(shape)
         stream = _key(self.seed, self.step, (*self.path, name))
         sample = _mix(self.index.to(torch.int64) * _signed(_GOLDEN) + _signed(stream))
         places = torch.arange(1, count + 1, device=self.index.device) * _signed(_GOLDEN)
         return _mix(sample[:, None] + places).view(len(self.index), *shape)
 
     def uniform(self, name: str, *shape: int) -> Tensor:
-        """Return uniform numbers in [0, 1), (B, *shape) float32."""
-        return _shift(self.bits(name, *shape), 40).to(torch.float32) * 2.0**-24
+        """Return uniform numbers in [0, 1), (B, *shape) float32, whole multiples of 2^-24."""
+        count = math.prod(shape)
+        # Each 64-bit word gives two numbers: a mask for a wide layer costs half as much.
+        halves = self.bits(name, (count + 1) // 2).view(torch.int32)[:, :count]
+        return ((halves >> 8) & 0xFFFFFF).to(torch.float32).mul_(2.0**-24).view(len(self.index), *shape)
 
     def between(self, name: str, low: float, high: float, *shape: int) -> Tensor:
         """Return uniform numbers in [low, high), (B, *shape) float32."""
@@ -61,15 +70,14 @@ class SampleRandom:
         return self.uniform(name) < probability
 
     def integers(self, name: str, high: int, *shape: int) -> Tensor:
-        """Return uniform integers in [0, high), (B, *shape) int64; the bias is below high / 2^24."""
-        return (self.uniform(name, *shape) * high).to(torch.int64).clamp_(max=high - 1)
+        """Return integers in [0, high), high < 2^31, (B, *shape) int64; uniform but for a bias below high / 2^32."""
+        return (_shift(self.bits(name, *shape), 32) * high) >> 32
 
     def permutations(self, name: str, count: int) -> Tensor:
         """Return a random order of `count` things for each sample, (B, count) int64."""
-        return self.bits(name, count).argsort(dim=1)
+        return self.bits(name, count).argsort(dim=1, stable=True)
 
 
-@lru_cache(maxsize=4)
 def permutation(seed: int, number: int, count: int) -> Tensor:
     """Return the order of pass `number` over `count` rows, (count,) int64; it depends on these three alone."""
     random = SampleRandom(seed, number, torch.arange(count))
@@ -83,16 +91,20 @@ def _key(seed: int, step: int, path: tuple[str, ...]) -> int:
 
 
 def _mix(values: Tensor) -> Tensor:
-    """Return splitmix64's finaliser of each 64-bit value."""
-    values = (values ^ _shift(values, 30)) * _signed(_FIRST)
-    values = (values ^ _shift(values, 27)) * _signed(_SECOND)
-    return values ^ _shift(values, 31)
+    """Return splitmix64's finaliser of each 64-bit value; `values` is overwritten."""
+    values ^= _shift(values, 30)
+    values *= _signed(_FIRST)
+    values ^= _shift(values, 27)
+    values *= _signed(_SECOND)
+    values ^= _shift(values, 31)
+    return values
 
 
 def _shift(values: Tensor, places: int) -> Tensor:
     """Shift right filling with zeros; torch's own shift of signed integers copies the sign."""
-    return (values >> places) & ((1 << (64 - places)) - 1)
+    return (values >> places).bitwise_and_((1 << (64 - places)) - 1)
 
 
 def _signed(value: int) -> int:
-    return (value & _MASK) - (1 << 64) if value & (1 << 63) else value & _MASK
+    """Return the signed number with the same 64 bits."""
+    return value - (1 << 64) if value & (1 << 63) else value
