@@ -1,0 +1,79 @@
+"""Write the backbone's embedding of every image, and the classifier's probabilities where there is one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from barlowmatch import distributed
+from barlowmatch.checkpoints import content_hash
+from barlowmatch.configs.inference import EmbedConfig
+from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.dataset import Rows
+from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from barlowmatch.events import Emit, Progress, Said, silent
+from barlowmatch.inference import Output, apply_network
+from barlowmatch.pacing import Pace
+from barlowmatch.stages.apply import DEFAULT_BATCH, Applied, applied_network
+
+REPORT_SECONDS = 0.5
+
+
+def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
+    """Write the embeddings folder and return where it is and how many rows it has.
+
+    Raises:
+        InputError: the checkpoint or the dataset cannot be read, or the folder cannot be written.
+    """
+    with applied_network(config, emit) as applied:
+        rows = applied.images.all
+        with EmbeddingsWriter(
+            config.out_path,
+            _table(applied, rows),
+            dimension=applied.network.dimension,
+            classes=_classes(applied),
+            checkpoint=content_hash(config.checkpoint_path),
+            with_probabilities=applied.network.classifier is not None,
+            number_format=config.number_format,
+            meta={"stage": applied.checkpoint["stage"], "image_size": applied.images.size},
+        ) as writer:
+            for place, output in _outputs(applied, config, rows, writer.share, emit):
+                probabilities = None if output.logits is None else output.logits.softmax(1).numpy()
+                writer.write(np.arange(place, place + len(output.rows)), output.embeddings.numpy(), probabilities)
+        emit(Said(message=f"{config.out_path}: {len(rows)} embeddings of {applied.network.dimension} numbers"))
+    return {"folder": str(config.out_path), "count": len(rows), "dimension": applied.network.dimension}
+
+
+def _outputs(
+    applied: Applied, config: EmbedConfig, rows: Rows, share: slice, emit: Emit
+) -> Iterator[tuple[int, Output]]:
+    """Yield the place and the output of each batch of this process's share, and report how far it is."""
+    size = config.batch_size or DEFAULT_BATCH
+    place, total = share.start, share.stop - share.start
+    pace = Pace(None, 0, size)
+    for output in apply_network(applied.network, applied.images.store, rows[share], applied.compute, size):
+        yield place, output
+        place += len(output.rows)
+        done = place - share.start
+        if distributed.is_main() and (pace.due(REPORT_SECONDS, done) or done == total):
+            rate = pace.rate(done)
+            left = (total - done) / rate if rate else 0.0
+            emit(Progress(work="embed", done=done, total=total, unit="image", rate=rate, remaining=left))
+
+
+def _table(applied: Applied, rows: Rows) -> EmbeddedFiles:
+    dataset, contents = applied.images.dataset, applied.images.pixels.sha256
+    names = (*dataset.class_names, "")  # label −1 is the last
+    return EmbeddedFiles(
+        files=[dataset.files[row] for row in rows],
+        splits=[str(dataset.splits[row]) for row in rows],
+        labels=[names[dataset.labels[row]] for row in rows],
+        sha256=[contents[row] for row in rows],
+    )
+
+
+def _classes(applied: Applied) -> list[ImageClass]:
+    """Return the classes the probabilities speak of; without a classifier those of the dataset."""
+    if applied.network.classifier is None:
+        return list(applied.images.dataset.classes)
+    return [ImageClass(int(item["id"]), item["name"]) for item in applied.checkpoint["classes"]]
