@@ -21,8 +21,13 @@ def brightness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with the mean luminance of each image."""
-    return blend(images, grey(images).mean((2, 3), keepdim=True), factor)
+    """Blend with the mean luminance of each image, rounded to a level of 255 as Pillow does.
+
+    The mean is taken of whole levels: an exact sum, the same in any batch and any order of adding.
+    """
+    levels = (grey(images) * 255).round_().to(torch.int32)
+    mean = levels.sum((2, 3), keepdim=True) / levels[0].numel()
+    return blend(images, (mean + 0.5).floor_() / 255, factor)
 
 
 def saturation(images: Tensor, factor: Tensor) -> Tensor:
@@ -32,22 +37,30 @@ def saturation(images: Tensor, factor: Tensor) -> Tensor:
 
 def hue(images: Tensor, shift: Tensor) -> Tensor:
     """Turn the hue by `shift` of a full circle, in HSV as Pillow has it."""
+    red, green, blue = images.unbind(1)
     high, low = images.amax(1), images.amin(1)
     spread = high - low
-    safe = torch.where(spread > 0, spread, torch.ones_like(spread))
-    red, green, blue = ((high.unsqueeze(1) - images) / safe.unsqueeze(1)).unbind(1)
-    first, second, _ = images.unbind(1)
-    sector = torch.where(first == high, blue - green, torch.where(second == high, 2 + red - blue, 4 + green - red))
-    angle = (sector / 6 + shift.view(-1, 1, 1)) % 1 * 6
-    # A channel is `high` less `spread` times a trapezoid of the angle: HSV back to RGB without branches.
-    channels = torch.tensor([5.0, 3.0, 1.0], device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
-    ramp = (channels + angle.unsqueeze(1)) % 6
-    return high.unsqueeze(1) - spread.unsqueeze(1) * torch.minimum(ramp, 4 - ramp).clamp(0, 1)
+    # Where there is no spread there is no hue: any finite angle does.
+    scale = 1 / spread.clamp_min(1e-12)
+    angle = torch.where(
+        red == high,
+        (green - blue) * scale,
+        torch.where(green == high, (blue - red) * scale + 2, (red - green) * scale + 4),
+    )
+    angle = (angle + 6 * shift.view(-1, 1, 1)).remainder_(6)
+    # Each channel is `low` plus `spread` times a trapezoid of the angle: HSV back to RGB without branches.
+    result = torch.empty_like(images)
+    for channel, (centre, sign, top) in enumerate(((3, 1, -1), (2, -1, 2), (4, -1, 2))):
+        ramp = (angle - centre).abs_().mul_(sign).add_(top).clamp_(0, 1)
+        torch.addcmul(low, spread, ramp, out=result[:, channel])
+    return result
 
 
-def solarize(images: Tensor, threshold: Tensor) -> Tensor:
-    """Invert what is at or above `threshold`."""
-    return torch.where(images >= threshold.view(-1, 1, 1, 1), 1 - images, images)
+def solarize(images: Tensor, threshold: Tensor | float) -> Tensor:
+    """Invert what is at or above `threshold`, one (B,) or the same for all."""
+    if isinstance(threshold, Tensor):
+        threshold = threshold.view(-1, 1, 1, 1)
+    return torch.where(images >= threshold, 1 - images, images)
 
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from barlowmatch.data import color
+from barlowmatch.data.partial import change_some, send
 from barlowmatch.data.resampling import affine
 from barlowmatch.randomness import SampleRandom
 
@@ -66,31 +67,28 @@ OPERATIONS: dict[str, Operation] = {
     "shear x": _between(-0.3, 0.3, _shear_x),
     "shear y": _between(-0.3, 0.3, _shear_y),
     "solarize": _between(0, 1, color.solarize),
+    "tilt": _between(-15, 15, _rotate),
     "translate x": _between(-0.3, 0.3, _translate_x),
     "translate y": _between(-0.3, 0.3, _translate_y),
 }
-"""The paper's table 12."""
+"""The paper's table 12, and `tilt`, a small `rotate` for what changes its meaning when it lies down."""
 
 
-def randaugment(images: Tensor, random: SampleRandom, operations: tuple[str, ...], count: int = 2) -> Tensor:
-    """Apply `count` operations, drawn for each image from `operations`, each at a random magnitude."""
+def randaugment(images: Tensor, random: SampleRandom, operations: tuple[str, ...], count: int = 2) -> None:
+    """Apply `count` operations, in place, drawn for each image from `operations`, each at a random magnitude."""
     drawn = random.integers("operation", len(operations), count)
     magnitudes = random.uniform("magnitude", count)
     for place in range(count):
-        result = images.clone()
         for number, name in enumerate(operations):
-            chosen = (drawn[:, place] == number).nonzero().squeeze(1)
-            if len(chosen):
-                result[chosen] = OPERATIONS[name](images[chosen], magnitudes[chosen, place])
-        images = result
-    return images
+            change_some(images, drawn[:, place] == number, OPERATIONS[name], magnitudes[:, place])
 
 
 def cutout(images: Tensor, random: SampleRandom, share: float = 0.5) -> Tensor:
-    """Grey out a square of at most `share` of the side, centred anywhere in the image (DeVries and Taylor 2017)."""
+    """Return images with a grey square of up to `share` of the side, centred anywhere (DeVries and Taylor 2017)."""
     height, width = images.shape[2:]
-    half = random.uniform("cutout size") * share * min(height, width) / 2
+    half = random.uniform("cutout size", 1) * share * min(height, width) / 2
     centre = random.uniform("cutout place", 2)
-    rows = (torch.arange(height, device=images.device) + 0.5 - centre[:, :1] * height).abs() <= half[:, None]
-    columns = (torch.arange(width, device=images.device) + 0.5 - centre[:, 1:] * width).abs() <= half[:, None]
-    return images.masked_fill((rows[:, None, :, None] & columns[:, None, None, :]), 0.5)
+    rows = (torch.arange(height) + 0.5 - centre[:, :1] * height).abs() <= half
+    columns = (torch.arange(width) + 0.5 - centre[:, 1:] * width).abs() <= half
+    hidden = send(rows, images.device)[:, None, :, None] & send(columns, images.device)[:, None, None, :]
+    return images.masked_fill_(hidden, 0.5)

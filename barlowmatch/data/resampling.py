@@ -1,90 +1,127 @@
 """Resampling a batch, each image with its own geometry.
 
-Crop, resize and flip of an image are two matrices: out = Y · image · Xᵀ. Their rows hold Pillow's antialiased filter,
-so the result is Pillow's, at the speed of a matrix product. A Gaussian blur is two banded matrices likewise. What is
-not separable (rotation, shear) is sampled on a grid.
+Crop and resize of an image are two matrices, out = Y · image · Xᵀ, whose rows hold Pillow's antialiased filter: what
+Pillow computes, at the speed of a matrix product, which is what accelerators are good at. On the CPU torch's own port
+of Pillow's integer kernel, image by image, is 4 times (96 px) to 9 times (224 px) as fast. What is not separable
+(rotation, shear) is sampled on a grid.
 """
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Filter = tuple[Callable[[Tensor], Tensor], float]
+from barlowmatch.data.partial import send
+
+BLUR_RADIUS = 8
+"""Pixels a blur reaches: four standard deviations of the widest."""
+BLOCK = 32
 
 
-def _bilinear(distance: Tensor) -> Tensor:
-    return (1 - distance.abs()).clamp_min(0)
+def crop_and_resize(images: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """Bring a part of each image to `size` by Pillow's bicubic filter.
+
+    Args:
+        images: uint8 (B, 3, H, W).
+        boxes: top, left, height and width of the parts in px (B, 4), int64 on the CPU.
+        size: side of the result in px.
+
+    Returns:
+        Images (B, 3, size, size), float32 in [0, 1].
+    """
+    if images.device.type == "cpu":
+        return _crop_and_resize_each(images, boxes, size)
+    top, left, height, width = send(boxes, images.device).unbind(1)
+    vertical = bicubic_matrix(top, height, images.shape[2], size)
+    horizontal = bicubic_matrix(left, width, images.shape[3], size)
+    return apply_lines(images.float() / 255, vertical, horizontal)
 
 
-def _bicubic(distance: Tensor) -> Tensor:
-    """Return Keys' cubic with a = −1/2, as Pillow uses it."""
-    x = distance.abs()
-    near = (1.5 * x - 2.5) * x * x + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return torch.where(x < 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
+def _crop_and_resize_each(images: Tensor, boxes: Tensor, size: int) -> Tensor:
+    result = images.new_empty(len(images), images.shape[1], size, size)
+    for place, (top, left, height, width) in enumerate(boxes.tolist()):
+        part = images[place : place + 1, :, top : top + height, left : left + width]
+        result[place] = F.interpolate(part, (size, size), mode="bicubic", antialias=True)[0]
+    return result.float().div_(255)
 
 
-BILINEAR: Filter = (_bilinear, 1.0)
-BICUBIC: Filter = (_bicubic, 2.0)
-
-
-def resize_matrix(start: Tensor, length: Tensor, size: int, out: int, kernel: Filter) -> Tensor:
+def bicubic_matrix(start: Tensor, length: Tensor, size: int, out: int) -> Tensor:
     """Return the matrices (B, out, size) that resize the part [start, start + length) of a line of `size` pixels.
 
-    As in Pillow, the filter widens when the line shrinks (antialiasing), and pixels outside the part do not count.
+    As in Pillow, the filter (Keys' cubic, a = −1/2) widens when the line shrinks, and pixels outside the part do not
+    count.
 
     Args:
         start: first pixel of the part (B,), whole numbers.
         length: pixels of the part (B,), whole numbers.
         size: pixels of the line.
         out: pixels wanted.
-        kernel: filter and its support.
     """
-    function, support = kernel
     start, length = start.view(-1, 1, 1).float(), length.view(-1, 1, 1).float()
     scale = length / out
     wide = scale.clamp_min(1)
     centre = start + (torch.arange(out, device=start.device).view(1, -1, 1) + 0.5) * scale
     pixel = torch.arange(size, device=start.device).view(1, 1, -1)
     # Pillow rounds the bounds of the support to whole pixels.
-    first = torch.maximum(start, torch.floor(centre - support * wide + 0.5))
-    last = torch.minimum(start + length, torch.floor(centre + support * wide + 0.5))
-    weights = function((pixel + 0.5 - centre) / wide) * ((pixel >= first) & (pixel < last))
+    first = torch.maximum(start, torch.floor(centre - 2 * wide + 0.5))
+    last = torch.minimum(start + length, torch.floor(centre + 2 * wide + 0.5))
+    weights = _cubic((pixel + 0.5 - centre) / wide) * ((pixel >= first) & (pixel < last))
     return weights / weights.sum(2, keepdim=True)
 
 
-def blur_matrix(sigma: Tensor, size: int) -> Tensor:
-    """Return the matrices (B, size, size) that blur a line by a Gaussian of `sigma` (B,) pixels, mirrored at the ends."""
-    radius = min(size - 1, int(torch.ceil(3 * sigma.max()).item()) if sigma.numel() else 1)
-    offsets = torch.arange(-radius, radius + 1, device=sigma.device)
-    weights = torch.exp(-0.5 * (offsets / sigma.view(-1, 1)).square())
-    weights = weights / weights.sum(1, keepdim=True)
-    places = torch.arange(size, device=sigma.device).view(-1, 1) + offsets
-    places = places.abs()
-    places = torch.where(places >= size, 2 * (size - 1) - places, places)
-    matrix = torch.zeros(len(sigma), size, size, device=sigma.device)
-    return matrix.scatter_add_(2, places.expand(len(sigma), -1, -1), weights[:, None].expand(-1, size, -1))
+def _cubic(distance: Tensor) -> Tensor:
+    x = distance.abs()
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return torch.where(x < 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
 
 
 def apply_lines(images: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
-    """Return vertical · image · horizontalᵀ for each channel: (B, C, H, W) → (B, C, out, out)."""
+    """Return vertical · image · horizontalᵀ for each channel: (B, C, H, W) → (B, C, out, out), kept in [0, 1].
+
+    Overshoot is cut after each of the two passes, as in Pillow, whose passes are 8-bit.
+    """
     count, channels, height, width = images.shape
-    rows = torch.bmm(images.reshape(count, channels * height, width), horizontal.transpose(1, 2))
+    rows = torch.bmm(images.reshape(count, channels * height, width), horizontal.transpose(1, 2)).clamp_(0, 1)
     columns = rows.view(count, channels, height, -1).transpose(1, 2).reshape(count, height, -1)
-    result = torch.bmm(vertical, columns)
+    result = torch.bmm(vertical, columns).clamp_(0, 1)
     return result.view(count, vertical.shape[1], channels, -1).transpose(1, 2)
 
 
-def affine(images: Tensor, matrix: Tensor, fill: float = 0.5) -> Tensor:
-    """Sample images (B, C, H, W) at `matrix` (B, 2, 3) applied to output pixels, in pixels from the centre.
+def blur(images: Tensor, sigma: Tensor) -> Tensor:
+    """Blur each image (B, C, H, W) by a Gaussian of its own `sigma` (B,) in px, with mirrored borders."""
+    offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=sigma.device)
+    weights = torch.exp(-0.5 * (offsets / sigma.view(-1, 1)).square())
+    weights = weights / weights.sum(1, keepdim=True)
+    for _axis in range(2):
+        images = _filter_rows(images, weights).transpose(2, 3)
+    return images
 
-    Places outside the image are filled with grey.
+
+def _filter_rows(images: Tensor, weights: Tensor) -> Tensor:
+    """Filter the rows of each image (B, C, H, W) by its weights (B, 2·radius + 1), with mirrored borders.
+
+    A row is cut into overlapping blocks, and one small banded matrix filters every block of an image: a fraction of the
+    work of a matrix as wide as the row.
     """
-    size = torch.tensor([images.shape[3], images.shape[2]], device=images.device, dtype=images.dtype)
+    count, channels, height, width = images.shape
+    radius = weights.shape[1] // 2
+    blocks = -(-width // BLOCK)
+    padded = F.pad(F.pad(images, (radius, radius, 0, 0), mode="reflect"), (0, blocks * BLOCK - width))
+    windows = padded.unfold(3, BLOCK + 2 * radius, BLOCK).reshape(count, channels * height * blocks, -1)
+    tap = torch.arange(windows.shape[2], device=weights.device).view(-1, 1) - torch.arange(BLOCK, device=weights.device)
+    inside = (tap >= 0) & (tap < weights.shape[1])
+    band = weights[:, tap.clamp(0, weights.shape[1] - 1)] * inside
+    return torch.bmm(windows, band).view(count, channels, height, -1)[..., :width]
+
+
+def affine(images: Tensor, matrix: Tensor, fill: float = 0.5) -> Tensor:
+    """Sample images (B, C, H, W) at `matrix` (B, 2, 3) applied to the output's pixels, in pixels from the centre.
+
+    Bilinear; places outside the image are filled with grey.
+    """
+    size = torch.tensor([images.shape[3], images.shape[2]], dtype=images.dtype)
+    ratio, half = send(size.view(1, 1, 2) / size.view(1, 2, 1), images.device), send(2 / size, images.device)
     # affine_grid wants coordinates from −1 to 1; ours are pixels from the centre.
-    linear = matrix[:, :, :2] * (size.view(1, 1, 2) / size.view(1, 2, 1))
-    shift = matrix[:, :, 2:] * 2 / size.view(1, 2, 1)
-    grid = F.affine_grid(torch.cat([linear, shift], 2).to(images.dtype), list(images.shape), align_corners=False)
+    scaled = torch.cat([matrix[:, :, :2] * ratio, matrix[:, :, 2:] * half.view(1, 2, 1)], 2)
+    grid = F.affine_grid(scaled, list(images.shape), align_corners=False)
     return F.grid_sample(images - fill, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + fill

@@ -1,0 +1,31 @@
+"""Changing some images of a batch, without making the host wait for an accelerator.
+
+Which images an operation touches is drawn on the CPU: the host knows it without asking the accelerator.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def send(values: Tensor, device: torch.device) -> Tensor:
+    """Return values drawn on the CPU on `device`; through pinned memory, else the copy would wait for the device."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
+
+
+def change_some(images: Tensor, chosen: Tensor, operation: Callable[..., Tensor], *parameters: Tensor) -> None:
+    """Replace the chosen images of a batch, in place, by what `operation(their images, *their parameters)` returns.
+
+    Args:
+        images: the batch (B, C, H, W).
+        chosen: which images (B,) bool, on the CPU.
+        operation: takes images (n, C, H, W) and a slice of each parameter, and returns images of the same shape.
+        parameters: one value an image (B, …), on the CPU.
+    """
+    places = chosen.nonzero().squeeze(1)
+    if len(places) == 0:
+        return
+    own = [send(values[places], images.device) for values in parameters]
+    places = send(places, images.device)
+    images.index_copy_(0, places, operation(images.index_select(0, places), *own))
