@@ -1,0 +1,102 @@
+"""Pages of images under filters. A page is a walk along the ids from where the last one ended."""
+# ruff: noqa: S608 - what is put into SQL here are constants of this file
+
+from dataclasses import dataclass, fields
+
+from storage.database import Database
+from storage.images import image_of
+from storage.records import Guess, Image, Split, State
+
+MOST_COUNTED = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which images to show; None means any.
+
+    Attributes:
+        state: what the votes add up to.
+        label: class of the present label.
+        predicted: class the model thinks likeliest; images whose guess is hidden from labelers do not match.
+        person: has an answer by this person that stands.
+        round: is asked about by this request.
+        flagged, skipped, missing: True: only such.
+        split: of this split.
+        file: part of its name, ASCII case ignored.
+    """
+
+    state: State | None = None
+    label: int | None = None
+    predicted: int | None = None
+    person: int | None = None
+    round: int | None = None
+    flagged: bool | None = None
+    skipped: bool | None = None
+    missing: bool | None = None
+    split: Split | None = None
+    file: str | None = None
+
+
+_CONDITIONS = {
+    "state": "image.state = :state",
+    "label": "image.class = :label",
+    "predicted": """prediction.class = :predicted AND NOT EXISTS (
+        SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
+        WHERE item.image = image.id AND item.left > 0 AND request.blind)""",
+    "person": """image.id IN (SELECT image FROM label_event WHERE person = :person)
+        AND EXISTS (SELECT 1 FROM vote WHERE vote.image = image.id AND vote.person = :person)""",
+    "round": "image.id IN (SELECT image FROM request_item WHERE request = :round)",
+    "flagged": "image.flagged = :flagged",
+    "skipped": "(image.skips > 0) = :skipped",
+    "missing": "image.present = NOT :missing",
+    "split": "image.split = :split",
+    "file": r"image.name LIKE :file ESCAPE '\'",
+}
+_LITERAL = {"flagged": "image.flagged = 1", "skipped": "image.skips > 0", "missing": "image.present = 0"}
+"""Conditions spelled as their partial indexes are, for the asked-for case."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image of a page with the model's first guess, which is None where it is hidden or there is none."""
+
+    image: Image
+    guess: Guess | None
+
+
+def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
+    """Return up to `limit` images with ids above `after` that match, by id."""
+    where, values = _where(wanted)
+    rows = db.execute(
+        f"""SELECT image.*, prediction.probability, coalesce(class.merged_into, class.id) AS guess,
+                   EXISTS (SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
+                           WHERE item.image = image.id AND item.left > 0 AND request.blind) AS blind
+            FROM image LEFT JOIN prediction ON prediction.image = image.id
+            LEFT JOIN class ON class.id = prediction.class
+            WHERE {where} AND image.id > :after ORDER BY image.id LIMIT :limit""",
+        {**values, "after": after, "limit": limit},
+    )
+    return [
+        Shown(image_of(row), None if row["blind"] or row["guess"] is None else Guess(row["guess"], row["probability"]))
+        for row in rows
+    ]
+
+
+def count_images(db: Database, wanted: Filter) -> int:
+    """Return how many images match, counted up to `MOST_COUNTED`."""
+    where, values = _where(wanted)
+    join = "JOIN prediction ON prediction.image = image.id" if wanted.predicted is not None else ""
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM image {join} WHERE {where} LIMIT {MOST_COUNTED + 1})"
+    return min(MOST_COUNTED, int(db.execute(sql, values).fetchone()[0]))
+
+
+def _where(wanted: Filter) -> tuple[str, dict[str, object]]:
+    values = {item.name: getattr(wanted, item.name) for item in fields(wanted)}
+    used = {name: value for name, value in values.items() if value is not None}
+    conditions = [
+        _LITERAL[name] if name in _LITERAL and value is True else _CONDITIONS[name] for name, value in used.items()
+    ]
+    if "file" in used:
+        escaped = str(used["file"]).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+        used["file"] = f"%{escaped}%"
+    return " AND ".join(conditions) or "1", used

@@ -1,0 +1,143 @@
+"""Label events: appended, never changed. Each is stored once, judged against the lease it came with, and acted on."""
+
+from dataclasses import dataclass
+
+from storage import leases
+from storage.clock import Instant
+from storage.database import Database, Row, now
+from storage.present import present_label, refresh_image
+from storage.records import Outcome, Past, Sent
+from storage.undoing import redo, undo
+
+ANSWERS = ("label", "reject", "confirm")
+_LEASED = ("label", "reject", "skip")
+_DELIBERATE = ("browse", "import", "prelabel", "review")
+"""Sources that speak about an image without having been asked: they need no lease."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an event came with a valid lease (`lease` then names it), and if it is late, why."""
+
+    lease: int | None
+    late: str | None
+
+
+def record(db: Database, sent: Sent, at: Instant, term: float) -> Outcome:
+    """Store an event and let it take effect; sent again, it changes nothing and answers as before.
+
+    Args:
+        db: the database, inside a transaction.
+        sent: the event.
+        at: the present moment, against which leases are judged.
+        term: seconds a lease lasts that an undo brings back.
+    """
+    known = db.execute("SELECT * FROM label_event WHERE uuid = ?", (sent.uuid,)).fetchone()
+    if known is not None:
+        return _replay(known, sent)
+    if sent.kind == "undo":
+        return undo(db, sent, at, term)
+    if sent.kind == "redo":
+        return redo(db, sent, at)
+    doubt = _doubt(db, sent)
+    if doubt is not None:
+        return doubt
+    verdict = _judge(db, sent, at)
+    event = _insert(db, sent, verdict)
+    _act(db, sent, verdict, at)
+    assert sent.image is not None
+    refresh_image(db, sent.image)
+    return Outcome(sent.uuid, "late" if verdict.late else "acknowledged", event, sent.image, verdict.late)
+
+
+def _replay(known: Row, sent: Sent) -> Outcome:
+    if known["body"] != sent.body:
+        return Outcome(sent.uuid, "conflict", image=known["image"], message="this UUID was used for something else")
+    return Outcome(sent.uuid, "late" if known["late"] else "acknowledged", known["id"], known["image"], known["reason"])
+
+
+def _doubt(db: Database, sent: Sent) -> Outcome | None:
+    """Return why an event cannot be stored, None where it can."""
+    if db.execute("SELECT 1 FROM image WHERE id = ?", (sent.image,)).fetchone() is None:
+        return Outcome(sent.uuid, "refused", message=f"no image {sent.image}")
+    known = db.execute("SELECT 1 FROM class WHERE id = ?", (sent.class_id,)).fetchone()
+    if sent.class_id is not None and known is None:
+        return Outcome(sent.uuid, "refused", image=sent.image, message=f"no class {sent.class_id}")
+    assert sent.image is not None
+    if sent.replaces is not None and present_label(db, sent.image).event != sent.replaces:
+        message = "somebody changed the label meanwhile; look at it again"
+        return Outcome(sent.uuid, "conflict", image=sent.image, message=message)
+    return None
+
+
+def _judge(db: Database, sent: Sent, at: Instant) -> Verdict:
+    if sent.kind not in _LEASED:
+        return Verdict(None, None)
+    if sent.lease is None:
+        deliberate = sent.source in _DELIBERATE or sent.replaces is not None
+        return Verdict(None, None if deliberate else "the image was not leased; kept all the same")
+    lease = leases.get_lease(db, sent.lease)
+    if lease is None or lease["image"] != sent.image:
+        return Verdict(None, "the lease is of another image; kept all the same")
+    if lease["person"] != sent.person:
+        return Verdict(None, "the image is leased to somebody else; kept all the same")
+    if lease["state"] == "done":
+        return Verdict(None, "it was answered under this lease before; the newer answer counts")
+    ended = lease["state"] != "active" or (lease["boot"] == at.boot and lease["expires"] < at.seconds)
+    usable = sent.lease if lease["state"] == "active" else None
+    return Verdict(usable, "the lease had ended; kept all the same" if ended else None)
+
+
+def _insert(db: Database, sent: Sent, verdict: Verdict) -> int:
+    known_lease = sent.lease is not None and leases.get_lease(db, sent.lease) is not None
+    cursor = db.execute(
+        """INSERT INTO label_event (uuid, body, batch, person, image, kind, class, replaces, source, lease, late,
+               reason, looked_ms, created, request, guess, probability, run)
+           SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, lease.request, prediction.class, prediction.probability,
+               prediction.run
+           FROM (SELECT 1) LEFT JOIN lease ON lease.token = ? LEFT JOIN prediction ON prediction.image = ?""",
+        (
+            sent.uuid, sent.body, sent.batch or sent.uuid, sent.person, sent.image, sent.kind, sent.class_id,
+            sent.replaces, sent.source, sent.lease if known_lease else None, verdict.late is not None, verdict.late,
+            sent.looked_ms, now(), verdict.lease, sent.image,
+        ),
+    )  # fmt: skip
+    return int(cursor.lastrowid or 0)
+
+
+def _act(db: Database, sent: Sent, verdict: Verdict, at: Instant) -> None:
+    """Let an event take effect on the leases of its image."""
+    assert sent.image is not None
+    match sent.kind:
+        case "label" | "reject" | "confirm":
+            if verdict.lease is not None:
+                leases.set_state(db, verdict.lease, "done")
+            leases.fill_slots(db, sent.image, sent.person, at)
+        case "skip":
+            if verdict.lease is not None:
+                leases.set_state(db, verdict.lease, "skipped")
+        case "send-back":
+            db.execute("UPDATE lease SET state = 'void' WHERE image = ? AND state IN ('active', 'done')", (sent.image,))
+        case _:
+            return
+    leases.recount(db, sent.image)
+
+
+def history(db: Database, image: int) -> list[Past]:
+    """Return all that was ever said about an image, oldest first; undos show in `stands`."""
+    rows = db.execute(
+        """SELECT event.*, person.name AS by,
+                  CASE WHEN event.kind IN ('label', 'reject', 'confirm')
+                       THEN event.id IN (SELECT id FROM deciding_vote WHERE image = :image)
+                       ELSE event.id IN (SELECT id FROM standing WHERE image = :image) END AS stands
+           FROM label_event AS event JOIN person ON person.id = event.person
+           WHERE event.image = :image AND event.kind NOT IN ('undo', 'redo') ORDER BY event.id""",
+        {"image": image},
+    )
+    return [
+        Past(
+            row["id"], row["uuid"], row["kind"], row["class"], row["by"], row["source"], row["created"],
+            bool(row["late"]), row["reason"], bool(row["stands"]),
+        )
+        for row in rows
+    ]  # fmt: skip

@@ -1,0 +1,252 @@
+"""Leases: who has which image on their hands. At most one person a slot, and no image in two requests at once.
+
+A token is never given twice and grows, so an answer that comes with an older token than the slot's present one is
+known to be late. `request_item.free` and `left` follow the leases (`recount`).
+"""
+# ruff: noqa: S608 - what is put into SQL here are constants of this file
+
+from collections.abc import Iterable, Sequence
+
+from storage.clock import Instant
+from storage.database import Database, Row, now
+from storage.records import Lease
+
+_WANTED = """coalesce((
+    SELECT max(0, request.overlap - (
+        SELECT count(*) FROM lease WHERE lease.request = request_item.request AND lease.image = request_item.image
+        AND lease.state IN ('active', 'done') AND lease.state IN ({states})))
+    FROM request JOIN image ON image.id = request_item.image AND image.present = 1
+    WHERE request.id = request_item.request), 0)"""  # the doubled condition lets the partial index be used
+_COUNT = f"""UPDATE request_item SET free = {_WANTED.format(states="'active', 'done'")},
+                                     left = {_WANTED.format(states="'done'")} """
+
+_CANDIDATES = """
+SELECT item.request, item.image FROM request_item AS item JOIN image ON image.id = item.image
+WHERE item.free > 0 AND image.present = 1
+  AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.person = :person AND lease.image = item.image
+                  AND (lease.state IN ('active', 'skipped') OR lease.state = 'done' AND lease.request = item.request))
+  AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = item.image AND lease.state = 'active'
+                  AND lease.request IS NOT item.request)
+ORDER BY item.request, item.rank LIMIT :count
+"""
+
+_GRID = """
+FROM prediction JOIN image ON image.id = prediction.image
+WHERE prediction.class = :class AND image.state = 'none' AND image.present = 1
+  AND image.split IN ('train', 'unlabeled')
+"""
+
+
+def recount(db: Database, image: int) -> None:
+    """Derive anew how many answers to an image its requests still want."""
+    db.execute(_COUNT + "WHERE request_item.image = ?", (image,))
+
+
+def recount_all(db: Database) -> None:
+    """Derive anew how many answers all requests still want."""
+    db.execute(_COUNT)
+
+
+def end_expired(db: Database, at: Instant) -> int:
+    """Take back what was not answered in time; return how many."""
+    rows = db.execute(
+        """UPDATE lease SET state = 'expired' WHERE state = 'active' AND boot = ? AND expires < ?
+           RETURNING image""",
+        (at.boot, at.seconds),
+    ).fetchall()
+    for row in rows:
+        recount(db, row["image"])
+    return len(rows)
+
+
+def adopt_leases(db: Database, at: Instant, term: float) -> None:
+    """Give leases of an earlier boot, whose clock is gone, a full term on this boot's clock."""
+    db.execute(
+        "UPDATE lease SET boot = ?, expires = ? WHERE state = 'active' AND boot <> ?",
+        (at.boot, at.seconds + term, at.boot),
+    )
+
+
+def renew(db: Database, tokens: Iterable[int], person: int, client: str, at: Instant, term: float) -> list[int]:
+    """Give leases a full term again; return the tokens that are no longer this person's."""
+    lost = []
+    for token in tokens:
+        done = db.execute(
+            "UPDATE lease SET expires = ?, client = ? WHERE token = ? AND person = ? AND state = 'active'",
+            (at.seconds + term, client, token, person),
+        )
+        if done.rowcount == 0:
+            lost.append(token)
+    return lost
+
+
+def held_leases(
+    db: Database, person: int, client: str, besides: Sequence[int], count: int, at: Instant, term: float
+) -> list[Lease]:
+    """Return (renewed) up to `count` leases this client holds `besides` those it named: a reloaded page's."""
+    rows = db.execute(
+        "SELECT * FROM lease WHERE person = ? AND client = ? AND state = 'active' ORDER BY token", (person, client)
+    ).fetchall()
+    mine = [row for row in rows if row["token"] not in set(besides)][:count]
+    renew(db, [row["token"] for row in mine], person, client, at, term)
+    return [Lease(row["token"], row["image"], row["request"], at.seconds + term) for row in mine]
+
+
+def lease_next(db: Database, person: int, client: str, count: int, at: Instant, term: float) -> list[Lease]:
+    """Lease the next images that requests want from this person, in the order they were asked for.
+
+    Nobody gets an image they skipped or have answered, nor two slots of one image.
+    """
+    rows = db.execute(_CANDIDATES, {"person": person, "count": count}).fetchall()
+    taken: dict[int, int] = {}
+    for row in rows:
+        taken.setdefault(row["image"], row["request"])
+    return [_lease(db, image, request, person, client, at, term) for image, request in taken.items()]
+
+
+def lease_predicted(
+    db: Database, class_id: int, person: int, client: str, count: int, at: Instant, term: float
+) -> list[Lease]:
+    """Lease images predicted to be of a class, similar ones side by side; requested ones by their request.
+
+    Images of a blind request and those in anybody's hands are left out.
+    """
+    rows = db.execute(
+        f"""SELECT prediction.image {_GRID}
+            AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = image.id AND lease.state = 'active')
+            AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = image.id AND lease.person = :person
+                            AND lease.state IN ('skipped', 'done'))
+            AND NOT EXISTS (SELECT 1 FROM request_item JOIN request ON request.id = request_item.request
+                            WHERE request_item.image = image.id AND request_item.left > 0 AND request.blind)
+            ORDER BY prediction.place LIMIT :count""",
+        {"class": class_id, "count": count, "person": person},
+    ).fetchall()
+    return [_lease(db, row["image"], _asking(db, row["image"]), person, client, at, term) for row in rows]
+
+
+def unlabeled_predicted(db: Database) -> list[tuple[int, int, float]]:
+    """Return (class, images, mean probability) of what is predicted and unlabeled, by class."""
+    rows = db.execute(
+        """SELECT prediction.class, count(*), avg(prediction.probability)
+           FROM image JOIN prediction ON prediction.image = image.id
+           WHERE image.state = 'none' AND image.present = 1 AND image.split IN ('train', 'unlabeled')
+           GROUP BY prediction.class ORDER BY prediction.class"""
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def count_predicted(db: Database, class_id: int) -> int:
+    """Return how many unlabeled images are predicted to be of a class."""
+    return int(db.execute(f"SELECT count(*) {_GRID}", {"class": class_id}).fetchone()[0])
+
+
+def release(db: Database, person: int, client: str, tokens: Sequence[int] | None) -> int:
+    """Give back the named leases of a person, or all of one client; return how many there were."""
+    if tokens is None:
+        rows = db.execute(
+            "UPDATE lease SET state = 'released' WHERE person = ? AND client = ? AND state = 'active' RETURNING image",
+            (person, client),
+        ).fetchall()
+    else:
+        sql = "UPDATE lease SET state = 'released' WHERE token = ? AND person = ? AND state = 'active' RETURNING image"
+        rows = [row for token in tokens for row in db.execute(sql, (token, person)).fetchall()]
+    for row in rows:
+        recount(db, row["image"])
+    return len(rows)
+
+
+def get_lease(db: Database, token: int) -> Row | None:
+    """Return the row of a lease."""
+    row: Row | None = db.execute("SELECT * FROM lease WHERE token = ?", (token,)).fetchone()
+    return row
+
+
+def set_state(db: Database, token: int, state: str) -> None:
+    """Let a lease have another state."""
+    db.execute("UPDATE lease SET state = ? WHERE token = ?", (state, token))
+
+
+def fill_slots(db: Database, image: int, person: int, at: Instant) -> None:
+    """Let an answer that came without a valid lease count where a request still wants one of this person.
+
+    A lease the person holds is answered by it; else a free slot is. A slot in somebody else's hands stays theirs.
+    """
+    items = db.execute(
+        """SELECT request FROM request_item WHERE image = :image AND left > 0 AND NOT EXISTS (
+               SELECT 1 FROM lease WHERE lease.request = request_item.request AND lease.image = :image
+               AND lease.person = :person AND lease.state = 'done')""",
+        {"image": image, "person": person},
+    ).fetchall()
+    for item in items:
+        request = item["request"]
+        held = db.execute(
+            "UPDATE lease SET state = 'done' WHERE request = ? AND image = ? AND person = ? AND state = 'active'",
+            (request, image, person),
+        )
+        slot = None if held.rowcount else free_slot(db, image, request)
+        if slot is not None:
+            _insert(db, image, request, slot, person, "", "done", at.boot, at.seconds)
+
+
+def lease_again(db: Database, token: int, client: str, at: Instant, term: float) -> int | None:
+    """Bring a lease back after its answer was undone; return its token, None where the slot is somebody else's now."""
+    row = get_lease(db, token)
+    if row is None:
+        return None
+    if row["state"] != "done" and _is_taken(db, row):
+        return None
+    db.execute(
+        "UPDATE lease SET state = 'active', client = ?, boot = ?, expires = ? WHERE token = ?",
+        (client, at.boot, at.seconds + term, token),
+    )
+    return token
+
+
+def _is_taken(db: Database, row: Row) -> bool:
+    return (
+        db.execute(
+            """SELECT 1 FROM lease WHERE image = ? AND slot = ? AND token <> ?
+               AND (state = 'active' OR state = 'done' AND request IS ?)""",
+            (row["image"], row["slot"], row["token"], row["request"]),
+        ).fetchone()
+        is not None
+    )
+
+
+def free_slot(db: Database, image: int, request: int) -> int | None:
+    """Return the lowest slot of an image that nobody holds or has answered, None where all are taken."""
+    overlap = db.execute("SELECT overlap FROM request WHERE id = ?", (request,)).fetchone()["overlap"]
+    rows = db.execute(
+        "SELECT slot FROM lease WHERE request = ? AND image = ? AND state IN ('active', 'done')", (request, image)
+    )
+    taken = {row["slot"] for row in rows}
+    return next((slot for slot in range(overlap) if slot not in taken), None)
+
+
+def _asking(db: Database, image: int) -> int | None:
+    row = db.execute(
+        "SELECT min(request) AS request FROM request_item WHERE image = ? AND free > 0", (image,)
+    ).fetchone()
+    request: int | None = row["request"]
+    return request
+
+
+def _lease(db: Database, image: int, request: int | None, person: int, client: str, at: Instant, term: float) -> Lease:
+    slot = 0 if request is None else free_slot(db, image, request)
+    assert slot is not None, "only items with a free slot are candidates"
+    expires = at.seconds + term
+    token = _insert(db, image, request, slot, person, client, "active", at.boot, expires)
+    recount(db, image)
+    return Lease(token, image, request, expires)
+
+
+def _insert(
+    db: Database, image: int, request: int | None, slot: int, person: int, client: str, state: str, boot: str,
+    expires: float,
+) -> int:  # fmt: skip
+    cursor = db.execute(
+        """INSERT INTO lease (image, request, slot, person, client, state, boot, expires, created)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (image, request, slot, person, client, state, boot, expires, now()),
+    )
+    return int(cursor.lastrowid or 0)

@@ -1,0 +1,78 @@
+"""Counts that show how far a project has come."""
+# ruff: noqa: S608 - what is put into SQL here are constants of this file
+
+from dataclasses import dataclass
+
+from storage.database import Database, now
+from storage.records import Request
+from storage.requests import latest_event, list_requests
+from storage.undoing import last_act, last_undo
+
+
+@dataclass(frozen=True)
+class Mine:
+    """One person's work: answers ever given, answers an hour over the last ten minutes (None before the third)."""
+
+    answers: int
+    per_hour: float | None
+    undoable: bool
+    redoable: bool
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a project has come; `event` is the newest label event counted in."""
+
+    event: int
+    images: int
+    labeled: int
+    rejected: int
+    disputed: int
+    flagged: int
+    skipped: int
+    missing: int
+    requests: tuple[Request, ...]
+    classes: tuple[tuple[int, int], ...]
+
+
+def progress(db: Database) -> Progress:
+    """Count the project; call it inside one read transaction to have all figures of one moment."""
+    states: dict[str, int] = {}
+    classes: dict[int, int] = {}
+    for row in db.execute("SELECT state, class, count(*) AS count FROM image GROUP BY state, class"):
+        states[row["state"]] = states.get(row["state"], 0) + row["count"]
+        if row["class"] is not None:
+            classes[row["class"]] = row["count"]
+    return Progress(
+        event=latest_event(db),
+        images=sum(states.values()),
+        labeled=states.get("labeled", 0),
+        rejected=states.get("rejected", 0),
+        disputed=states.get("disputed", 0),
+        flagged=_count(db, "image WHERE flagged = 1"),
+        skipped=_count(
+            db,
+            """image WHERE skips > 0 AND EXISTS (
+               SELECT 1 FROM request_item WHERE request_item.image = image.id AND request_item.left > 0)""",
+        ),
+        missing=_count(db, "image WHERE present = 0"),
+        requests=tuple(list_requests(db)),
+        classes=tuple(sorted(classes.items())),
+    )
+
+
+def my_work(db: Database, person: int, since: str) -> Mine:
+    """Count what one person did; `since` is the time from which the rate is taken."""
+    row = db.execute(
+        """SELECT count(*) AS count, (julianday(?) - julianday(min(created))) * 24 AS hours
+           FROM (SELECT created, kind FROM label_event WHERE person = ? ORDER BY id DESC LIMIT 5000)
+           WHERE created >= ? AND kind IN ('label', 'reject', 'confirm')""",
+        (now(), person, since),
+    ).fetchone()
+    answers = _count(db, "label_event WHERE person = ? AND kind IN ('label', 'reject', 'confirm')", person)
+    rate = row["count"] / row["hours"] if row["count"] >= 3 and row["hours"] else None
+    return Mine(answers, rate, last_act(db, person) is not None, last_undo(db, person) is not None)
+
+
+def _count(db: Database, of: str, *values: object) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {of}", values).fetchone()[0])

@@ -1,0 +1,126 @@
+"""Undo and redo: events too, so that nothing is ever erased. An act is one event or a batch of them.
+
+An undo names the events it takes back, a redo the undos it takes back; an event stands unless an undo of it does.
+"""
+
+import uuid
+
+from storage import leases
+from storage.clock import Instant
+from storage.database import Database, Row, now
+from storage.present import refresh_image
+from storage.records import Outcome, Sent
+
+_ANSWERS = ("label", "reject", "confirm")
+
+
+def undo(db: Database, sent: Sent, at: Instant, term: float) -> Outcome:
+    """Take back an act of this person; what it answered comes back to them, leased where that is still possible."""
+    events = db.execute(
+        """SELECT event.*, event.id IN (SELECT id FROM standing WHERE person = event.person AND id = event.id) AS stands
+           FROM label_event AS event WHERE event.batch = :act OR event.uuid = :act ORDER BY event.id""",
+        {"act": sent.undoes},
+    ).fetchall()
+    standing = [event for event in events if event["stands"] and event["person"] == sent.person]
+    if not standing:
+        return Outcome(sent.uuid, "refused", message=_why_not(events, sent, "undo"))
+    first = _append(db, sent, standing)
+    again = []
+    for event in reversed(standing):
+        refresh_image(db, event["image"])
+        if event["kind"] in (*_ANSWERS, "skip"):
+            again.append((int(event["image"]), _take_back(db, event, sent.client, at, term)))
+            leases.recount(db, event["image"])
+    return Outcome(sent.uuid, "acknowledged", first, standing[0]["image"], again=tuple(reversed(again)))
+
+
+def redo(db: Database, sent: Sent, at: Instant) -> Outcome:
+    """Bring back what an undo of this person took."""
+    undos = db.execute(
+        """SELECT undo.*, NOT EXISTS (SELECT 1 FROM label_event AS redo WHERE redo.undoes = undo.id) AS stands
+           FROM label_event AS undo WHERE undo.batch = ? AND undo.kind = 'undo' ORDER BY undo.id""",
+        (sent.undoes,),
+    ).fetchall()
+    standing = [event for event in undos if event["stands"] and event["person"] == sent.person]
+    if not standing:
+        return Outcome(sent.uuid, "refused", message=_why_not(undos, sent, "redo"))
+    first = _append(db, sent, standing)
+    for event in standing:
+        _give_again(db, event["undoes"], at)
+        refresh_image(db, event["image"])
+    return Outcome(sent.uuid, "acknowledged", first, standing[0]["image"])
+
+
+def last_act(db: Database, person: int) -> str | None:
+    """Return the act of this person that an undo would take back."""
+    row = db.execute("SELECT batch FROM standing WHERE person = ? ORDER BY id DESC LIMIT 1", (person,)).fetchone()
+    return None if row is None else row["batch"]
+
+
+def last_undo(db: Database, person: int) -> str | None:
+    """Return the undo of this person that a redo would take back; a new act of theirs ends what can be redone."""
+    row = db.execute(
+        """SELECT undo.batch FROM label_event AS undo
+           WHERE undo.person = :person AND undo.kind = 'undo'
+             AND undo.id > coalesce((SELECT id FROM label_event WHERE person = :person
+                                     AND kind NOT IN ('undo', 'redo') ORDER BY id DESC LIMIT 1), 0)
+             AND NOT EXISTS (SELECT 1 FROM label_event AS redo WHERE redo.undoes = undo.id)
+           ORDER BY undo.id DESC LIMIT 1""",
+        {"person": person},
+    ).fetchone()
+    return None if row is None else row["batch"]
+
+
+def _why_not(events: list[Row], sent: Sent, kind: str) -> str:
+    if not events:
+        return f"there is no act {sent.undoes} to {kind}"
+    if all(event["person"] != sent.person for event in events):
+        return f"only the one who did it can {kind} it"
+    return f"there is nothing left of it to {kind}"
+
+
+def _append(db: Database, sent: Sent, events: list[Row]) -> int:
+    """Append one undo or redo for each event; the first has the UUID that was sent, the rest derive theirs from it."""
+    first = 0
+    for place, event in enumerate(events):
+        own = sent.uuid if place == 0 else str(uuid.uuid5(uuid.UUID(sent.uuid), str(event["id"])))
+        cursor = db.execute(
+            """INSERT INTO label_event (uuid, body, batch, person, image, kind, undoes, source, created)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (own, sent.body, sent.uuid, sent.person, event["image"], sent.kind, event["id"], sent.source, now()),
+        )
+        first = first or int(cursor.lastrowid or 0)
+    return first
+
+
+def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) -> int | None:
+    """Let the image of an undone answer be wanted again; return the lease this person has of it, if any."""
+    image, person = event["image"], event["person"]
+    answered = db.execute(
+        "SELECT 1 FROM standing WHERE image = ? AND person = ? AND kind IN ('label', 'reject', 'confirm') LIMIT 1",
+        (image, person),
+    ).fetchone()
+    if answered is not None:
+        return None  # an earlier answer of theirs counts again
+    own = None if event["lease"] is None else leases.get_lease(db, event["lease"])
+    kept = own["token"] if own is not None and own["person"] == person and own["state"] in ("done", "skipped") else None
+    db.execute(
+        "UPDATE lease SET state = 'released' WHERE image = ? AND person = ? AND state = 'done' AND token IS NOT ?",
+        (image, person, kept),
+    )
+    return None if kept is None else leases.lease_again(db, kept, client, at, term)
+
+
+def _give_again(db: Database, undone: int, at: Instant) -> None:
+    """Let an event that was redone take effect on the leases of its image again."""
+    event = db.execute("SELECT * FROM label_event WHERE id = ?", (undone,)).fetchone()
+    image, person = event["image"], event["person"]
+    lease = None if event["lease"] is None else leases.get_lease(db, event["lease"])
+    held = lease is not None and lease["person"] == person and lease["state"] == "active"
+    if event["kind"] in _ANSWERS:
+        if held:
+            leases.set_state(db, event["lease"], "done")
+        leases.fill_slots(db, image, person, at)
+    elif event["kind"] == "skip" and held:
+        leases.set_state(db, event["lease"], "skipped")
+    leases.recount(db, image)

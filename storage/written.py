@@ -1,0 +1,27 @@
+"""Writes other than labels, each done once however often it is sent."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from storage.database import Database, now
+from storage.errors import Refused
+
+
+def once(db: Database, uuid: str, body: bytes, person: int | None, work: Callable[[Database], Any]) -> Any:
+    """Do `work` unless a write of this UUID was done before; return its (or the earlier) answer, a JSON value.
+
+    Raises:
+        Refused: the UUID was used for something else.
+    """
+    row = db.execute("SELECT body, answer FROM written WHERE uuid = ?", (uuid,)).fetchone()
+    if row is not None:
+        if row["body"] != body:
+            raise Refused("this UUID was used for something else", "uuid", "make a new UUID for each write")
+        return json.loads(row["answer"])
+    answer = work(db)
+    db.execute(
+        "INSERT INTO written (uuid, body, answer, person, created) VALUES (?, ?, ?, ?, ?)",
+        (uuid, body, json.dumps(answer), person, now()),
+    )
+    return answer
