@@ -174,7 +174,7 @@ def _tensor_names(path: Path, request: Path, rows: tuple[int, ...], dataset: Dat
     numbers = read_label_tensor(path).tolist()
     if len(numbers) != len(rows):
         raise InputError(
-            f"{path}: holds {len(numbers)} labels, {request} names {len(rows)} images; they must answer it"
+            f"{path}: holds {len(numbers)} labels and {request} names {len(rows)} images; name the request it answers"
         )
     _refuse_missing(path, [row for row, value in zip(rows, numbers, strict=True) if value < 0], len(rows), dataset)
     by_number = {

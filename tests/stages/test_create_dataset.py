@@ -1,0 +1,329 @@
+"""The next round's dataset holds exactly the old one with the answers in it."""
+
+import csv
+import hashlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from barlowmatch.configs.create_dataset import CreateDatasetConfig
+from barlowmatch.configs.shared import DatasetOptions
+from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.layouts import read_dataset
+from barlowmatch.errors import InputError
+from barlowmatch.stages.create_dataset import run
+
+Truth = dict[str, tuple[str, str | None]]
+
+WRITE = """
+import sys
+from pathlib import Path
+from barlowmatch.configs.create_dataset import CreateDatasetConfig
+from barlowmatch.stages.create_dataset import run
+home = Path(sys.argv[1])
+print("ready", flush=True)
+run(CreateDatasetConfig(dataset_path=home / "dataset", label_request_path=home, out_path=home / "new"))
+"""
+
+
+def pictures(folder: Path, *names: str) -> None:
+    """Write a picture of its own for each name."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = np.frombuffer(hashlib.sha256(name.encode()).digest() * 2, np.uint8)
+        Image.fromarray(noise.reshape(8, 8)).save(path, "PNG")
+
+
+def digest(dataset: Dataset, row: int) -> str:
+    return hashlib.sha256(dataset.path(row).read_bytes()).hexdigest()
+
+
+def truth(dataset: Dataset) -> Truth:
+    """Return split and class name by content, whatever the files are called."""
+    names = (*dataset.class_names, None)
+    facts = zip(dataset.splits.tolist(), dataset.labels.tolist(), strict=True)
+    return {digest(dataset, row): (split, names[label]) for row, (split, label) in enumerate(facts)}
+
+
+def write_csv(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def seed_layout(folder: Path) -> DatasetOptions:
+    for split, count in (("train", 12), ("val", 5), ("unlabeled", 30)):
+        pictures(folder, *(f"{split}/{number}.png" for number in range(count)))
+        if split != "unlabeled":
+            torch.save(torch.arange(count) % 4, folder / f"{split}_label_tensor.pt")
+    return DatasetOptions(dataset_folder=folder)
+
+
+def seed_layout_with_gaps(folder: Path) -> DatasetOptions:
+    seed_layout(folder)
+    torch.save(torch.tensor([0, -1, 1, 2, 3, -1, 0, 1, 2, 3, -1, 0]), folder / "train_label_tensor.pt")
+    return DatasetOptions(dataset_folder=folder)
+
+
+def class_folders(folder: Path) -> DatasetOptions:
+    pictures(folder, *(f"train/{name}/{n}.png" for name in ("0", "1", "2", "3") for n in range(4)))
+    pictures(
+        folder,
+        *(f"val/{name}/{n}.png" for name in ("0", "1", "2", "3") for n in range(2)),
+        "test/3/a.png",
+        "val/loose.png",
+    )
+    pictures(folder, *(f"unlabeled/{n}.png" for n in range(20)), *(f"unlabeled/plate/{n}.png" for n in range(10)))
+    return DatasetOptions(dataset_folder=folder)
+
+
+def class_folders_without_val(folder: Path) -> DatasetOptions:
+    pictures(folder, *(f"train/{name}/{n}.png" for name in ("0", "1", "2", "3") for n in range(12)))
+    pictures(folder, *(f"unlabeled/{n}.png" for n in range(30)), *(f"train/{n}.png" for n in range(3)))
+    return DatasetOptions(dataset_folder=folder)
+
+
+def table(folder: Path) -> DatasetOptions:
+    pictures(folder, *(f"sub {n % 3}/{n}.png" for n in range(50)))
+    rows = [(f"sub {n % 3}/{n}.png", str(n % 4), "val" if n < 8 else "", f"p{n}") for n in range(20)]
+    write_csv(folder / "labels.csv", ("file_name", "label", "split", "plate"), rows)
+    return DatasetOptions(dataset_folder=folder)
+
+
+def manifest(folder: Path) -> DatasetOptions:
+    table(folder)
+    (folder / "labels.csv").rename(folder / "M.csv")
+    with (folder / "M.csv").open("a", newline="") as file:
+        csv.writer(file).writerows((f"sub {n % 3}/{n}.png", "", "", "") for n in range(20, 50))
+    return DatasetOptions(manifest=folder / "M.csv")
+
+
+def flat(folder: Path) -> DatasetOptions:
+    pictures(folder, *(f"sub {n % 3}/{n}.png" for n in range(30)), "top.png")
+    return DatasetOptions(dataset_folder=folder)
+
+
+LAYOUTS = [
+    seed_layout, seed_layout_with_gaps, class_folders, class_folders_without_val, table, manifest, flat,
+]  # fmt: skip
+
+
+def config(source: DatasetOptions, **options: object) -> CreateDatasetConfig:
+    same = {"dataset_folder": source.dataset_folder, "manifest": source.manifest, "val_share": source.val_share}
+    return CreateDatasetConfig(**same, **options)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_rounds_read_back_as_exactly_the_old_dataset_with_the_answers(
+    layout: Callable[[Path], DatasetOptions], seed: int, tmp_path: Path
+) -> None:
+    choose = random.Random(seed)
+    source = layout(tmp_path / "dataset")
+    for number in (1, 2, 3):
+        dataset = read_dataset(source)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        expected = truth(dataset)
+        chosen = choose.sample(dataset.unlabeled.tolist(), 7)
+        answers = {dataset.files[row]: str(choose.randrange(4)) for row in chosen}
+        for row in chosen:
+            expected[digest(dataset, row)] = ("train", answers[dataset.files[row]])
+        request = write_csv(tmp_path / "request.csv", ("rank", "file"), list(enumerate(answers, 1)))
+        shuffled = choose.sample(list(answers.items()), 7)
+        labels = write_csv(tmp_path / "labels.csv", ("file", "label"), list(shuffled))
+        result = run(config(source, request=request, labels=labels, new_classes=True))
+        assert result["out_path"] == str(tmp_path / f"dataset-round-{number}")
+        assert (result["added"], result["copied"]) == (7, 0)
+        next_source = DatasetOptions(dataset_folder=tmp_path / f"dataset-round-{number}", val_share=0)
+        again = read_dataset(next_source)
+        assert truth(again) == expected
+        assert set(dataset.classes) <= set(again.classes)
+        for path, content in before.items():
+            assert path.read_bytes() == content or path.name in {"request.csv", "labels.csv"}
+        source = next_source if layout is flat else DatasetOptions(dataset_folder=next_source.dataset_folder)
+
+
+def test_the_seed_layout_is_the_seeds(tmp_path: Path) -> None:
+    source = seed_layout(tmp_path / "dataset")
+    request = tmp_path / "request_3.csv"
+    request.write_text("17.png\n4.png\n29.png\n")
+    torch.save(torch.tensor([2, 0, 3]), tmp_path / "label_3.pt")
+    result = run(config(source, label_request_path=tmp_path))
+    new = tmp_path / "dataset-round-1"
+    assert result["request"] == str(request)
+    assert result["labels"] == str(tmp_path / "label_3.pt")
+    assert sorted(path.name for path in new.iterdir()) == [
+        "train_new", "train_new_label_tensor.pt", "unlabeled", "val", "val_label_tensor.pt",
+    ]  # fmt: skip
+    labels = torch.load(new / "train_new_label_tensor.pt", weights_only=True)
+    assert labels.dtype == torch.int64
+    assert labels.tolist() == [*(n % 4 for n in range(12)), 2, 0, 3]
+    places = {0: "train/0", 11: "train/11", 12: "unlabeled/17", 13: "unlabeled/4", 14: "unlabeled/29"}
+    for number, name in places.items():
+        assert (new / f"train_new/{number}.png").samefile(tmp_path / f"dataset/{name}.png")
+    kept = {path.name for path in (new / "unlabeled").iterdir()}
+    assert kept == {f"{n}.png" for n in range(30)} - {"17.png", "4.png", "29.png"}
+
+
+def test_class_folders_keep_names_and_the_folders_that_say_what_belongs_together(tmp_path: Path) -> None:
+    source = class_folders(tmp_path / "dataset")
+    request = write_csv(tmp_path / "r.csv", ("file",), [("unlabeled/plate/3.png",), ("unlabeled/2.png",)])
+    labels = write_csv(
+        tmp_path / "l.csv", ("file", "label"), [("unlabeled/2.png", "1"), ("unlabeled/plate/3.png", "1")]
+    )
+    run(config(source, request=request, labels=labels, out_path=tmp_path / "new"))
+    names = {str(path.relative_to(tmp_path / "new")) for path in (tmp_path / "new" / "train" / "1").rglob("*.png")}
+    assert names == {f"train/1/{name}.png" for name in ("0", "1", "2", "3", "plate/3", "2-2")}
+    assert (tmp_path / "new/train/1/2.png").samefile(tmp_path / "dataset/train/1/2.png")
+
+
+def test_tables_keep_their_further_columns(tmp_path: Path) -> None:
+    source = table(tmp_path / "dataset")
+    request = write_csv(tmp_path / "r.csv", ("file",), [("sub 0/30.png",)])
+    labels = write_csv(tmp_path / "l.csv", ("file", "label"), [("30.png", "2")])
+    run(config(source, request=request, labels=labels, out_path=tmp_path / "new"))
+    with (tmp_path / "new" / "labels.csv").open(newline="") as file:
+        rows = {row["file"]: row for row in csv.DictReader(file)}
+    assert rows["sub 0/0.png"] == {"file": "sub 0/0.png", "split": "val", "label": "0", "plate": "p0"}
+    assert rows["sub 0/30.png"]["label"] == "2"
+    assert len(rows) == 50
+    assert truth(read_dataset(DatasetOptions(manifest=tmp_path / "new" / "labels.csv"))) == truth(
+        read_dataset(DatasetOptions(dataset_folder=tmp_path / "new"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_lines", "label_lines", "message"),
+    [
+        (["file"], ["file,label"], "requests no image"),
+        (["file", "99.png"], ["file,label"], "line 2: 99.png is not among the images"),
+        (["file", "7.png", "unlabeled/7.png"], ["file,label"], "names unlabeled/7.png twice|names 7.png twice"),
+        (["file", "train/1.png"], ["file,label"], "line 2: train/1.png is not in the pool, it is in train as 1"),
+        (["file", "7.png", "8.png"], ["file,label", "7.png,1"], "1 of 2 requested images have no label, .*/8.png"),
+        (["file", "7.png"], ["file,label", "7.png,"], "1 of 1 requested images have no label"),
+        (["file", "7.png"], ["file,label", "7.png,1", "8.png,1"], "line 3: 8.png was not requested"),
+        (["file", "7.png"], ["file,label", "7.png,1", "7.png,2"], "names 7.png twice"),
+        (["file", "7.png"], ["7.png,1"], 'line 1 has no column "file"'),
+        (["file", "7.png"], ["file,label", "7.png,9"], 'the label "9" is outside the 4 classes'),
+        (["file", "7.png"], ["file,label", "7.png,caf\xe9"], "is not UTF-8"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named_and_nothing_is_written(
+    request_lines: list[str], label_lines: list[str], message: str, tmp_path: Path
+) -> None:
+    source = seed_layout(tmp_path / "dataset")
+    (tmp_path / "request.csv").write_text("\n".join(request_lines) + "\n")
+    (tmp_path / "labels.csv").write_bytes(("\n".join(label_lines) + "\n").encode("latin-1"))
+    with pytest.raises(InputError, match=message) as error:
+        run(config(source, label_request_path=tmp_path))
+    assert "\n" not in str(error.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset", "labels.csv", "request.csv"]
+
+
+def test_a_label_tensor_of_another_length_or_with_a_gap_is_refused(tmp_path: Path) -> None:
+    source = seed_layout(tmp_path / "dataset")
+    (tmp_path / "request_1.csv").write_text("7.png\n8.png\n")
+    for labels, message in (
+        ([1], "holds 1 labels and .* names 2 images"),
+        ([1, -1], "1 of 2 requested images have no"),
+    ):
+        torch.save(torch.tensor(labels), tmp_path / "label_1.pt")
+        with pytest.raises(InputError, match=message):
+            run(config(source, label_request_path=tmp_path))
+
+
+def test_a_name_that_means_several_images_is_refused(tmp_path: Path) -> None:
+    pictures(tmp_path / "dataset", "a/1.png", "b/1.png", "2.png")
+    request = write_csv(tmp_path / "r.csv", ("file",), [("1.png",)])
+    with pytest.raises(InputError, match=r"2 images are called 1.png; give the path"):
+        run(config(DatasetOptions(dataset_folder=tmp_path / "dataset"), request=request, labels=request))
+
+
+def test_new_classes_need_a_word_and_move_no_id(tmp_path: Path) -> None:
+    pictures(tmp_path / "dataset", "train/cat/1.png", "train/dog/1.png", "val/cat/2.png", "unlabeled/1.png")
+    source = DatasetOptions(dataset_folder=tmp_path / "dataset")
+    request = write_csv(tmp_path / "r.csv", ("file",), [("unlabeled/1.png",)])
+    labels = write_csv(tmp_path / "l.csv", ("file", "label"), [("unlabeled/1.png", "bird")])
+    with pytest.raises(InputError, match=r"outside the 2 classes \(cat, dog\); correct it, or add --new-classes"):
+        run(config(source, request=request, labels=labels))
+    result = run(config(source, request=request, labels=labels, new_classes=True))
+    assert result["new_classes"] == ["bird"]
+    old = read_dataset(source)
+    new = read_dataset(DatasetOptions(dataset_folder=Path(result["out_path"])))
+    assert set(old.classes) < set(new.classes)
+    wrong = write_csv(tmp_path / "l.csv", ("file", "label"), [("unlabeled/1.png", "../x")])
+    with pytest.raises(InputError, match=r'class "../x": cannot be the name of a folder'):
+        run(config(source, request=request, labels=wrong, new_classes=True))
+
+
+def test_never_into_its_input_nor_over_anything(tmp_path: Path) -> None:
+    source = seed_layout(tmp_path / "dataset")
+    (tmp_path / "request.csv").write_text("file\n7.png\n")
+    (tmp_path / "labels.csv").write_text("file,label\n7.png,1\n")
+    for out in (tmp_path / "dataset", tmp_path / "dataset" / "new"):
+        with pytest.raises(InputError, match="lies in the dataset"):
+            run(config(source, label_request_path=tmp_path, out_path=out))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    with pytest.raises(InputError, match="exists and is not empty"):
+        run(config(source, label_request_path=tmp_path, out_path=tmp_path / "full"))
+
+
+def test_strict_refuses_an_unreadable_image(tmp_path: Path) -> None:
+    source = seed_layout(tmp_path / "dataset")
+    (tmp_path / "dataset/unlabeled/7.png").write_bytes(b"")
+    (tmp_path / "request.csv").write_text("file\n7.png\n")
+    (tmp_path / "labels.csv").write_text("file,label\n7.png,1\n")
+    with pytest.raises(InputError, match=r"7.png: the file is empty"):
+        run(config(source, label_request_path=tmp_path, strict=True))
+    run(config(source, label_request_path=tmp_path))
+
+
+def test_the_sources_names_are_the_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed_layout(tmp_path / "dataset")
+    (tmp_path / "label_request").mkdir()
+    (tmp_path / "label_request" / "request.csv").write_text("file\n7.png\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"label_request: holds no labels \(labels.csv or label_1.pt\)"):
+        run(CreateDatasetConfig())
+    torch.save(torch.tensor([1]), "label_request/label_1.pt")
+    assert run(CreateDatasetConfig())["added"] == 1
+    assert run(CreateDatasetConfig(dataset_path=Path("dataset")))["out_path"] == str(tmp_path / "dataset-round-2")
+    with pytest.raises(InputError, match="--dataset-path"):
+        CreateDatasetConfig(dataset_path=Path("dataset"), manifest=Path("M.csv"))
+
+
+def test_killed_while_writing_there_is_a_whole_dataset_or_none(tmp_path: Path) -> None:
+    source = class_folders(tmp_path / "dataset")
+    pictures(tmp_path / "dataset", *(f"unlabeled/{n}.png" for n in range(20, 1500)))
+    (tmp_path / "request.csv").write_text("file\n7.png\n")
+    (tmp_path / "labels.csv").write_text("file,label\n7.png,1\n")
+    expected = truth(read_dataset(source)).keys()
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    moments, cut = random.Random(1), 0
+    for _ in range(6):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITE, str(tmp_path)], stdout=subprocess.PIPE, env=environment
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            process.wait(timeout=moments.uniform(0.02, 0.2))
+        except subprocess.TimeoutExpired:
+            process.kill()
+        process.communicate()
+        cut += not (tmp_path / "new").exists() and any(tmp_path.glob(".partial-*"))
+        if (tmp_path / "new").exists():
+            assert truth(read_dataset(DatasetOptions(dataset_folder=tmp_path / "new"))).keys() == expected
+            shutil.rmtree(tmp_path / "new")
+    assert cut, "no kill came while it was writing"
