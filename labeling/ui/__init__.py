@@ -1,1 +1,31 @@
-"""The pages: one file a page."""
+"""The pages: one file a page. Each is a frame that its module in `assets/` fills and then keeps up to date itself."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from labeling.ui import browse, export, label
+from labeling.ui.frame import HEAD, theme
+
+ASSETS = Path(__file__).parent / "assets"
+"""Files that the server serves at `/workbench/`; Gradio keeps `/assets/` for its own."""
+
+
+def build(project_name: str) -> tuple[gr.Blocks, dict[str, Any]]:
+    """Build the pages.
+
+    Args:
+        project_name: shown as the title of the window.
+
+    Returns:
+        The pages, and keyword arguments for `gradio.mount_gradio_app`.
+    """
+    with gr.Blocks(title=project_name, analytics_enabled=False, fill_width=True) as pages:
+        gr.Navbar(main_page_name="Label")
+        label.page()
+    for name, path, page in (("Browse", "/browse", browse.page), ("Export", "/export", export.page)):
+        with pages.route(name, path):
+            gr.Navbar(main_page_name="Label")
+            page()
+    return pages, {"head": HEAD, "theme": theme(), "footer_links": []}

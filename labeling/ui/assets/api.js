@@ -1,0 +1,72 @@
+// The HTTP API (docs/api.md) as functions. Errors carry a sentence for people, and `offline` where no answer came.
+
+/** Where the workbench is served, root path included, ending in a slash. */
+export const BASE = new URL("../", import.meta.url);
+const PATIENCE = 20_000; // milliseconds for an answer
+
+/** What went wrong, in a sentence; `status` 0 and `offline` where the server could not be reached. */
+export class ApiError extends Error {
+  constructor(message, { status = 0, field = null, body = null } = {}) {
+    super(message);
+    this.status = status;
+    this.field = field;
+    this.body = body;
+    this.offline = status === 0;
+  }
+}
+
+async function request(path, options = {}) {
+  try {
+    return await fetch(new URL(path, BASE), { credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE), ...options });
+  } catch {
+    throw new ApiError("The server cannot be reached. What you decide is kept here and sent when it answers.");
+  }
+}
+
+async function failure(response) {
+  const body = await response.json().catch(() => ({}));
+  const words = [body.error ?? `The server answered ${response.status}`, body.hint].filter(Boolean);
+  const text = words.map((part) => (/[.!?…]$/.test(part) ? part : `${part}.`)).join(" ");
+  return new ApiError(text.charAt(0).toUpperCase() + text.slice(1), { status: response.status, field: body.field, body });
+}
+
+async function json(method, path, body) {
+  const options = body === undefined ? { method } : { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const response = await request(path, options);
+  if (!response.ok) throw await failure(response);
+  return response.json();
+}
+
+export const get = (path) => json("GET", path);
+export const post = (path, body) => json("POST", path, body);
+export const put = (path, body) => json("PUT", path, body);
+export const patch = (path, body) => json("PATCH", path, body);
+
+/** The file of an image. */
+export async function fetchPicture(item) {
+  const response = await request(item.url);
+  if (!response.ok) throw await failure(response);
+  return response.blob();
+}
+
+/**
+ * Store events; resolves to one result an event. A call the server cannot read is sent event by event, so that one
+ * bad event never holds up the others.
+ */
+export async function sendEvents(client, events) {
+  try {
+    return (await post("api/labels", { client, events })).results;
+  } catch (error) {
+    if (error.body?.results) return error.body.results;
+    if (![400, 404, 409, 413, 422].includes(error.status)) throw error;
+    if (events.length === 1) return [{ uuid: events[0].uuid, status: "refused", message: error.message, items: [] }];
+    const results = [];
+    for (const event of events) results.push(...(await sendEvents(client, [event])));
+    return results;
+  }
+}
+
+/** Give leases back as the page goes away. */
+export function releaseOnLeaving(client, leases) {
+  if (leases.length > 0) navigator.sendBeacon(new URL("api/release", BASE), JSON.stringify({ client, leases }));
+}

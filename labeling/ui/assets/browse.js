@@ -1,0 +1,223 @@
+// The Browse page: all images a page at a time, filtered; choose one and press a class key to correct its label.
+
+import * as api from "./api.js";
+import { ClassList, searchClasses } from "./classes.js";
+import { dialogIsOpen } from "./dialog.js";
+import { count, fill, h, isTyping, keycap, uuid } from "./dom.js";
+import { Filters } from "./filters.js";
+import { Inspector } from "./inspector.js";
+import { Keymap, keyOf } from "./keys.js";
+import { Outbox } from "./outbox.js";
+import { clientName, labelWords, loadClasses, themeButton, whoAmI } from "./page.js";
+import { Chip, Messages } from "./panels.js";
+
+const PAGE = 60;
+
+/** Build the page inside `host` and start it. */
+export async function mount(host) {
+  const person = await whoAmI(host);
+  const [{ classes, nameOf }, settings, progress, { people }, { requests }] = await Promise.all([
+    loadClasses(), api.get("api/settings"), api.get("api/progress"), api.get("api/people"), api.get("api/requests"),
+  ]);
+  const page = new BrowsePage(host, { person, classes, nameOf, settings, progress, people, requests });
+  await page.open();
+}
+
+class BrowsePage {
+  constructor(host, { person, classes, nameOf, settings, progress, people, requests }) {
+    Object.assign(this, { host, classes, nameOf });
+    this.keymap = new Keymap(settings.keys, classes);
+    this.tiles = [];
+    this.at = -1;
+    this.pages = [null]; // the cursor of each page opened so far
+    const client = clientName();
+    this.outbox = new Outbox(`${progress.project}:${person.id}`, (events) => api.sendEvents(client, events));
+    this.client = client;
+    this.build({ people, requests });
+    this.outbox.on("state", (outbox) => this.chip.update(outbox));
+    this.outbox.on("result", (event, result) => this.heard(event, result));
+    this.outbox.flush();
+    document.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  build({ people, requests }) {
+    this.messages = new Messages();
+    this.chip = new Chip(() => this.outbox.flush());
+    this.chip.update(this.outbox);
+    this.filters = new Filters({ classes: this.classes, people, requests, changed: () => this.restart() });
+    this.filters.element.append(h("span", { class: "wb-space" }), this.chip.element, themeButton());
+    this.list = h("div", { class: "wb-tiles", role: "listbox", "aria-label": "Images" });
+    this.words = h("span", { "aria-live": "polite" });
+    this.before = h("button", { type: "button", onclick: () => this.turn(-1) }, "Previous page");
+    this.after = h("button", { type: "button", onclick: () => this.turn(1) }, "Next page");
+    const pager = h("footer", { class: "wb-pager" }, this.before, this.after, this.words);
+    const classList = new ClassList((cls) => this.relabel("label", cls));
+    classList.update(this.classes, this.keymap);
+    const others = [
+      ["reject", "None", () => this.relabel("reject")],
+      ["flag", "Flag", () => this.flag()],
+      ["undo", "Undo", () => this.undo()],
+    ];
+    const tools = others.map(([action, text, onclick]) => h("button", { type: "button", onclick }, text, keycap(this.keymap.byAction.get(action))));
+    this.inspector = new Inspector({ nameOf: this.nameOf, classList, tools, close: () => this.choose(-1) });
+    fill(this.host, h("div", { class: "wb-browse" }, this.filters.element, this.list, pager, this.inspector.element), this.messages.element);
+  }
+
+  get chosen() {
+    return this.tiles[this.at];
+  }
+
+  restart() {
+    this.pages = [null];
+    this.open();
+  }
+
+  turn(step) {
+    if (step < 0 ? this.pages.length < 2 : !this.next) return;
+    if (step < 0) this.pages.pop();
+    else this.pages.push(this.next);
+    this.open();
+  }
+
+  /** Open the page whose cursor is on top; an answer to an older question is dropped. */
+  async open() {
+    const question = (this.question = Symbol("question"));
+    const query = new URLSearchParams(this.filters.values);
+    query.set("limit", PAGE);
+    if (this.pages.at(-1)) query.set("after", this.pages.at(-1));
+    try {
+      const { images, next, total } = await api.get(`api/images?${query}`);
+      if (question !== this.question) return;
+      if (total !== null) this.total = total;
+      this.next = next;
+      this.show(images);
+    } catch (error) {
+      if (question === this.question) this.say(error.message);
+    }
+  }
+
+  say(words) {
+    this.tiles = [];
+    this.choose(-1);
+    fill(this.list, h("p", { class: "wb-hint" }, words));
+  }
+
+  show(images) {
+    this.tiles = images.map((image) => this.tile(image));
+    fill(this.list, this.tiles.map((tile) => tile.element));
+    this.list.scrollTop = 0;
+    this.before.disabled = this.pages.length < 2;
+    this.after.disabled = !this.next;
+    const first = (this.pages.length - 1) * PAGE;
+    this.words.textContent = images.length ? `${(first + 1).toLocaleString("en")} to ${(first + images.length).toLocaleString("en")} of ${count(this.total, "image")}` : "";
+    if (images.length === 0) this.say("No image passes these filters.");
+    else this.choose(-1);
+    this.tiles[0]?.element.setAttribute("tabindex", "0");
+  }
+
+  tile(image) {
+    const words = h("figcaption");
+    const picture = h("img", { class: "wb-thumb", src: image.thumb, alt: "", loading: "lazy", draggable: "false" });
+    const element = h("button", { class: "wb-tile", type: "button", role: "option", tabindex: "-1", onclick: () => this.choose(this.tiles.indexOf(tile)) }, picture, words);
+    const tile = { image, element, words };
+    this.draw(tile);
+    return tile;
+  }
+
+  draw({ image, element, words }) {
+    const state = image.missing ? "missing" : image.label.state;
+    words.textContent = (image.flagged ? "⚑ " : "") + (image.missing ? "missing" : labelWords(image.label, this.nameOf));
+    words.dataset.state = state;
+    element.setAttribute("aria-label", `${image.file}: ${words.textContent}`);
+  }
+
+  choose(place) {
+    this.chosen?.element.setAttribute("aria-selected", "false");
+    this.at = place;
+    const tile = this.chosen;
+    if (!tile) return this.inspector.clear();
+    for (const other of this.tiles) other.element.setAttribute("tabindex", other === tile ? "0" : "-1");
+    tile.element.setAttribute("aria-selected", "true");
+    tile.element.focus({ preventScroll: true });
+    tile.element.scrollIntoView({ block: "nearest" });
+    return this.inspector.show(tile.image);
+  }
+
+  key(event) {
+    if (!this.host.isConnected || dialogIsOpen() || isTyping(event)) return;
+    const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    const key = keyOf(event);
+    const meaning = this.keymap.read(key);
+    if (step && this.tiles.length) this.choose(Math.max(0, Math.min(this.tiles.length - 1, this.at < 0 ? 0 : this.at + step)));
+    else if (key === "PageDown" || key === "PageUp") this.turn(key === "PageDown" ? 1 : -1);
+    else if (key === "Escape") this.choose(-1);
+    else if (!meaning || event.repeat || meaning.action === "first_guess") return;
+    else if (meaning.class !== undefined) this.relabel("label", meaning.class);
+    else if (meaning.action === "reject") this.relabel("reject");
+    else if (["flag", "undo", "redo", "search"].includes(meaning.action)) this[meaning.action]();
+    else return;
+    event.preventDefault();
+  }
+
+  /** Correct the chosen image. A disputed one is settled; any other replaces just the label that was seen here. */
+  relabel(kind, cls = null) {
+    const image = this.chosen?.image;
+    if (!image) return this.messages.say("choose", "Choose an image first: click it, or go to it with the arrow keys.");
+    this.messages.clear("choose");
+    const event = { uuid: uuid(), kind, image: image.image, source: "browse" };
+    if (kind === "label") event.class = cls;
+    if (image.label.state === "disputed") Object.assign(event, { kind: "confirm", class: cls });
+    else if (image.label.event) event.replaces = image.label.event;
+    this.outbox.add(event);
+    image.label = { state: kind === "reject" ? "rejected" : "labeled", class: cls, event: null };
+    this.draw(this.chosen);
+    return this.inspector.label(image);
+  }
+
+  flag() {
+    const image = this.chosen?.image;
+    if (!image) return;
+    image.flagged = !image.flagged;
+    this.outbox.add({ uuid: uuid(), kind: image.flagged ? "flag" : "unflag", image: image.image });
+    this.draw(this.chosen);
+  }
+
+  undo() {
+    return this.turnBack("api/undo", "There is nothing to undo.");
+  }
+
+  redo() {
+    return this.turnBack("api/redo", "There is nothing to redo.");
+  }
+
+  async turnBack(path, nothing) {
+    await this.outbox.flush();
+    try {
+      await api.post(path, { uuid: uuid(), client: this.client });
+      const at = this.at;
+      await this.open();
+      if (this.tiles[at]) this.choose(at);
+    } catch (error) {
+      this.messages.say("undo", error.status === 409 ? nothing : error.message);
+    }
+  }
+
+  search() {
+    if (this.chosen) searchClasses(this.host, this.classes, { choose: (id) => this.relabel("label", id) });
+  }
+
+  /** Take over what the server says an image's label is now. */
+  heard(event, result) {
+    const tile = this.tiles.find((other) => other.image.image === event.image);
+    if (tile && result.label) {
+      tile.image.label = result.label;
+      this.draw(tile);
+      if (tile === this.chosen) this.inspector.show(tile.image);
+    }
+    if (["conflict", "refused"].includes(result.status)) {
+      const why = result.status === "conflict" ? "somebody changed this label meanwhile. Look at it again." : result.message;
+      this.messages.say(`event ${event.image}`, `Not stored: ${why}`, { bad: true });
+    }
+  }
+}

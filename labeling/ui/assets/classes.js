@@ -1,0 +1,137 @@
+// The classes: the list with its keys, the search, and making a new one.
+
+import { openDialog } from "./dialog.js";
+import { fill, h, keycap } from "./dom.js";
+
+/** The list of classes, each a button with its key and its number of labels. */
+export class ClassList {
+  constructor(choose) {
+    this.choose = choose;
+    this.buttons = new Map();
+    this.element = h("div", { class: "wb-classes" });
+  }
+
+  /** Show classes in their order. */
+  update(classes, keymap) {
+    this.buttons = new Map(
+      classes.map((cls) => {
+        const key = keymap.byClass.get(cls.id);
+        const counted = h("small", {}, "");
+        const button = h(
+          "button",
+          { class: "wb-class", type: "button", title: cls.name, onclick: (event) => this.choose(cls.id, event) },
+          key && keycap(key),
+          h("span", {}, cls.name),
+          counted,
+        );
+        return [cls.id, { button, counted }];
+      }),
+    );
+    fill(this.element, [...this.buttons.values()].map(({ button }) => button));
+  }
+
+  /** Show how many images each class has: a Map of class id to number. */
+  count(numbers) {
+    for (const [id, { counted }] of this.buttons) counted.textContent = (numbers.get(id) ?? 0).toLocaleString("en");
+  }
+
+  /** Light a class up for a moment, so that the eye sees which key was taken. */
+  hit(id) {
+    const button = this.buttons.get(id)?.button;
+    if (!button) return;
+    button.classList.add("wb-hit");
+    setTimeout(() => button.classList.remove("wb-hit"), 160);
+  }
+}
+
+/** How well a name matches what was typed: smaller is better, null is not at all. */
+function match(name, typed) {
+  const lower = name.toLowerCase();
+  if (lower.startsWith(typed)) return 0;
+  const place = lower.indexOf(typed);
+  if (place > 0) return /[\s_-]/.test(lower[place - 1]) ? 1 : 2;
+  let from = 0; // letters in order, with gaps
+  for (const letter of typed) {
+    from = lower.indexOf(letter, from) + 1;
+    if (from === 0) return null;
+  }
+  return 3;
+}
+
+/** Search the classes by name; `choose` gets a class id, `create` a name that does not exist yet. */
+export function searchClasses(host, classes, { choose, create, title = "Which class?" }) {
+  let options = [];
+  let selected = 0;
+  const list = h("div", { class: "wb-options", role: "listbox", id: "wb-found" });
+  const input = h("input", {
+    autofocus: true, placeholder: "Type part of a name", "aria-label": "Class", role: "combobox",
+    "aria-expanded": "true", "aria-controls": "wb-found", autocomplete: "off", spellcheck: "false",
+  });
+  const dialog = openDialog(host, title, h("div", { class: "wb-form" }, input, list));
+
+  const take = (option) => {
+    dialog.close();
+    if (option.create) create(option.create);
+    else choose(option.id);
+  };
+  const draw = () => {
+    const buttons = options.map((option, place) =>
+      h(
+        "button",
+        { type: "button", role: "option", id: `wb-found-${place}`, "aria-selected": String(place === selected), tabindex: "-1", onclick: () => take(option) },
+        option.create ? `Make a new class “${option.create}”` : option.name,
+      ),
+    );
+    fill(list, buttons.length ? buttons : h("p", {}, "No class has that in its name."));
+    input.setAttribute("aria-activedescendant", `wb-found-${selected}`);
+    buttons[selected]?.scrollIntoView({ block: "nearest" });
+  };
+  const search = () => {
+    const typed = input.value.trim();
+    const found = classes.map((cls) => ({ ...cls, rank: match(cls.name, typed.toLowerCase()) })).filter((cls) => cls.rank !== null);
+    found.sort((left, right) => left.rank - right.rank);
+    options = found.slice(0, 200);
+    const exists = classes.some((cls) => cls.name.toLowerCase() === typed.toLowerCase());
+    if (create && typed && !exists) options.push({ create: typed });
+    selected = 0;
+    draw();
+  };
+  input.addEventListener("input", search);
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && options.length) {
+      selected = (selected + step + options.length) % options.length;
+      draw();
+    } else if (event.key === "Enter" && options[selected] && !event.repeat) {
+      take(options[selected]);
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  search();
+}
+
+/** Ask for the name of a new class; `create` stores it and rejects with an error to show. */
+export function newClass(host, create, name = "") {
+  const input = h("input", { autofocus: true, value: name, maxlength: 200, autocomplete: "off", name: "name" });
+  const error = h("div", { class: "wb-error", role: "alert" });
+  const save = h("button", { class: "wb-main", type: "submit" }, "Make it and label this image");
+  const submit = async (event) => {
+    event.preventDefault();
+    save.disabled = true;
+    try {
+      await create(input.value);
+      dialog.close();
+    } catch (problem) {
+      error.textContent = problem.message;
+      input.focus();
+    } finally {
+      save.disabled = false;
+    }
+  };
+  const form = h("form", { class: "wb-form", onsubmit: submit }, h("label", {}, "Name", input), error, h("div", { class: "wb-row" }, save));
+  const dialog = openDialog(host, "New class", form);
+}

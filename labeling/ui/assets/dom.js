@@ -1,0 +1,57 @@
+// Building elements. Text only ever enters the page as text, so nothing needs escaping.
+
+/**
+ * Make an element: h("button", { class: "wide", onclick: act }, "Save").
+ * Properties that start with "on" become listeners, `dataset` and `style` take objects, true/false/null switch attributes.
+ */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "dataset") Object.assign(element.dataset, value);
+    else if (name === "style") Object.assign(element.style, value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
+  return element;
+}
+
+/** Replace what is inside `element`. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child != null && child !== false));
+  return element;
+}
+
+/** A key as people see it on a keyboard. */
+export function keycap(key) {
+  const names = { Backspace: "⌫", Enter: "↵", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space" };
+  const parts = key === "+" ? ["+"] : key.split("+");
+  return h("kbd", {}, parts.map((part) => (part === "Shift" ? "⇧" : names[part] ?? part.toUpperCase())).join(""));
+}
+
+/** "1 image", "12 images". */
+export function count(number, noun, plural = `${noun}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? noun : plural}`;
+}
+
+/** A share between 0 and 1 as a percentage that never rounds up to a certainty. */
+export function percent(share) {
+  if (share == null) return "";
+  return share > 0.99 && share < 1 ? "99 %+" : `${Math.round(share * 100)} %`;
+}
+
+/** Whether an event comes from a field that takes text. */
+export function isTyping(event) {
+  const target = event.target;
+  return event.isComposing || target?.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target?.tagName ?? "");
+}
+
+/** A random version 4 UUID; crypto.randomUUID is missing where a page is served over plain HTTP. */
+export function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

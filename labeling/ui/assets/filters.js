@@ -1,0 +1,79 @@
+// The filters of Browse: they live in the address, so that reload, back and a copied link keep them.
+
+import { h } from "./dom.js";
+
+const STATES = [["labeled", "Labeled"], ["none", "Without a label"], ["disputed", "Disputed"], ["rejected", "None of our classes"]];
+const SPLITS = [["unlabeled", "Unlabeled"], ["train", "Train"], ["val", "Validation"], ["test", "Test"]];
+const PATIENCE = 250; // milliseconds after the last letter typed
+
+/** The filter bar; `changed` is called with the filters as URLSearchParams. */
+export class Filters {
+  constructor({ classes, people, requests, changed }) {
+    this.changed = changed;
+    this.values = new URLSearchParams(window.location.search);
+    const byClass = classes.map((cls) => [String(cls.id), cls.name]);
+    const clear = h("button", { class: "wb-quiet", type: "button", onclick: () => this.clear() }, "Clear");
+    this.element = h(
+      "form",
+      { class: "wb-filters", role: "search", onsubmit: (event) => event.preventDefault() },
+      this._file(),
+      this._choice("state", "State", STATES),
+      this._choice("label", "Label", byClass),
+      this._choice("predicted", "Model says", byClass),
+      this._choice("person", "Labeled by", people.map((person) => [String(person.id), person.name])),
+      this._choice("round", "Request", requests.map((request) => [String(request.id), `${request.id}: ${request.strategy ?? request.purpose}`])),
+      this._choice("split", "Split", SPLITS),
+      this._check("flagged", "Flagged"),
+      this._check("skipped", "Skipped"),
+      this._check("missing", "Missing"),
+      clear,
+    );
+  }
+
+  /** Take all filters off. */
+  clear() {
+    this.values = new URLSearchParams();
+    this.element.reset();
+    for (const field of this.element.elements) {
+      if (field.type === "checkbox") field.checked = false;
+      else if (field.name) field.value = "";
+    }
+    this._apply();
+  }
+
+  _set(name, value) {
+    if (value) this.values.set(name, value);
+    else this.values.delete(name);
+    this._apply();
+  }
+
+  _apply() {
+    const address = new URL(window.location.href);
+    address.search = this.values.toString();
+    window.history.replaceState(null, "", address);
+    this.changed(this.values);
+  }
+
+  _choice(name, title, options) {
+    const all = h("option", { value: "" }, "Any");
+    const select = h("select", { name, onchange: () => this._set(name, select.value) }, all, options.map(([value, words]) => h("option", { value }, words)));
+    select.value = this.values.get(name) ?? "";
+    return h("label", {}, title, select);
+  }
+
+  _check(name, title) {
+    const box = h("input", { type: "checkbox", name, onchange: () => this._set(name, box.checked ? "true" : "") });
+    box.checked = this.values.get(name) === "true";
+    return h("label", { class: "wb-check" }, box, title);
+  }
+
+  _file() {
+    const input = h("input", { type: "search", name: "file", placeholder: "Part of the name", autocomplete: "off", spellcheck: "false" });
+    input.value = this.values.get("file") ?? "";
+    input.addEventListener("input", () => {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => this._set("file", input.value.trim()), PATIENCE);
+    });
+    return h("label", {}, "File", input);
+  }
+}

@@ -1,0 +1,222 @@
+// The grid: a page of images that the model takes for one class. All are taken in; the exceptions are left out or
+// given another class; Enter commits the page as one act.
+
+import { count, fill, h, keycap } from "./dom.js";
+
+const PAGE = 48;
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** One tile: its item, whether it is left out, and the class it would get. */
+class Tile {
+  constructor(item, cls, grid) {
+    this.item = item;
+    this.out = false;
+    this.class = cls;
+    this.loaded = false;
+    this.image = h("img", { class: "wb-thumb", alt: "", draggable: "false" });
+    this.words = h("figcaption");
+    this.element = h("button", { class: "wb-tile", type: "button", tabindex: "-1", role: "option" }, this.image, this.words);
+    this.image.addEventListener("load", () => ((this.loaded = true), grid.changed()));
+    this.image.addEventListener("error", () => ((this.out = true), (this.broken = true), (this.loaded = true), grid.changed()));
+    this.image.src = item.thumb;
+  }
+
+  draw(predicted, nameOf) {
+    this.element.classList.toggle("wb-out", this.out);
+    this.element.classList.toggle("wb-other", !this.out && this.class !== predicted);
+    this.element.setAttribute("aria-selected", String(!this.out));
+    const words = this.broken ? "cannot be shown" : this.out ? "left out" : this.class === predicted ? " " : nameOf(this.class);
+    this.words.textContent = words;
+    this.element.setAttribute("aria-label", `${this.item.file}: ${this.out ? words : nameOf(this.class)}`);
+  }
+}
+
+/** The view; `ask` lets the person choose a class by name, `close` leads back to the single view. */
+export class Grid {
+  constructor({ api, session, client, nameOf, ask, close, refuse }) {
+    Object.assign(this, { api, session, client, nameOf, ask, close, refuse });
+    this.tiles = [];
+    this.at = 0;
+    this.busy = false;
+    this.select = h("select", { "aria-label": "Predicted class", onchange: () => this.open(Number(this.select.value)) });
+    this.words = h("span", { class: "wb-words", "aria-live": "polite" });
+    this.save = h("button", { class: "wb-main", type: "button", onclick: (event) => this.commit(event) });
+    const leave = h("button", { type: "button", onclick: () => close() }, "One at a time ", keycap("g"));
+    const other = h("button", { type: "button", onclick: () => this.search() }, "Another class ", keycap("/"));
+    const keys = " by pointer, or with arrows and Space; a class key gives the tiles left out, or the one you are on, that class; A turns the choice about.";
+    this.list = h("div", { class: "wb-tiles", role: "listbox", "aria-label": "Images", "aria-multiselectable": "true" });
+    this.element = h(
+      "section",
+      { class: "wb-grid", hidden: true },
+      h("header", {}, h("label", {}, "The model says", this.select), this.words, h("span", { class: "wb-space" }), other, leave, this.save),
+      h("p", { class: "wb-hint" }, "All are taken in: leave out the exceptions", h("span", { class: "wb-keyboard" }, keys)),
+      this.list,
+    );
+    this._pointer();
+  }
+
+  /** Open the page of a class, or of the class the model is surest of. */
+  async open(cls = null) {
+    this.element.hidden = false;
+    this.release();
+    this.say("Looking for images that belong together…");
+    try {
+      const { classes } = await this.api.get("api/grid");
+      const open = classes.filter((entry) => entry.unlabeled > 0);
+      if (cls !== null && !open.some((entry) => entry.class === cls)) cls = null;
+      cls ??= open.toSorted((left, right) => right.confidence - left.confidence)[0]?.class ?? null;
+      fill(this.select, open.map((entry) => h("option", { value: entry.class }, `${this.nameOf(entry.class)} (${entry.unlabeled})`)));
+      if (cls === null) return this.say("There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.");
+      this.select.value = cls;
+      const { items } = await this.api.post("api/grid", { client: this.client, class: cls, count: PAGE });
+      if (items.length === 0) return this.say("The images of this class are with other people just now. Choose another class.");
+      this.show(items, cls);
+    } catch (error) {
+      this.say(error.message);
+    }
+  }
+
+  /** Show items as tiles; `classes` gives each its class where they were decided before. */
+  show(items, predicted, classes = null) {
+    this.element.hidden = false;
+    this.predicted = predicted;
+    this.tiles = items.map((item, place) => new Tile(item, classes?.[place] ?? predicted, this));
+    this.session.extra = items;
+    this.at = 0;
+    this.busy = false;
+    fill(this.list, this.tiles.map((tile) => tile.element));
+    this.changed();
+    this.focus(0);
+  }
+
+  /** Say something where the tiles would be. */
+  say(words) {
+    this.tiles = [];
+    fill(this.list, h("p", { class: "wb-hint" }, words));
+    this.changed();
+  }
+
+  /** Draw the tiles and the count again. */
+  changed() {
+    for (const tile of this.tiles) tile.draw(this.predicted, this.nameOf);
+    const taken = this.tiles.filter((tile) => !tile.out).length;
+    const waiting = this.tiles.some((tile) => !tile.loaded);
+    this.words.textContent = this.tiles.length ? `${taken} taken in, ${this.tiles.length - taken} left out` : "";
+    this.save.disabled = taken === 0 || waiting;
+    fill(this.save, waiting ? "Loading…" : `Label ${count(taken, "image")}`, keycap("Enter"));
+  }
+
+  /** Commit the page: what is taken in gets its class, the rest goes back. */
+  commit(event) {
+    if (event?.repeat || this.save.disabled || this.busy) return this.refuse("Not yet: the tiles are still loading, or none is taken in.");
+    this.busy = true;
+    const taken = this.tiles.filter((tile) => !tile.out);
+    this.session.extra = this.tiles.filter((tile) => tile.out).map((tile) => tile.item);
+    this.session.commit(taken.map((tile) => [tile.item, tile.class]), this.predicted);
+    return this.next();
+  }
+
+  async next() {
+    await this.session.outbox.flush();
+    await this.open(this.predicted);
+  }
+
+  /** Give back the images on the page. */
+  release() {
+    const leases = this.session.extra.map((item) => item.lease).filter(Boolean);
+    this.session.extra = [];
+    this.tiles = [];
+    if (leases.length > 0) this.api.post("api/release", { client: this.client, leases }).catch(() => {}); // they expire by themselves
+  }
+
+  /** Leave the grid. */
+  hide() {
+    this.release();
+    this.element.hidden = true;
+  }
+
+  /** Take a key press; returns whether it was for the grid. */
+  key(key, event, meaning) {
+    const step = STEPS[event.key];
+    if (step) this._move(step, event.shiftKey);
+    else if (event.repeat) this.refuse("The key is held down: one press, one act.");
+    else if (key === " ") this._set([this.at], !this.tiles[this.at]?.out);
+    else if (key === "Escape") this.close();
+    else if (meaning?.action === "first_guess") this.commit(event);
+    else if (meaning?.class !== undefined) this._relabel(meaning.class);
+    else if (meaning?.action === "search") this.search();
+    else if (key === "a") this._turn();
+    else return false;
+    return true;
+  }
+
+  /** Choose by name which class the tiles left out get, or the one that has the focus. */
+  search() {
+    if (this.tiles.length > 0) this.ask((cls) => this._relabel(cls));
+  }
+
+  /** Put the focus on a tile. */
+  focus(place) {
+    this.tiles[this.at]?.element.setAttribute("tabindex", "-1");
+    this.at = Math.max(0, Math.min(this.tiles.length - 1, place));
+    this.tiles[this.at]?.element.setAttribute("tabindex", "0");
+    this.tiles[this.at]?.element.focus({ preventScroll: false });
+  }
+
+  _move([right, down], range) {
+    const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
+    const from = this.at;
+    const to = from + right + down * columns;
+    if (to < 0 || to >= this.tiles.length) return;
+    this.focus(to);
+    if (range) this._set(between(from, to), true);
+  }
+
+  _set(places, out) {
+    for (const place of places) if (this.tiles[place] && !this.tiles[place].broken) this.tiles[place].out = out;
+    this.changed();
+  }
+
+  _turn() {
+    for (const tile of this.tiles) if (!tile.broken) tile.out = !tile.out;
+    this.changed();
+  }
+
+  _relabel(cls) {
+    const out = this.tiles.filter((tile) => tile.out && !tile.broken);
+    for (const tile of out.length ? out : [this.tiles[this.at]].filter(Boolean)) {
+      tile.class = cls;
+      tile.out = false;
+    }
+    this.changed();
+  }
+
+  // Press on a tile, drag over others: all get what the first one got. Shift takes the range from the last tile.
+  _pointer() {
+    let painting = null;
+    const placeOf = (target) => this.tiles.findIndex((tile) => tile.element === target?.closest?.(".wb-tile"));
+    this.list.addEventListener("pointerdown", (event) => {
+      const place = placeOf(event.target);
+      if (place < 0 || event.button !== 0) return;
+      painting = !this.tiles[place].out;
+      const places = event.shiftKey ? between(this.at, place) : [place];
+      this.focus(place);
+      this._set(places, painting);
+      event.target.releasePointerCapture?.(event.pointerId);
+      event.preventDefault();
+    });
+    this.list.addEventListener("pointerover", (event) => {
+      const place = placeOf(event.target);
+      if (painting === null || place < 0 || event.buttons !== 1) return;
+      this.at = place;
+      this._set([place], painting);
+    });
+    window.addEventListener("pointerup", () => (painting = null));
+  }
+}
+
+/** The places from one to another, both included. */
+function between(from, to) {
+  const low = Math.min(from, to);
+  return Array.from({ length: Math.abs(to - from) + 1 }, (_, step) => low + step);
+}

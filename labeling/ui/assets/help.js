@@ -1,0 +1,82 @@
+// The cheat sheet: every key, and giving a key to something else.
+
+import { openDialog } from "./dialog.js";
+import { fill, h, keycap } from "./dom.js";
+import { ACTIONS, keyOf } from "./keys.js";
+
+const PLACES = [
+  ["Esc", "Close a dialog, leave the grid"],
+  ["← ↑ → ↓", "Move about the grid or a zoomed picture"],
+  ["Space", "Grid: leave the tile out, or take it in again"],
+  ["⇧ + arrows", "Grid: leave out a whole range"],
+];
+
+/**
+ * Show the keys of a keymap. `assign(target, key)` stores a choice and rejects with an error to show; a target is
+ * { action } or { class }, a key of null means the first one again.
+ */
+export function showKeys(host, keymap, assign) {
+  const error = h("div", { class: "wb-error", role: "alert" });
+  const actions = h("div", { class: "wb-keys" });
+  const classes = h("div", { class: "wb-keys" });
+  let listening = null;
+
+  const row = (text, key, target) => {
+    const label = key ? `Key for ${text}: ${key}` : `Give ${text} a key`;
+    const button = h("button", { type: "button", "aria-label": label }, key ? keycap(key) : "Set");
+    button.addEventListener("click", () => {
+      draw();
+      listening = target;
+      const again = [...host.querySelectorAll(".wb-keys button")].find((other) => other.getAttribute("aria-label") === label);
+      again?.classList.add("wb-listening");
+      if (again) again.textContent = "Press a key";
+      again?.focus();
+    });
+    return h("div", {}, h("span", {}, text), button);
+  };
+  const draw = () => {
+    listening = null;
+    fill(actions, ACTIONS.map((action) => row(action.text, keymap.byAction.get(action.id), { action: action.id })));
+    fill(classes, keymap.classes.map((cls) => row(cls.name, keymap.byClass.get(cls.id), { class: cls.id })));
+  };
+  const store = async (target, key) => {
+    error.textContent = keymap.objection(key, target) ?? "";
+    if (error.textContent) return;
+    try {
+      await assign(target, key);
+    } catch (problem) {
+      error.textContent = problem.message;
+    }
+    draw();
+  };
+  const reset = async () => {
+    for (const action of ACTIONS) delete keymap.actions[action.id];
+    await assign({ action: null }, null);
+    draw();
+  };
+  const content = h(
+    "div",
+    { class: "wb-form" },
+    h("p", {}, "A key labels, saves and brings the next image. Click a key to change it; your choices are kept for you alone."),
+    error,
+    actions,
+    h("h2", {}, "Classes"),
+    classes,
+    h("h2", {}, "Everywhere"),
+    h("div", { class: "wb-keys" }, PLACES.map(([key, text]) => h("div", {}, h("span", {}, text), h("kbd", {}, key)))),
+    h("div", { class: "wb-row" }, h("button", { class: "wb-quiet", type: "button", onclick: reset }, "Back to the first keys")),
+  );
+  draw();
+  const dialog = openDialog(host, "Keys", content, { wide: true });
+  dialog.element.addEventListener("keydown", (event) => {
+    if (!listening) return;
+    const key = keyOf(event);
+    if (key === null) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const target = listening;
+    draw();
+    if (key !== "Escape") store(target, key);
+  });
+  return dialog;
+}

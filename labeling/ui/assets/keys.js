@@ -1,0 +1,98 @@
+// Which key does what: defaults, a person's own choices, and reading a key press.
+
+/** Everything a key can do besides naming a class; the order is that of the cheat sheet. */
+export const ACTIONS = [
+  { id: "first_guess", key: "Enter", short: "First guess", text: "Take the model's first guess" },
+  { id: "search", key: "/", short: "Search", text: "Search the classes" },
+  { id: "skip", key: "x", short: "Skip", text: "Don't know: leave it to somebody else" },
+  { id: "reject", key: "r", short: "None", text: "None of our classes" },
+  { id: "flag", key: "f", short: "Flag", text: "Flag the image, or take the flag off" },
+  { id: "undo", key: "Backspace", short: "Undo", text: "Undo, as often as you like" },
+  { id: "redo", key: "Shift+Backspace", short: "Redo", text: "Redo" },
+  { id: "grid", key: "g", short: "Grid", text: "Grid: a page of one predicted class at once" },
+  { id: "zoom", key: "z", short: "Zoom", text: "Zoom to the pixels" },
+  { id: "contrast", key: "c", short: "Contrast", text: "More contrast" },
+  { id: "new_class", key: "n", short: "New", text: "New class" },
+  { id: "why", key: "w", short: "Why", text: "Show or hide why this image was asked for" },
+  { id: "help", key: "?", short: "Keys", text: "Show the keys" },
+];
+
+const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"];
+/** Keys that classes get by themselves, in the order of the classes. */
+export const CLASS_KEYS = [...DIGITS, ...DIGITS.map((digit) => `Shift+${digit}`)];
+/** Keys the page needs for itself: they cannot be given away. */
+const RESERVED = new Set(["Tab", "Escape", " ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]);
+
+/**
+ * The name of the key a press stands for, or null for presses that belong to the browser.
+ * Digits are read by their place, so the top row works on French keyboards and on number pads alike.
+ */
+export function keyOf(event) {
+  if (event.altKey || event.metaKey || event.ctrlKey) {
+    const letter = event.key.toLowerCase();
+    if (event.altKey || letter !== "z") return null;
+    return event.shiftKey ? "Redo" : "Undo";
+  }
+  const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code ?? "");
+  if (digit && (event.code.startsWith("Digit") || /^\d$/.test(event.key))) {
+    return event.shiftKey ? `Shift+${digit[1]}` : digit[1];
+  }
+  if (["Shift", "Control", "Alt", "Meta", "CapsLock", "Dead", "Process", "Unidentified"].includes(event.key)) return null;
+  if (event.key.length > 1) return event.shiftKey ? `Shift+${event.key}` : event.key;
+  const lower = event.key.toLowerCase();
+  const isLetter = lower !== event.key.toUpperCase();
+  return event.shiftKey && isLetter ? `Shift+${lower}` : lower;
+}
+
+/** A person's keys: their own for actions, the classes' own letters, and the rest by place. */
+export class Keymap {
+  /**
+   * @param {Object<string, string>} actions the person's key of each action
+   * @param {{id: number, name: string, key: string | null}[]} classes in their order
+   */
+  constructor(actions, classes) {
+    this.actions = { ...actions };
+    this.arrange(classes);
+  }
+
+  /** Give everything its key: actions first, then the classes' own letters, then digits by the place of the class. */
+  arrange(classes) {
+    this.classes = classes;
+    this.meaning = new Map([["Undo", { action: "undo" }], ["Redo", { action: "redo" }]]);
+    this.byAction = new Map();
+    this.byClass = new Map();
+    const take = (key, meaning, place, id) => {
+      if (!key || this.meaning.has(key)) return;
+      this.meaning.set(key, meaning);
+      place.set(id, key);
+    };
+    for (const { id, key } of ACTIONS) take(this.actions[id] ?? key, { action: id }, this.byAction, id);
+    for (const { id, key } of classes) take(key?.toLowerCase(), { class: id }, this.byClass, id);
+    for (const [place, { id }] of classes.entries()) {
+      if (!this.byClass.has(id)) take(CLASS_KEYS[place], { class: id }, this.byClass, id);
+    }
+  }
+
+  /** What a key means: { action }, { class } or undefined. */
+  read(key) {
+    return this.meaning.get(key);
+  }
+
+  /** Why a key cannot be given to something, in one sentence, or null when it can. */
+  objection(key, target) {
+    if (RESERVED.has(key)) return "That key moves about the page and cannot be given away.";
+    const holder = this.meaning.get(key);
+    if (holder && (holder.action !== target.action || holder.class !== target.class)) {
+      return `${key.toUpperCase()} already means “${this.describe(holder)}”. Give that another key first.`;
+    }
+    if (target.class !== undefined && key.length !== 1) return "A class takes a single letter, digit or sign.";
+    if (target.action && /^(Shift\+)?\d$/.test(key)) return "Digits belong to the classes.";
+    return null;
+  }
+
+  /** Say what a meaning is, in words. */
+  describe(meaning) {
+    if (meaning.action) return ACTIONS.find((action) => action.id === meaning.action).text;
+    return this.classes.find((cls) => cls.id === meaning.class)?.name ?? "a class";
+  }
+}

@@ -1,0 +1,325 @@
+// The Label page: a press decides the painted picture, the next one is painted from memory, then all else follows.
+
+import * as api from "./api.js";
+import { newClass, searchClasses } from "./classes.js";
+import { dialogIsOpen } from "./dialog.js";
+import { h, isTyping, uuid } from "./dom.js";
+import { Grid } from "./grid.js";
+import { showKeys } from "./help.js";
+import { Keymap, keyOf } from "./keys.js";
+import { LabelView } from "./labelview.js";
+import { Outbox } from "./outbox.js";
+import { clientName, loadClasses, whoAmI } from "./page.js";
+import { Pictures } from "./pictures.js";
+import { Session } from "./session.js";
+
+const PAN = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
+const ASK_PROGRESS = 15_000; // milliseconds
+
+/** Build the page inside `host` and start it. */
+export async function mount(host) {
+  const person = await whoAmI(host);
+  const [{ classes }, settings, progress] = await Promise.all([loadClasses(), api.get("api/settings"), api.get("api/progress")]);
+  const page = new LabelPage(host, { person, classes, settings, progress });
+  await page.start();
+}
+
+class LabelPage {
+  constructor(host, { person, classes, settings, progress }) {
+    this.host = host;
+    this.settings = settings;
+    this.client = clientName();
+    this.outbox = new Outbox(`${progress.project}:${person.id}`, (events) => api.sendEvents(this.client, events));
+    this.view = new LabelView(host, { person, act: (meaning, event) => this.press(meaning, event), flush: () => this.outbox.flush() });
+    this.stage = this.view.stage;
+    this.session = new Session({
+      api,
+      client: this.client,
+      outbox: this.outbox,
+      changed: () => this.followQueue(),
+      say: (...message) => this.view.messages.say(...message),
+    });
+    this.pictures = new Pictures(api.fetchPicture, (item) => item === this.session.current && this.paint());
+    this.nameOf = (id) => this.names.get(id) ?? "none of our classes";
+    this.gridView = new Grid({
+      api,
+      client: this.client,
+      session: this.session,
+      nameOf: this.nameOf,
+      ask: (choose) => searchClasses(this.host, this.classes, { choose }),
+      close: () => this.showSingle(),
+      refuse: (why) => this.refuse(why),
+    });
+    this.view.single.after(this.gridView.element);
+    this.setClasses(classes, settings.keys);
+    this.setProgress(progress);
+  }
+
+  async start() {
+    this.outbox.on("state", () => this.followOutbox());
+    this.view.chip.update(this.outbox);
+    document.addEventListener("keydown", (event) => this.key(event));
+    window.addEventListener("pagehide", () => api.releaseOnLeaving(this.client, this.session.leases()));
+    this.stage.say(h("p", {}, "Fetching images…"));
+    await this.outbox.flush();
+    await this.session.refill({ force: true });
+    setInterval(() => this.askProgress(), ASK_PROGRESS);
+  }
+
+  // ---- presses -------------------------------------------------------------------------------------------------
+
+  key(event) {
+    if (!this.host.isConnected || dialogIsOpen() || isTyping(event)) return;
+    const key = keyOf(event);
+    if (key === null || this.buttonTakes(event)) return;
+    const meaning = this.keymap.read(key);
+    if (!this.gridView.element.hidden && this.gridView.key(key, event, meaning)) return event.preventDefault();
+    if (PAN[key] && this.stage.zoomed) this.stage.move(...PAN[key]);
+    else if (!meaning) return;
+    else if (event.repeat) this.refuse("The key is held down: one press, one image.");
+    else this.press(meaning, event);
+    event.preventDefault();
+  }
+
+  /** Enter and Space belong to the button or link that has the focus; held down, they press it once. */
+  buttonTakes(event) {
+    const focused = document.activeElement?.closest?.("button:not(.wb-tile), a, summary");
+    if (!focused || !["Enter", " "].includes(event.key)) return false;
+    if (event.repeat) event.preventDefault();
+    return true;
+  }
+
+  press(meaning, event) {
+    if (meaning.class !== undefined) this.decide("label", meaning.class, event);
+    else if (["skip", "reject"].includes(meaning.action)) this.decide(meaning.action, null, event);
+    else this[meaning.action](event);
+  }
+
+  refuse(why) {
+    this.view.refuse(why);
+  }
+
+  /** Whether a press belongs to a picture on the screen; refused visibly where it does not. */
+  belongs(event, kind) {
+    const item = this.session.current;
+    const painted = item && this.stage.painted !== null && this.stage.image === item.image;
+    if (!painted && kind === "skip" && item && this.pictures.get(item)?.error) return true; // the way past a lost picture
+    if (painted && !(event?.timeStamp < this.stage.painted)) return true;
+    this.refuse(painted ? "That press came before this picture: it was not taken." : "There is no picture yet: that press was not taken.");
+    return false;
+  }
+
+  decide(kind, cls, event) {
+    if (!this.gridView.element.hidden || !this.belongs(event, kind)) return;
+    this.session.decide(kind, cls);
+    this.paint();
+    this.tally(this.session.acts.at(-1), 1);
+    if (kind === "label") this.view.list.hit(cls);
+  }
+
+  first_guess(event) {
+    const guess = this.session.current?.guesses?.[0];
+    if (guess) this.decide("label", guess.class, event);
+    else this.refuse("The model has no guess for this image.");
+  }
+
+  flag(event) {
+    if (!this.belongs(event, "flag")) return;
+    this.session.flag();
+    this.surround();
+  }
+
+  async undo() {
+    try {
+      const act = await this.session.undo();
+      if (!act) return this.refuse("There is nothing to undo.");
+      this.tally(act, -1);
+      if (act.kind === "grid") this.showGrid(act);
+      else this.showSingle();
+    } catch (error) {
+      this.refuse(error.message);
+    }
+  }
+
+  redo() {
+    const act = this.session.redo();
+    if (!act) return this.refuse("There is nothing to redo.");
+    this.tally(act, 1);
+    if (act.kind === "grid" && !this.gridView.element.hidden) this.gridView.next();
+    else this.showSingle();
+  }
+
+  grid() {
+    if (this.gridView.element.hidden) this.showGrid();
+    else this.showSingle();
+  }
+
+  zoom() {
+    this.stage.toggleZoom();
+    this.surround();
+  }
+
+  contrast() {
+    this.stage.toggleContrast();
+    this.surround();
+  }
+
+  why() {
+    this.settings.display = { ...this.settings.display, why: this.settings.display?.why === false };
+    this.surround();
+    api.put("api/settings", this.settings).catch((error) => this.refuse(error.message));
+  }
+
+  help() {
+    showKeys(this.host, this.keymap, (target, key) => this.assign(target, key));
+  }
+
+  search(event) {
+    const item = this.session.current;
+    const decide = (id) => item === this.session.current && this.decide("label", id, null);
+    if (this.belongs(event, "search")) searchClasses(this.host, this.classes, { choose: decide, create: (name) => this.new_class(null, name) });
+  }
+
+  new_class(event, name = "") {
+    const item = this.session.current;
+    const create = async (typed) => {
+      const made = await api.post("api/classes", { uuid: uuid(), name: typed });
+      this.setClasses((await loadClasses()).classes);
+      if (item && item === this.session.current && this.stage.painted !== null) this.decide("label", made.id, null);
+    };
+    newClass(this.host, create, name);
+  }
+
+  // ---- views ---------------------------------------------------------------------------------------------------
+
+  /** Paint the current picture if it is in memory; everything else waits until it is on the screen. */
+  paint() {
+    const item = this.session.current;
+    const picture = item && this.pictures.get(item);
+    if (picture?.bitmap) this.stage.show(picture, item.file, item.image);
+    else this.stage.say(this.absence(item, picture));
+    this.view.guess(item, this.nameOf);
+    requestAnimationFrame(() => setTimeout(() => this.afterPaint(), 0));
+  }
+
+  afterPaint() {
+    this.pictures.want(this.session.queue);
+    this.surround();
+  }
+
+  surround() {
+    this.view.surround(this.session, this.nameOf, { why: this.settings.display?.why !== false });
+  }
+
+  /** Words for when there is no picture: what has happened, and the way on. */
+  absence(item, picture) {
+    if (picture?.error) return this.lost(item, picture.error);
+    if (item) return h("p", {}, "The picture is on its way…");
+    const waiting = this.outbox.size;
+    const kept = waiting > 0 && h("p", {}, `${waiting} decisions are kept here and will be sent.`);
+    const again = h("button", { type: "button", onclick: () => this.session.refill({ force: true }) }, "Look again");
+    const words = {
+      loading: ["Fetching images…"],
+      ready: ["Fetching images…"],
+      offline: ["Offline", "The server does not answer. Labeling goes on by itself when it does.", again],
+      failed: ["No images just now", this.session.problem?.message, again],
+      elsewhere: ["The rest is elsewhere", "What is left is with other people, or you skipped it. New images appear here by themselves.", again],
+      empty: ["All done", "Every image that was asked for has its label. Ask for more, look over your labels in Browse, or take them away by Export.", again],
+    }[this.session.state];
+    return [h("strong", {}, words[0]), words[1] && h("p", {}, words[1]), kept, h("div", { class: "wb-row" }, words[2])];
+  }
+
+  lost(item, error) {
+    const gone = error.status === 410 || error.status === 404;
+    const title = error.offline ? "Offline" : gone ? "This image is gone" : "This image cannot be shown";
+    const hint = error.offline ? "This picture had not arrived yet. It comes by itself when the server answers." : `${item.file}: ${error.message}`;
+    if (error.offline) setTimeout(() => this.pictures.retry(item), 1500);
+    const retry = h("button", { type: "button", onclick: () => this.pictures.retry(item) }, "Try again");
+    const skip = h("button", { type: "button", onclick: (event) => this.press({ action: "skip" }, event) }, "Skip it");
+    return [h("strong", {}, title), h("p", {}, hint), h("div", { class: "wb-row" }, retry, !error.offline && skip)];
+  }
+
+  showSingle() {
+    const back = !this.gridView.element.hidden;
+    if (back) this.gridView.hide();
+    this.view.single.hidden = false;
+    this.paint();
+    if (back) this.session.refill();
+  }
+
+  /** Open the grid, or with an act that was undone show its page again. */
+  showGrid(act = null) {
+    this.view.single.hidden = true;
+    if (!act) return this.gridView.open();
+    this.gridView.release();
+    this.gridView.show(act.items, act.class, act.classes);
+    return null;
+  }
+
+  // ---- what changes by itself ----------------------------------------------------------------------------------
+
+  followQueue() {
+    const current = this.session.current;
+    if (!current || this.stage.image !== current.image) this.paint();
+    else this.afterPaint();
+  }
+
+  followOutbox() {
+    const { state } = this.outbox;
+    this.view.chip.update(this.outbox);
+    if (state === "blocked") this.view.messages.say("outbox", this.outbox.problem, { bad: true });
+    else this.view.messages.clear("outbox");
+    if (state !== "saved") return;
+    if (this.session.state === "offline") this.session.refill({ force: true });
+    clearTimeout(this.asking);
+    this.asking = setTimeout(() => this.askProgress(), 700);
+  }
+
+  /** Ask the server how far the work is; an answer that does not know the latest presses yet is left out. */
+  async askProgress() {
+    if (this.outbox.size > 0 || document.hidden) return;
+    const acts = this.session.acts.length;
+    const progress = await api.get("api/progress").catch(() => null);
+    if (progress && this.outbox.size === 0 && acts === this.session.acts.length) this.setProgress(progress);
+  }
+
+  setProgress({ done, left, mine, classes }) {
+    this.figures = { done, left, perHour: mine.per_hour && Math.round(mine.per_hour) };
+    this.counts = new Map(classes.map((entry) => [entry.class, entry.count]));
+    this.view.progress.update(this.figures);
+    this.view.list.count(this.counts);
+  }
+
+  /** Count an act (or with -1 an undone one) at once, before the server has. */
+  tally(act, sign) {
+    const answers = ["label", "reject", "grid"].includes(act.kind) ? act.items.length : 0;
+    this.figures.done += sign * answers;
+    this.figures.left = Math.max(0, this.figures.left - sign * answers);
+    const classes = act.kind === "grid" ? act.classes : act.kind === "label" ? [act.class] : [];
+    for (const cls of classes) this.counts.set(cls, Math.max(0, (this.counts.get(cls) ?? 0) + sign));
+    this.view.progress.update(this.figures);
+    this.view.list.count(this.counts);
+  }
+
+  setClasses(classes, actions = this.keymap.actions) {
+    this.classes = classes;
+    this.names = new Map(classes.map((cls) => [cls.id, cls.name]));
+    this.counts = new Map(classes.map((cls) => [cls.id, cls.count ?? 0]));
+    this.keymap = new Keymap(actions, classes);
+    this.view.keys(this.keymap, this.counts);
+  }
+
+  /** Keep a key: an action's with the person's settings, a class's with the class; both null: all actions' first keys. */
+  async assign(target, key) {
+    if (target.class === undefined) {
+      const keys = target.action ? { ...this.keymap.actions, [target.action]: key } : {};
+      this.settings = await api.put("api/settings", { ...this.settings, keys });
+    } else {
+      await api.patch(`api/classes/${target.class}`, { uuid: uuid(), key });
+      this.classes = (await loadClasses()).classes;
+    }
+    this.keymap.actions = this.settings.keys;
+    this.keymap.arrange(this.classes);
+    this.view.keys(this.keymap, this.counts);
+  }
+}

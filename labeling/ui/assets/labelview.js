@@ -1,0 +1,110 @@
+// What the Label page looks like: builds its parts and shows in them what it is told.
+
+import { ClassList } from "./classes.js";
+import { fill, h, keycap } from "./dom.js";
+import { ACTIONS } from "./keys.js";
+import { themeButton } from "./page.js";
+import { Chip, Filmstrip, guessButtons, Messages, ProgressLine, whyPanel } from "./panels.js";
+import { Stage } from "./stage.js";
+
+const TOOLS = ["undo", "redo", "grid", "zoom", "contrast", "help"];
+const OTHERWISE = ["skip", "reject", "flag"]; // answers that are no class
+const TOUCH = ["undo", "skip", "reject", "flag", "search"]; // large buttons, on phones only
+
+/** The parts of the page; `act(meaning, event)` is called for every button. */
+export class LabelView {
+  constructor(host, { act, flush, person }) {
+    this.host = host;
+    this.act = act;
+    this.stage = new Stage();
+    this.name = h("div", { class: "wb-name", hidden: true });
+    this.stage.element.append(this.name);
+    this.progress = new ProgressLine();
+    this.chip = new Chip(flush);
+    this.list = new ClassList((cls, event) => this._click(event, { class: cls }));
+    this.film = new Filmstrip();
+    this.messages = new Messages();
+    this.guesses = h("div", { class: "wb-classes wb-guesses" });
+    this.why = h("div", { class: "wb-why" });
+    this.tools = h("div", { class: "wb-tools" });
+    this.more = h("div", { class: "wb-tools wb-more" }); // on a phone the tools stand below the classes
+    this.otherwise = h("div", { class: "wb-otherwise" });
+    this.touch = h("nav", { class: "wb-touch", "aria-label": "Actions" });
+    this.classTools = h("span");
+    this.guessPart = part("The model's guess", this.guesses);
+    this.whyPart = part("Why this image", this.why);
+    const side = h("aside", { class: "wb-side" }, this.guessPart, part("Classes", this.list.element, this.classTools), this.otherwise, this.whyPart, this.more);
+    this.single = h("div", { class: "wb-label" }, this.stage.element, side, this.film.element, this.touch);
+    const who = h("span", { class: "wb-who wb-wide", title: "Labels are given under this name" }, person.name);
+    this.bar = h("header", { class: "wb-bar" }, this.progress.element, who, this.chip.element, this.tools);
+    this.refusal = h("div", { class: "wb-refusal", role: "status" });
+    fill(host, this.bar, this.single, this.messages.element, this.refusal);
+  }
+
+  /** Refuse a press, visibly. */
+  refuse(why) {
+    this.refusal.textContent = why;
+    this.refusal.classList.remove("wb-shown");
+    void this.refusal.offsetWidth; // starts the animation anew
+    this.refusal.classList.add("wb-shown");
+  }
+
+  /** Show classes and the keys of everything. */
+  keys(keymap, counts) {
+    this.keymap = keymap;
+    this.list.update(keymap.classes, keymap);
+    this.list.count(counts);
+    for (const place of [this.tools, this.more]) fill(place, TOOLS.map((id) => this._tool(id, "wb-quiet")), themeButton());
+    fill(this.otherwise, OTHERWISE.map((id) => this._tool(id, "")));
+    fill(this.touch, TOUCH.map((id) => this._tool(id, "")));
+    fill(this.classTools, this._tool("search", "wb-quiet"), this._tool("new_class", "wb-quiet"));
+  }
+
+  /** Show an item's guesses: before the next press may take the first of them. */
+  guess(item, nameOf) {
+    const guesses = item?.guesses ?? [];
+    this.guessPart.hidden = guesses.length === 0;
+    const choose = (cls, event) => this._click(event, { class: cls });
+    const keyOf = (cls) => this.keymap.byClass.get(cls);
+    fill(this.guesses, guessButtons(guesses, { nameOf, keyOf, guessKey: this.keymap.byAction.get("first_guess"), choose }));
+  }
+
+  /** Show what belongs to the picture but can wait for a frame: its name, why it is here, its neighbours in time. */
+  surround(session, nameOf, { why }) {
+    const item = session.current;
+    this.name.hidden = !item || this.stage.painted === null;
+    if (item) fill(this.name, item.flagged && h("b", {}, "⚑ Flagged  "), item.file);
+    this.whyPart.hidden = !why || !item;
+    if (why && item) fill(this.why, whyPanel(item, nameOf));
+    this.film.update(session.acts, session.queue, (act) => words(act, nameOf));
+    for (const button of this.host.querySelectorAll("[data-action]")) this._press(button, item);
+  }
+
+  _press(button, item) {
+    const pressed = { flag: item?.flagged, zoom: this.stage.zoomed, contrast: this.stage.stretched }[button.dataset.action];
+    if (pressed !== undefined) button.setAttribute("aria-pressed", String(Boolean(pressed)));
+  }
+
+  _tool(id, style) {
+    const action = ACTIONS.find((entry) => entry.id === id);
+    const key = this.keymap.byAction.get(id);
+    const onclick = (event) => this._click(event, { action: id });
+    return h("button", { class: style, type: "button", title: action.text, dataset: { action: id }, onclick }, action.short, key && keycap(key));
+  }
+
+  _click(event, meaning) {
+    if (event.detail > 0) event.currentTarget.blur(); // pressed by mouse or finger: the keys stay with the page
+    this.act(meaning, event);
+  }
+}
+
+function part(title, content, tools = null) {
+  return h("section", {}, h("header", {}, h("h2", {}, title), tools), content);
+}
+
+/** What an act said, in a word or two. */
+function words(act, nameOf) {
+  if (act.kind === "label") return nameOf(act.class);
+  if (act.kind === "grid") return `${act.items.length} × ${nameOf(act.class)}`;
+  return { skip: "skipped", reject: "none", flag: "flagged", unflag: "flag off" }[act.kind] ?? "";
+}

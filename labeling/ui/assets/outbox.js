@@ -1,0 +1,125 @@
+// The outbox: what was decided on the page and is not yet known to be stored on the server.
+//
+// An event is written to localStorage before the next picture is painted, so a reload, a crash of the tab or a cut
+// network loses nothing; it leaves the outbox only when the server says it is stored, or says why it never will be.
+// Every event carries a UUID by which the server takes it once, however often it is sent, by however many tabs.
+
+const BATCH = 100; // events in one request
+const PATIENCE = [500, 1000, 2000, 4000, 8000, 15000]; // milliseconds before the next try
+
+/** How the outbox stands: "saved", "pending", "offline" or "blocked" (the server answers, but cannot store). */
+export class Outbox {
+  /**
+   * @param {string} name separates projects and persons
+   * @param {(events: object[]) => Promise<object[]>} send resolves to one result an event; rejects with an error whose
+   *   `offline` tells a cut network from a server that refuses
+   */
+  constructor(name, send, { storage = window.localStorage } = {}) {
+    this.prefix = `barlowmatch:outbox:${name}:`;
+    this.send = send;
+    this.storage = storage;
+    this.state = "saved";
+    this.problem = "";
+    this.listeners = { state: () => {}, result: () => {} };
+    this.tries = 0;
+    this.entries = this._stored();
+    window.addEventListener("online", () => this.flush());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.flush());
+  }
+
+  /** Hear about changes: on("state", (outbox) => …), on("result", (event, result) => …). */
+  on(what, listener) {
+    this.listeners[what] = listener;
+  }
+
+  /** The number of events not yet known to be stored. */
+  get size() {
+    return this.entries.length;
+  }
+
+  /** Events of an earlier page or another tab that wait here, oldest first. */
+  waiting() {
+    return this.entries.map((entry) => entry.event);
+  }
+
+  /** Keep events and send them as soon as possible. All of them are kept, or none. */
+  add(...events) {
+    const stamp = Date.now();
+    const made = events.map((event, place) => ({ key: this._key(stamp, place, event), event }));
+    this.volatile = false;
+    for (const entry of made) {
+      try {
+        this.storage.setItem(entry.key, JSON.stringify(entry.event));
+      } catch {
+        this.volatile = true; // no room or no permission: kept in memory, and said so
+      }
+    }
+    this.entries.push(...made);
+    this._become(this.state === "saved" ? "pending" : this.state, this.problem);
+    // The picture is painted first; then there is time to talk to the server.
+    setTimeout(() => this.flush(), 0);
+  }
+
+  /** Send what waits, one batch at a time. */
+  async flush() {
+    clearTimeout(this.timer);
+    if (this.sending) return;
+    this.sending = true;
+    try {
+      while (this.entries.length > 0) {
+        const batch = this.entries.slice(0, BATCH);
+        const results = await this.send(batch.map((entry) => entry.event));
+        this._settle(batch, results);
+        this.tries = 0;
+        this._become(this.entries.length > 0 ? "pending" : "saved", "");
+      }
+    } catch (error) {
+      this._become(error.offline ? "offline" : "blocked", error.message);
+      const wait = PATIENCE[Math.min(this.tries, PATIENCE.length - 1)];
+      this.tries += 1;
+      this.timer = setTimeout(() => this.flush(), wait);
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  _settle(batch, results) {
+    const done = new Set(batch);
+    this.entries = this.entries.filter((entry) => !done.has(entry));
+    for (const [place, entry] of batch.entries()) {
+      this.storage.removeItem(entry.key);
+      this.listeners.result(entry.event, results[place]);
+    }
+  }
+
+  _become(state, problem) {
+    this.state = state;
+    this.problem = problem;
+    this.listeners.state(this);
+  }
+
+  // Keys sort by time, then by place in the act; the UUID keeps two tabs apart.
+  _key(stamp, place, event) {
+    this.last = Math.max(stamp, (this.last ?? 0) + 1);
+    return `${this.prefix}${String(this.last).padStart(15, "0")}.${String(place).padStart(4, "0")}.${event.uuid}`;
+  }
+
+  _stored() {
+    const keys = [];
+    try {
+      for (let place = 0; place < this.storage.length; place += 1) {
+        const key = this.storage.key(place);
+        if (key.startsWith(this.prefix)) keys.push(key);
+      }
+      return keys.sort().flatMap((key) => {
+        try {
+          return [{ key, event: JSON.parse(this.storage.getItem(key)) }];
+        } catch {
+          return [];
+        }
+      });
+    } catch {
+      return [];
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// What all pages share: who is at the keyboard, the classes, the theme, the tab's own name.
+
+import * as api from "./api.js";
+import { openDialog } from "./dialog.js";
+import { h, uuid } from "./dom.js";
+
+/**
+ * A name for this tab that survives a reload. A duplicated tab copies the session's storage while the first one lives;
+ * it then finds the name in use and takes a new one, so that two tabs never share their images.
+ */
+export function clientName() {
+  const storage = window.sessionStorage;
+  const free = storage.getItem("barlowmatch:client:left") === "yes";
+  const name = (free && storage.getItem("barlowmatch:client")) || uuid();
+  storage.setItem("barlowmatch:client", name);
+  storage.setItem("barlowmatch:client:left", "no");
+  window.addEventListener("pagehide", () => storage.setItem("barlowmatch:client:left", "yes"));
+  window.addEventListener("pageshow", (event) => event.persisted && window.location.reload());
+  return name;
+}
+
+/** Ask who is at the keyboard where the server does not know yet; resolves to { id, name }. */
+export async function whoAmI(host) {
+  const { me, people } = await api.get("api/people");
+  return me ?? askName(host, people);
+}
+
+/** Ask for a name; resolves to the person. */
+export function askName(host, people, { mayCancel = false } = {}) {
+  return new Promise((resolve) => {
+    const input = h("input", { autofocus: true, autocomplete: "nickname", maxlength: 100, name: "person" });
+    const error = h("div", { class: "wb-error", role: "alert" });
+    const choose = async (name) => {
+      try {
+        const answer = await api.post("api/people/me", { name });
+        chosen = answer.me ?? answer.person ?? answer;
+        dialog.close();
+      } catch (problem) {
+        error.textContent = problem.message;
+        input.focus();
+      }
+    };
+    let chosen = null;
+    const known = people.map((person) => h("button", { type: "button", onclick: () => choose(person.name) }, person.name));
+    const form = h(
+      "form",
+      { class: "wb-form", onsubmit: (event) => (event.preventDefault(), choose(input.value)) },
+      h("p", {}, "Labels carry the name of the person who gave them, so that several people can work at once."),
+      known.length > 0 && h("div", { class: "wb-people" }, known),
+      h("label", {}, known.length > 0 ? "Or a new name" : "Your name", input),
+      error,
+      h("div", { class: "wb-row" }, h("button", { class: "wb-main", type: "submit" }, "Start")),
+    );
+    const onclose = () => (chosen || mayCancel ? resolve(chosen) : resolve(askName(host, people)));
+    const dialog = openDialog(host, "Who are you?", form, { onclose });
+  });
+}
+
+/** The classes in their order, and their names by id. */
+export async function loadClasses() {
+  const { classes } = await api.get("api/classes");
+  const names = new Map(classes.map((cls) => [cls.id, cls.name]));
+  return { classes, nameOf: (id) => names.get(id) ?? "none of our classes" };
+}
+
+/** The button that switches between dark and light; the choice is this browser's. */
+export function themeButton() {
+  const stored = window.localStorage.getItem("barlowmatch:theme");
+  if (stored) document.body.classList.toggle("dark", stored === "dark");
+  const toggle = () => {
+    const dark = document.body.classList.toggle("dark");
+    window.localStorage.setItem("barlowmatch:theme", dark ? "dark" : "light");
+  };
+  return h("button", { class: "wb-quiet", type: "button", title: "Dark or light", "aria-label": "Dark or light", onclick: toggle }, "◐");
+}
+
+/** The label of an image in words. */
+export function labelWords(label, nameOf) {
+  if (label.state === "labeled") return nameOf(label.class);
+  return { none: "no label", rejected: "none of our classes", disputed: "disputed" }[label.state] ?? label.state;
+}

@@ -1,0 +1,178 @@
+// One tab's work: the images it has leased, what was decided of them, and taking that back.
+
+import { uuid } from "./dom.js";
+
+const AHEAD = 40; // images leased ahead
+const REFILL_AT = 30; // fewer than this: ask for more
+const ASK_AGAIN = 8_000; // milliseconds before asking again when there was nothing to lease
+
+/**
+ * An act is what one press did: { kind, class, items, events, undoes }, where `undoes` is the UUID by which the server
+ * takes it back. Acts form two stacks, done and undone; both are as deep as the work is long.
+ */
+export class Session {
+  constructor({ api, outbox, client, changed, say }) {
+    Object.assign(this, { api, outbox, client, changed, say });
+    this.queue = [];
+    this.extra = []; // items on the grid: held, but not in the queue
+    this.acts = [];
+    this.undone = [];
+    this.decided = new Set(); // leases answered here: never taken again, even if the server has not heard yet
+    this.state = "loading";
+    this.left = 0;
+    this.shownAt = performance.now();
+    outbox.on("result", (event, result) => this._heard(event, result));
+  }
+
+  /** The item that is to be decided now, or undefined. */
+  get current() {
+    return this.queue[0];
+  }
+
+  /** The leases of images on the page, of the queue and of the grid. */
+  leases() {
+    return [...this.queue, ...this.extra].map((item) => item.lease).filter(Boolean);
+  }
+
+  /** Ask for images when few are left; also renews the leases held. */
+  async refill({ force = false } = {}) {
+    clearTimeout(this.timer);
+    if (this.refilling || (!force && this.queue.length >= REFILL_AT)) return;
+    this.refilling = true;
+    try {
+      const waiting = this.outbox.waiting().map((event) => event.lease).filter(Boolean);
+      const holding = [...new Set([...this.leases(), ...waiting])];
+      const count = Math.max(0, AHEAD - this.queue.length);
+      this._take(await this.api.post("api/lease", { client: this.client, count, holding }), waiting);
+    } catch (error) {
+      this.state = error.offline ? "offline" : "failed";
+      this.problem = error;
+    } finally {
+      this.refilling = false;
+    }
+    const wait = this.queue.length === 0 ? ASK_AGAIN : Math.min(60_000, (this.term ?? 180) * 333);
+    this.timer = setTimeout(() => this.refill({ force: true }), wait);
+    this.changed();
+  }
+
+  _take({ items, lost, left, term_s: term }, waiting) {
+    const gone = new Set(lost.filter((lease) => !this.decided.has(lease) && !waiting.includes(lease)));
+    const before = this.queue.length;
+    this.queue = this.queue.filter((item) => !gone.has(item.lease));
+    if (before > this.queue.length) {
+      this.say("lost", "Some images went to somebody else, because they waited here too long. Nothing you decided is lost.");
+    }
+    const here = new Set(this.queue.map((item) => item.image));
+    const mine = new Set([...this.decided, ...waiting]);
+    this.queue.push(...items.filter((item) => !here.has(item.image) && !mine.has(item.lease)));
+    this.left = left;
+    this.term = term;
+    this.state = this.queue.length > 0 ? "ready" : left > 0 ? "elsewhere" : "empty";
+  }
+
+  /** Decide the current item: kind is "label" (with a class), "reject" or "skip". */
+  decide(kind, cls = null) {
+    const item = this.queue.shift();
+    const looked = Math.round(performance.now() - this.shownAt);
+    const event = { uuid: uuid(), kind, image: item.image, lease: item.lease, source: "single", looked_ms: Math.min(looked, 3_600_000) };
+    if (kind === "label") event.class = cls;
+    this._done({ kind, class: cls, items: [item], events: [event], undoes: event.uuid });
+  }
+
+  /** Flag the current item, or take its flag off; it stays where it is. */
+  flag() {
+    const item = this.current;
+    item.flagged = !item.flagged;
+    const event = { uuid: uuid(), kind: item.flagged ? "flag" : "unflag", image: item.image };
+    this._done({ kind: event.kind, class: null, items: [item], events: [event], undoes: event.uuid });
+  }
+
+  /** Commit a page of the grid as one act: pairs of item and class. */
+  commit(pairs, predicted) {
+    const batch = uuid();
+    const events = pairs.map(([item, cls]) => ({
+      uuid: uuid(), kind: "label", image: item.image, lease: item.lease, class: cls, source: "grid", batch,
+    }));
+    this._done({ kind: "grid", class: predicted, items: pairs.map(([item]) => item), classes: pairs.map(([, cls]) => cls), events, undoes: batch });
+  }
+
+  _done(act) {
+    if (!/flag/.test(act.kind)) for (const item of act.items) if (item.lease) this.decided.add(item.lease);
+    this.outbox.add(...act.events.map((event) => Object.fromEntries(Object.entries(event).filter(([, value]) => value != null))));
+    this.acts.push(act);
+    this.undone = [];
+    this.shownAt = performance.now();
+    if (this.queue.length < REFILL_AT) setTimeout(() => this.refill(), 0);
+  }
+
+  /** Take back the last act that stands; resolves to it, or to null when there is none. */
+  async undo() {
+    const act = this.acts.pop() ?? (await this._undoOnServer());
+    if (!act) return null;
+    if (!act.undo) {
+      act.undo = { uuid: uuid(), kind: "undo", undoes: act.undoes };
+      this.outbox.add(act.undo);
+    }
+    this.undone.push(act);
+    this._return(act);
+    this.shownAt = performance.now();
+    return act;
+  }
+
+  _return(act) {
+    if (/flag/.test(act.kind)) {
+      for (const item of act.items) item.flagged = act.kind === "unflag";
+      return;
+    }
+    const back = new Set(act.items.map((item) => item.image));
+    for (const item of act.items) this.decided.delete(item.lease);
+    const rest = this.queue.filter((item) => !back.has(item.image));
+    this.queue = act.kind === "grid" ? rest : [...act.items, ...rest];
+    if (this.queue.length > 0) this.state = "ready";
+  }
+
+  /** Acts of an earlier page or day are known to the server alone. */
+  async _undoOnServer() {
+    await this.outbox.flush();
+    if (this.outbox.size > 0) throw new Error("Undo goes on as soon as the server answers.");
+    const undo = { uuid: uuid(), client: this.client };
+    try {
+      const result = await this.api.post("api/undo", undo);
+      return { kind: "earlier", class: null, items: result.items, events: [], undoes: result.act, undo };
+    } catch (error) {
+      if (error.status === 409) return null;
+      throw error;
+    }
+  }
+
+  /** Do again what was undone last; returns the act, or null. */
+  redo() {
+    const act = this.undone.pop();
+    if (!act) return null;
+    this.outbox.add({ uuid: uuid(), kind: "redo", undoes: act.undo.uuid });
+    act.undo = null;
+    if (/flag/.test(act.kind)) {
+      for (const item of act.items) item.flagged = act.kind === "flag";
+    } else {
+      const again = new Set(act.items.map((item) => item.image));
+      for (const item of act.items) if (item.lease) this.decided.add(item.lease);
+      this.queue = this.queue.filter((item) => !again.has(item.image));
+    }
+    this.acts.push(act);
+    this.shownAt = performance.now();
+    return act;
+  }
+
+  /** Hear what the server did with an event. */
+  _heard(event, result) {
+    if (event.kind === "undo") {
+      const fresh = new Map((result.items ?? []).map((item) => [item.image, item]));
+      for (const item of this.queue) if (fresh.has(item.image)) item.lease = fresh.get(item.image).lease;
+    }
+    if (result.status === "refused" || result.status === "conflict") {
+      this.say(`event ${event.image}`, `Not stored: ${result.message ?? "the image was changed meanwhile"}`, { bad: true });
+    } else if (result.status === "late" && event.lease) {
+      this.say("late", `Stored, but late: ${result.message}`);
+    }
+  }
+}
