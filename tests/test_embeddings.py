@@ -57,7 +57,7 @@ def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None
     write(tmp_path / "e")
     spoiled = vectors()
     spoiled[5, 1] = np.nan
-    with pytest.raises(InputError, match="y.png: its embedding holds NaN"):
+    with pytest.raises(InputError, match=r"y\.png: its embedding holds NaN"):
         write(tmp_path / "e", spoiled)
     np.testing.assert_array_equal(
         read_embeddings(tmp_path / "e").vectors.take(np.arange(ROWS)), vectors().astype(np.float16)

@@ -1,4 +1,4 @@
-"""Telling how far work on many images has come, a few times a second."""
+"""Telling how far work on many things has come, a few times a second."""
 
 import time
 
@@ -8,22 +8,23 @@ _EVERY_SECONDS = 0.5
 
 
 class Rate:
-    """Counts finished images and reports progress with rate and time left.
+    """Counts finished images, or other units, and reports progress with rate and time left.
 
     Args:
         work: what is being done, as a person would say it.
-        total: images in all; nothing is reported where there are none.
+        total: units in all; nothing is reported where there are none.
         emit: hears of it.
-        done: images finished before.
+        done: units finished before.
+        unit: what is counted.
     """
 
-    def __init__(self, work: str, total: int, emit: Emit, done: int = 0) -> None:
-        self._work, self._total, self._emit = work, total, emit
+    def __init__(self, work: str, total: int, emit: Emit, done: int = 0, unit: str = "image") -> None:
+        self._work, self._total, self._emit, self._unit = work, total, emit, unit
         self._done = self._before = done
         self._start = self._told = time.monotonic()
 
     def step(self, count: int = 1) -> None:
-        """Count images, and report where half a second has passed or all are done."""
+        """Count units, and report where half a second has passed or all are done."""
         self._done += count
         now = time.monotonic()
         if self._done < self._total and now - self._told < _EVERY_SECONDS:
@@ -35,7 +36,7 @@ class Rate:
                 work=self._work,
                 done=self._done,
                 total=self._total,
-                unit="image",
+                unit=self._unit,
                 rate=rate,
                 remaining=(self._total - self._done) / max(rate, 1e-9),
             )

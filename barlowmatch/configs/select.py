@@ -1,0 +1,40 @@
+"""Parameters of the command that chooses the images to request labels for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typing_extensions import Doc
+
+from barlowmatch.configs.fields import Range
+from barlowmatch.configs.shared import Checked
+
+PAPER_RATIO = 0.025
+"""The paper requests 12,800 of 512,000 images a round."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectConfig(Checked):
+    """Choose the images whose labels would help most, and write the request."""
+
+    representations_path: Annotated[Path, Doc("Folder of embeddings, as `embed` writes it.")] = Path("representations")
+    dest_path: Annotated[Path, Doc("Folder the request is written to; an older request there is replaced.")] = Path(
+        "label_request"
+    )
+    strategy: Annotated[
+        str, Doc("What to ask for: kmeans (the paper's rule), auto, typiclust, margin, random, …; docs/selection.md.")
+    ] = "kmeans"
+    strategy_file: Annotated[
+        Path | None, Doc("Python file with a strategy of your own, instead of --strategy; the file is run.")
+    ] = None
+    parameters: Annotated[tuple[str, ...], Doc("Parameters of the strategy, as name=value.")] = ()
+    budget: Annotated[
+        int | None, Range(1, 10**9, "images"), Doc("Images to request; default the paper's 2.5 % of all images.")
+    ] = None
+    seed: Annotated[int, Range(0, 2**31 - 1), Doc("Every random choice derives from it.")] = 0
+    round: Annotated[int, Range(1, 10**6), Doc("Number of the request: the seed's file is request_<n>.csv.")] = 1
+    memory: Annotated[
+        float,
+        Range(0, 10**6, "GB"),
+        Doc("Embeddings that take no more are kept in memory; larger ones are read in blocks."),
+    ] = 6.0

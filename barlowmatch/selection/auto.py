@@ -1,0 +1,55 @@
+"""The strategy for who does not want to choose one: typical images first, then uncertain and diverse ones."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from barlowmatch.events import Emit
+from barlowmatch.selection.base import Picks, Strategy, say
+from barlowmatch.selection.configs import AutoConfig
+from barlowmatch.selection.loading import create_strategy
+from barlowmatch.selection.pool import Pool
+
+TYPICAL, UNCERTAIN = "typiclust", "badge"
+
+
+class Auto(Strategy[AutoConfig]):
+    """Typical images until every class has five labels, then uncertain and diverse ones.
+
+    As many typical images are asked for as labels are missing; which class each will turn out to be nobody knows, so
+    the next round asks again. With one class or none known, all are typical ones: there is nothing to be unsure about.
+    """
+
+    name: ClassVar[str] = "auto"
+
+    def choose(self, pool: Pool, budget: int, random: np.random.Generator, emit: Emit) -> Picks:
+        """Choose by the one strategy, the other, or both, and say so."""
+        typical = min(budget, self.missing_labels(pool))
+        if typical == budget:
+            say(emit, f"auto: {budget} typical images ({TYPICAL}), since classes lack labels")
+            return _by(TYPICAL, pool, budget, random, emit)
+        if typical == 0:
+            say(emit, f"auto: {budget} uncertain and diverse images ({UNCERTAIN})")
+            return _by(UNCERTAIN, pool, budget, random, emit)
+        say(emit, f"auto: {typical} typical images ({TYPICAL}), then {budget - typical} uncertain ones ({UNCERTAIN})")
+        first = _by(TYPICAL, pool, typical, random, emit)
+        taken = set(np.asarray(first.places).tolist())
+        second = _by(UNCERTAIN, pool, min(budget, len(pool)), random, emit)
+        others = [pick for pick in zip(*_columns(second), strict=True) if pick[0] not in taken][: budget - typical]
+        places, scores, reasons = (list(column) for column in zip(*others, strict=True))
+        return Picks([*_columns(first)[0], *places], [*_columns(first)[1], *scores], [*first.reasons, *reasons])
+
+    def missing_labels(self, pool: Pool) -> int:
+        """Return how many labels the classes lack until each has `labels_per_class`."""
+        counts = np.bincount(pool.labels, minlength=len(pool.class_names))
+        if np.count_nonzero(counts) < 2:
+            return len(pool)
+        return int(np.maximum(0, self.config.labels_per_class - counts).sum())
+
+
+def _by(name: str, pool: Pool, budget: int, random: np.random.Generator, emit: Emit) -> Picks:
+    return create_strategy(name).choose(pool, budget, random, emit)
+
+
+def _columns(picks: Picks) -> tuple[list[int], list[float], list[str]]:
+    return np.asarray(picks.places).tolist(), np.asarray(picks.scores).tolist(), list(picks.reasons)

@@ -1,0 +1,207 @@
+"""k-means: D² seeding, Lloyd's passes, and bounds that spare most distances (Hamerly 2010). Exact, not approximate."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from barlowmatch.selection.d2_sampling import d2_sample
+from barlowmatch.selection.distances import nearest, squared_distances
+from barlowmatch.selection.spaces import Euclidean
+from barlowmatch.selection.vectors import Vectors
+
+FEW = 4096
+"""Up to so many points the seeding compares several draws for each centre, as scikit-learn does."""
+ROOM = 3
+"""With more points, so many draws a centre are reduced to the centres by that comparison."""
+TOLERANCE = 1e-4
+"""Lloyd's passes end when the centres move by less than this share of the mean variance of a feature."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clustering:
+    """Centres and who belongs to them.
+
+    Attributes:
+        centres: (k, D).
+        owners: nearest centre of each vector (N,).
+        distances: squared distance to it (N,).
+        passes: of Lloyd's algorithm.
+    """
+
+    centres: Tensor
+    owners: Tensor
+    distances: Tensor
+    passes: int
+
+    @property
+    def inertia(self) -> float:
+        """Sum of the squared distances."""
+        return float(self.distances.double().sum())
+
+
+def kmeans(
+    vectors: Vectors,
+    clusters: int,
+    random: np.random.Generator,
+    iterations: int = 100,
+    report: Callable[[int], None] = lambda passes: None,
+) -> Clustering:
+    """Cluster vectors.
+
+    Args:
+        vectors: the points; `clusters` at most as many.
+        clusters: k.
+        random: where the seeding's chance comes from.
+        iterations: passes at most.
+        report: is told of each pass.
+    """
+    return lloyd(vectors, seed_centres(vectors, clusters, random), iterations, report)
+
+
+def seed_centres(vectors: Vectors, clusters: int, random: np.random.Generator) -> Tensor:
+    """Return k vectors (k, D) to start from."""
+    count = len(vectors)
+    if count <= FEW:
+        points = vectors.take(np.arange(count))
+        return points[_greedy_seeds(points, torch.ones(count, dtype=points.dtype), clusters, random)]
+    draws = min(count, clusters * ROOM if clusters * ROOM <= FEW else clusters)
+    start = torch.from_numpy(random.integers(count, size=1))
+    minima = torch.full((count,), torch.inf, dtype=vectors.dtype)
+    space = Euclidean(vectors)
+    space.lower(minima, start)
+    minima[start] = 0
+    drawn, _ = d2_sample(space, minima, draws - 1, random)
+    points = vectors.take(torch.cat([start, drawn]))
+    if len(points) < clusters:  # the rest are copies of those drawn
+        return torch.cat([points, points[torch.arange(clusters - len(points)) % len(points)]])
+    if len(points) == clusters:
+        return points
+    _, owners = nearest(vectors, points)
+    weights = torch.bincount(owners, minlength=len(points)).to(points.dtype)
+    return points[_greedy_seeds(points, weights, clusters, random)]
+
+
+def _greedy_seeds(points: Tensor, weights: Tensor, clusters: int, random: np.random.Generator) -> Tensor:
+    """Choose k of some weighted points (m, D): of a few D² draws a centre the one that lowers the inertia most."""
+    among = squared_distances(points, points).fill_diagonal_(0)
+    trials = 2 + int(math.log(clusters))
+    chosen = [int(random.choice(len(points), p=(weights / weights.sum()).double().numpy()))]
+    minima = among[chosen[0]].clone()
+    taken = torch.zeros(len(points), dtype=torch.bool)
+    taken[chosen[0]] = True
+    for _ in range(clusters - 1):
+        edges = np.cumsum((minima * weights).double().numpy())
+        if edges[-1] > 0:
+            dice = random.random(trials) * edges[-1]
+            draws = torch.from_numpy(np.searchsorted(edges, dice, side="right").clip(max=len(points) - 1))
+            lowered = torch.minimum(minima, among[draws])
+            best = int((lowered @ weights).argmin())
+            chosen.append(int(draws[best]))
+            minima = lowered[best]
+        else:  # copies of chosen points only
+            chosen.append(int((~taken).to(torch.uint8).argmax()))
+        taken[chosen[-1]] = True
+    return torch.tensor(chosen)
+
+
+def lloyd(
+    vectors: Vectors, centres: Tensor, iterations: int, report: Callable[[int], None] = lambda passes: None
+) -> Clustering:
+    """Move centres to the means of their vectors until they rest.
+
+    A centre that loses all its vectors starts anew at the vector farthest from its centre. Distances of a vector are
+    computed again only where the bounds, moved as far as the centres moved, allow that another centre is the nearest.
+    """
+    centres = centres.clone()
+    limit = TOLERANCE * _mean_variance(vectors)
+    owners, upper, lower = _two_nearest(vectors, centres)
+    sums, counts = _sums(vectors, owners, len(centres))
+    passes = 0
+    while passes < iterations:
+        passes += 1
+        moved = _means(vectors, centres, sums, counts, upper)
+        shifts = (moved - centres).norm(dim=1)
+        centres = moved
+        report(1)
+        if float(shifts.square().sum()) <= limit:
+            break
+        upper += shifts[owners]
+        lower -= shifts.max()
+        halves = _half_gaps(centres)
+        stale = torch.nonzero(upper + _SLACK[upper.dtype] > torch.maximum(lower, halves[owners])).squeeze(1)
+        if len(stale):
+            part = vectors.only(stale)
+            fresh, upper[stale], lower[stale] = _two_nearest(part, centres)
+            _move_sums(part, owners[stale], fresh, sums, counts)
+            owners[stale] = fresh
+    distances, owners = nearest(vectors, centres)
+    return Clustering(centres, owners, distances, passes)
+
+
+_SLACK = {torch.float64: 1e-9, torch.float32: 1e-3}
+"""Distances come from products; what rounding may have done to them is added before bounds are trusted."""
+
+
+def _two_nearest(vectors: Vectors, centres: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the nearest centre of each vector (N,), the distance to it, and the distance to the second nearest."""
+    owners = torch.empty(len(vectors), dtype=torch.int64)
+    upper, lower = torch.empty(2, len(vectors), dtype=vectors.dtype)
+    half_squares = (centres * centres).sum(1) / 2
+    for part, block in vectors.blocks():
+        affinity = torch.addmm(half_squares[None], block, centres.T, beta=-1)
+        best, owners[part] = affinity.max(1)
+        affinity.scatter_(1, owners[part, None], -torch.inf)
+        squares = vectors.squares[part]
+        upper[part] = (squares - 2 * best).clamp_(min=0).sqrt_()
+        lower[part] = (squares - 2 * affinity.amax(1)).clamp_(min=0).sqrt_()
+    return owners, upper, lower
+
+
+def _sums(vectors: Vectors, owners: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
+    """Return the sum (k, D) and the number (k,) of each centre's vectors, in float64."""
+    sums = torch.zeros(clusters, vectors.dimension, dtype=torch.float64)
+    for part, block in vectors.blocks():
+        sums.index_add_(0, owners[part], block.double())
+    return sums, torch.bincount(owners, minlength=clusters).double()
+
+
+def _move_sums(vectors: Vectors, before: Tensor, after: Tensor, sums: Tensor, counts: Tensor) -> None:
+    """Take vectors whose centre changed out of one sum and into another."""
+    changed = torch.nonzero(before != after).squeeze(1)
+    if len(changed) == 0:
+        return
+    points = vectors.take(changed).double()
+    sums.index_add_(0, before[changed], points, alpha=-1).index_add_(0, after[changed], points)
+    ones = torch.ones(len(changed), dtype=torch.float64)
+    counts.index_add_(0, before[changed], ones, alpha=-1).index_add_(0, after[changed], ones)
+
+
+def _means(vectors: Vectors, centres: Tensor, sums: Tensor, counts: Tensor, upper: Tensor) -> Tensor:
+    """Return the centres' new places; empty ones go to the vectors farthest from their centres."""
+    means = (sums / counts.clamp_min(1)[:, None]).to(centres.dtype)
+    empty = torch.nonzero(counts == 0).squeeze(1)
+    if len(empty):
+        farthest = upper.topk(len(empty)).indices
+        means[empty] = torch.where(upper[farthest, None] > 1e-6, vectors.take(farthest), centres[empty])
+    return means
+
+
+def _half_gaps(centres: Tensor) -> Tensor:
+    """Return half the distance (k,) of each centre to the nearest other: a vector nearer than that stays."""
+    if len(centres) == 1:
+        return torch.full((1,), torch.inf, dtype=centres.dtype)
+    gaps = squared_distances(centres, centres).fill_diagonal_(torch.inf)
+    return gaps.amin(1).sqrt() / 2
+
+
+def _mean_variance(vectors: Vectors) -> float:
+    """Return the variance of a feature, averaged over the features."""
+    total = torch.zeros(vectors.dimension, dtype=torch.float64)
+    for _, block in vectors.blocks():
+        total += block.sum(0, dtype=torch.float64)
+    mean = total / len(vectors)
+    return max(0.0, (float(vectors.squares.sum()) / len(vectors) - float(mean.square().sum())) / vectors.dimension)

@@ -1,0 +1,195 @@
+"""What a strategy chooses from: unlabeled images, the labeled ones, and what a classifier thinks of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from barlowmatch.data.dataset import Rows
+from barlowmatch.embeddings import Embeddings, Shards
+from barlowmatch.errors import InputError
+from barlowmatch.selection.head import LinearHead, fit_head
+from barlowmatch.selection.vectors import BLOCK_ROWS, DEFAULT_MEMORY, Vectors
+
+
+class Probabilities:
+    """Class probabilities (n, C) of some images, read or computed in blocks.
+
+    Attributes:
+        names: name of each column's class.
+    """
+
+    def __init__(
+        self, source: Shards | LinearHead, rows: Rows, files: Sequence[str], vectors: Vectors, names: Sequence[str]
+    ) -> None:
+        self._source, self._rows, self._files, self._vectors = source, rows, files, vectors
+        self.names = names
+        self.dtype = vectors.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, places: Rows | Tensor) -> Tensor:
+        """Return the probabilities of some images (n, C).
+
+        Raises:
+            InputError: they are no probabilities; the line names the file.
+        """
+        chosen = np.asarray(places)
+        if isinstance(self._source, LinearHead):
+            return self._source.probabilities(self._vectors.take(chosen))
+        values = torch.from_numpy(self._source.take(self._rows[chosen])).to(self.dtype)
+        sums = values.sum(1)
+        wrong = torch.nonzero(~((sums - 1).abs() < 0.02) | (values < 0).any(1))
+        if len(wrong):
+            first = int(wrong[0])
+            raise InputError(
+                f"{self._files[int(chosen[first])]}: its class probabilities sum to {float(sums[first]):.3f}, "
+                "not to 1; embed it again"
+            )
+        return values / sums[:, None]
+
+    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """Yield (place, probabilities) in blocks."""
+        for start in range(0, len(self), BLOCK_ROWS):
+            part = slice(start, min(start + BLOCK_ROWS, len(self)))
+            yield part, self.take(np.arange(part.start, part.stop))
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Images in the order of their file names; validation and test images are not among them.
+
+    Attributes:
+        vectors: unit-norm embeddings of the labeled images, then of the unlabeled ones.
+        labels: position in `class_names` of each labeled image (L,).
+        files: names of the unlabeled images, sorted.
+        rows: row of each unlabeled image in the embeddings folder (N,).
+        class_names: the classes in order; empty where nobody knows them yet.
+        source: raw probabilities of all rows, or None.
+        labeled_rows: row of each labeled image in the embeddings folder (L,).
+    """
+
+    vectors: Vectors
+    labels: Rows
+    files: tuple[str, ...]
+    rows: Rows
+    class_names: tuple[str, ...]
+    labeled_rows: Rows
+    labeled_files: tuple[str, ...]
+    source: Shards | None = None
+
+    @classmethod
+    def from_embeddings(cls, embeddings: Embeddings, memory: int = DEFAULT_MEMORY) -> Self:
+        """Return the pool of an embeddings folder: labels to learn from are in train, requests come from the rest.
+
+        Raises:
+            InputError: an embedding holds NaN or infinity, or no image is without a label.
+        """
+        splits = np.asarray(embeddings.table.splits)
+        labeled = np.flatnonzero((splits == "train") & (embeddings.labels >= 0))
+        unlabeled = np.flatnonzero((embeddings.labels < 0) & ((splits == "train") | (splits == "unlabeled")))
+        if len(unlabeled) == 0:
+            raise InputError(
+                f"{embeddings.folder}: every image outside val and test has a label; none is left to request"
+            )
+        names = tuple(item.name for item in embeddings.classes)
+        return cls.of(
+            embeddings.vectors, embeddings.table.files, labeled, unlabeled, embeddings.labels, names,
+            embeddings.probabilities, memory,
+        )  # fmt: skip
+
+    @classmethod
+    def from_arrays(
+        cls,
+        vectors: npt.NDArray[np.floating],
+        labels: Rows,
+        *,
+        files: Sequence[str] | None = None,
+        class_names: Sequence[str] | None = None,
+        probabilities: npt.NDArray[np.floating] | None = None,
+    ) -> Self:
+        """Return the pool of arrays in memory: vectors (n, D), labels (n,) with -1 for none, probabilities (n, C)."""
+        labels = np.asarray(labels, np.int64)
+        names = files if files is not None else [f"{row:012d}" for row in range(len(labels))]
+        classes = (
+            class_names if class_names is not None else [str(place) for place in range(int(labels.max(initial=-1)) + 1)]
+        )
+        return cls.of(
+            Shards([vectors]), names, np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0), labels, tuple(classes),
+            None if probabilities is None else Shards([probabilities]), DEFAULT_MEMORY,
+        )  # fmt: skip
+
+    @classmethod
+    def of(
+        cls,
+        vectors: Shards,
+        files: Sequence[str],
+        labeled: Rows,
+        unlabeled: Rows,
+        labels: Rows,
+        class_names: tuple[str, ...],
+        probabilities: Shards | None,
+        memory: int,
+    ) -> Self:
+        """Return the pool of some rows, brought into the order of their file names."""
+        labeled, unlabeled = (np.array(sorted(rows, key=files.__getitem__), np.int64) for rows in (labeled, unlabeled))
+        rows = np.concatenate([labeled, unlabeled])
+        names = tuple(files[row] for row in rows)
+        return cls(
+            vectors=Vectors.read(vectors, rows, names, memory),
+            labels=labels[labeled],
+            files=names[len(labeled) :],
+            rows=unlabeled,
+            class_names=class_names,
+            labeled_rows=labeled,
+            labeled_files=names[: len(labeled)],
+            source=probabilities,
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def labeled(self) -> Vectors:
+        """Embeddings of the labeled images (L, D)."""
+        return self.vectors.part(0, len(self.labels))
+
+    @cached_property
+    def unlabeled(self) -> Vectors:
+        """Embeddings of the unlabeled images (N, D)."""
+        return self.vectors.part(len(self.labels), len(self.vectors))
+
+    @cached_property
+    def head(self) -> LinearHead:
+        """A linear classifier fitted to the labeled embeddings.
+
+        Raises:
+            InputError: fewer than two classes have a label.
+        """
+        return fit_head(self.labeled.take(np.arange(len(self.labels))), self.labels)
+
+    @cached_property
+    def probabilities(self) -> Probabilities:
+        """Class probabilities of the unlabeled images: the folder's, else those of `head`.
+
+        Raises:
+            InputError: there are none, and fewer than two classes have a label.
+        """
+        return self._probabilities(self.rows, self.files, self.unlabeled)
+
+    @cached_property
+    def labeled_probabilities(self) -> Probabilities:
+        """Class probabilities of the labeled images."""
+        return self._probabilities(self.labeled_rows, self.labeled_files, self.labeled)
+
+    def _probabilities(self, rows: Rows, files: Sequence[str], vectors: Vectors) -> Probabilities:
+        if self.source is not None:
+            return Probabilities(self.source, rows, files, vectors, self.class_names)
+        names = [self.class_names[place] for place in self.head.classes.tolist()]
+        return Probabilities(self.head, rows, files, vectors, names)

@@ -1,0 +1,63 @@
+"""Choose the images whose labels would help most, and write the request."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from barlowmatch.configs.select import PAPER_RATIO, SelectConfig
+from barlowmatch.data.tables import guard, write_table
+from barlowmatch.embeddings import read_embeddings
+from barlowmatch.events import Emit, Said, silent
+from barlowmatch.files import write_text
+from barlowmatch.selection.base import Selection, Strategy
+from barlowmatch.selection.loading import create_strategy, load_strategy_file
+from barlowmatch.selection.pool import Pool
+
+COLUMNS = ("rank", "file", "score", "strategy", "reason")
+
+
+def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
+    """Write `request.csv` and the seed's `request_<n>.csv` to `--dest-path`; return where, how many and how long.
+
+    Raises:
+        InputError: the embeddings cannot be used, the strategy or its parameters do not exist or do not fit the pool,
+            or the request cannot be written.
+    """
+    started = time.monotonic()
+    strategy = _strategy(config)
+    pool = Pool.from_embeddings(read_embeddings(config.representations_path), int(config.memory * 2**30))
+    budget = config.budget or _paper_budget(pool, emit)
+    selection = strategy.select(pool, budget, config.seed, emit)
+    path = write_request(config.dest_path, config.round, strategy.name, selection)
+    seconds = time.monotonic() - started
+    emit(Said(message=f"{path}: {budget} of {len(pool)} images requested by {strategy.name} in {seconds:.1f} s"))
+    return {"file": str(path), "count": budget, "strategy": strategy.name, "seconds": round(seconds, 3)}
+
+
+def write_request(folder: Path, number: int, strategy: str, selection: Selection) -> Path:
+    """Write a selection as a table with reasons, and as the seed's list of names; return the table's path."""
+    write_text(folder / f"request_{number}.csv", "".join(f"{_cell(file)}\n" for file in selection.files))
+    path = folder / "request.csv"
+    picks = zip(selection.files, selection.scores.tolist(), selection.reasons, strict=True)
+    rows = [(rank, file, f"{score:.6g}", strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
+    write_table(path, COLUMNS, rows)
+    return path
+
+
+def _strategy(config: SelectConfig) -> Strategy[Any]:
+    if config.strategy_file is not None:
+        return load_strategy_file(config.strategy_file, config.parameters)
+    return create_strategy(config.strategy, config.parameters)
+
+
+def _paper_budget(pool: Pool, emit: Emit) -> int:
+    images = len(pool) + len(pool.labels)
+    budget = min(len(pool), max(1, round(PAPER_RATIO * images)))
+    emit(Said(message=f"select: requesting {budget} images, {PAPER_RATIO:.1%} of {images} as in the paper; --budget N"))
+    return budget
+
+
+def _cell(file: str) -> str:
+    """Return a name as one CSV cell: guarded against formulas, quoted where it holds a comma, a quote or a line end."""
+    text = guard(file)
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
