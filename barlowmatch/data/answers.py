@@ -28,18 +28,35 @@ class Answers:
     names: tuple[str, ...]
 
 
-def find_latest(folder: Path, kind: str) -> Path:
-    """Return the `request` or `labels` file of a folder; of numbered ones (`request_2.csv`) the highest.
+def latest_request(folder: Path) -> Path:
+    """Return the request in a folder: `request.csv`, else of `request_<n>.csv` that of the highest n.
 
     Raises:
         InputError: there is none.
     """
-    pattern = _REQUEST if kind == "request" else _LABELS
+    return _latest(folder, _REQUEST, None, "request (request.csv or request_1.csv); name the file by --request")
+
+
+def labels_for(request: Path, folder: Path) -> Path:
+    """Return the labels in a folder: those with the request's number where it has one, else the latest.
+
+    Raises:
+        InputError: there are none.
+    """
+    match = _REQUEST.fullmatch(request.name)
+    number = match[1] if match else None
+    return _latest(folder, _LABELS, number, f"labels (labels.csv or label_{number or 1}.pt); name the file by --labels")
+
+
+def _latest(folder: Path, pattern: re.Pattern[str], number: str | None, wanted: str) -> Path:
     found = {path: pattern.fullmatch(path.name) for path in (folder.iterdir() if folder.is_dir() else ())}
-    ranked = sorted((float(match[1] or "inf"), path) for path, match in found.items() if match)
+    ranked = sorted(
+        (float(match[1] or "inf"), path)
+        for path, match in found.items()
+        if match and (number is None or match[1] in (number, None))
+    )
     if not ranked:
-        example = "request.csv" if kind == "request" else "labels.csv or label_1.pt"
-        raise InputError(f"{folder}: holds no {kind} ({example}); name the file by --{kind}")
+        raise InputError(f"{folder}: holds no {wanted}")
     return ranked[-1][1]
 
 

@@ -108,6 +108,7 @@ def build_entry(
         building.mark_unreadable(known)
         building.copy_known()
         building.decode(files, workers, emit, refuse)
+        shutil.rmtree(entry, ignore_errors=True)  # there only if damaged from outside: whole ones are not built again
         building.finish()
     except OSError as error:
         raise InputError(cannot_write(entry, error)) from error

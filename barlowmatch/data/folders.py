@@ -50,6 +50,8 @@ def read_tree(root: Path) -> Tree:
     tree = Tree(root)
     try:
         _walk(tree, os.fspath(root), "", ancestors=frozenset({_identity(root.stat())}))
+    except RecursionError:
+        raise InputError(f"{root}: its folders are nested too deeply; name a folder further inside") from None
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions") from error
     tree.pictures.sort(key=natural_key)

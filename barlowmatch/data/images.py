@@ -138,7 +138,7 @@ def _open(source: Path | bytes) -> Image.Image:
 
 def _to_rgb(image: Image.Image, sixteen_bit_range: Range | None) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
-        return image.copy()
+        return image
     if is_deep(image.mode):
         return _scale(image, sixteen_bit_range).convert("RGB")
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:

@@ -69,7 +69,11 @@ def read_with_columns(
     else:
         raise InputError("--dataset-folder: name the folder of images, or a --manifest")
     dataset = with_groups(dataset, options.group_by, columns, emit, complain)
+    labeled = len(dataset.train)
     dataset = hold_out(dataset, options.val_share)
+    if labeled > len(dataset.train):
+        held = f"{labeled - len(dataset.train):,} of {labeled:,} labeled images are held out as val"
+        emit(Said(message=f"{held}: never trained on, never requested; --val-share sets the share"))
     emit(Said(message=summary(dataset)))
     return dataset, columns
 
@@ -82,6 +86,10 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
         emit(Said(message=f"{tree.root}: passed over {describe_ignored(tree.ignored)}"))
     splits = split_folders(tree, options.train_split)
     tables = find_tables(tree, tuple(splits))
+    has_split_column = any("split" in table.columns for table in tables.values())
+    if options.train_split is not None and options.train_split not in splits and not has_split_column:
+        folders = ", ".join(tree.folders) or "there is none"
+        raise InputError(f"--train-split {options.train_split}: no such folder in {tree.root} ({folders})")
     tensors = [folder for folder in splits if folder + _TENSOR in tree.others]
     if has_labels(tables) and not tensors:
         files = _without_other_training(tree, splits)
@@ -102,13 +110,12 @@ def split_folders(tree: Tree, train_split: str | None) -> dict[str, str]:
     Of several training folders one is read: the one asked for, else `train_new`, else `train`.
     """
     found = {name: SYNONYMS[name.lower()] for name in tree.folders if name.lower() in SYNONYMS}
-    if train_split is not None and found:
-        if train_split not in tree.folders:
-            raise InputError(f"--train-split {train_split}: no such folder in {tree.root} ({', '.join(tree.folders)})")
+    if train_split in tree.folders:
         found[train_split] = "train"
     training = [name for name, split in found.items() if split == "train"]
     if training:
-        chosen = train_split or next((name for name in training if name.lower() == "train_new"), training[0])
+        new = next((name for name in training if name.lower() == "train_new"), training[0])
+        chosen = train_split if train_split in training else new
         found = {name: split for name, split in found.items() if split != "train" or name == chosen}
     return dict(sorted(found.items(), key=lambda item: (SPLITS.index(item[1]), natural_key(item[0]))))
 

@@ -43,6 +43,8 @@ def read_manifest(path: Path, train_split: str | None, emit: Emit) -> tuple[Data
     splits = [
         parse_split(value, train_split, f"{path}: line {line}") for line, value in zip(table.lines, values, strict=True)
     ]
+    if train_split is not None and train_split not in values:
+        raise InputError(f"--train-split {train_split}: no row of {path} has this split")
     hashes = tuple(read_hash(table, row) for row in range(len(files)))
     root = path.parent
     dataset = listed_dataset(root, "manifest", files, splits, labels, read_classes(root), emit)

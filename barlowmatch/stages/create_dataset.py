@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from barlowmatch.configs.create_dataset import CreateDatasetConfig
-from barlowmatch.data.answers import find_latest, read_answers, read_request, with_answers
+from barlowmatch.data.answers import labels_for, latest_request, read_answers, read_request, with_answers
 from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.layouts import read_with_columns
 from barlowmatch.data.workers import run_tasks
@@ -27,8 +27,8 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
         InputError: request, labels and dataset do not fit together, or the new folder cannot be written.
     """
     dataset, columns = read_with_columns(config.source, emit)
-    request = config.request or find_latest(config.label_request_path, "request")
-    labels = config.labels or find_latest(config.label_request_path, "labels")
+    request = config.request or latest_request(config.label_request_path)
+    labels = config.labels or labels_for(request, config.label_request_path)
     rows = read_request(request, dataset)
     answers = read_answers(labels, request, rows, dataset)
     if config.strict:

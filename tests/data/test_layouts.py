@@ -69,6 +69,8 @@ def test_train_new_stands_in_for_train_unless_another_is_asked_for(tmp_path: Pat
     assert len(read(tmp_path, train_split="train").train) == 12
     with pytest.raises(InputError, match="--train-split training2: no such folder"):
         read(tmp_path, train_split="training2")
+    with pytest.raises(InputError, match=r"--train-split train: no such folder in .* \(there is none\)"):
+        read(tmp_path / "unlabeled", train_split="train")
 
 
 @pytest.mark.parametrize(("labels", "word"), [(9, "shorter"), (15, "longer")])
@@ -275,7 +277,7 @@ def test_listed_classes_give_names_and_ids(tmp_path: Path) -> None:
 
 
 def test_millions_of_files_are_read_in_minutes(tmp_path: Path) -> None:
-    touch(tmp_path, *(f"train/{n % 10}/{n}.png" for n in range(20_000)))
+    touch(tmp_path, *(f"train/{n % 10}/{n}.png" for n in range(8_000)))
     start = time.process_time()
-    assert len(read(tmp_path)) == 20_000
-    assert time.process_time() - start < 20_000 / 30_000
+    assert len(read(tmp_path)) == 8_000
+    assert time.process_time() - start < 8_000 / 30_000
