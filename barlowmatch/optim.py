@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -52,10 +52,17 @@ class LARS(Optimizer):
         updates: list[Tensor] = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
         if group["adapt"]:
             torch._foreach_mul_(updates, self._trust(weights, updates, group["eta"]))
-        velocities = [self.state[weight].setdefault("velocity", torch.zeros_like(weight)) for weight in weights]
+        velocities = [self._velocity(weight) for weight in weights]
         torch._foreach_mul_(velocities, group["momentum"])
         torch._foreach_add_(velocities, updates)
         torch._foreach_add_(weights, velocities, alpha=-group["lr"])
+
+    def _velocity(self, weight: Tensor) -> Tensor:
+        state = self.state[weight]
+        if "velocity" not in state:
+            state["velocity"] = torch.zeros_like(weight)
+        velocity: Tensor = state["velocity"]
+        return velocity
 
     @staticmethod
     def _trust(weights: list[Tensor], updates: list[Tensor], eta: float) -> list[Tensor]:
@@ -87,7 +94,7 @@ def parameter_groups(
     ]
 
 
-def cosine(step: int, total: int, final: float = 0.0) -> float:
+def cosine(step: float, total: float, final: float = 0.0) -> float:
     """Return final + (1 − final)·(1 + cos(π·step/total))/2."""
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0)))
 
@@ -95,11 +102,11 @@ def cosine(step: int, total: int, final: float = 0.0) -> float:
 def warmup_cosine(step: int, total: int, warmup: float, final: float = 0.0) -> float:
     """Return a linear rise over `warmup` steps, then a cosine from 1 to `final` over the rest.
 
-    The first step has 1/warmup of the rate, not zero: a step that changes nothing is wasted.
+    The first step has 1/warmup of the rate, not zero as in Barlow Twins' code: a step that changes nothing is wasted.
     """
-    if step + 1 < warmup:
-        return (step + 1) / warmup
-    return cosine(step - int(warmup), max(1, total - int(warmup)), final) if step >= warmup else 1.0
+    if step < warmup:
+        return min(1.0, (step + 1) / warmup)
+    return cosine(step - warmup, total - warmup, final)
 
 
 def fixmatch_cosine(step: int, total: int) -> float:
@@ -111,10 +118,12 @@ class Ema(nn.Module):
     """The average of a model over its steps, as FixMatch evaluates it.
 
     The decay at step k is min(decay, (1+k)/(10+k)), so that the first steps do not weigh for long. Statistics of batch
-    norm are averaged like weights; counters are copied.
+    norm are averaged like the weights they belong to (FixMatch's and USB's code take the model's latest, which are of
+    other weights and of a few batches only); counters are copied.
 
     Attributes:
-        module: the averaged model, without gradients.
+        module: the averaged model, in evaluation mode, without gradients.
+        steps: how many steps the average has seen.
     """
 
     steps: Tensor
@@ -124,23 +133,29 @@ class Ema(nn.Module):
         self.module = copy.deepcopy(model).requires_grad_(False).eval()
         self.decay = decay
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
-        self._count = 0
+        self._count = 0  # the same on the host: reading a buffer would wait for the accelerator
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Take in the model after another step."""
         decay = min(self.decay, (1 + self._count) / (10 + self._count))
         self._count += 1
-        self.steps.fill_(self._count)
-        mine, theirs = list(self.module.state_dict().values()), list(model.state_dict().values())
-        floating = [place for place, value in enumerate(mine) if value.is_floating_point()]
-        torch._foreach_lerp_([mine[p] for p in floating], [theirs[p] for p in floating], 1 - decay)
-        for place, value in enumerate(mine):
-            if not value.is_floating_point():
-                value.copy_(theirs[place])
+        self.steps += 1
+        pairs = list(zip(_tensors(self.module), _tensors(model), strict=True))
+        averaged = [pair for pair in pairs if pair[0].is_floating_point()]
+        torch._foreach_lerp_([mine for mine, _ in averaged], [theirs for _, theirs in averaged], 1 - decay)
+        for mine, theirs in pairs:
+            if not mine.is_floating_point():
+                mine.copy_(theirs)
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Take back an average and the step it stands at."""
         result = super().load_state_dict(state_dict, strict, assign)
         self._count = int(self.steps)
         return result
+
+
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
+    """Yield the parameters and buffers of a module."""
+    yield from module.parameters()
+    yield from module.buffers()

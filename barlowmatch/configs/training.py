@@ -78,8 +78,8 @@ class FixMatchConfig(ClassifierOptions):
     lambd: Annotated[float, Range(0, 100), Doc("Weight of the unlabeled loss.")] = 1.0
     temperature: Annotated[float, Range(0, 10, open_low=True), Doc("Softmax temperature of the pseudo-labels.")] = 1.0
     pseudo_label: Annotated[
-        Literal["fixed"],
-        Doc("How a guess is weighed: FixMatch's threshold, or its successors."),
+        Literal["fixed", "softmatch", "freematch"],
+        Doc("How a guess is weighed: FixMatch's threshold, or its successors SoftMatch and FreeMatch."),
     ] = "fixed"
     learning_rate: Annotated[float, Range(0, 10, open_low=True), Doc("SGD rate, η·cos(7πk/16K).")] = 0.003
     momentum: Annotated[float, Range(0, 1), Doc("Nesterov momentum.")] = 0.9

@@ -12,9 +12,10 @@ from barlowmatch.configs.training import FixMatchConfig
 from barlowmatch.data.sampling import Stream
 from barlowmatch.data.views import strong_view, weak_view
 from barlowmatch.events import Emit, silent
-from barlowmatch.losses import fixmatch_loss, pseudo_labels
+from barlowmatch.losses import fixmatch_loss
 from barlowmatch.models.network import Network
 from barlowmatch.optim import fixmatch_cosine, parameter_groups
+from barlowmatch.pseudo_labels import pseudo_labels
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.stages.classification import ClassificationTask, run_classification
 from barlowmatch.stages.images import Images
@@ -50,7 +51,7 @@ class FixMatch(ClassificationTask):
         self.unlabeled_stream = Stream(images.learnable, self.unlabeled_per_step, config.seed + 1)
         self.steps_per_epoch = config.num_steps or self.unlabeled_stream.steps_per_pass
         self.weak, self.strong = weak_view(config.views, images.size), strong_view(config.views, images.size)
-        self.pseudo_labels = pseudo_labels(config.pseudo_label, config.threshold)
+        self.pseudo_labels = pseudo_labels(config.pseudo_label, config.threshold, len(images.dataset.classes))
 
     def batch(self, step: int) -> MixedBatch:
         """Return the views of `step`."""

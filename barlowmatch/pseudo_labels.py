@@ -1,0 +1,156 @@
+"""How a guess on a weak view becomes a label with a weight: FixMatch's threshold and its successors.
+
+What a rule learns (thresholds, class frequencies) it learns from the whole batch of all processes; it is kept in
+buffers, which follow the probabilities to their device and arithmetic.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from barlowmatch.distributed import all_reduce_sum
+
+MOMENTUM = 0.999
+"""Share of the past in running figures; SoftMatch's and FreeMatch's."""
+TINY = 1e-12
+
+
+class PseudoLabels(nn.Module, ABC):
+    """A rule that weighs guesses; its state is its `state_dict`."""
+
+    @abstractmethod
+    def weigh(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        """Learn from class probabilities (N, C) of weak views, and return labels (N,) and weights (N,) in [0, 1]."""
+
+    def penalty(self, strong: Tensor, weights: Tensor) -> Tensor:
+        """Return what to add to the loss for the logits (N, C) of the strong views; the same in all processes."""
+        return strong.new_zeros(())
+
+
+class FixedThreshold(PseudoLabels):
+    """FixMatch's rule: a guess counts, wholly, when its probability reaches the threshold (equation 4)."""
+
+    def __init__(self, threshold: float) -> None:
+        super().__init__()
+        self.threshold = threshold
+
+    def weigh(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the likeliest classes and 1 where they reach the threshold, else 0."""
+        confidence, labels = probabilities.max(1)
+        return labels, (confidence >= self.threshold).to(probabilities.dtype)
+
+
+class SoftMatch(PseudoLabels):
+    """SoftMatch's rule: a weight that falls like a Gaussian below the mean confidence (2301.10921).
+
+    The confidence is taken after uniform alignment, which lifts the classes guessed too rarely; the label is not. With
+    μ and σ² the running mean and variance of the confidence, the weight is exp(−(min(confidence − μ, 0))² / (2σ²/4)):
+    two standard deviations cover the Gaussian, as the authors set it. Alignment starts from the first batch's mean.
+
+    Args:
+        classes: number of classes C.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    frequency: Tensor
+    batches: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(1 / classes))
+        self.register_buffer("variance", torch.tensor(1.0))
+        self.register_buffer("frequency", torch.full((classes,), 1 / classes))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+
+    def weigh(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the likeliest classes and their weights, 1 from the mean confidence upward."""
+        self.to(probabilities)
+        aligned = self._align(probabilities)
+        confidence = aligned.max(1).values
+        mean, variance = _mean_and_variance(confidence)
+        self.mean.lerp_(mean, 1 - MOMENTUM)
+        self.variance.lerp_(variance, 1 - MOMENTUM)
+        short = (confidence - self.mean).clamp(max=0)
+        return probabilities.argmax(1), torch.exp(-short.square() / (2 * self.variance / 4))
+
+    def _align(self, probabilities: Tensor) -> Tensor:
+        """Divide by the running class frequency and normalise again."""
+        share = torch.where(self.batches > 0, 1 - MOMENTUM, 1.0).to(probabilities.dtype)
+        self.batches += 1
+        self.frequency += share * (_mean(probabilities) - self.frequency)
+        return F.normalize(probabilities / self.frequency.clamp_min(TINY), p=1, dim=1)
+
+
+class FreeMatch(PseudoLabels):
+    """FreeMatch's rule: a threshold a class that follows the network's confidence (2205.07246).
+
+    The threshold of class c is τ · p̃(c) / max p̃, with τ the running mean confidence and p̃ the running mean
+    probabilities, both from 1/C on. The penalty is its self-adaptive fairness.
+
+    Args:
+        classes: number of classes C.
+        fairness: weight of the penalty.
+    """
+
+    threshold: Tensor
+    probability: Tensor
+    frequency: Tensor
+
+    def __init__(self, classes: int, fairness: float = 0.01) -> None:
+        super().__init__()
+        self.fairness = fairness
+        self.register_buffer("threshold", torch.tensor(1 / classes))
+        self.register_buffer("probability", torch.full((classes,), 1 / classes))
+        self.register_buffer("frequency", torch.full((classes,), 1 / classes))
+
+    def weigh(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the likeliest classes and 1 where they reach their class's threshold, else 0."""
+        self.to(probabilities)
+        confidence, labels = probabilities.max(1)
+        guessed = F.one_hot(labels, probabilities.shape[1]).to(probabilities.dtype)
+        self.threshold.lerp_(_mean(confidence), 1 - MOMENTUM)
+        self.probability.lerp_(_mean(probabilities), 1 - MOMENTUM)
+        self.frequency.lerp_(_mean(guessed), 1 - MOMENTUM)
+        thresholds = self.threshold * self.probability / self.probability.max()
+        return labels, (confidence >= thresholds[labels]).to(probabilities.dtype)
+
+    def penalty(self, strong: Tensor, weights: Tensor) -> Tensor:
+        """Return the weighted −H(p̃/h̃, p̄/h̄): strong views that count should not crowd into a few classes.
+
+        p̄ and h̄ are mean probabilities and class frequencies of the strong views whose guess counts.
+        """
+        probabilities = strong.softmax(1)
+        guessed = F.one_hot(probabilities.argmax(1), strong.shape[1]).to(strong.dtype)
+        count = all_reduce_sum(weights.sum())
+        mean = all_reduce_sum(weights @ probabilities) / count.clamp_min(1)
+        frequency = all_reduce_sum(weights @ guessed) / count.clamp_min(1)
+        wanted = F.normalize(self.probability / self.frequency.clamp_min(TINY), p=1, dim=0)
+        found = F.normalize(torch.where(frequency > 0, mean / frequency.clamp_min(TINY), 0.0), p=1, dim=0)
+        return self.fairness * (count > 0) * (wanted * (found + TINY).log()).sum()
+
+
+def pseudo_labels(name: str, threshold: float, classes: int) -> PseudoLabels:
+    """Return the rule that `--pseudo-label` knows by `name`; `threshold` is the fixed one's."""
+    rules: dict[str, Callable[[], PseudoLabels]] = {
+        "fixed": lambda: FixedThreshold(threshold),
+        "softmatch": lambda: SoftMatch(classes),
+        "freematch": lambda: FreeMatch(classes),
+    }
+    return rules[name]()
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Return the mean over the samples (the first axis) of all processes."""
+    count = all_reduce_sum(values.new_tensor(float(len(values))))
+    return all_reduce_sum(values.sum(0)) / count
+
+
+def _mean_and_variance(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and unbiased variance of values (N,) over all processes."""
+    count = all_reduce_sum(values.new_tensor(float(len(values))))
+    mean = all_reduce_sum(values.sum()) / count
+    return mean, all_reduce_sum((values - mean).square().sum()) / (count - 1).clamp_min(1)
