@@ -33,7 +33,7 @@ def get_class(db: Database, class_id: int) -> ImageClass:
     """
     row = db.execute("SELECT * FROM class WHERE id = ?", (class_id,)).fetchone()
     if row is None:
-        raise Refused(f"no class {class_id}", "class", "GET /api/classes lists them", missing=True)
+        raise Refused(f"no class {class_id}", "class", "GET /api/classes lists them", "missing")
     count = db.execute("SELECT count(*) FROM image WHERE class = ?", (class_id,)).fetchone()[0]
     return _class(row, count)
 

@@ -1,5 +1,9 @@
 """What can go wrong with a project's database, each with one line for the user."""
 
+from typing import Literal
+
+Fault = Literal["invalid", "taken", "missing"]
+
 
 class StorageError(Exception):
     """The database cannot be used; the message says why and names the way out."""
@@ -15,11 +19,11 @@ class Refused(StorageError):  # noqa: N818
     Attributes:
         field: name of the offending field, in dotted form.
         hint: the way out, or None where the message says it.
-        missing: whether the thing named does not exist (rather than being in the way).
+        fault: whether the value is `invalid` by itself, `taken` by something else, or names what is `missing`.
     """
 
-    def __init__(self, message: str, field: str, hint: str | None = None, *, missing: bool = False) -> None:
+    def __init__(self, message: str, field: str, hint: str | None = None, fault: Fault = "taken") -> None:
         super().__init__(message)
         self.field = field
         self.hint = hint
-        self.missing = missing
+        self.fault = fault

@@ -1,13 +1,14 @@
 """Label events: appended, never changed. Each is stored once, judged against the lease it came with, and acted on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from storage import leases
 from storage.clock import Instant
 from storage.database import Database, Row, now
 from storage.present import present_label, refresh_image
-from storage.records import Outcome, Past, Sent
-from storage.undoing import redo, undo
+from storage.records import Outcome, Past, Sent, Status
+from storage.undoing import brought_back, redo, undo
 
 ANSWERS = ("label", "reject", "confirm")
 _LEASED = ("label", "reject", "skip")
@@ -34,7 +35,7 @@ def record(db: Database, sent: Sent, at: Instant, term: float) -> Outcome:
     """
     known = db.execute("SELECT * FROM label_event WHERE uuid = ?", (sent.uuid,)).fetchone()
     if known is not None:
-        return _replay(known, sent)
+        return _replay(db, known, sent)
     if sent.kind == "undo":
         return undo(db, sent, at, term)
     if sent.kind == "redo":
@@ -50,10 +51,12 @@ def record(db: Database, sent: Sent, at: Instant, term: float) -> Outcome:
     return Outcome(sent.uuid, "late" if verdict.late else "acknowledged", event, sent.image, verdict.late)
 
 
-def _replay(known: Row, sent: Sent) -> Outcome:
+def _replay(db: Database, known: Row, sent: Sent) -> Outcome:
     if known["body"] != sent.body:
         return Outcome(sent.uuid, "conflict", image=known["image"], message="this UUID was used for something else")
-    return Outcome(sent.uuid, "late" if known["late"] else "acknowledged", known["id"], known["image"], known["reason"])
+    status: Status = "late" if known["late"] else "acknowledged"
+    again = brought_back(db, sent.uuid, sent.person) if sent.kind == "undo" else ()
+    return Outcome(sent.uuid, status, known["id"], known["image"], known["reason"], again)
 
 
 def _doubt(db: Database, sent: Sent) -> Outcome | None:
@@ -121,6 +124,23 @@ def _act(db: Database, sent: Sent, verdict: Verdict, at: Instant) -> None:
         case _:
             return
     leases.recount(db, sent.image)
+
+
+def is_stored(db: Database, uuid: str) -> bool:
+    """Say whether there is an event of this UUID."""
+    return db.execute("SELECT 1 FROM label_event WHERE uuid = ?", (uuid,)).fetchone() is not None
+
+
+def append_imported(db: Database, labels: Iterable[Sent]) -> None:
+    """Append labels of images that nobody was asked about, in one go; `refresh_all` has to follow."""
+    db.executemany(
+        """INSERT INTO label_event (uuid, body, batch, person, image, kind, class, source, created)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            (new.uuid, new.body, new.uuid, new.person, new.image, new.kind, new.class_id, new.source, now())
+            for new in labels
+        ),
+    )
 
 
 def history(db: Database, image: int) -> list[Past]:

@@ -7,6 +7,9 @@ from typing import Any
 from storage.database import Database, now
 from storage.records import Person
 
+DATASET = "dataset"
+"""The person in whose name labels are imported."""
+
 
 def fold(name: str) -> str:
     """Return a name without case and Unicode forms: two names that fold alike count as one."""

@@ -71,6 +71,28 @@ def last_undo(db: Database, person: int) -> str | None:
     return None if row is None else row["batch"]
 
 
+def act_of(db: Database, uuid: str) -> str | None:
+    """Return the act that a stored undo or redo of this UUID was about, None where there is none."""
+    row = db.execute(
+        """SELECT undone.batch FROM label_event AS event JOIN label_event AS undone ON undone.id = event.undoes
+           WHERE event.uuid = ?""",
+        (uuid,),
+    ).fetchone()
+    return None if row is None else row["batch"]
+
+
+def brought_back(db: Database, act: str, person: int) -> tuple[tuple[int, int | None], ...]:
+    """Return the images that a stored undo brought back, each with the lease this person has of it by now."""
+    rows = db.execute(
+        """SELECT undo.image, (SELECT token FROM lease WHERE image = undo.image AND person = :person
+                               AND state = 'active') AS token
+           FROM label_event AS undo JOIN label_event AS event ON event.id = undo.undoes
+           WHERE undo.batch = :act AND event.kind IN ('label', 'reject', 'confirm', 'skip') ORDER BY undo.id""",
+        {"act": act, "person": person},
+    )
+    return tuple((row["image"], row["token"]) for row in rows)
+
+
 def _why_not(events: list[Row], sent: Sent, kind: str) -> str:
     if not events:
         return f"there is no act {sent.undoes} to {kind}"

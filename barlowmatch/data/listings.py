@@ -58,7 +58,9 @@ def write_manifest(path: Path, dataset: Dataset, sha256: Sequence[str]) -> None:
     Raises:
         InputError: `path` is not in the folder of the images or above it, so that it could not name them.
     """
-    folder, root = path.parent.resolve(), dataset.root.resolve()
+    folder, root = path.parent.absolute(), dataset.root.absolute()  # a link to the images beside the manifest will do
+    if not root.is_relative_to(folder):
+        folder, root = folder.resolve(), root.resolve()
     if not root.is_relative_to(folder):
         raise InputError(
             f"{path}: a manifest names images relative to its own folder; write it to {dataset.root} or a folder above"

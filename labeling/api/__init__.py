@@ -1,0 +1,29 @@
+"""The HTTP API: routes that check, call storage, and answer. docs/api.md describes them for people."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from labeling import wire
+from labeling.api import classes, exports, images, labels, people, requests
+from labeling.api.access import person
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    code: {"model": wire.Error, "description": sentence}
+    for code, sentence in {
+        401: "no person chosen",
+        404: "no such thing",
+        409: "in the way of something else",
+        422: "a field is missing or out of range",
+        507: "the disk is full, nothing is stored",
+    }.items()
+}
+
+
+def router() -> APIRouter:
+    """Return all routes; each but those for choosing one's name needs a person."""
+    whole = APIRouter(responses=_ERRORS)
+    whole.include_router(people.open_routes)
+    for module in (labels, classes, people, images, requests, exports):
+        whole.include_router(module.routes, dependencies=[Depends(person)])
+    return whole

@@ -1,0 +1,102 @@
+"""What every route starts from: the open project, and who is asking."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request, Response
+
+from labeling.items import Pictures
+from labeling.jobs import Exports
+from labeling.pictures import PictureShop
+from labeling.project import Project
+from storage.database import Database
+from storage.people import get_person
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class Context:
+    """What the routes share.
+
+    Attributes:
+        project: the open project.
+        pictures: where pictures are served.
+        shop: makes and keeps the pictures.
+        exports: starts exports and knows how far they are.
+        root_path: prefix of all URLs.
+        known: people who were seen to exist; nobody is ever deleted.
+    """
+
+    project: Project
+    pictures: Pictures
+    shop: PictureShop
+    exports: Exports
+    root_path: str
+    known: set[int] = field(default_factory=set)
+
+    @property
+    def cookie(self) -> str:
+        """Name of the cookie that says who somebody is: cookies are shared between ports, projects are not."""
+        return f"person-{self.project.id}"
+
+    async def write(self, work: Callable[[Database], Result]) -> Result:
+        """Do a write and wait until it is on disk."""
+        return await asyncio.wrap_future(self.project.submit(work))
+
+
+class NobodyError(Exception):
+    """The request does not say who is asking."""
+
+
+def context(request: Request) -> Context:
+    """Return what the routes share."""
+    shared: Context = request.app.state.context
+    return shared
+
+
+async def here(request: Request) -> Context:
+    """Return what the routes share, as a dependency (asynchronous, so that no thread is taken for it)."""
+    return context(request)
+
+
+async def person(request: Request) -> int:
+    """Return who is asking. Every route but those for choosing one's name depends on this.
+
+    Raises:
+        NobodyError: the request does not say.
+    """
+    found = who(request)
+    if found is None:
+        raise NobodyError
+    return found
+
+
+def who(request: Request) -> int | None:
+    """Return who is asking, None where the request does not say."""
+    shared = context(request)
+    value = request.cookies.get(shared.cookie, "")
+    if not value.isascii() or not value.isdigit() or len(value) > 15:
+        return None
+    number = int(value)
+    if number not in shared.known:
+        with shared.project.reading() as db:
+            if get_person(db, number) is None:
+                return None
+        shared.known.add(number)
+    return number
+
+
+def remember(response: Response, shared: Context, number: int) -> None:
+    """Let the browser say from now on who is asking."""
+    shared.known.add(number)
+    response.set_cookie(
+        shared.cookie, str(number), max_age=365 * 24 * 3600, path=shared.root_path or "/", httponly=True,
+        samesite="strict",
+    )  # fmt: skip
+
+
+Here = Annotated[Context, Depends(here)]
+Who = Annotated[int, Depends(person)]

@@ -1,0 +1,85 @@
+"""Every error as one JSON object: {error, field, hint}."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from barlowmatch.errors import InputError
+from labeling.api.access import NobodyError
+from labeling.pictures import GoneError, UnreadableError
+from storage.errors import DiskFull, Refused, StorageError
+
+_STATUS = {"invalid": 422, "taken": 409, "missing": 404}
+log = logging.getLogger("labeling")
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Let an app answer all errors in one form."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(DiskFull, _disk_full)
+    app.add_exception_handler(StorageError, _storage)
+    app.add_exception_handler(InputError, _input)
+    app.add_exception_handler(NobodyError, _nobody)
+    app.add_exception_handler(GoneError, _gone)
+    app.add_exception_handler(UnreadableError, _unreadable)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def answer(status: int, error: str, field: str | None = None, hint: str | None = None) -> JSONResponse:
+    """Return an error as it goes over the wire."""
+    return JSONResponse({"error": error, "field": field, "hint": hint}, status_code=status)
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)
+    return answer(_STATUS[error.fault], str(error), error.field, error.hint)
+
+
+async def _disk_full(_: Request, error: Exception) -> JSONResponse:
+    log.error("%s", error)
+    return answer(507, str(error), None, "free some space; then send it again, unchanged")
+
+
+async def _storage(_: Request, error: Exception) -> JSONResponse:
+    log.error("%s", error)
+    return answer(503, str(error), None, "try again in a moment")
+
+
+async def _input(_: Request, error: Exception) -> JSONResponse:
+    return answer(422, str(error))
+
+
+async def _nobody(_: Request, __: Exception) -> JSONResponse:
+    return answer(401, "nobody is named", "person", "choose your name (POST /api/people/me)")
+
+
+async def _gone(_: Request, error: Exception) -> JSONResponse:
+    return answer(410, str(error), "image", "put the file back, or run python -m labeling import --rescan")
+
+
+async def _unreadable(_: Request, error: Exception) -> JSONResponse:
+    return answer(422, str(error), "image", "repair the file, or skip the image")
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    if first["type"] == "json_invalid":
+        return answer(400, "the body is no JSON", None, "send JSON with content-type: application/json")
+    return answer(422, str(first["msg"]).removeprefix("Value error, "), ".".join(place) or None)
+
+
+async def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return answer(error.status_code, str(error.detail).lower())
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(500, "something went wrong inside", None, "the server's log says what; send it again")

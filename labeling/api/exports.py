@@ -1,0 +1,72 @@
+"""Exports: start, watch, fetch their tables."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+from labeling import wire
+from labeling.api.access import Context, Here, Who
+from labeling.jobs import Job, default_name
+from labeling.queue import body_hash
+from storage.database import Database, now
+from storage.errors import Refused
+from storage.written import once
+
+routes = APIRouter(tags=["exports"])
+
+
+@routes.post("/api/exports", status_code=202)
+async def start_export(wish: wire.ExportIn, here: Here, who: Who) -> wire.ExportOut:
+    """Start an export as a process of its own."""
+
+    def work(_: Database) -> Any:
+        name = wish.name or default_name(wish.format)
+        if here.exports.find(name) is not None:
+            raise Refused(f"there is an export {name} already", "name", "take another name")
+        return {"name": name, "created": now()}
+
+    digest = body_hash(wish.model_dump(mode="json"), who)
+    chosen = await here.write(lambda db: once(db, wish.uuid, digest, who, work))
+    here.exports.start(chosen["name"], wish.format, chosen["created"])
+    return _find(here, chosen["name"])
+
+
+@routes.get("/api/exports")
+def list_exports(here: Here) -> wire.ExportsOut:
+    """List all exports, newest first."""
+    return wire.ExportsOut(exports=[_out(job) for job in here.exports.list()])
+
+
+@routes.get("/api/exports/{name}")
+def show_export(name: str, here: Here) -> wire.ExportOut:
+    """Say how far an export is."""
+    return _find(here, name)
+
+
+@routes.get("/api/exports/{name}/{table}.csv")
+def fetch_table(name: str, table: Literal["labels", "manifest"], here: Here) -> FileResponse:
+    """Download a table of a finished export."""
+    if _find(here, name).state != "done":
+        raise Refused(f"the export {name} is not finished", "name")
+    path = here.project.paths.exports / name / f"{table}.csv"
+    return FileResponse(path, media_type="text/csv; charset=utf-8", filename=f"{name}-{table}.csv")
+
+
+def _find(here: Context, name: str) -> wire.ExportOut:
+    job = here.exports.find(name) if _is_plain(name) else None
+    if job is None:
+        raise Refused(f"no export {name!r}", "name", "GET /api/exports lists them", "missing")
+    return _out(job)
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and not set(name) & set("/\\\0")
+
+
+def _out(job: Job) -> wire.ExportOut:
+    return wire.ExportOut(
+        name=job.name, format=job.format, state=job.state, done=job.done, total=job.total,
+        event=job.summary.get("event"), message=job.message, path=f"exports/{job.name}", created=job.created,
+        labeled=job.summary.get("labeled"), left_out=job.summary.get("left_out", {}),
+    )  # fmt: skip

@@ -1,0 +1,93 @@
+"""Browsing images, and the pictures themselves."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, Response
+from pydantic import Field
+
+from labeling import wire
+from labeling.api.access import Context, Here
+from labeling.items import image_detail, page_image
+from labeling.pictures import Picture
+from storage.browsing import Filter, browse, count_images
+from storage.errors import Refused
+from storage.images import get_image
+from storage.records import Image, Split, State
+
+routes = APIRouter(tags=["images"])
+
+_FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
+_ONCE = {"cache-control": "private, no-cache"}
+Version = Annotated[str, Query(max_length=64)]
+
+
+class Wanted(wire.Wire):
+    """Filters of a page of images; all that are given must match."""
+
+    state: State | None = None
+    label: wire.Id | None = None
+    predicted: wire.Id | None = None
+    person: wire.Id | None = None
+    round: wire.Id | None = None
+    flagged: bool | None = None
+    skipped: bool | None = None
+    missing: bool | None = None
+    split: Split | None = None
+    file: Annotated[str | None, Field(max_length=1000)] = None
+    after: wire.Id | None = None
+    limit: int = Field(default=60, ge=1, le=200)
+
+
+@routes.get("/api/images")
+def list_images(wanted: Annotated[Wanted, Query()], here: Here) -> wire.ImagesOut:
+    """Return a page of images."""
+    match = Filter(**wanted.model_dump(exclude={"after", "limit"}))
+    with here.project.reading() as db:
+        found = browse(db, match, wanted.after or 0, wanted.limit + 1)
+        total = count_images(db, match) if wanted.after is None else None
+    page = found[: wanted.limit]
+    following = str(page[-1].image.id) if len(found) > wanted.limit else None
+    return wire.ImagesOut(images=[page_image(shown, here.pictures) for shown in page], next=following, total=total)
+
+
+@routes.get("/api/images/{image_id}")
+def show_image(image_id: wire.Id, here: Here) -> wire.ImageDetail:
+    """Return all that is known about an image."""
+    with here.project.reading() as db:
+        image = get_image(db, image_id)
+        if image is None:
+            raise _no_image(image_id)
+        return image_detail(db, image, here.pictures)
+
+
+@routes.get("/img/{image_id}")
+async def picture(image_id: wire.Id, here: Here, v: Version = "") -> Response:
+    """Return a picture as browsers can show it."""
+    image = _find(here, image_id)
+    return _answer(await here.shop.full(image), image, v)
+
+
+@routes.get("/thumb/{image_id}")
+async def thumb(image_id: wire.Id, here: Here, v: Version = "") -> Response:
+    """Return the small version of a picture."""
+    image = _find(here, image_id)
+    return _answer(await here.shop.thumb(image), image, v)
+
+
+def _find(here: Context, image_id: int) -> Image:
+    with here.project.reading() as db:
+        image = get_image(db, image_id)
+    if image is None:
+        raise _no_image(image_id)
+    return image
+
+
+def _no_image(image_id: int) -> Refused:
+    return Refused(f"no image {image_id}", "image", "GET /api/images lists them", "missing")
+
+
+def _answer(made: Picture, image: Image, version: str) -> Response:
+    """Return a picture; where the URL names its content, it may be kept forever."""
+    lasting = len(version) >= 8 and image.sha256.startswith(version)
+    return FileResponse(made.path, media_type=made.media_type, headers=_FOREVER if lasting else _ONCE)

@@ -1,0 +1,81 @@
+"""Leasing images and saying what they are."""
+
+import json
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from labeling import queue, wire
+from labeling.api.access import Context, Here, Who
+from labeling.queue import Desk
+from storage.leases import unlabeled_predicted
+
+routes = APIRouter(tags=["labeling"])
+
+
+@routes.post("/api/lease")
+async def lease(wish: wire.LeaseIn, here: Here, who: Who) -> wire.LeaseOut:
+    """Take images to label, and renew those on hand."""
+    desk = Desk(who, wish.client, here.pictures)
+    return await here.write(lambda db: queue.take(db, desk, wish))
+
+
+@routes.post("/api/labels")
+async def labels(said: wire.LabelsIn, here: Here, who: Who, response: Response) -> wire.LabelsOut:
+    """Say what images are; each event is stored once, however often it is sent."""
+    desk = Desk(who, said.client, here.pictures)
+    answer = await here.write(lambda db: queue.say(db, desk, said.events))
+    if answer.error is not None:
+        response.status_code = 409
+    return answer
+
+
+@routes.post("/api/undo")
+async def undo(wish: wire.ActIn, here: Here, who: Who) -> wire.ActOut:
+    """Take back my last act that stands."""
+    return await _step(wish, here, who, "undo")
+
+
+@routes.post("/api/redo")
+async def redo(wish: wire.ActIn, here: Here, who: Who) -> wire.ActOut:
+    """Bring back what my last undo took."""
+    return await _step(wish, here, who, "redo")
+
+
+async def _step(wish: wire.ActIn, here: Context, who: int, kind: Literal["undo", "redo"]) -> wire.ActOut:
+    desk = Desk(who, wish.client, here.pictures)
+    return await here.write(lambda db: queue.step(db, desk, wish, kind))
+
+
+@routes.post("/api/release", openapi_extra={"requestBody": {"content": {"application/json": {"schema": {
+    "$ref": "#/components/schemas/ReleaseIn"}}}}})  # fmt: skip
+async def release(request: Request, here: Here, who: Who) -> wire.ReleaseOut:
+    """Give images back; the body may be text/plain, which is what a page that closes can send."""
+    try:
+        wish = wire.ReleaseIn.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise RequestValidationError(json.loads(error.json())) from None
+    desk = Desk(who, wish.client, here.pictures)
+    return await here.write(lambda db: queue.give_back(db, desk, wish))
+
+
+@routes.post("/api/grid")
+async def grid(wish: wire.GridIn, here: Here, who: Who) -> wire.LeaseOut:
+    """Take a page of images predicted to be of one class, similar ones side by side."""
+    desk = Desk(who, wish.client, here.pictures)
+    return await here.write(lambda db: queue.take_grid(db, desk, wish))
+
+
+@routes.get("/api/grid")
+def grid_classes(here: Here) -> wire.GridClasses:
+    """List the predicted classes that have unlabeled images."""
+    with here.project.reading() as db:
+        found = unlabeled_predicted(db)
+    return wire.GridClasses(
+        classes=[
+            wire.GridClass(class_id=number, unlabeled=count, confidence=round(confidence, 4))
+            for number, count, confidence in found
+        ]
+    )

@@ -1,0 +1,97 @@
+"""People by name, and what each has set."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from labeling import wire
+from labeling.api.access import Here, Who, remember
+from labeling.api.access import who as who_asks
+from labeling.api.requests import request_out
+from labeling.names import clean_name, merged_keys
+from labeling.times import ago
+from storage import people as store
+from storage.classes import list_classes
+from storage.database import Database
+from storage.errors import Refused
+from storage.stats import my_work, progress
+
+LARGEST_DISPLAY = 16_000
+RATE_MINUTES = 10
+
+open_routes = APIRouter(tags=["people"])
+routes = APIRouter(tags=["people"])
+
+
+@open_routes.get("/api/people")
+def list_people(request: Request, here: Here) -> wire.PeopleOut:
+    """List everybody, and say who I am."""
+    number = who_asks(request)
+    with here.project.reading() as db:
+        people = store.list_people(db)
+    me = next((wire.Me(id=item.id, name=item.name) for item in people if item.id == number), None)
+    shown = [item for item in people if item.name != store.DATASET]
+    return wire.PeopleOut(
+        people=[wire.PersonOut(id=item.id, name=item.name, answers=item.answers) for item in shown], me=me
+    )
+
+
+@open_routes.post("/api/people/me")
+async def choose_name(mine: wire.NameIn, here: Here, response: Response) -> wire.Me:
+    """Say who I am from now on."""
+    name = clean_name(mine.name)
+    if store.fold(name) == store.fold(store.DATASET):
+        raise Refused(f"{store.DATASET} is the name of imported labels", "name", "take another name", "invalid")
+    chosen = await here.write(lambda db: store.find_or_add_person(db, name))
+    remember(response, here, chosen.id)
+    return wire.Me(id=chosen.id, name=chosen.name)
+
+
+@routes.get("/api/settings")
+def get_settings(here: Here, who: Who) -> wire.SettingsOut:
+    """Return my keys and how pages look to me."""
+    with here.project.reading() as db:
+        return _settings(db, who)
+
+
+@routes.put("/api/settings")
+async def put_settings(new: wire.SettingsIn, here: Here, who: Who) -> wire.SettingsOut:
+    """Replace my keys and how pages look to me."""
+    if len(json.dumps(new.display)) > LARGEST_DISPLAY:
+        raise Refused(f"display is larger than {LARGEST_DISPLAY} bytes", "display", "keep less in it", "invalid")
+
+    def work(db: Database) -> wire.SettingsOut:
+        merged_keys(new.keys, _class_keys(db))
+        store.put_person_settings(db, who, {"keys": new.keys, "display": new.display})
+        return _settings(db, who)
+
+    return await here.write(work)
+
+
+def _settings(db: Database, who: int) -> wire.SettingsOut:
+    settings: dict[str, Any] = store.get_person_settings(db, who)
+    return wire.SettingsOut(keys=merged_keys(settings.get("keys", {}), {}), display=settings.get("display", {}))
+
+
+def _class_keys(db: Database) -> dict[str, str]:
+    return {item.key: item.name for item in list_classes(db) if item.key is not None}
+
+
+@routes.get("/api/progress")
+def get_progress(here: Here, who: Who) -> wire.ProgressOut:
+    """Say how far the project has come, and I."""
+    with here.project.reading() as db:
+        whole, mine = progress(db), my_work(db, who, ago(minutes=RATE_MINUTES))
+    requests = [request_out(item) for item in whole.requests]
+    return wire.ProgressOut(
+        project=here.project.name, event=whole.event, images=whole.images, labeled=whole.labeled,
+        rejected=whole.rejected, disputed=whole.disputed, flagged=whole.flagged, skipped=whole.skipped,
+        missing=whole.missing, requests=requests, done=sum(item.done for item in requests),
+        left=sum(item.left for item in requests),
+        mine=wire.MineOut(
+            answers=mine.answers, per_hour=None if mine.per_hour is None else round(mine.per_hour, 1),
+            undoable=mine.undoable, redoable=mine.redoable,
+        ),
+        classes=[wire.ClassCount(class_id=number, count=count) for number, count in whole.classes],
+    )  # fmt: skip

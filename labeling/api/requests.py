@@ -1,0 +1,66 @@
+"""Requests for labels: list and make."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from labeling import wire
+from labeling.api.access import Here, Who
+from labeling.queue import body_hash
+from storage import requests as store
+from storage.database import Database
+from storage.errors import Refused
+from storage.images import find_images
+from storage.records import NewItem, Request
+from storage.written import once
+
+routes = APIRouter(tags=["requests"])
+
+
+@routes.get("/api/requests")
+def list_requests(here: Here) -> wire.RequestsOut:
+    """List all requests, the first asked first."""
+    with here.project.reading() as db:
+        found = store.list_requests(db, finished=True)
+    return wire.RequestsOut(requests=[request_out(item) for item in found])
+
+
+@routes.post("/api/requests")
+async def add_request(new: wire.RequestIn, here: Here, who: Who) -> wire.RequestAdded:
+    """Ask for labels of random images, or of the named ones in their order."""
+    if (new.random is None) == (new.items is None):
+        raise Refused("give either random or items", "items", None, "invalid")
+
+    def work(db: Database) -> Any:
+        items, unknown = _wanted(db, new)
+        strategy = "random" if new.random is not None else new.strategy
+        added = store.add_request(db, items, purpose="train", strategy=strategy, overlap=new.overlap)
+        left_out = dict(added.left_out) | ({"unknown file": unknown} if unknown else {})
+        return {"id": added.id, "items": added.items, "left_out": left_out}
+
+    digest = body_hash(new.model_dump(mode="json"), who)
+    return wire.RequestAdded(**await here.write(lambda db: once(db, new.uuid, digest, who, work)))
+
+
+def _wanted(db: Database, new: wire.RequestIn) -> tuple[list[NewItem], int]:
+    """Return the images to ask about, and how many names are of no image."""
+    if new.items is None:
+        drawn = store.draw_unlabeled(db, new.random or 0)
+        return [NewItem(image, "random", None, "drawn at random") for image in drawn], 0
+    found = find_images(db, (item.file for item in new.items))
+    items = [
+        NewItem(image, new.strategy, item.score, item.reason)
+        for image, item in zip(found, new.items, strict=True)
+        if image is not None
+    ]
+    return items, len(found) - len(items)
+
+
+def request_out(item: Request) -> wire.RequestOut:
+    """Return a request as it goes over the wire."""
+    wanted = item.items * item.overlap
+    return wire.RequestOut(
+        id=item.id, purpose=item.purpose, strategy=item.strategy, overlap=item.overlap, blind=item.blind,
+        items=item.items, wanted=wanted, done=wanted - item.left, left=item.left, created=item.created,
+        open=item.left > 0,
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""Parameters of the commands of `python -m labeling`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from barlowmatch.configs.fields import Range
+from barlowmatch.configs.shared import Checked
+from barlowmatch.errors import InputError
+from typing_extensions import Doc
+
+Format = Literal["folders", "seed", "csv"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectOptions(Checked):
+    """Which project."""
+
+    project: Annotated[Path, Doc("Folder of the project.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitConfig(ProjectOptions):
+    """Make a project of a folder of images or a manifest; the images are never written to."""
+
+    dataset_folder: Annotated[Path | None, Doc("Folder of images, in any layout the README lists.")] = None
+    manifest: Annotated[Path | None, Doc("CSV of file, split, label, group instead of a folder.")] = None
+    group_by: Annotated[str | None, Doc("What belongs together: `folder`, a column, or a regular expression.")] = None
+    control: Annotated[
+        int, Range(0, 100_000, "images"), Doc("Size of the blind control sample where there is no validation split.")
+    ] = 200
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that one source of images is named."""
+        super().__post_init__()
+        if (self.dataset_folder is None) == (self.manifest is None):
+            raise InputError("init: name the images by --dataset-folder or --manifest, one of them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportConfig(ProjectOptions):
+    """Bring in a request, predictions, labels, or what became of the files; any of them together."""
+
+    request: Annotated[Path | None, Doc("CSV of rank, file, score, strategy, reason: images to ask about.")] = None
+    overlap: Annotated[int, Range(1, 20, "people"), Doc("How many people answer each image of the request.")] = 1
+    embeddings: Annotated[Path | None, Doc("Folder that `barlowmatch embed` wrote: guesses and similarity.")] = None
+    labels: Annotated[Path | None, Doc("CSV of file and label.")] = None
+    person: Annotated[str, Doc("In whose name the labels are stored.")] = "dataset"
+    rescan: Annotated[bool, Doc("Take up new images, link moved ones by content, note what is gone.")] = False
+    dataset_folder: Annotated[Path | None, Doc("With --rescan: where the images lie now.")] = None
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that anything is to be done."""
+        super().__post_init__()
+        if not (self.request or self.embeddings or self.labels or self.rescan):
+            raise InputError("import: name something by --request, --embeddings, --labels or --rescan")
+        if self.dataset_folder is not None and not self.rescan:
+            raise InputError("--dataset-folder: goes with --rescan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupConfig(ProjectOptions):
+    """Write a whole, checked copy of the database, while people go on labeling."""
+
+    to: Annotated[Path | None, Doc("File of the copy; default backups/<time>.db in the project.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyConfig(ProjectOptions):
+    """Check a project: its database, what is derived in it, and its files."""
+
+    contents: Annotated[bool, Doc("Read every image and compare its content, not only whether it is there.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatsConfig(ProjectOptions):
+    """Say how far a project has come."""
+
+    json: Annotated[bool, Doc("Print one JSON object.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig(ProjectOptions):
+    """Write the labeled images as a new dataset, at one label event, whole or not at all."""
+
+    format: Annotated[Format, Doc("`folders`: class folders; `seed`: numbered with label tensors; `csv`: tables alone.")]
+    name: Annotated[str | None, Doc("Folder in exports/; default the format and the time.")] = None
+    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+
+    def __post_init__(self) -> None:
+        """Check that the name is one."""
+        super().__post_init__()
+        if self.name is not None and (not self.name or self.name.startswith(".") or set(self.name) & set("/\\\0")):
+            raise InputError(f"--name {self.name}: must be a plain name, such as digits-v1")

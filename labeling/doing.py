@@ -1,0 +1,172 @@
+"""What the commands of `python -m labeling` do: each prints what came of it and returns the exit status."""
+# ruff: noqa: T201 - printing is the commands' output
+
+import dataclasses
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+from barlowmatch.errors import InputError
+from barlowmatch.events import Console, JsonLines, RunFailed, RunFinished, RunStarted, fan_out
+from storage import images as store
+from storage.checks import find_faults
+from storage.classes import list_classes
+from storage.database import Database, back_up
+from storage.people import list_people
+from storage.requests import list_requests
+from storage.settings import get_setting
+from storage.stats import progress
+
+from labeling.commands import (
+    BackupConfig, ExportConfig, ImportConfig, InitConfig, StatsConfig, VerifyConfig,
+)  # fmt: skip
+from labeling.project import ProjectFolder, as_input_errors, reading
+
+
+def do_init(config: InitConfig) -> int:
+    """Make a project."""
+    from labeling.indexing import init_project
+
+    control = init_project(
+        config.project, dataset_folder=config.dataset_folder, manifest=config.manifest, group_by=config.group_by,
+        control=config.control,
+    )  # fmt: skip
+    with reading(config.project) as db:
+        print(f"{config.project}: {_summary(db)}")
+    if control is not None:
+        print(f"no validation split: {control.items} random images are asked about first, blind (the control sample)")
+    print(f"label: python app.py --project {config.project}")
+    return 0
+
+
+def do_import(config: ImportConfig) -> int:
+    """Bring things in, files first, then labels, predictions and requests."""
+    if config.rescan:
+        from labeling.indexing import rescan
+
+        found = rescan(config.project, config.dataset_folder)
+        print(f"files: {found.added} new, {found.moved} moved, {found.gone} gone, {found.replaced} replaced")
+    if config.labels is not None:
+        from labeling.labels import import_table
+
+        labels = import_table(config.project, config.labels, config.person)
+        print(f"{config.labels}: {labels.stored} labels stored, {labels.known} known already")
+    if config.request is not None:
+        from labeling.rounds import import_request
+
+        added = import_request(config.project, config.request, config.overlap)
+        reasons = "".join(f", {count} {reason}" for reason, count in added.left_out.items())
+        print(f"{config.request}: request {added.id} asks about {added.items} images{reasons}")
+    if config.embeddings is not None:
+        from labeling.predicting import import_embeddings
+
+        taken = import_embeddings(config.project, config.embeddings)
+        print(f"{config.embeddings}: {taken.predictions} predictions, neighbours of {taken.neighbours} asked images")
+    return 0
+
+
+def do_backup(config: BackupConfig) -> int:
+    """Copy the database."""
+    paths = ProjectFolder(config.project).need()
+    target = config.to or paths.folder / "backups" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.db"
+    if target.exists():
+        raise InputError(f"{target}: exists already; name another file")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{target.parent}: cannot be made ({error.strerror}); name another place") from error
+    from storage.database import open_reader
+
+    with as_input_errors():
+        db = open_reader(paths.database)
+        try:
+            back_up(db, target)
+        finally:
+            db.close()
+    print(f"{target}: {target.stat().st_size:,} bytes, checked")
+    return 0
+
+
+def do_verify(config: VerifyConfig) -> int:
+    """Check a project and say what is wrong with it, one line each."""
+    with reading(config.project) as db:
+        faults = find_faults(db)
+        root = Path(get_setting(db, "root", ""))
+        images = list(store.all_images(db))
+        missing = [problem for image in images if image.present and (problem := _problem(root, image, config.contents))]
+        summary = _summary(db)
+    for line in (*faults, *missing[:20]):
+        print(line)
+    if len(missing) > 20:
+        print(f"… and {len(missing) - 20} more files; python -m labeling import --rescan takes note of them")
+    print(f"{config.project}: {summary}; {len(faults)} faults, {len(missing)} files not as they were")
+    return 1 if faults or missing else 0
+
+
+def _problem(root: Path, image: store.Image, contents: bool) -> str | None:
+    path = root / os.fsdecode(image.path)
+    try:
+        status = path.stat()
+        if not contents and (status.st_size, status.st_mtime_ns) == (image.bytes, image.mtime_ns):
+            return None
+        same = hashlib.sha256(path.read_bytes()).hexdigest() == image.sha256
+    except OSError as error:
+        return f"{image.name}: cannot be read ({error.strerror})"
+    return None if same else f"{image.name}: has other content than when it was indexed"
+
+
+def do_stats(config: StatsConfig) -> int:
+    """Print how far a project has come."""
+    with reading(config.project) as db:
+        whole, classes, people = progress(db), list_classes(db), list_people(db)
+        requests = list_requests(db, finished=True)
+        summary = _summary(db)
+    if config.json:
+        names = [{"id": item.id, "name": item.name, "count": item.count} for item in classes]
+        print(json.dumps({**dataclasses.asdict(whole), "classes": names}, indent=2))
+        return 0
+    print(f"{config.project}: {summary}")
+    for item in classes:
+        print(f"  {item.name}: {item.count:,}")
+    for request in requests:
+        done = request.items * request.overlap - request.left
+        print(f"request {request.id} ({request.purpose}, {request.strategy}): {done:,} answers, {request.left:,} left")
+    for person in people:
+        print(f"{person.name}: {person.answers:,} answers")
+    return 0
+
+
+def _summary(db: Database) -> str:
+    whole = progress(db)
+    parts = {
+        "images": whole.images, "labeled": whole.labeled, "none of the classes": whole.rejected,
+        "disputed": whole.disputed, "flagged": whole.flagged, "without a file": whole.missing,
+    }  # fmt: skip
+    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count or what == "images")
+
+
+def do_export(config: ExportConfig) -> int:
+    """Write an export."""
+    from labeling.exporting import export
+    from labeling.jobs import default_name
+
+    name = config.name or default_name(config.format)
+    console = Console()
+    lines = JsonLines(config.events) if config.events is not None else None
+    emit = fan_out(console, *([lines] if lines else []))
+    emit(RunStarted(stage="export", folder=name))
+    try:
+        result = export(config.project, config.format, name, emit)
+        emit(RunFinished(step=result["images"], results=result))
+    except InputError as error:
+        emit(RunFailed(reason=str(error), status=2))
+        raise
+    finally:
+        console.close()
+        if lines:
+            lines.close()
+    left_out = "".join(f", {count} left out ({reason})" for reason, count in result["left_out"].items())
+    print(f"{result['path']}: {result['images']:,} images, {result['labeled']:,} labeled{left_out}, at event {result['event']}")
+    return 0

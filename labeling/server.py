@@ -1,0 +1,187 @@
+"""The server: the API and the pages of one project, for one process on one machine."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+from typing_extensions import Doc
+
+from barlowmatch.configs.fields import Range
+from barlowmatch.configs.shared import Checked
+from barlowmatch.errors import InputError
+from labeling.security import Guard, is_loopback, own_names
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from labeling.project import Project
+
+ASSETS = Path(__file__).parent / "ui" / "assets"
+ASSETS_URL = "/workbench"
+_ASSET_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerConfig(Checked):
+    """Label images: serve the pages of a project."""
+
+    project: Annotated[Path, Doc("Folder of the project; made where it is new and images are named.")]
+    dataset_folder: Annotated[Path | None, Doc("Folder of images for a new project; it is never written to.")] = None
+    manifest: Annotated[Path | None, Doc("CSV of file, split, label, group for a new project.")] = None
+    host: Annotated[str, Doc("Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Range(0, 65535), Doc("Port to listen on; 0 takes a free one.")] = 7860
+    root_path: Annotated[str, Doc("Prefix of all URLs, behind a proxy: /label")] = ""
+    allowed_host: Annotated[tuple[str, ...], Doc("Further names this server goes by, behind a proxy.")] = ()
+    trusted_network: Annotated[
+        bool, Doc("Listen on an address that others reach: whoever reaches it can label in anybody's name.")
+    ] = False
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that strangers are let in knowingly."""
+        super().__post_init__()
+        if not is_loopback(self.host) and not self.trusted_network:
+            raise InputError(
+                f"--host {self.host}: others could label without a password; reach this machine through an SSH tunnel, "
+                "or say --trusted-network"
+            )
+        if self.root_path and not (self.root_path.startswith("/") and "//" not in self.root_path):
+            raise InputError(f"--root-path {self.root_path}: must begin with a slash, such as /label")
+        if self.dataset_folder is not None and self.manifest is not None:
+            raise InputError("--dataset-folder and --manifest: give one of them, not both")
+
+
+def build_app(project: "Project", root_path: str = "", *, pages: bool = True) -> "FastAPI":
+    """Build the app of a project.
+
+    Args:
+        project: what is served; stays the caller's to close.
+        root_path: prefix of all URLs.
+        pages: whether the pages are served beside the API.
+    """
+    from fastapi import FastAPI
+
+    from labeling import api
+    from labeling.api.access import Context
+    from labeling.api.errors import handle_errors
+    from labeling.items import Pictures
+    from labeling.jobs import Exports
+    from labeling.pictures import PictureShop
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        shop = PictureShop(project)
+        app.state.context = Context(project, Pictures(root_path), shop, Exports(project.paths), root_path)
+        yield
+        shop.close()
+
+    app = FastAPI(
+        title="BarlowMatch labeling", version="1", docs_url=None, redoc_url=None, lifespan=lifespan,
+        openapi_url="/api/openapi.json", root_path=root_path,
+    )  # fmt: skip
+    handle_errors(app)
+    app.include_router(api.router())
+    _serve_assets(app)
+    return _mount_pages(app, project.name, root_path) if pages else app
+
+
+def _serve_assets(app: "FastAPI") -> None:
+    """Serve the pages' own scripts and styles, by their names and nothing else."""
+    from fastapi.responses import FileResponse
+
+    from barlowmatch.data.natural import natural_key
+    from storage.errors import Refused
+
+    files = sorted(
+        (path for path in ASSETS.glob("*") if path.suffix in _ASSET_TYPES), key=lambda p: natural_key(p.name)
+    )
+    known = {path.name: path for path in files}
+
+    @app.get(ASSETS_URL + "/{name}", include_in_schema=False)
+    async def asset(name: str) -> FileResponse:
+        if name not in known:
+            raise Refused(f"no file {name!r}", "name", None, "missing")
+        media_type = _ASSET_TYPES[known[name].suffix]
+        return FileResponse(known[name], media_type=media_type, headers={"cache-control": "no-cache"})
+
+
+def _mount_pages(app: "FastAPI", name: str, root_path: str) -> "FastAPI":
+    import gradio as gr
+
+    from labeling import ui
+
+    blocks, options = ui.build(name)
+    defaults: dict[str, Any] = {
+        "allowed_paths": [], "show_error": False, "ssr_mode": False, "mcp_server": False, "pwa": False,
+        "enable_monitoring": False, "max_file_size": "1mb", "root_path": root_path or None,
+    }  # fmt: skip
+    mounted: FastAPI = gr.mount_gradio_app(app, blocks, path="/", **{**defaults, **options})
+    return mounted
+
+
+def serve(config: ServerConfig) -> None:
+    """Serve a project until the process is asked to end.
+
+    Raises:
+        InputError: there is no project, it is served already, or the port is taken.
+    """
+    import uvicorn
+
+    from labeling.exclusive import serving
+    from labeling.indexing import init_project
+    from labeling.project import Project, ProjectFolder
+
+    paths = ProjectFolder(config.project)
+    if not paths.exists and (config.dataset_folder or config.manifest):
+        init_project(config.project, dataset_folder=config.dataset_folder, manifest=config.manifest)
+    socket = listen(config.host, config.port)
+    port = socket.getsockname()[1]
+    url = f"http://{f'[{config.host}]' if ':' in config.host else config.host}:{port}{config.root_path}"
+    with serving(paths.need(), url), Project(config.project) as project:
+        app = Guard(build_app(project, config.root_path), own_names(config.host, config.allowed_host))
+        settings = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="on",
+            timeout_graceful_shutdown=5,
+        )  # fmt: skip
+        print(f"{project.name}: label at {url}", flush=True)  # noqa: T201 - the command's output
+        uvicorn.Server(settings).run(sockets=[socket])
+
+
+def listen(host: str, port: int) -> Any:
+    """Return a socket that listens.
+
+    Raises:
+        InputError: the port is taken or the address is none of this machine's.
+    """
+    import socket as sockets
+
+    family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
+    opened = sockets.socket(family, sockets.SOCK_STREAM)
+    opened.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+    try:
+        opened.bind((host, port))
+    except OSError as error:
+        opened.close()
+        reason = error.strerror or str(error)
+        raise InputError(f"--host {host} --port {port}: cannot listen there ({reason}); name another port") from error
+    return opened
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server and return its exit status: 0, or 2 for bad input."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        serve(tyro.cli(ServerConfig, args=arguments, prog="app.py"))
+    except InputError as error:
+        print(f"app.py: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+        return 2
+    return 0
