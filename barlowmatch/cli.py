@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import importlib
 import io
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -63,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_command(command, config, console or silent)
     except InputError as error:
         return _complain(str(error))
+    except BrokenPipeError:
+        # Whoever read our output (head, less) has seen enough; nothing more may be flushed into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     finally:
         if console is not None:
             console.close()

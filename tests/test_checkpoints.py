@@ -52,10 +52,24 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "z.pt")
 
 
-def test_an_index_that_declares_more_than_memory_is_refused(tmp_path: Path) -> None:
-    torch.save({"schema": 1, "backbone": torch.empty_strided((10**12, 1), (0, 0))}, tmp_path / "huge.pt")
-    with pytest.raises(InputError, match="declares"):
-        load_checkpoint(tmp_path / "huge.pt")
+def test_a_storage_longer_than_its_record_is_refused(tmp_path: Path) -> None:
+    """torch would hand out memory beyond the record; the number of values stands in the pickle as a plain integer."""
+    source = tmp_path / "a.pt"
+    save_checkpoint(source, {"backbone": {"w": torch.arange(77.0).view(7, 11)}})
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(tmp_path / "long.pt", "w", zipfile.ZIP_STORED) as new:
+        for member in old.infolist():
+            content = old.read(member)
+            if member.filename.endswith("data.pkl"):
+                assert content.count(b"K\x4d") == 1, "the storage's length"
+                content = content.replace(b"K\x4d", b"J\x00\x00\x00\x10")
+            new.writestr(member.filename, content)
+    with pytest.raises(InputError, match="declares 1,073,741,824 bytes"):
+        load_checkpoint(tmp_path / "long.pt")
+
+
+def test_large_class_ids_are_no_sizes(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "a.pt", {"backbone": {}, "classes": [{"id": 2**53 - 1, "name": "cat"}]})
+    assert load_checkpoint(tmp_path / "a.pt")["classes"][0]["id"] == 2**53 - 1
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04broken"])
