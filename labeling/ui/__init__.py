@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Navbar
 
 from labeling.ui import browse, export, label
 from labeling.ui.frame import HEAD, theme
@@ -22,10 +23,10 @@ def build(project_name: str) -> tuple[gr.Blocks, dict[str, Any]]:
         The pages, and keyword arguments for `gradio.mount_gradio_app`.
     """
     with gr.Blocks(title=project_name, analytics_enabled=False, fill_width=True) as pages:
-        gr.Navbar(main_page_name="Label")
+        Navbar(main_page_name="Label")
         label.page()
     for name, path, page in (("Browse", "/browse", browse.page), ("Export", "/export", export.page)):
         with pages.route(name, path):
-            gr.Navbar(main_page_name="Label")
+            Navbar(main_page_name="Label")
             page()
     return pages, {"head": HEAD, "theme": theme(), "footer_links": []}

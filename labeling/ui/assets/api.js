@@ -17,7 +17,11 @@ export class ApiError extends Error {
 
 async function request(path, options = {}) {
   try {
-    return await fetch(new URL(path, BASE), { credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE), ...options });
+    return await fetch(new URL(path, BASE), {
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(PATIENCE),
+      ...options,
+    });
   } catch {
     throw new ApiError("The server cannot be reached. What you decide is kept here and sent when it answers.");
   }
@@ -27,11 +31,18 @@ async function failure(response) {
   const body = await response.json().catch(() => ({}));
   const words = [body.error ?? `The server answered ${response.status}`, body.hint].filter(Boolean);
   const text = words.map((part) => (/[.!?…]$/.test(part) ? part : `${part}.`)).join(" ");
-  return new ApiError(text.charAt(0).toUpperCase() + text.slice(1), { status: response.status, field: body.field, body });
+  return new ApiError(text.charAt(0).toUpperCase() + text.slice(1), {
+    status: response.status,
+    field: body.field,
+    body,
+  });
 }
 
 async function json(method, path, body) {
-  const options = body === undefined ? { method } : { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const options =
+    body === undefined
+      ? { method }
+      : { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   const response = await request(path, options);
   if (!response.ok) throw await failure(response);
   return response.json();

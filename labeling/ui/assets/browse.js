@@ -17,7 +17,11 @@ const PAGE = 60;
 export async function mount(host) {
   const person = await whoAmI(host);
   const [{ classes, nameOf }, settings, progress, { people }, { requests }] = await Promise.all([
-    loadClasses(), api.get("api/settings"), api.get("api/progress"), api.get("api/people"), api.get("api/requests"),
+    loadClasses(),
+    api.get("api/settings"),
+    api.get("api/progress"),
+    api.get("api/people"),
+    api.get("api/requests"),
   ]);
   const page = new BrowsePage(host, { person, classes, nameOf, settings, progress, people, requests });
   await page.open();
@@ -45,12 +49,20 @@ class BrowsePage {
     this.chip = new Chip(() => this.outbox.flush());
     this.chip.update(this.outbox);
     this.filters = new Filters({ classes: this.classes, people, requests, changed: () => this.restart() });
-    this.filters.element.append(h("span", { class: "wb-space" }), this.chip.element, themeButton());
     this.list = h("div", { class: "wb-tiles", role: "listbox", "aria-label": "Images" });
     this.words = h("span", { "aria-live": "polite" });
     this.before = h("button", { type: "button", onclick: () => this.turn(-1) }, "Previous page");
     this.after = h("button", { type: "button", onclick: () => this.turn(1) }, "Next page");
-    const pager = h("footer", { class: "wb-pager" }, this.before, this.after, this.words);
+    const pager = h(
+      "footer",
+      { class: "wb-pager" },
+      this.before,
+      this.after,
+      this.words,
+      h("span", { class: "wb-space" }),
+      this.chip.element,
+      themeButton(),
+    );
     const classList = new ClassList((cls) => this.relabel("label", cls));
     classList.update(this.classes, this.keymap);
     const others = [
@@ -58,9 +70,15 @@ class BrowsePage {
       ["flag", "Flag", () => this.flag()],
       ["undo", "Undo", () => this.undo()],
     ];
-    const tools = others.map(([action, text, onclick]) => h("button", { type: "button", onclick }, text, keycap(this.keymap.byAction.get(action))));
+    const tools = others.map(([action, text, onclick]) =>
+      h("button", { type: "button", onclick }, text, keycap(this.keymap.byAction.get(action))),
+    );
     this.inspector = new Inspector({ nameOf: this.nameOf, classList, tools, close: () => this.choose(-1) });
-    fill(this.host, h("div", { class: "wb-browse" }, this.filters.element, this.list, pager, this.inspector.element), this.messages.element);
+    fill(
+      this.host,
+      h("div", { class: "wb-browse" }, this.filters.element, this.list, pager, this.inspector.element),
+      this.messages.element,
+    );
   }
 
   get chosen() {
@@ -104,12 +122,17 @@ class BrowsePage {
 
   show(images) {
     this.tiles = images.map((image) => this.tile(image));
-    fill(this.list, this.tiles.map((tile) => tile.element));
+    fill(
+      this.list,
+      this.tiles.map((tile) => tile.element),
+    );
     this.list.scrollTop = 0;
     this.before.disabled = this.pages.length < 2;
     this.after.disabled = !this.next;
     const first = (this.pages.length - 1) * PAGE;
-    this.words.textContent = images.length ? `${(first + 1).toLocaleString("en")} to ${(first + images.length).toLocaleString("en")} of ${count(this.total, "image")}` : "";
+    this.words.textContent = images.length
+      ? `${(first + 1).toLocaleString("en")} to ${(first + images.length).toLocaleString("en")} of ${count(this.total, "image")}`
+      : "";
     if (images.length === 0) this.say("No image passes these filters.");
     else this.choose(-1);
     this.tiles[0]?.element.setAttribute("tabindex", "0");
@@ -118,7 +141,18 @@ class BrowsePage {
   tile(image) {
     const words = h("figcaption");
     const picture = h("img", { class: "wb-thumb", src: image.thumb, alt: "", loading: "lazy", draggable: "false" });
-    const element = h("button", { class: "wb-tile", type: "button", role: "option", tabindex: "-1", onclick: () => this.choose(this.tiles.indexOf(tile)) }, picture, words);
+    const element = h(
+      "button",
+      {
+        class: "wb-tile",
+        type: "button",
+        role: "option",
+        tabindex: "-1",
+        onclick: () => this.choose(this.tiles.indexOf(tile)),
+      },
+      picture,
+      words,
+    );
     const tile = { image, element, words };
     this.draw(tile);
     return tile;
@@ -126,7 +160,8 @@ class BrowsePage {
 
   draw({ image, element, words }) {
     const state = image.missing ? "missing" : image.label.state;
-    words.textContent = (image.flagged ? "⚑ " : "") + (image.missing ? "missing" : labelWords(image.label, this.nameOf));
+    words.textContent =
+      (image.flagged ? "⚑ " : "") + (image.missing ? "missing" : labelWords(image.label, this.nameOf));
     words.dataset.state = state;
     element.setAttribute("aria-label", `${image.file}: ${words.textContent}`);
   }
@@ -149,7 +184,8 @@ class BrowsePage {
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
     const key = keyOf(event);
     const meaning = this.keymap.read(key);
-    if (step && this.tiles.length) this.choose(Math.max(0, Math.min(this.tiles.length - 1, this.at < 0 ? 0 : this.at + step)));
+    if (step && this.tiles.length)
+      this.choose(Math.max(0, Math.min(this.tiles.length - 1, this.at < 0 ? 0 : this.at + step)));
     else if (key === "PageDown" || key === "PageUp") this.turn(key === "PageDown" ? 1 : -1);
     else if (key === "Escape") this.choose(-1);
     else if (!meaning || event.repeat || meaning.action === "first_guess") return;
@@ -216,7 +252,8 @@ class BrowsePage {
       if (tile === this.chosen) this.inspector.show(tile.image);
     }
     if (["conflict", "refused"].includes(result.status)) {
-      const why = result.status === "conflict" ? "somebody changed this label meanwhile. Look at it again." : result.message;
+      const why =
+        result.status === "conflict" ? "somebody changed this label meanwhile. Look at it again." : result.message;
       this.messages.say(`event ${event.image}`, `Not stored: ${why}`, { bad: true });
     }
   }

@@ -27,7 +27,10 @@ export class ClassList {
         return [cls.id, { button, counted }];
       }),
     );
-    fill(this.element, [...this.buttons.values()].map(({ button }) => button));
+    fill(
+      this.element,
+      [...this.buttons.values()].map(({ button }) => button),
+    );
   }
 
   /** Show how many images each class has: a Map of class id to number. */
@@ -64,8 +67,14 @@ export function searchClasses(host, classes, { choose, create, title = "Which cl
   let selected = 0;
   const list = h("div", { class: "wb-options", role: "listbox", id: "wb-found" });
   const input = h("input", {
-    autofocus: true, placeholder: "Type part of a name", "aria-label": "Class", role: "combobox",
-    "aria-expanded": "true", "aria-controls": "wb-found", autocomplete: "off", spellcheck: "false",
+    autofocus: true,
+    placeholder: "Type part of a name",
+    "aria-label": "Class",
+    role: "combobox",
+    "aria-expanded": "true",
+    "aria-controls": "wb-found",
+    autocomplete: "off",
+    spellcheck: "false",
   });
   const dialog = openDialog(host, title, h("div", { class: "wb-form" }, input, list));
 
@@ -78,7 +87,14 @@ export function searchClasses(host, classes, { choose, create, title = "Which cl
     const buttons = options.map((option, place) =>
       h(
         "button",
-        { type: "button", role: "option", id: `wb-found-${place}`, "aria-selected": String(place === selected), tabindex: "-1", onclick: () => take(option) },
+        {
+          type: "button",
+          role: "option",
+          id: `wb-found-${place}`,
+          "aria-selected": String(place === selected),
+          tabindex: "-1",
+          onclick: () => take(option),
+        },
         option.create ? `Make a new class “${option.create}”` : option.name,
       ),
     );
@@ -88,7 +104,9 @@ export function searchClasses(host, classes, { choose, create, title = "Which cl
   };
   const search = () => {
     const typed = input.value.trim();
-    const found = classes.map((cls) => ({ ...cls, rank: match(cls.name, typed.toLowerCase()) })).filter((cls) => cls.rank !== null);
+    const found = classes
+      .map((cls) => ({ ...cls, rank: match(cls.name, typed.toLowerCase()) }))
+      .filter((cls) => cls.rank !== null);
     found.sort((left, right) => left.rank - right.rank);
     options = found.slice(0, 200);
     const exists = classes.some((cls) => cls.name.toLowerCase() === typed.toLowerCase());
@@ -132,6 +150,12 @@ export function newClass(host, create, name = "") {
       save.disabled = false;
     }
   };
-  const form = h("form", { class: "wb-form", onsubmit: submit }, h("label", {}, "Name", input), error, h("div", { class: "wb-row" }, save));
+  const form = h(
+    "form",
+    { class: "wb-form", onsubmit: submit },
+    h("label", {}, "Name", input),
+    error,
+    h("div", { class: "wb-row" }, save),
+  );
   const dialog = openDialog(host, "New class", form);
 }

@@ -25,9 +25,17 @@ export function fill(element, ...children) {
 
 /** A key as people see it on a keyboard. */
 export function keycap(key) {
-  const names = { Backspace: "⌫", Enter: "↵", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space" };
+  const names = {
+    Backspace: "⌫",
+    Enter: "↵",
+    ArrowLeft: "←",
+    ArrowRight: "→",
+    ArrowUp: "↑",
+    ArrowDown: "↓",
+    " ": "Space",
+  };
   const parts = key === "+" ? ["+"] : key.split("+");
-  return h("kbd", {}, parts.map((part) => (part === "Shift" ? "⇧" : names[part] ?? part.toUpperCase())).join(""));
+  return h("kbd", {}, parts.map((part) => (part === "Shift" ? "⇧" : (names[part] ?? part.toUpperCase()))).join(""));
 }
 
 /** "1 image", "12 images". */

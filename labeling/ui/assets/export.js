@@ -5,7 +5,11 @@ import { count, fill, h, uuid } from "./dom.js";
 import { themeButton, whoAmI } from "./page.js";
 
 const FORMATS = [
-  ["folders", "Class folders", "One folder a class, one file an image. Read by torchvision, timm, fastai and most other tools."],
+  [
+    "folders",
+    "Class folders",
+    "One folder a class, one file an image. Read by torchvision, timm, fastai and most other tools.",
+  ],
   ["seed", "Training layout", "train_new/0.png … with train_new_label_tensor.pt, as BarlowMatch's commands read it."],
   ["csv", "Tables only", "labels.csv and manifest.csv, with the files where they are. Fastest, and takes no space."],
 ];
@@ -22,13 +26,28 @@ export async function mount(host) {
 class ExportPage {
   constructor(host, { labeled, disputed, images }) {
     this.error = h("div", { class: "wb-error", role: "alert" });
-    this.name = h("input", { name: "name", maxlength: 80, autocomplete: "off", spellcheck: "false", placeholder: "named by date" });
+    this.name = h("input", {
+      name: "name",
+      maxlength: 80,
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: "named by date",
+    });
     this.go = h("button", { class: "wb-main", type: "submit" }, "Export");
     this.list = h("div", { class: "wb-exports", "aria-live": "polite" });
-    const waiting = disputed > 0 ? ` ${count(disputed, "image")} on which people disagree ${disputed === 1 ? "is" : "are"} left out; settle them in Browse.` : "";
+    const waiting =
+      disputed > 0
+        ? ` ${count(disputed, "image")} on which people disagree ${disputed === 1 ? "is" : "are"} left out; settle them in Browse.`
+        : "";
     const about = `${count(labeled, "image")} of ${images.toLocaleString("en")} ${labeled === 1 ? "has" : "have"} a label.${waiting}`;
     const choices = FORMATS.map(([format, title, text], place) =>
-      h("label", { class: "wb-format" }, h("input", { type: "radio", name: "format", value: format, checked: place === 0 }), h("b", {}, title), text),
+      h(
+        "label",
+        { class: "wb-format" },
+        h("input", { type: "radio", name: "format", value: format, checked: place === 0 }),
+        h("b", {}, title),
+        text,
+      ),
     );
     this.form = h(
       "form",
@@ -37,8 +56,21 @@ class ExportPage {
       h("div", { class: "wb-take" }, h("label", {}, "Name", this.name), this.go),
       this.error,
     );
-    const head = h("header", { class: "wb-take" }, h("h1", {}, "Take the labels away"), h("span", { class: "wb-space" }), themeButton());
-    fill(host, h("div", { class: "wb-export" }, h("div", {}, head, h("p", { class: "wb-hint" }, about), this.form, h("h2", {}, "Exports"), this.list)));
+    const head = h(
+      "header",
+      { class: "wb-take" },
+      h("h1", {}, "Take the labels away"),
+      h("span", { class: "wb-space" }),
+      themeButton(),
+    );
+    fill(
+      host,
+      h(
+        "div",
+        { class: "wb-export" },
+        h("div", {}, head, h("p", { class: "wb-hint" }, about), this.form, h("h2", {}, "Exports"), this.list),
+      ),
+    );
   }
 
   async start(event) {
@@ -75,18 +107,42 @@ class ExportPage {
 function card(entry) {
   const title = FORMATS.find(([format]) => format === entry.format)?.[1] ?? entry.format;
   const when = new Date(entry.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  const file = (name) => h("a", { href: new URL(`api/exports/${encodeURIComponent(entry.name)}/${name}`, api.BASE), download: `${entry.name}-${name}` }, name);
-  return h("article", { dataset: { state: entry.state } }, h("header", {}, h("b", {}, entry.name), h("small", {}, `${title} · ${when}`)), state(entry, file));
+  const file = (name) =>
+    h(
+      "a",
+      {
+        href: new URL(`api/exports/${encodeURIComponent(entry.name)}/${name}`, api.BASE),
+        download: `${entry.name}-${name}`,
+      },
+      name,
+    );
+  return h(
+    "article",
+    { dataset: { state: entry.state } },
+    h("header", {}, h("b", {}, entry.name), h("small", {}, `${title} · ${when}`)),
+    state(entry, file),
+  );
 }
 
 function state(entry, file) {
-  if (entry.state === "failed") return h("div", { class: "wb-error" }, entry.message ?? "It failed; nothing was left behind.");
+  if (entry.state === "failed")
+    return h("div", { class: "wb-error" }, entry.message ?? "It failed; nothing was left behind.");
   if (entry.state === "running") {
     const share = entry.total ? entry.done / entry.total : 0;
-    const bar = h("div", { class: "wb-meter", role: "progressbar", "aria-valuenow": entry.done, "aria-valuemax": entry.total }, h("i", { style: { transform: `scaleX(${share})` } }));
+    const bar = h(
+      "div",
+      { class: "wb-meter", role: "progressbar", "aria-valuenow": entry.done, "aria-valuemax": entry.total },
+      h("i", { style: { transform: `scaleX(${share})` } }),
+    );
     return [bar, h("small", {}, `${entry.done.toLocaleString("en")} of ${count(entry.total, "image")}`)];
   }
-  const left = Object.entries(entry.left_out ?? {}).filter(([, number]) => number > 0).map(([why, number]) => `${number} ${why}`);
+  const left = Object.entries(entry.left_out ?? {})
+    .filter(([, number]) => number > 0)
+    .map(([why, number]) => `${number} ${why}`);
   const words = `${count(entry.labeled, "labeled image")}${left.length ? `, left out: ${left.join(", ")}` : ""}`;
-  return [h("small", {}, words), h("code", {}, entry.path), h("div", { class: "wb-take" }, file("labels.csv"), file("manifest.csv"))];
+  return [
+    h("small", {}, words),
+    h("code", {}, entry.path),
+    h("div", { class: "wb-take" }, file("labels.csv"), file("manifest.csv")),
+  ];
 }

@@ -2,8 +2,18 @@
 
 import { h } from "./dom.js";
 
-const STATES = [["labeled", "Labeled"], ["none", "Without a label"], ["disputed", "Disputed"], ["rejected", "None of our classes"]];
-const SPLITS = [["unlabeled", "Unlabeled"], ["train", "Train"], ["val", "Validation"], ["test", "Test"]];
+const STATES = [
+  ["labeled", "Labeled"],
+  ["none", "Without a label"],
+  ["disputed", "Disputed"],
+  ["rejected", "None of our classes"],
+];
+const SPLITS = [
+  ["unlabeled", "Unlabeled"],
+  ["train", "Train"],
+  ["val", "Validation"],
+  ["test", "Test"],
+];
 const PATIENCE = 250; // milliseconds after the last letter typed
 
 /** The filter bar; `changed` is called with the filters as URLSearchParams. */
@@ -20,8 +30,16 @@ export class Filters {
       this._choice("state", "State", STATES),
       this._choice("label", "Label", byClass),
       this._choice("predicted", "Model says", byClass),
-      this._choice("person", "Labeled by", people.map((person) => [String(person.id), person.name])),
-      this._choice("round", "Request", requests.map((request) => [String(request.id), `${request.id}: ${request.strategy ?? request.purpose}`])),
+      this._choice(
+        "person",
+        "Labeled by",
+        people.map((person) => [String(person.id), person.name]),
+      ),
+      this._choice(
+        "round",
+        "Request",
+        requests.map((request) => [String(request.id), `${request.id}: ${request.strategy ?? request.purpose}`]),
+      ),
       this._choice("split", "Split", SPLITS),
       this._check("flagged", "Flagged"),
       this._check("skipped", "Skipped"),
@@ -56,7 +74,12 @@ export class Filters {
 
   _choice(name, title, options) {
     const all = h("option", { value: "" }, "Any");
-    const select = h("select", { name, onchange: () => this._set(name, select.value) }, all, options.map(([value, words]) => h("option", { value }, words)));
+    const select = h(
+      "select",
+      { name, onchange: () => this._set(name, select.value) },
+      all,
+      options.map(([value, words]) => h("option", { value }, words)),
+    );
     select.value = this.values.get(name) ?? "";
     return h("label", {}, title, select);
   }
@@ -68,7 +91,13 @@ export class Filters {
   }
 
   _file() {
-    const input = h("input", { type: "search", name: "file", placeholder: "Part of the name", autocomplete: "off", spellcheck: "false" });
+    const input = h("input", {
+      type: "search",
+      name: "file",
+      placeholder: "Part of the name",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     input.value = this.values.get("file") ?? "";
     input.addEventListener("input", () => {
       clearTimeout(this.typing);

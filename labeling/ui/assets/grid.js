@@ -15,9 +15,17 @@ class Tile {
     this.loaded = false;
     this.image = h("img", { class: "wb-thumb", alt: "", draggable: "false" });
     this.words = h("figcaption");
-    this.element = h("button", { class: "wb-tile", type: "button", tabindex: "-1", role: "option" }, this.image, this.words);
+    this.element = h(
+      "button",
+      { class: "wb-tile", type: "button", tabindex: "-1", role: "option" },
+      this.image,
+      this.words,
+    );
     this.image.addEventListener("load", () => ((this.loaded = true), grid.changed()));
-    this.image.addEventListener("error", () => ((this.out = true), (this.broken = true), (this.loaded = true), grid.changed()));
+    this.image.addEventListener(
+      "error",
+      () => ((this.out = true), (this.broken = true), (this.loaded = true), grid.changed()),
+    );
     this.image.src = item.thumb;
   }
 
@@ -25,7 +33,13 @@ class Tile {
     this.element.classList.toggle("wb-out", this.out);
     this.element.classList.toggle("wb-other", !this.out && this.class !== predicted);
     this.element.setAttribute("aria-selected", String(!this.out));
-    const words = this.broken ? "cannot be shown" : this.out ? "left out" : this.class === predicted ? " " : nameOf(this.class);
+    const words = this.broken
+      ? "cannot be shown"
+      : this.out
+        ? "left out"
+        : this.class === predicted
+          ? " "
+          : nameOf(this.class);
     this.words.textContent = words;
     this.element.setAttribute("aria-label", `${this.item.file}: ${this.out ? words : nameOf(this.class)}`);
   }
@@ -38,18 +52,41 @@ export class Grid {
     this.tiles = [];
     this.at = 0;
     this.busy = false;
-    this.select = h("select", { "aria-label": "Predicted class", onchange: () => this.open(Number(this.select.value)) });
+    this.select = h("select", {
+      "aria-label": "Predicted class",
+      onchange: () => this.open(Number(this.select.value)),
+    });
     this.words = h("span", { class: "wb-words", "aria-live": "polite" });
     this.save = h("button", { class: "wb-main", type: "button", onclick: (event) => this.commit(event) });
     const leave = h("button", { type: "button", onclick: () => close() }, "One at a time ", keycap("g"));
     const other = h("button", { type: "button", onclick: () => this.search() }, "Another class ", keycap("/"));
-    const keys = " by pointer, or with arrows and Space; a class key gives the tiles left out, or the one you are on, that class; A turns the choice about.";
-    this.list = h("div", { class: "wb-tiles", role: "listbox", "aria-label": "Images", "aria-multiselectable": "true" });
+    const keys =
+      " by pointer, or with arrows and Space; a class key gives the tiles left out, or the one you are on, that class; A turns the choice about.";
+    this.list = h("div", {
+      class: "wb-tiles",
+      role: "listbox",
+      "aria-label": "Images",
+      "aria-multiselectable": "true",
+    });
     this.element = h(
       "section",
       { class: "wb-grid", hidden: true },
-      h("header", {}, h("label", {}, "The model says", this.select), this.words, h("span", { class: "wb-space" }), other, leave, this.save),
-      h("p", { class: "wb-hint" }, "All are taken in: leave out the exceptions", h("span", { class: "wb-keyboard" }, keys)),
+      h(
+        "header",
+        {},
+        h("label", {}, "The model says", this.select),
+        this.words,
+        h("span", { class: "wb-space" }),
+        other,
+        leave,
+        this.save,
+      ),
+      h(
+        "p",
+        { class: "wb-hint" },
+        "All are taken in: leave out the exceptions",
+        h("span", { class: "wb-keyboard" }, keys),
+      ),
       this.list,
     );
     this._pointer();
@@ -65,11 +102,18 @@ export class Grid {
       const open = classes.filter((entry) => entry.unlabeled > 0);
       if (cls !== null && !open.some((entry) => entry.class === cls)) cls = null;
       cls ??= open.toSorted((left, right) => right.confidence - left.confidence)[0]?.class ?? null;
-      fill(this.select, open.map((entry) => h("option", { value: entry.class }, `${this.nameOf(entry.class)} (${entry.unlabeled})`)));
-      if (cls === null) return this.say("There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.");
+      fill(
+        this.select,
+        open.map((entry) => h("option", { value: entry.class }, `${this.nameOf(entry.class)} (${entry.unlabeled})`)),
+      );
+      if (cls === null)
+        return this.say(
+          "There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.",
+        );
       this.select.value = cls;
       const { items } = await this.api.post("api/grid", { client: this.client, class: cls, count: PAGE });
-      if (items.length === 0) return this.say("The images of this class are with other people just now. Choose another class.");
+      if (items.length === 0)
+        return this.say("The images of this class are with other people just now. Choose another class.");
       this.show(items, cls);
     } catch (error) {
       this.say(error.message);
@@ -84,7 +128,10 @@ export class Grid {
     this.session.extra = items;
     this.at = 0;
     this.busy = false;
-    fill(this.list, this.tiles.map((tile) => tile.element));
+    fill(
+      this.list,
+      this.tiles.map((tile) => tile.element),
+    );
     this.changed();
     this.focus(0);
   }
@@ -108,11 +155,15 @@ export class Grid {
 
   /** Commit the page: what is taken in gets its class, the rest goes back. */
   commit(event) {
-    if (event?.repeat || this.save.disabled || this.busy) return this.refuse("Not yet: the tiles are still loading, or none is taken in.");
+    if (event?.repeat || this.save.disabled || this.busy)
+      return this.refuse("Not yet: the tiles are still loading, or none is taken in.");
     this.busy = true;
     const taken = this.tiles.filter((tile) => !tile.out);
     this.session.extra = this.tiles.filter((tile) => tile.out).map((tile) => tile.item);
-    this.session.commit(taken.map((tile) => [tile.item, tile.class]), this.predicted);
+    this.session.commit(
+      taken.map((tile) => [tile.item, tile.class]),
+      this.predicted,
+    );
     return this.next();
   }
 

@@ -27,7 +27,9 @@ export function showKeys(host, keymap, assign) {
     button.addEventListener("click", () => {
       draw();
       listening = target;
-      const again = [...host.querySelectorAll(".wb-keys button")].find((other) => other.getAttribute("aria-label") === label);
+      const again = [...host.querySelectorAll(".wb-keys button")].find(
+        (other) => other.getAttribute("aria-label") === label,
+      );
       again?.classList.add("wb-listening");
       if (again) again.textContent = "Press a key";
       again?.focus();
@@ -36,8 +38,14 @@ export function showKeys(host, keymap, assign) {
   };
   const draw = () => {
     listening = null;
-    fill(actions, ACTIONS.map((action) => row(action.text, keymap.byAction.get(action.id), { action: action.id })));
-    fill(classes, keymap.classes.map((cls) => row(cls.name, keymap.byClass.get(cls.id), { class: cls.id })));
+    fill(
+      actions,
+      ACTIONS.map((action) => row(action.text, keymap.byAction.get(action.id), { action: action.id })),
+    );
+    fill(
+      classes,
+      keymap.classes.map((cls) => row(cls.name, keymap.byClass.get(cls.id), { class: cls.id })),
+    );
   };
   const store = async (target, key) => {
     error.textContent = keymap.objection(key, target) ?? "";
@@ -57,14 +65,26 @@ export function showKeys(host, keymap, assign) {
   const content = h(
     "div",
     { class: "wb-form" },
-    h("p", {}, "A key labels, saves and brings the next image. Click a key to change it; your choices are kept for you alone."),
+    h(
+      "p",
+      {},
+      "A key labels, saves and brings the next image. Click a key to change it; your choices are kept for you alone.",
+    ),
     error,
     actions,
     h("h2", {}, "Classes"),
     classes,
     h("h2", {}, "Everywhere"),
-    h("div", { class: "wb-keys" }, PLACES.map(([key, text]) => h("div", {}, h("span", {}, text), h("kbd", {}, key)))),
-    h("div", { class: "wb-row" }, h("button", { class: "wb-quiet", type: "button", onclick: reset }, "Back to the first keys")),
+    h(
+      "div",
+      { class: "wb-keys" },
+      PLACES.map(([key, text]) => h("div", {}, h("span", {}, text), h("kbd", {}, key))),
+    ),
+    h(
+      "div",
+      { class: "wb-row" },
+      h("button", { class: "wb-quiet", type: "button", onclick: reset }, "Back to the first keys"),
+    ),
   );
   draw();
   const dialog = openDialog(host, "Keys", content, { wide: true });

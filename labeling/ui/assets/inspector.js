@@ -4,7 +4,15 @@ import * as api from "./api.js";
 import { fill, h, percent } from "./dom.js";
 import { labelWords } from "./page.js";
 
-const KINDS = { skip: "skipped it", reject: "none of our classes", flag: "flagged it", unflag: "took the flag off", "send-back": "sent it back", undo: "undid", redo: "redid" };
+const KINDS = {
+  skip: "skipped it",
+  reject: "none of our classes",
+  flag: "flagged it",
+  unflag: "took the flag off",
+  "send-back": "sent it back",
+  undo: "undid",
+  redo: "redid",
+};
 const SMALL = 64; // pictures of fewer pixels are shown as squares
 
 /** The panel at the side; on a phone it covers the page. */
@@ -12,7 +20,9 @@ export class Inspector {
   constructor({ nameOf, classList, tools, close }) {
     this.nameOf = nameOf;
     this.picture = h("img", { class: "wb-large", alt: "" });
-    this.picture.addEventListener("load", () => this.picture.classList.toggle("wb-small-picture", this.picture.naturalWidth <= SMALL));
+    this.picture.addEventListener("load", () =>
+      this.picture.classList.toggle("wb-small-picture", this.picture.naturalWidth <= SMALL),
+    );
     this.picture.addEventListener("error", () => this.failed());
     this.file = h("div", { class: "wb-file" });
     this.now = h("div", { role: "status" });
@@ -21,12 +31,19 @@ export class Inspector {
     this.content = h(
       "div",
       { class: "wb-form", hidden: true },
-      back, this.picture, this.file, this.now,
+      back,
+      this.picture,
+      this.file,
+      this.now,
       h("section", {}, h("header", {}, h("h2", {}, "Change the label")), classList.element),
       h("div", { class: "wb-otherwise" }, tools),
       h("section", {}, h("header", {}, h("h2", {}, "What was said")), this.history),
     );
-    this.hint = h("p", { class: "wb-hint" }, "Choose an image to see it large, with everything that was said of it. A class key then changes its label.");
+    this.hint = h(
+      "p",
+      { class: "wb-hint" },
+      "Choose an image to see it large, with everything that was said of it. A class key then changes its label.",
+    );
     this.element = h("aside", { class: "wb-side", "aria-label": "The chosen image" }, this.hint, this.content);
   }
 
@@ -61,18 +78,23 @@ export class Inspector {
 
   /** Show the label an image has now. */
   label({ label, guess }) {
-    const model = guess && [" · the model says ", h("b", {}, this.nameOf(guess.class)), ` ${percent(guess.probability)}`];
+    const model = guess && [
+      " · the model says ",
+      h("b", {}, this.nameOf(guess.class)),
+      ` ${percent(guess.probability)}`,
+    ];
     fill(this.now, h("b", {}, labelWords(label, this.nameOf)), model);
   }
 
   failed() {
-    this.file.textContent += " · The file is gone, or it has changed since it was indexed. Put it back, or scan the folder again.";
+    this.file.textContent +=
+      " · The file is gone, or it has changed since it was indexed. Put it back, or scan the folder again.";
   }
 
   story(history) {
     if (history.length === 0) return h("li", {}, "Nothing yet.");
     return history.map(({ kind, class: cls, person, time, late, message, stands }) => {
-      const said = ["label", "confirm"].includes(kind) ? this.nameOf(cls) : KINDS[kind] ?? kind;
+      const said = ["label", "confirm"].includes(kind) ? this.nameOf(cls) : (KINDS[kind] ?? kind);
       const when = new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
       const note = late ? ` · late: ${message ?? "without a lease"}` : "";
       return h("li", { class: stands ? "" : "wb-fallen" }, h("b", {}, said), ` · ${person} · ${when}${note}`);

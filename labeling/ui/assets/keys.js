@@ -37,7 +37,8 @@ export function keyOf(event) {
   if (digit && (event.code.startsWith("Digit") || /^\d$/.test(event.key))) {
     return event.shiftKey ? `Shift+${digit[1]}` : digit[1];
   }
-  if (["Shift", "Control", "Alt", "Meta", "CapsLock", "Dead", "Process", "Unidentified"].includes(event.key)) return null;
+  if (["Shift", "Control", "Alt", "Meta", "CapsLock", "Dead", "Process", "Unidentified"].includes(event.key))
+    return null;
   if (event.key.length > 1) return event.shiftKey ? `Shift+${event.key}` : event.key;
   const lower = event.key.toLowerCase();
   const isLetter = lower !== event.key.toUpperCase();
@@ -58,7 +59,10 @@ export class Keymap {
   /** Give everything its key: actions first, then the classes' own letters, then digits by the place of the class. */
   arrange(classes) {
     this.classes = classes;
-    this.meaning = new Map([["Undo", { action: "undo" }], ["Redo", { action: "redo" }]]);
+    this.meaning = new Map([
+      ["Undo", { action: "undo" }],
+      ["Redo", { action: "redo" }],
+    ]);
     this.byAction = new Map();
     this.byClass = new Map();
     const take = (key, meaning, place, id) => {

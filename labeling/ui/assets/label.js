@@ -8,18 +8,25 @@ import { Grid } from "./grid.js";
 import { showKeys } from "./help.js";
 import { Keymap, keyOf } from "./keys.js";
 import { LabelView } from "./labelview.js";
+import { emptyNotice, lostNotice } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { clientName, loadClasses, whoAmI } from "./page.js";
 import { Pictures } from "./pictures.js";
 import { Session } from "./session.js";
+import { Tally } from "./tally.js";
 
 const PAN = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
-const ASK_PROGRESS = 15_000; // milliseconds
+const ASK_PROGRESS = 15_000; // milliseconds between questions how far the work is
+const ASK_PICTURE = 1_500; // milliseconds before a picture that did not arrive is asked for again
 
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
   const person = await whoAmI(host);
-  const [{ classes }, settings, progress] = await Promise.all([loadClasses(), api.get("api/settings"), api.get("api/progress")]);
+  const [{ classes }, settings, progress] = await Promise.all([
+    loadClasses(),
+    api.get("api/settings"),
+    api.get("api/progress"),
+  ]);
   const page = new LabelPage(host, { person, classes, settings, progress });
   await page.start();
 }
@@ -29,8 +36,13 @@ class LabelPage {
     this.host = host;
     this.settings = settings;
     this.client = clientName();
+    this.tally = new Tally();
     this.outbox = new Outbox(`${progress.project}:${person.id}`, (events) => api.sendEvents(this.client, events));
-    this.view = new LabelView(host, { person, act: (meaning, event) => this.press(meaning, event), flush: () => this.outbox.flush() });
+    this.view = new LabelView(host, {
+      person,
+      act: (meaning, event) => this.press(meaning, event),
+      flush: () => this.outbox.flush(),
+    });
     this.stage = this.view.stage;
     this.session = new Session({
       api,
@@ -51,8 +63,9 @@ class LabelPage {
       refuse: (why) => this.refuse(why),
     });
     this.view.single.after(this.gridView.element);
+    this.tally.set(progress);
     this.setClasses(classes, settings.keys);
-    this.setProgress(progress);
+    this.showTally();
   }
 
   async start() {
@@ -105,7 +118,11 @@ class LabelPage {
     const painted = item && this.stage.painted !== null && this.stage.image === item.image;
     if (!painted && kind === "skip" && item && this.pictures.get(item)?.error) return true; // the way past a lost picture
     if (painted && !(event?.timeStamp < this.stage.painted)) return true;
-    this.refuse(painted ? "That press came before this picture: it was not taken." : "There is no picture yet: that press was not taken.");
+    this.refuse(
+      painted
+        ? "That press came before this picture: it was not taken."
+        : "There is no picture yet: that press was not taken.",
+    );
     return false;
   }
 
@@ -113,7 +130,7 @@ class LabelPage {
     if (!this.gridView.element.hidden || !this.belongs(event, kind)) return;
     this.session.decide(kind, cls);
     this.paint();
-    this.tally(this.session.acts.at(-1), 1);
+    this.count(this.session.acts.at(-1), 1);
     if (kind === "label") this.view.list.hit(cls);
   }
 
@@ -133,7 +150,7 @@ class LabelPage {
     try {
       const act = await this.session.undo();
       if (!act) return this.refuse("There is nothing to undo.");
-      this.tally(act, -1);
+      this.count(act, -1);
       if (act.kind === "grid") this.showGrid(act);
       else this.showSingle();
     } catch (error) {
@@ -144,7 +161,7 @@ class LabelPage {
   redo() {
     const act = this.session.redo();
     if (!act) return this.refuse("There is nothing to redo.");
-    this.tally(act, 1);
+    this.count(act, 1);
     if (act.kind === "grid" && !this.gridView.element.hidden) this.gridView.next();
     else this.showSingle();
   }
@@ -177,7 +194,8 @@ class LabelPage {
   search(event) {
     const item = this.session.current;
     const decide = (id) => item === this.session.current && this.decide("label", id, null);
-    if (this.belongs(event, "search")) searchClasses(this.host, this.classes, { choose: decide, create: (name) => this.new_class(null, name) });
+    if (this.belongs(event, "search"))
+      searchClasses(this.host, this.classes, { choose: decide, create: (name) => this.new_class(null, name) });
   }
 
   new_class(event, name = "") {
@@ -211,32 +229,13 @@ class LabelPage {
     this.view.surround(this.session, this.nameOf, { why: this.settings.display?.why !== false });
   }
 
-  /** Words for when there is no picture: what has happened, and the way on. */
+  /** Words for when there is no picture. */
   absence(item, picture) {
-    if (picture?.error) return this.lost(item, picture.error);
-    if (item) return h("p", {}, "The picture is on its way…");
-    const waiting = this.outbox.size;
-    const kept = waiting > 0 && h("p", {}, `${waiting} decisions are kept here and will be sent.`);
-    const again = h("button", { type: "button", onclick: () => this.session.refill({ force: true }) }, "Look again");
-    const words = {
-      loading: ["Fetching images…"],
-      ready: ["Fetching images…"],
-      offline: ["Offline", "The server does not answer. Labeling goes on by itself when it does.", again],
-      failed: ["No images just now", this.session.problem?.message, again],
-      elsewhere: ["The rest is elsewhere", "What is left is with other people, or you skipped it. New images appear here by themselves.", again],
-      empty: ["All done", "Every image that was asked for has its label. Ask for more, look over your labels in Browse, or take them away by Export.", again],
-    }[this.session.state];
-    return [h("strong", {}, words[0]), words[1] && h("p", {}, words[1]), kept, h("div", { class: "wb-row" }, words[2])];
-  }
-
-  lost(item, error) {
-    const gone = error.status === 410 || error.status === 404;
-    const title = error.offline ? "Offline" : gone ? "This image is gone" : "This image cannot be shown";
-    const hint = error.offline ? "This picture had not arrived yet. It comes by itself when the server answers." : `${item.file}: ${error.message}`;
-    if (error.offline) setTimeout(() => this.pictures.retry(item), 1500);
-    const retry = h("button", { type: "button", onclick: () => this.pictures.retry(item) }, "Try again");
-    const skip = h("button", { type: "button", onclick: (event) => this.press({ action: "skip" }, event) }, "Skip it");
-    return [h("strong", {}, title), h("p", {}, hint), h("div", { class: "wb-row" }, retry, !error.offline && skip)];
+    if (item && !picture) return h("p", {}, "The picture is on its way…");
+    if (!item) return emptyNotice(this.session, this.outbox.size, () => this.session.refill({ force: true }));
+    const retry = () => this.pictures.retry(item);
+    if (picture.error.offline) setTimeout(retry, ASK_PICTURE);
+    return lostNotice(item, picture.error, { retry, skip: (event) => this.press({ action: "skip" }, event) });
   }
 
   showSingle() {
@@ -283,30 +282,26 @@ class LabelPage {
     if (progress && this.outbox.size === 0 && acts === this.session.acts.length) this.setProgress(progress);
   }
 
-  setProgress({ done, left, mine, classes }) {
-    this.figures = { done, left, perHour: mine.per_hour && Math.round(mine.per_hour) };
-    this.counts = new Map(classes.map((entry) => [entry.class, entry.count]));
-    this.view.progress.update(this.figures);
-    this.view.list.count(this.counts);
+  setProgress(progress) {
+    this.tally.set(progress);
+    this.showTally();
   }
 
-  /** Count an act (or with -1 an undone one) at once, before the server has. */
-  tally(act, sign) {
-    const answers = ["label", "reject", "grid"].includes(act.kind) ? act.items.length : 0;
-    this.figures.done += sign * answers;
-    this.figures.left = Math.max(0, this.figures.left - sign * answers);
-    const classes = act.kind === "grid" ? act.classes : act.kind === "label" ? [act.class] : [];
-    for (const cls of classes) this.counts.set(cls, Math.max(0, (this.counts.get(cls) ?? 0) + sign));
-    this.view.progress.update(this.figures);
-    this.view.list.count(this.counts);
+  count(act, sign) {
+    this.tally.count(act, sign);
+    this.showTally();
+  }
+
+  showTally() {
+    this.view.progress.update(this.tally);
+    this.view.list.count(this.tally.classes);
   }
 
   setClasses(classes, actions = this.keymap.actions) {
     this.classes = classes;
     this.names = new Map(classes.map((cls) => [cls.id, cls.name]));
-    this.counts = new Map(classes.map((cls) => [cls.id, cls.count ?? 0]));
     this.keymap = new Keymap(actions, classes);
-    this.view.keys(this.keymap, this.counts);
+    this.view.keys(this.keymap, this.tally.classes);
   }
 
   /** Keep a key: an action's with the person's settings, a class's with the class; both null: all actions' first keys. */
@@ -320,6 +315,6 @@ class LabelPage {
     }
     this.keymap.actions = this.settings.keys;
     this.keymap.arrange(this.classes);
-    this.view.keys(this.keymap, this.counts);
+    this.view.keys(this.keymap, this.tally.classes);
   }
 }

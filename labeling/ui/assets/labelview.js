@@ -33,7 +33,15 @@ export class LabelView {
     this.classTools = h("span");
     this.guessPart = part("The model's guess", this.guesses);
     this.whyPart = part("Why this image", this.why);
-    const side = h("aside", { class: "wb-side" }, this.guessPart, part("Classes", this.list.element, this.classTools), this.otherwise, this.whyPart, this.more);
+    const side = h(
+      "aside",
+      { class: "wb-side" },
+      this.guessPart,
+      part("Classes", this.list.element, this.classTools),
+      this.otherwise,
+      this.whyPart,
+      this.more,
+    );
     this.single = h("div", { class: "wb-label" }, this.stage.element, side, this.film.element, this.touch);
     const who = h("span", { class: "wb-who wb-wide", title: "Labels are given under this name" }, person.name);
     this.bar = h("header", { class: "wb-bar" }, this.progress.element, who, this.chip.element, this.tools);
@@ -54,9 +62,20 @@ export class LabelView {
     this.keymap = keymap;
     this.list.update(keymap.classes, keymap);
     this.list.count(counts);
-    for (const place of [this.tools, this.more]) fill(place, TOOLS.map((id) => this._tool(id, "wb-quiet")), themeButton());
-    fill(this.otherwise, OTHERWISE.map((id) => this._tool(id, "")));
-    fill(this.touch, TOUCH.map((id) => this._tool(id, "")));
+    for (const place of [this.tools, this.more])
+      fill(
+        place,
+        TOOLS.map((id) => this._tool(id, "wb-quiet")),
+        themeButton(),
+      );
+    fill(
+      this.otherwise,
+      OTHERWISE.map((id) => this._tool(id, "")),
+    );
+    fill(
+      this.touch,
+      TOUCH.map((id) => this._tool(id, "")),
+    );
     fill(this.classTools, this._tool("search", "wb-quiet"), this._tool("new_class", "wb-quiet"));
   }
 
@@ -66,7 +85,10 @@ export class LabelView {
     this.guessPart.hidden = guesses.length === 0;
     const choose = (cls, event) => this._click(event, { class: cls });
     const keyOf = (cls) => this.keymap.byClass.get(cls);
-    fill(this.guesses, guessButtons(guesses, { nameOf, keyOf, guessKey: this.keymap.byAction.get("first_guess"), choose }));
+    fill(
+      this.guesses,
+      guessButtons(guesses, { nameOf, keyOf, guessKey: this.keymap.byAction.get("first_guess"), choose }),
+    );
   }
 
   /** Show what belongs to the picture but can wait for a frame: its name, why it is here, its neighbours in time. */
@@ -81,7 +103,9 @@ export class LabelView {
   }
 
   _press(button, item) {
-    const pressed = { flag: item?.flagged, zoom: this.stage.zoomed, contrast: this.stage.stretched }[button.dataset.action];
+    const pressed = { flag: item?.flagged, zoom: this.stage.zoomed, contrast: this.stage.stretched }[
+      button.dataset.action
+    ];
     if (pressed !== undefined) button.setAttribute("aria-pressed", String(Boolean(pressed)));
   }
 
@@ -89,7 +113,12 @@ export class LabelView {
     const action = ACTIONS.find((entry) => entry.id === id);
     const key = this.keymap.byAction.get(id);
     const onclick = (event) => this._click(event, { action: id });
-    return h("button", { class: style, type: "button", title: action.text, dataset: { action: id }, onclick }, action.short, key && keycap(key));
+    return h(
+      "button",
+      { class: style, type: "button", title: action.text, dataset: { action: id }, onclick },
+      action.short,
+      key && keycap(key),
+    );
   }
 
   _click(event, meaning) {

@@ -41,7 +41,9 @@ export function askName(host, people, { mayCancel = false } = {}) {
       }
     };
     let chosen = null;
-    const known = people.map((person) => h("button", { type: "button", onclick: () => choose(person.name) }, person.name));
+    const known = people.map((person) =>
+      h("button", { type: "button", onclick: () => choose(person.name) }, person.name),
+    );
     const form = h(
       "form",
       { class: "wb-form", onsubmit: (event) => (event.preventDefault(), choose(input.value)) },
@@ -71,7 +73,11 @@ export function themeButton() {
     const dark = document.body.classList.toggle("dark");
     window.localStorage.setItem("barlowmatch:theme", dark ? "dark" : "light");
   };
-  return h("button", { class: "wb-quiet", type: "button", title: "Dark or light", "aria-label": "Dark or light", onclick: toggle }, "◐");
+  return h(
+    "button",
+    { class: "wb-quiet", type: "button", title: "Dark or light", "aria-label": "Dark or light", onclick: toggle },
+    "◐",
+  );
 }
 
 /** The label of an image in words. */

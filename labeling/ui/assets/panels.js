@@ -21,7 +21,13 @@ export class ProgressLine {
   update({ done, left, perHour }) {
     const total = done + left;
     this.bar.style.transform = `scaleX(${total ? done / total : 0})`;
-    fill(this.words, h("strong", {}, done.toLocaleString("en")), " done, ", h("strong", {}, left.toLocaleString("en")), " left");
+    fill(
+      this.words,
+      h("strong", {}, done.toLocaleString("en")),
+      " done, ",
+      h("strong", {}, left.toLocaleString("en")),
+      " left",
+    );
     const hours = perHour ? left / perHour : 0;
     const time = hours >= 1.5 ? `${Math.round(hours)} h` : `${Math.max(1, Math.round(hours * 60))} min`;
     fill(this.extra, perHour ? `${perHour.toLocaleString("en")} an hour${left ? `, about ${time} to go` : ""}` : "");
@@ -68,7 +74,11 @@ export function guessButtons(guesses, { nameOf, keyOf, guessKey, choose }) {
 export function whyPanel(item, nameOf) {
   const { why } = item;
   if (item.purpose === "control" || item.blind) {
-    return h("p", {}, "Drawn at random for the control sample. It measures the model and is never trained on, so the model's guess is hidden.");
+    return h(
+      "p",
+      {},
+      "Drawn at random for the control sample. It measures the model and is never trained on, so the model's guess is hidden.",
+    );
   }
   if (!why) return h("p", {}, "Nobody asked for this image in particular.");
   const score = why.score == null ? null : [", score ", h("b", {}, Number(why.score).toPrecision(3))];
@@ -96,7 +106,10 @@ export class Filmstrip {
 
   /** Show acts done and items to come; cells stay in place where they can, so that nothing flickers. */
   update(done, items, describe) {
-    const past = done.filter((act) => !/flag/.test(act.kind)).slice(-5).map((act) => ({ item: act.items.at(-1), place: "past", words: describe(act) }));
+    const past = done
+      .filter((act) => !/flag/.test(act.kind))
+      .slice(-5)
+      .map((act) => ({ item: act.items.at(-1), place: "past", words: describe(act) }));
     const coming = items.slice(0, 6).map((item, place) => ({ item, place: place ? "next" : "current", words: "" }));
     const shown = new Map();
     for (const { item, place, words } of [...past, ...coming]) {
@@ -142,4 +155,3 @@ export class Messages {
     this.shown.delete(topic);
   }
 }
-

@@ -2,7 +2,7 @@
 
 const LONGEST_SIDE = 2560; // larger pictures are brought down to this; zoom shows them pixel by pixel up to here
 const MEMORY = 192 * 2 ** 20; // bytes of decoded pixels kept ahead beyond the least number
-const AT_ONCE = 6; // what a browser sends to one server at a time
+const AT_ONCE = 4; // a browser sends six at a time to one server; some are left for labels and leases
 
 /** A decoded picture: `bitmap` to draw, and the size the file has. */
 async function decode(blob) {

@@ -40,7 +40,10 @@ export class Session {
     if (this.refilling || (!force && this.queue.length >= REFILL_AT)) return;
     this.refilling = true;
     try {
-      const waiting = this.outbox.waiting().map((event) => event.lease).filter(Boolean);
+      const waiting = this.outbox
+        .waiting()
+        .map((event) => event.lease)
+        .filter(Boolean);
       const holding = [...new Set([...this.leases(), ...waiting])];
       const count = Math.max(0, AHEAD - this.queue.length);
       this._take(await this.api.post("api/lease", { client: this.client, count, holding }), waiting);
@@ -60,7 +63,10 @@ export class Session {
     const before = this.queue.length;
     this.queue = this.queue.filter((item) => !gone.has(item.lease));
     if (before > this.queue.length) {
-      this.say("lost", "Some images went to somebody else, because they waited here too long. Nothing you decided is lost.");
+      this.say(
+        "lost",
+        "Some images went to somebody else, because they waited here too long. Nothing you decided is lost.",
+      );
     }
     const here = new Set(this.queue.map((item) => item.image));
     const mine = new Set([...this.decided, ...waiting]);
@@ -74,7 +80,14 @@ export class Session {
   decide(kind, cls = null) {
     const item = this.queue.shift();
     const looked = Math.round(performance.now() - this.shownAt);
-    const event = { uuid: uuid(), kind, image: item.image, lease: item.lease, source: "single", looked_ms: Math.min(looked, 3_600_000) };
+    const event = {
+      uuid: uuid(),
+      kind,
+      image: item.image,
+      lease: item.lease,
+      source: "single",
+      looked_ms: Math.min(looked, 3_600_000),
+    };
     if (kind === "label") event.class = cls;
     this._done({ kind, class: cls, items: [item], events: [event], undoes: event.uuid });
   }
@@ -91,14 +104,29 @@ export class Session {
   commit(pairs, predicted) {
     const batch = uuid();
     const events = pairs.map(([item, cls]) => ({
-      uuid: uuid(), kind: "label", image: item.image, lease: item.lease, class: cls, source: "grid", batch,
+      uuid: uuid(),
+      kind: "label",
+      image: item.image,
+      lease: item.lease,
+      class: cls,
+      source: "grid",
+      batch,
     }));
-    this._done({ kind: "grid", class: predicted, items: pairs.map(([item]) => item), classes: pairs.map(([, cls]) => cls), events, undoes: batch });
+    this._done({
+      kind: "grid",
+      class: predicted,
+      items: pairs.map(([item]) => item),
+      classes: pairs.map(([, cls]) => cls),
+      events,
+      undoes: batch,
+    });
   }
 
   _done(act) {
     if (!/flag/.test(act.kind)) for (const item of act.items) if (item.lease) this.decided.add(item.lease);
-    this.outbox.add(...act.events.map((event) => Object.fromEntries(Object.entries(event).filter(([, value]) => value != null))));
+    this.outbox.add(
+      ...act.events.map((event) => Object.fromEntries(Object.entries(event).filter(([, value]) => value != null))),
+    );
     this.acts.push(act);
     this.undone = [];
     this.shownAt = performance.now();
@@ -170,7 +198,9 @@ export class Session {
       for (const item of this.queue) if (fresh.has(item.image)) item.lease = fresh.get(item.image).lease;
     }
     if (result.status === "refused" || result.status === "conflict") {
-      this.say(`event ${event.image}`, `Not stored: ${result.message ?? "the image was changed meanwhile"}`, { bad: true });
+      this.say(`event ${event.image}`, `Not stored: ${result.message ?? "the image was changed meanwhile"}`, {
+        bad: true,
+      });
     } else if (result.status === "late" && event.lease) {
       this.say("late", `Stored, but late: ${result.message}`);
     }

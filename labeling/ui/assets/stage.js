@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 
-const SHARP_FROM = 4; // enlarged this much, pixels are shown as squares
+const SHARP_FROM = 4; // zoomed this much, pixels are shown as squares
 const SAMPLE = 64; // side of the small copy from which grey values are measured
 
 /** Draws pictures. `painted` is when the present picture was drawn (milliseconds as in event.timeStamp), or null. */
@@ -90,9 +90,15 @@ export class Stage {
     const drawn = { width: bitmap.width * scale, height: bitmap.height * scale };
     const left = (width - drawn.width) * (drawn.width > width ? this.centre.x : 0.5);
     const top = (height - drawn.height) * (drawn.height > height ? this.centre.y : 0.5);
-    this.context.imageSmoothingEnabled = scale < SHARP_FROM;
+    this.context.imageSmoothingEnabled = !this.zoomed || scale < SHARP_FROM;
     this.context.imageSmoothingQuality = "high";
-    this.context.drawImage(bitmap, Math.round(left), Math.round(top), Math.round(drawn.width), Math.round(drawn.height));
+    this.context.drawImage(
+      bitmap,
+      Math.round(left),
+      Math.round(top),
+      Math.round(drawn.width),
+      Math.round(drawn.height),
+    );
     this.canvas.style.filter = this.stretched ? stretch(bitmap) : "";
   }
 }

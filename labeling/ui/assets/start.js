@@ -11,8 +11,15 @@ export async function start(page, element) {
     const { mount } = await import(`./${page}.js`);
     await mount(host);
   } catch (error) {
-    const again = h("button", { class: "wb-main", type: "button", onclick: () => window.location.reload() }, "Try again");
-    fill(host, h("div", { class: "wb-notice" }, h("strong", {}, "The page could not start"), h("p", {}, error.message), again));
+    const again = h(
+      "button",
+      { class: "wb-main", type: "button", onclick: () => window.location.reload() },
+      "Try again",
+    );
+    fill(
+      host,
+      h("div", { class: "wb-notice" }, h("strong", {}, "The page could not start"), h("p", {}, error.message), again),
+    );
     if (!("offline" in error)) throw error;
   }
 }

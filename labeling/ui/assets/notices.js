@@ -1,0 +1,49 @@
+// Words for when there is no picture: what has happened, and the way on.
+
+import { h } from "./dom.js";
+
+const STATES = {
+  loading: ["Fetching images…"],
+  ready: ["Fetching images…"],
+  offline: ["Offline", "The server does not answer. Labeling goes on by itself when it does."],
+  failed: ["No images just now"],
+  elsewhere: [
+    "The rest is elsewhere",
+    "What is left is with other people, or you skipped it. New images appear here by themselves.",
+  ],
+  empty: [
+    "All done",
+    "Every image that was asked for has its label. Ask for more, look over your labels in Browse, or take them away by Export.",
+  ],
+};
+
+/** Words for a queue with nothing in it; `again` asks the server once more. */
+export function emptyNotice({ state, problem }, waiting, again) {
+  const [title, text = problem?.message] = STATES[state];
+  const busy = state === "loading" || state === "ready";
+  return [
+    busy ? h("p", {}, title) : h("strong", {}, title),
+    !busy && text && h("p", {}, text),
+    waiting > 0 && h("p", {}, `${waiting} decisions are kept here and will be sent.`),
+    !busy && h("div", { class: "wb-row" }, h("button", { type: "button", onclick: again }, "Look again")),
+  ];
+}
+
+/** Words for a picture that cannot be had: offline, gone, changed or broken. */
+export function lostNotice(item, error, { retry, skip }) {
+  const gone = error.status === 410 || error.status === 404;
+  const title = error.offline ? "Offline" : gone ? "This image is gone" : "This image cannot be shown";
+  const text = error.offline
+    ? "This picture had not arrived yet. It comes by itself when the server answers."
+    : `${item.file}: ${error.message}`;
+  return [
+    h("strong", {}, title),
+    h("p", {}, text),
+    h(
+      "div",
+      { class: "wb-row" },
+      h("button", { type: "button", onclick: retry }, "Try again"),
+      !error.offline && h("button", { type: "button", onclick: skip }, "Skip it"),
+    ),
+  ];
+}
