@@ -89,7 +89,7 @@ def _greedy_seeds(points: Tensor, weights: Tensor, clusters: int, random: np.ran
     """Choose k of some weighted points (m, D): of a few D² draws a centre the one that lowers the inertia most."""
     among = squared_distances(points, points).fill_diagonal_(0)
     trials = 2 + int(math.log(clusters))
-    chosen = [int(random.choice(len(points), p=(weights / weights.sum()).double().numpy()))]
+    chosen = [int(random.choice(len(points), p=(weights.double() / weights.double().sum()).numpy()))]
     minima = among[chosen[0]].clone()
     taken = torch.zeros(len(points), dtype=torch.bool)
     taken[chosen[0]] = True

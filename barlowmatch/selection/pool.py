@@ -1,7 +1,7 @@
 """What a strategy chooses from: unlabeled images, the labeled ones, and what a classifier thinks of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -25,11 +25,10 @@ class Probabilities:
     """
 
     def __init__(
-        self, source: Shards | LinearHead, rows: Rows, files: Sequence[str], vectors: Vectors, names: Sequence[str]
+        self, source: Shards, rows: Rows, files: Sequence[str], dtype: torch.dtype, names: Sequence[str]
     ) -> None:
-        self._source, self._rows, self._files, self._vectors = source, rows, files, vectors
-        self.names = names
-        self.dtype = vectors.dtype
+        self._source, self._rows, self._files = source, rows, files
+        self.dtype, self.names = dtype, names
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -41,8 +40,6 @@ class Probabilities:
             InputError: they are no probabilities; the line names the file.
         """
         chosen = np.asarray(places)
-        if isinstance(self._source, LinearHead):
-            return self._source.probabilities(self._vectors.take(chosen))
         values = torch.from_numpy(self._source.take(self._rows[chosen])).to(self.dtype)
         sums = values.sum(1)
         wrong = torch.nonzero(~((sums - 1).abs() < 0.02) | (values < 0).any(1))
@@ -73,6 +70,7 @@ class Pool:
         class_names: the classes in order; empty where nobody knows them yet.
         source: raw probabilities of all rows, or None.
         labeled_rows: row of each labeled image in the embeddings folder (L,).
+        calibration: probabilities (V, C) and labels (V,) of validation images, or None; they are never requested.
     """
 
     vectors: Vectors
@@ -83,6 +81,7 @@ class Pool:
     labeled_rows: Rows
     labeled_files: tuple[str, ...]
     source: Shards | None = None
+    calibration: tuple[Tensor, Tensor] | None = None
 
     @classmethod
     def from_embeddings(cls, embeddings: Embeddings, memory: int = DEFAULT_MEMORY) -> Self:
@@ -99,10 +98,15 @@ class Pool:
                 f"{embeddings.folder}: every image outside val and test has a label; none is left to request"
             )
         names = tuple(item.name for item in embeddings.classes)
-        return cls.of(
+        pool = cls.of(
             embeddings.vectors, embeddings.table.files, labeled, unlabeled, embeddings.labels, names,
             embeddings.probabilities, memory,
         )  # fmt: skip
+        judged = np.flatnonzero((splits == "val") & (embeddings.labels >= 0))
+        if embeddings.probabilities is None or len(judged) == 0:
+            return pool
+        probabilities = torch.from_numpy(embeddings.probabilities.take(judged)).to(pool.vectors.dtype)
+        return replace(pool, calibration=(probabilities, torch.from_numpy(embeddings.labels[judged])))
 
     @classmethod
     def from_arrays(
@@ -190,6 +194,9 @@ class Pool:
 
     def _probabilities(self, rows: Rows, files: Sequence[str], vectors: Vectors) -> Probabilities:
         if self.source is not None:
-            return Probabilities(self.source, rows, files, vectors, self.class_names)
+            return Probabilities(self.source, rows, files, vectors.dtype, self.class_names)
         names = [self.class_names[place] for place in self.head.classes.tolist()]
-        return Probabilities(self.head, rows, files, vectors, names)
+        values = torch.empty(len(vectors), len(names), dtype=torch.float32)
+        for part, block in vectors.blocks():
+            values[part] = self.head.probabilities(block)
+        return Probabilities(Shards([values.numpy()]), np.arange(len(values)), files, vectors.dtype, names)

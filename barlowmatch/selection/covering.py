@@ -1,0 +1,128 @@
+"""Greedy maximisation of how well chosen images represent all, with lazy re-evaluation (Minoux 1978).
+
+The objective is facility location, Σ_n w_n · max_c k(z_n, z_c), over anchors n and chosen c. It is submodular: what a
+candidate adds only ever shrinks, so an old value bounds the present one and most candidates need no second look.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from barlowmatch.selection.distances import squared_distances
+from barlowmatch.selection.spaces import Report, no_report
+from barlowmatch.selection.vectors import Vectors
+
+ROWS, ANCHOR_ROWS = 512, 4096
+SMALLEST_BLOCK, LARGEST_BLOCK = 32, 512
+NOTHING = 1e-9
+"""A gain below this share of the anchors' weight is rounding."""
+
+Kernel = Callable[[Tensor], Tensor]
+"""Turns squared distances into similarities between 0 and 1, in place where it can."""
+
+
+class Coverage:
+    """How well each anchor is represented so far.
+
+    Args:
+        anchors: unit-norm vectors (A, D).
+        weights: importance of each (A,); they sum to 1.
+        kernel: similarity of squared distances.
+    """
+
+    def __init__(self, anchors: Tensor, weights: Tensor, kernel: Kernel) -> None:
+        self.anchors, self.weights, self.kernel = anchors, weights, kernel
+        self.best = torch.zeros(len(anchors), dtype=anchors.dtype)
+
+    @property
+    def value(self) -> float:
+        """The objective."""
+        return float(self.best @ self.weights)
+
+    def similarities(self, points: Tensor) -> Tensor:
+        """Return the similarity of points (m, D) to the anchors (m, A)."""
+        return torch.cat(
+            [self.kernel(squared_distances(points, part)) for part in torch.split(self.anchors, ANCHOR_ROWS)], dim=1
+        )
+
+    def gains(self, points: Tensor) -> Tensor:
+        """Return what each of some points (m, D) would add (m,)."""
+        total = torch.zeros(len(points), dtype=points.dtype)
+        for start in range(0, len(self.anchors), ANCHOR_ROWS):
+            part = slice(start, start + ANCHOR_ROWS)
+            similar = self.kernel(squared_distances(points, self.anchors[part]))
+            total += similar.sub_(self.best[part]).clamp_(min=0) @ self.weights[part]
+        return total
+
+    def add(self, vectors: Vectors) -> None:
+        """Take vectors as chosen."""
+        for _, block in vectors.blocks():
+            for points in torch.split(block, ROWS):
+                torch.maximum(self.best, self.similarities(points).amax(0), out=self.best)
+
+
+def cover_greedily(
+    coverage: Coverage, vectors: Vectors, candidates: Tensor, count: int, report: Report = no_report
+) -> tuple[Tensor, Tensor]:
+    """Choose candidates one after another, each the one that adds most.
+
+    Args:
+        coverage: what is represented already; is changed.
+        vectors: where candidates come from.
+        candidates: places in `vectors` to choose among, in ascending order.
+        count: how many.
+        report: is told how many were chosen since, or 0 while gains are first computed.
+
+    Returns:
+        Places and gains; fewer than `count` when nothing is left to add.
+    """
+    search = _LazySearch(coverage, vectors, candidates)
+    search.bound_all(report)
+    size = SMALLEST_BLOCK
+    while len(search.places) < count and not search.exhausted:
+        before = len(search.places)
+        search.choose_in_block(size, count - before)
+        report(len(search.places) - before)
+        size = max(SMALLEST_BLOCK, size // 2) if len(search.places) > before else min(LARGEST_BLOCK, 2 * size)
+    return torch.tensor(search.places, dtype=torch.int64), torch.tensor(search.gains, dtype=torch.float64)
+
+
+class _LazySearch:
+    """Candidates with an upper bound of what each adds; chosen ones have the bound −∞."""
+
+    def __init__(self, coverage: Coverage, vectors: Vectors, candidates: Tensor) -> None:
+        self.coverage, self.vectors, self.candidates = coverage, vectors, candidates
+        self.bounds = torch.full((len(candidates),), torch.inf, dtype=vectors.dtype)
+        self.places: list[int] = []
+        self.gains: list[float] = []
+        self.exhausted = False
+
+    def bound_all(self, report: Report) -> None:
+        """Compute all gains once; later ones can only be smaller."""
+        for start in range(0, len(self.candidates), ROWS):
+            part = slice(start, start + ROWS)
+            self.bounds[part] = self.coverage.gains(self.vectors.take(self.candidates[part]))
+            report(0)
+
+    def choose_in_block(self, size: int, limit: int) -> None:
+        """Choose among those with the largest bounds while the best adds at least what any other might."""
+        top = torch.topk(self.bounds, min(size + 1, len(self.bounds)))
+        block = top.indices[:size]
+        outside = float(top.values[size]) if len(top.values) > size else float("-inf")
+        similar = self.coverage.similarities(self.vectors.take(self.candidates[block]))
+        alive = top.values[:size] > -torch.inf
+        while True:
+            present = (similar - self.coverage.best).clamp_(min=0) @ self.coverage.weights
+            present[~alive] = -torch.inf
+            self.bounds[block] = present
+            best = int(present.argmax())
+            gain = float(present[best])
+            self.exhausted = max(gain, outside) < NOTHING
+            if self.exhausted or gain < outside or limit == 0:
+                return
+            limit -= 1
+            self.places.append(int(self.candidates[block[best]]))
+            self.gains.append(gain)
+            torch.maximum(self.coverage.best, similar[best], out=self.coverage.best)
+            alive[best] = False
