@@ -125,12 +125,11 @@ class FreeMatch(PseudoLabels):
         """
         probabilities = strong.softmax(1)
         guessed = F.one_hot(probabilities.argmax(1), strong.shape[1]).to(strong.dtype)
-        count = all_reduce_sum(weights.sum())
-        mean = all_reduce_sum(weights @ probabilities) / count.clamp_min(1)
-        frequency = all_reduce_sum(weights @ guessed) / count.clamp_min(1)
+        # Sums stand for means: their common count goes out in normalising.
+        total, counts = all_reduce_sum(weights @ probabilities), all_reduce_sum(weights @ guessed)
         wanted = F.normalize(self.probability / self.frequency.clamp_min(TINY), p=1, dim=0)
-        found = F.normalize(torch.where(frequency > 0, mean / frequency.clamp_min(TINY), 0.0), p=1, dim=0)
-        return self.fairness * (count > 0) * (wanted * (found + TINY).log()).sum()
+        found = F.normalize(torch.where(counts > 0, total / counts.clamp_min(TINY), 0.0), p=1, dim=0)
+        return self.fairness * (counts.sum() > 0) * (wanted * (found + TINY).log()).sum()
 
 
 def pseudo_labels(name: str, threshold: float, classes: int) -> PseudoLabels:

@@ -148,6 +148,15 @@ def test_fixmatch_equals_its_formula(dtype: torch.dtype, threshold: float, weigh
         assert relative(ours[2].grad, leaves[2].grad) < tolerance
 
 
+def test_no_gradient_flows_through_the_weights_of_guesses() -> None:
+    weak, strong = (random(9, 5, seed=seed).requires_grad_() for seed in (1, 2))
+    rule = SoftMatch(5)
+    rule.mean.fill_(0.9), rule.variance.fill_(0.1)
+    fixmatch_loss(weak[:2] * 0, torch.tensor([0, 1]), weak, strong, rule)["loss"].backward()
+    assert weak.grad is None or weak.grad.abs().max() == 0
+    assert strong.grad.abs().max() > 0
+
+
 def test_fixmatch_reports_its_parts() -> None:
     weak = torch.tensor([[9.0, 0.0], [0.1, 0.0], [0.0, 9.0], [0.0, 0.2]])
     parts = fixmatch_loss(weak[:2], torch.tensor([0, 0]), weak, weak, FixedThreshold(0.95), weight=3.0)
