@@ -3,14 +3,20 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import tyro
-from barlowmatch.errors import InputError
-from storage.errors import StorageError
 
+from barlowmatch.errors import InputError
 from labeling.commands import (
-    BackupConfig, ExportConfig, ImportConfig, InitConfig, StatsConfig, VerifyConfig,
+    BackupConfig,
+    ExportConfig,
+    ImportConfig,
+    InitConfig,
+    StatsConfig,
+    VerifyConfig,
 )  # fmt: skip
+from storage.errors import StorageError
 
 COMMANDS = {
     "init": InitConfig,
@@ -31,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words[0] not in COMMANDS:
             raise InputError(f"{words[0]}: no such command; the commands are {', '.join(COMMANDS)}")
-        config = tyro.cli(COMMANDS[words[0]], args=words[1:], prog=f"labeling {words[0]}")
+        config: Any = tyro.cli(COMMANDS[words[0]], args=words[1:], prog=f"labeling {words[0]}")
         doing = importlib.import_module("labeling.doing")
         status: int = getattr(doing, f"do_{words[0]}")(config)
     except (InputError, StorageError) as error:

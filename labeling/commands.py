@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from typing_extensions import Doc
+
 from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import Checked
 from barlowmatch.errors import InputError
-from typing_extensions import Doc
 
 Format = Literal["folders", "seed", "csv"]
 
@@ -83,7 +84,9 @@ class StatsConfig(ProjectOptions):
 class ExportConfig(ProjectOptions):
     """Write the labeled images as a new dataset, at one label event, whole or not at all."""
 
-    format: Annotated[Format, Doc("`folders`: class folders; `seed`: numbered with label tensors; `csv`: tables alone.")]
+    format: Annotated[
+        Format, Doc("`folders`: class folders; `seed`: numbered with label tensors; `csv`: tables alone.")
+    ]
     name: Annotated[str | None, Doc("Folder in exports/; default the format and the time.")] = None
     events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
 

@@ -10,19 +10,24 @@ from pathlib import Path
 
 from barlowmatch.errors import InputError
 from barlowmatch.events import Console, JsonLines, RunFailed, RunFinished, RunStarted, fan_out
+from labeling.commands import (
+    BackupConfig,
+    ExportConfig,
+    ImportConfig,
+    InitConfig,
+    StatsConfig,
+    VerifyConfig,
+)  # fmt: skip
+from labeling.project import ProjectFolder, as_input_errors, reading
 from storage import images as store
 from storage.checks import find_faults
 from storage.classes import list_classes
 from storage.database import Database, back_up
 from storage.people import list_people
+from storage.records import Image
 from storage.requests import list_requests
 from storage.settings import get_setting
 from storage.stats import progress
-
-from labeling.commands import (
-    BackupConfig, ExportConfig, ImportConfig, InitConfig, StatsConfig, VerifyConfig,
-)  # fmt: skip
-from labeling.project import ProjectFolder, as_input_errors, reading
 
 
 def do_init(config: InitConfig) -> int:
@@ -105,7 +110,7 @@ def do_verify(config: VerifyConfig) -> int:
     return 1 if faults or missing else 0
 
 
-def _problem(root: Path, image: store.Image, contents: bool) -> str | None:
+def _problem(root: Path, image: Image, contents: bool) -> str | None:
     path = root / os.fsdecode(image.path)
     try:
         status = path.stat()
@@ -168,5 +173,6 @@ def do_export(config: ExportConfig) -> int:
         if lines:
             lines.close()
     left_out = "".join(f", {count} left out ({reason})" for reason, count in result["left_out"].items())
-    print(f"{result['path']}: {result['images']:,} images, {result['labeled']:,} labeled{left_out}, at event {result['event']}")
+    counts = f"{result['images']:,} images, {result['labeled']:,} labeled{left_out}"
+    print(f"{result['path']}: {counts}, at event {result['event']}")
     return 0

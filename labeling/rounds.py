@@ -4,12 +4,11 @@ from pathlib import Path
 
 from barlowmatch.data.tables import FILE_COLUMNS, Table, read_table
 from barlowmatch.errors import InputError
+from labeling.project import writing
 from storage.database import transaction
 from storage.images import find_images
 from storage.records import NewItem
 from storage.requests import Added, add_request
-
-from labeling.project import writing
 
 
 def import_request(folder: Path, path: Path, overlap: int = 1) -> Added:
@@ -39,9 +38,7 @@ def import_request(folder: Path, path: Path, overlap: int = 1) -> Added:
 
 
 def _item(table: Table, row: int, image: int) -> NewItem:
-    return NewItem(
-        image, _text(table, row, "strategy"), _number(table, row, "score"), _text(table, row, "reason")
-    )
+    return NewItem(image, _text(table, row, "strategy"), _number(table, row, "score"), _text(table, row, "reason"))
 
 
 def _text(table: Table, row: int, name: str) -> str | None:

@@ -15,6 +15,7 @@ from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import Checked
 from barlowmatch.errors import InputError
 from labeling.security import Guard, is_loopback, own_names
+from storage.errors import Refused
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
 ASSETS_URL = "/workbench"
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _ASSET_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -90,8 +92,14 @@ def build_app(project: "Project", root_path: str = "", *, pages: bool = True) ->
     )  # fmt: skip
     handle_errors(app)
     app.include_router(api.router())
+    app.add_api_route("/api/{rest:path}", _no_route, methods=_METHODS, include_in_schema=False)
     _serve_assets(app)
     return _mount_pages(app, project.name, root_path) if pages else app
+
+
+async def _no_route(rest: str) -> None:
+    """Answer what no route of ours does, before the pages' own answer."""
+    raise Refused(f"no route /api/{rest}", "path", "GET /api/openapi.json lists them", "missing")
 
 
 def _serve_assets(app: "FastAPI") -> None:
@@ -99,7 +107,6 @@ def _serve_assets(app: "FastAPI") -> None:
     from fastapi.responses import FileResponse
 
     from barlowmatch.data.natural import natural_key
-    from storage.errors import Refused
 
     files = sorted(
         (path for path in ASSETS.glob("*") if path.suffix in _ASSET_TYPES), key=lambda p: natural_key(p.name)

@@ -40,7 +40,8 @@ class Filter:
 _CONDITIONS = {
     "state": "image.state = :state",
     "label": "image.class = :label",
-    "predicted": """prediction.class = :predicted AND NOT EXISTS (
+    "predicted": """prediction.class IN (SELECT id FROM class WHERE id = :predicted OR merged_into = :predicted)
+        AND NOT EXISTS (
         SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
         WHERE item.image = image.id AND item.left > 0 AND request.blind)""",
     "person": """image.id IN (SELECT image FROM label_event WHERE person = :person)

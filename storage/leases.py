@@ -32,7 +32,8 @@ ORDER BY item.request, item.rank LIMIT :count
 
 _GRID = """
 FROM prediction JOIN image ON image.id = prediction.image
-WHERE prediction.class = :class AND image.state = 'none' AND image.present = 1
+WHERE prediction.class IN (SELECT id FROM class WHERE id = :class OR merged_into = :class)
+  AND image.state = 'none' AND image.present = 1
   AND image.split IN ('train', 'unlabeled')
 """
 
@@ -127,10 +128,10 @@ def lease_predicted(
 def unlabeled_predicted(db: Database) -> list[tuple[int, int, float]]:
     """Return (class, images, mean probability) of what is predicted and unlabeled, by class."""
     rows = db.execute(
-        """SELECT prediction.class, count(*), avg(prediction.probability)
-           FROM image JOIN prediction ON prediction.image = image.id
+        """SELECT coalesce(class.merged_into, class.id) AS root, count(*), avg(prediction.probability)
+           FROM image JOIN prediction ON prediction.image = image.id JOIN class ON class.id = prediction.class
            WHERE image.state = 'none' AND image.present = 1 AND image.split IN ('train', 'unlabeled')
-           GROUP BY prediction.class ORDER BY prediction.class"""
+           GROUP BY root ORDER BY root"""
     )
     return [(row[0], row[1], row[2]) for row in rows]
 

@@ -1,0 +1,24 @@
+"""What an export writes: every image with its present label, at one moment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from storage.database import Database
+from storage.images import image_of
+from storage.records import Image
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """An image and, where everybody agrees on one, the name of its class."""
+
+    image: Image
+    label: str | None
+
+
+def labeled_images(db: Database) -> Iterator[Labeled]:
+    """Yield every image by id; call it inside one read transaction to have all of one moment."""
+    rows = db.execute(
+        "SELECT image.*, class.name AS label FROM image LEFT JOIN class ON class.id = image.class ORDER BY image.id"
+    )
+    return (Labeled(image_of(row), row["label"]) for row in rows)
