@@ -59,5 +59,5 @@ def pure_radius(vectors: Vectors, clusters: Tensor, purity: float) -> float:
         squares.masked_fill_(clusters[part, None] == clusters[None], torch.inf)
         to_others[part] = squares.amin(1)
     ordered = to_others.sqrt().sort().values
-    radius = float(ordered[min(len(ordered) - 1, int((1 - purity) * len(ordered)))])
+    radius = float(ordered[min(len(ordered) - 1, int((1 - purity) * len(ordered) + 1e-9))])
     return min(max(0.999999 * radius, 1e-6), 2.0)

@@ -1,0 +1,264 @@
+"""The strategies that scikit-activeml has too, on 1,000 vectors of 32 numbers: the same picks, or as good ones.
+
+On purpose ours differ: TypiClust's distances are true and its neighbours at most half of the cluster, as in the paper;
+ProbCover goes on with the farthest images once all is covered; radii are exact quantiles instead of a grid.
+"""
+
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from skactiveml.classifier import SklearnClassifier
+from skactiveml.pool import Badge as PeerBadge
+from skactiveml.pool import CoreSet
+from skactiveml.pool import DropQuery as PeerDropQuery
+from skactiveml.pool import MaxHerding as PeerMaxHerding
+from skactiveml.pool import ProbCover as PeerProbCover
+from skactiveml.pool import TypiClust as PeerTypiClust
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.linear_model import LogisticRegression
+
+from barlowmatch.selection import typiclust
+from barlowmatch.selection.badge import Badge, Gradients
+from barlowmatch.selection.configs import (
+    BadgeConfig,
+    DropQueryConfig,
+    KCenterConfig,
+    MaxHerdingConfig,
+    ProbCoverConfig,
+    TypiClustConfig,
+)
+from barlowmatch.selection.dropquery import DropQuery
+from barlowmatch.selection.head import LinearHead, fit_head
+from barlowmatch.selection.k_center import KCenter
+from barlowmatch.selection.maxherding import MaxHerding
+from barlowmatch.selection.pool import Pool
+from barlowmatch.selection.probcover import ProbCover, pure_radius
+from barlowmatch.selection.typiclust import TypiClust
+from tests.selection.scenes import Array, Scene, clustered, distances, unit
+
+BUDGET = 40
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return clustered(1000, 32, classes=8, labeled=30, seed=11)
+
+
+def missing(scene: Scene) -> Array:
+    """Return the labels as the peer has them: NaN for none."""
+    return np.where(scene.labels < 0, np.nan, scene.labels)
+
+
+def test_core_set(scene: Scene) -> None:
+    theirs = CoreSet(random_state=0).query(unit(scene.points), missing(scene), batch_size=BUDGET)
+    ours = KCenter(KCenterConfig()).select(scene.pool, BUDGET)
+    assert ours.rows.tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize("labeled", [True, False])
+@pytest.mark.parametrize("sigma", [0.3, 1.0])
+def test_max_herding(scene: Scene, sigma: float, labeled: bool) -> None:
+    labels = scene.labels if labeled else np.full(1000, -1)
+    peer = PeerMaxHerding(metric="rbf", metric_dict={"gamma": 0.5 / sigma**2}, random_state=0)
+    theirs = peer.query(scene.points.astype(np.float64), np.where(labels < 0, np.nan, labels), batch_size=BUDGET)
+    ours = MaxHerding(MaxHerdingConfig(sigma=sigma)).select(Pool.from_arrays(scene.points, labels), BUDGET)
+    assert ours.rows.tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize("radius", [0.6, 0.9])
+def test_prob_cover(scene: Scene, radius: float) -> None:
+    """Each pick covers as many new images as any could; ties, which the peer breaks by chance, change little."""
+    points = unit(scene.points)
+    ours = ProbCover(ProbCoverConfig(radius=radius)).select(scene.pool, BUDGET)
+    values = []
+    for seed in range(5):
+        peer = PeerProbCover(deltas=[radius], n_classes=8, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the purity of a radius that is given
+            theirs = peer.query(points, missing(scene), batch_size=BUDGET)
+        values.append(covered(points, scene, theirs, radius))
+    assert covered(points, scene, ours.rows, radius) >= 0.995 * np.mean(values)
+    inside = distances(points, points) <= radius
+    is_covered = inside[scene.labels >= 0].any(0)
+    for row, score in zip(ours.rows, ours.scores, strict=True):
+        gains = (inside & ~is_covered)[:, scene.labels < 0].sum(1)[scene.labels < 0]
+        assert (
+            round(max(0, score) * len(scene.pool)) == gains.max() == (inside[row] & ~is_covered)[scene.labels < 0].sum()
+        )
+        is_covered |= inside[row]
+
+
+def covered(points: Array, scene: Scene, rows: npt.NDArray[np.int64], radius: float) -> float:
+    centres = np.concatenate([points[scene.labels >= 0], points[rows]])
+    return float((distances(points, centres).min(1) <= radius).mean())
+
+
+def test_prob_cover_goes_on_when_all_is_covered(scene: Scene) -> None:
+    """The peer's (and the authors') picks have no meaning then; ours are k-center's after the covering ones."""
+    selection = ProbCover(ProbCoverConfig(radius=1.6)).select(scene.pool, 30)
+    covering = sum(score > 0 for score in selection.scores)
+    assert 0 <= covering < 30
+    points = unit(scene.points)
+    chosen = np.concatenate([points[scene.labels >= 0], points[selection.rows[:covering]]])
+    nearest = distances(points, chosen).min(1)
+    assert selection.rows[covering] == int(np.where(scene.labels < 0, nearest, -1).argmax())
+    assert "from the nearest labeled or chosen image" in selection.reasons[-1]
+
+
+def test_the_radius_is_the_largest_pure_one(scene: Scene) -> None:
+    vectors = scene.pool.vectors
+    points = vectors.take(np.arange(len(vectors))).numpy()
+    clusters = torch.from_numpy(np.random.default_rng(0).integers(3, size=len(points)) * (points[:, 0] > 0))
+    radius = pure_radius(vectors, clusters, 0.9)
+    between = distances(points, points)
+    alien = clusters.numpy()[:, None] != clusters.numpy()[None]
+
+    def purity(value: float) -> float:
+        return 1 - float(((between <= value) & alien).any(1).mean())
+
+    assert purity(radius) >= 0.9 > purity(radius * 1.00001)
+
+
+class OurClusters(ClusterMixin, BaseEstimator):
+    """Hands the peer the clusters that ours found, so that the rest can be compared."""
+
+    owners: npt.NDArray[np.int64]
+
+    def __init__(self, n_clusters: int = 8) -> None:
+        self.n_clusters = n_clusters
+
+    def fit_predict(self, X: Array, y: None = None) -> npt.NDArray[np.int64]:
+        return type(self).owners
+
+
+def test_typi_clust(scene: Scene) -> None:
+    budget, pool = 12, scene.pool
+    owners = typiclust.assign_clusters(pool.vectors, 30 + budget, np.random.default_rng(2), lambda event: None)
+    order = np.concatenate([pool.labeled_rows, pool.rows])
+    OurClusters.owners = np.empty(1000, np.int64)
+    OurClusters.owners[order] = owners
+    labeled = set(OurClusters.owners[scene.labels >= 0].tolist())
+    sizes = np.bincount(OurClusters.owners, minlength=42)
+    free = sorted((sizes[cluster] for cluster in range(42) if cluster not in labeled), reverse=True)
+    assert len(free) >= budget
+    assert free[budget - 1] >= 10  # half of the cluster is at least the 5 neighbours of both
+    peer = PeerTypiClust(cluster_algo=OurClusters, k=5, random_state=0)
+    theirs = peer.query(unit(scene.points), missing(scene), batch_size=budget)
+    ours = TypiClust(TypiClustConfig(neighbours=5)).select(pool, budget, seed=2)
+    tied = {cluster for cluster in range(42) if sizes[cluster] == free[budget - 1]}
+
+    def untied(rows: npt.NDArray[np.int64]) -> set[int]:
+        return {int(row) for row in rows if OurClusters.owners[row] not in tied}
+
+    assert untied(ours.rows) == untied(theirs)
+    assert len(untied(ours.rows)) >= budget // 2
+
+
+class Fixed(LogisticRegression):
+    """A classifier that answers the given probabilities, so that the peer sees what ours sees."""
+
+    def __init__(self, probabilities: Array | None = None, points: Array | None = None) -> None:
+        self.probabilities, self.points = probabilities, points
+        super().__init__()
+
+    def predict_proba(self, X: Array) -> Array:
+        assert self.probabilities is not None
+        assert self.points is not None
+        return np.array([self.probabilities[int(np.abs(self.points - row).sum(1).argmin())] for row in X])
+
+
+def gradients(scene: Scene) -> Array:
+    """Return the gradients themselves (1000, C · D)."""
+    shares = scene.probabilities.astype(np.float64)
+    shares /= shares.sum(1, keepdims=True)
+    residuals = shares - np.eye(shares.shape[1])[shares.argmax(1)]
+    return (residuals[:, :, None] * unit(scene.points)[:, None, :]).reshape(len(shares), -1)
+
+
+def test_badge_knows_distances_of_gradients(scene: Scene) -> None:
+    pool = scene.pool
+    factorised = Gradients(pool.unlabeled, pool.probabilities)
+    explicit = gradients(scene)[pool.rows]
+    places = torch.arange(0, 300, 7)
+    np.testing.assert_allclose(
+        factorised.among(places).sqrt(), distances(explicit[places], explicit[places]), atol=1e-7
+    )
+    minima = torch.full((len(pool),), torch.inf, dtype=torch.float64)
+    factorised.lower(minima, places)
+    np.testing.assert_allclose(minima.sqrt(), distances(explicit, explicit[places]).min(1), atol=1e-7)
+
+
+def test_badge(scene: Scene) -> None:
+    """The first pick is the peer's; the others are random, so the potential they leave is compared over seeds."""
+    explicit, points = gradients(scene), unit(scene.points)
+    classifier = SklearnClassifier(Fixed(scene.probabilities.astype(np.float64), points), classes=range(8))
+    classifier.fit(points, missing(scene))
+
+    def potential(rows: npt.NDArray[np.int64]) -> float:
+        left = explicit[scene.labels < 0]
+        return float((distances(left, explicit[rows]).min(1) ** 2).sum())
+
+    ours, theirs = [], []
+    for seed in range(12):
+        ours.append(Badge(BadgeConfig()).select(scene.pool, BUDGET, seed).rows)
+        peer = PeerBadge(random_state=seed)
+        theirs.append(np.array(peer.query(points, missing(scene), classifier, fit_clf=False, batch_size=BUDGET)))
+    assert {rows[0] for rows in ours} == {rows[0] for rows in theirs}
+    assert np.mean([potential(rows) for rows in ours]) <= 1.02 * np.mean([potential(rows) for rows in theirs])
+
+
+def test_the_head_is_scikit_learns_regression(scene: Scene) -> None:
+    points, labels = unit(scene.points)[scene.labels >= 0], scene.labels[scene.labels >= 0]
+    head = fit_head(torch.from_numpy(points), labels)
+    centred = points - points.mean(0)
+    scale = np.sqrt((centred**2).mean())
+    peer = LogisticRegression(C=1.0, tol=1e-9, max_iter=2000).fit(centred / scale, labels)
+    expected = peer.predict_proba((unit(scene.points) - points.mean(0)) / scale)
+    np.testing.assert_allclose(head.probabilities(torch.from_numpy(unit(scene.points))), expected, atol=2e-4)
+    np.testing.assert_array_equal(head.classes, peer.classes_)
+
+
+class Linear(LogisticRegression):
+    """Our linear head, for the peer."""
+
+    def __init__(self, head: LinearHead | None = None) -> None:
+        self.head = head
+        super().__init__()
+
+    def fit(self, X: Array, y: Array, sample_weight: Array | None = None) -> "Linear":
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X: Array) -> Array:
+        assert self.head is not None
+        return np.asarray(self.head.probabilities(torch.from_numpy(X)).numpy(), np.float64)
+
+    def predict(self, X: Array) -> npt.NDArray[np.int64]:
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+
+
+def test_drop_query() -> None:
+    """Both are random: the distance of images that tend to flip to the nearest pick is no larger than the peer's."""
+    scene = clustered(1000, 32, classes=8, labeled=60, seed=12, spread=1.3)
+    points, pool = unit(scene.points), scene.pool
+    head = pool.head
+    classifier = SklearnClassifier(Linear(head), classes=head.classes.tolist())
+    classifier.fit(points, missing(scene))
+    random = np.random.default_rng(0)
+    guess = classifier.predict(points)
+    flips = np.mean([classifier.predict(points * (random.random(points.shape) >= 0.75)) != guess for _ in range(60)], 0)
+    unstable = points[(flips > 0.5) & (scene.labels < 0)]
+    assert len(unstable) > 2 * BUDGET
+    ours, theirs = [], []
+    for seed in range(8):
+        chosen = DropQuery(DropQueryConfig(draws=5)).select(pool, BUDGET, seed).rows
+        ours.append(distances(unstable, points[chosen]).min(1).mean())
+        peer = PeerDropQuery(n_dropout_samples=5, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            chosen = peer.query(points, missing(scene), classifier, fit_clf=False, batch_size=BUDGET)
+        theirs.append(distances(unstable, points[chosen]).min(1).mean())
+    assert np.mean(ours) <= 1.01 * np.mean(theirs)

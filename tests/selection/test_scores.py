@@ -1,0 +1,149 @@
+"""The strategies without a peer, against their formulas in float64 and brute force."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+from barlowmatch.selection import covering
+from barlowmatch.selection.auto import Auto
+from barlowmatch.selection.configs import AutoConfig, RandomConfig, UHerdingConfig
+from barlowmatch.selection.covering import Coverage, cover_greedily
+from barlowmatch.selection.loading import create_strategy
+from barlowmatch.selection.pool import Pool
+from barlowmatch.selection.random import Random
+from barlowmatch.selection.representing import gaussian
+from barlowmatch.selection.typiclust import most_typical, visits
+from barlowmatch.selection.uherding import UHerding, best_temperature, calibration_error, tempered
+from tests.selection.scenes import Array, Scene, clustered, distances, unit
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return clustered(600, 16, classes=6, labeled=40, seed=3)
+
+
+@pytest.mark.parametrize("name", ["margin", "entropy", "least-confidence"])
+def test_uncertainty_scores_are_their_formulas(name: str, scene: Scene) -> None:
+    shares = scene.probabilities.astype(np.float64)
+    shares /= shares.sum(1, keepdims=True)
+    ordered = np.sort(shares, 1)
+    scores = {
+        "margin": 1 - (ordered[:, -1] - ordered[:, -2]),
+        "entropy": scipy.stats.entropy(shares, axis=1) / np.log(6),
+        "least-confidence": 1 - ordered[:, -1],
+    }[name]
+    unlabeled = np.flatnonzero(scene.labels < 0)
+    expected = unlabeled[np.argsort(-scores[unlabeled], kind="stable")[:100]]
+    selection = create_strategy(name).select(scene.pool, 100)
+    assert selection.rows.tolist() == expected.tolist()
+    np.testing.assert_allclose(selection.scores, scores[expected], rtol=1e-9)
+
+
+def test_every_image_is_as_likely_at_random(scene: Scene) -> None:
+    counts = np.zeros(600)
+    for seed in range(300):
+        counts[Random(RandomConfig()).select(scene.pool, 56, seed).rows] += 1
+    assert counts[scene.labels >= 0].sum() == 0
+    assert scipy.stats.chisquare(counts[scene.labels < 0]).pvalue > 0.001
+
+
+def greedy(points: Array, weights: Array, start: Array, sigma: float, count: int) -> list[int]:
+    """Return facility location's picks by plain greedy search."""
+    similar = np.exp(-(distances(points, points) ** 2) / (2 * sigma**2))
+    best = np.exp(-(distances(points, start) ** 2) / (2 * sigma**2)).max(1) if len(start) else np.zeros(len(points))
+    picks: list[int] = []
+    for _ in range(count):
+        gains = np.maximum(similar - best[None], 0) @ weights
+        gains[picks] = -1
+        picks.append(int(gains.argmax()))
+        best = np.maximum(best, similar[picks[-1]])
+    return picks
+
+
+def test_uncertainty_herding_equals_plain_greedy(scene: Scene) -> None:
+    points = unit(scene.points)
+    unlabeled, labeled = np.flatnonzero(scene.labels < 0), points[scene.labels >= 0]
+    between = distances(labeled, labeled) + 10 * np.eye(len(labeled))
+    ordered = np.sort(scene.probabilities[unlabeled].astype(np.float64), 1)
+    doubt = 1 - (ordered[:, -1] - ordered[:, -2])
+    expected = greedy(points[unlabeled], doubt / doubt.sum(), labeled, between.min(), 60)
+    selection = UHerding(UHerdingConfig()).select(scene.pool, 60)
+    assert selection.rows.tolist() == unlabeled[expected].tolist()
+
+
+def test_lazy_search_equals_plain_greedy(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(covering, "ROWS", 50)
+    monkeypatch.setattr(covering, "ANCHOR_ROWS", 70)
+    monkeypatch.setattr(covering, "SMALLEST_BLOCK", 3)
+    monkeypatch.setattr(covering, "LARGEST_BLOCK", 11)
+    points = unit(scene.points)[:500]
+    vectors = Pool.from_arrays(points, np.full(500, -1)).unlabeled
+    weights = np.random.default_rng(0).random(500)
+    coverage = Coverage(torch.from_numpy(points), torch.from_numpy(weights / weights.sum()), gaussian(0.5))
+    places, gains = cover_greedily(coverage, vectors, torch.arange(500), 200)
+    assert places.tolist() == greedy(points, weights / weights.sum(), points[:0], 0.5, 200)
+    assert coverage.value == pytest.approx(float(gains.sum()))
+
+
+def test_the_temperature_calibrates() -> None:
+    random = np.random.default_rng(0)
+    logits = torch.from_numpy(2 * random.normal(size=(4000, 5)))
+    labels = torch.multinomial(logits.softmax(1), 1, generator=torch.Generator().manual_seed(0)).squeeze(1)
+    overconfident = (logits * 3).softmax(1)
+    temperature = best_temperature(overconfident, labels)
+    assert temperature == pytest.approx(3, rel=0.15)
+    assert calibration_error(tempered(overconfident, temperature), labels) < 0.03
+    assert calibration_error(overconfident, labels) > 0.1
+
+
+def typical(points: Array, count: int, neighbours: int) -> list[int]:
+    """Return the most typical points by the authors' procedure: recompute after each pick without it."""
+    left = list(range(len(points)))
+    picks = []
+    for _ in range(count):
+        near = np.sort(distances(points[left], points[left]), 1)
+        width = min(neighbours, len(left) // 2)
+        scores = np.array([1 / row[1 : width + 1].mean() for row in near]) if width else np.ones(len(left))
+        picks.append(left.pop(int(np.round(scores, 5).argmax())))
+    return picks
+
+
+def test_typicality_is_the_authors(scene: Scene) -> None:
+    points = unit(scene.points)[:90]
+    chosen, _ = most_typical(torch.from_numpy(points), 90, 20)
+    assert chosen == typical(points, 90, 20)
+
+
+def test_clusters_without_labels_come_first_then_the_larger() -> None:
+    sizes, labels = np.array([50, 80, 30, 4, 60]), np.array([0, 1, 0, 0, 0])
+    available = np.array([50, 79, 2, 4, 60])
+    assert visits(sizes, labels, available, 12).tolist() == [4, 0, 2, 1, 4, 0, 2, 1, 4, 0, 1, 4]
+    assert np.bincount(visits(sizes, labels, available, 195)).tolist() == available.tolist()
+
+
+def test_auto_goes_from_typical_to_uncertain(scene: Scene) -> None:
+    enough = scene.in_order(np.arange(600))
+    assert Auto(AutoConfig()).missing_labels(enough) <= 5
+    few = np.full(600, -1)
+    few[:6] = scene.truth[:6]
+    pool = Pool.from_arrays(scene.points, few, class_names=[str(place) for place in range(6)])
+    missing = Auto(AutoConfig()).missing_labels(pool)
+    counts = np.bincount(few[few >= 0], minlength=6)
+    assert missing == sum(max(0, 5 - count) for count in counts)
+    reasons = Auto(AutoConfig()).select(pool, missing + 10).reasons
+    assert all(reason.startswith("typical") for reason in reasons[:missing])
+    assert all(reason.startswith("uncertain") for reason in reasons[missing:])
+    nothing = Pool.from_arrays(scene.points, np.full(600, -1))
+    assert all(reason.startswith("typical") for reason in Auto(AutoConfig()).select(nothing, 20).reasons)
+
+
+def test_typical_images_touch_most_digits() -> None:
+    """Cold start, on pixels alone: ten requests over ten digits."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    centred = (digits.data - digits.data.mean(0)).astype(np.float32)
+    pool = Pool.from_arrays(centred, np.full(len(centred), -1))
+    touched = [len(set(digits.target[Auto(AutoConfig()).select(pool, 10, seed).rows])) for seed in range(10)]
+    assert np.mean(touched) >= 8
