@@ -27,7 +27,7 @@ from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
-from barlowmatch.files import cannot_write, sync_file, sync_folder
+from barlowmatch.files import cannot_write, reserve, sync_file, sync_folder
 
 DECODER = f"1 with Pillow {PIL.__version__}"
 """What decoding depends on besides content and recipe; the number rises when images.py or squares.py change."""
@@ -148,11 +148,12 @@ class _Building:
             )
 
     def _lay_out(self) -> int:
-        """Make the pixel file at its full length, without using disk yet; return where its rows begin."""
+        """Make the pixel file at its full length, its disk space taken; return where its rows begin."""
         size = self._recipe.size
         if not self._pixels.exists():
             aside = self._folder / "pixels.new"
             np.lib.format.open_memmap(aside, mode="w+", dtype=np.uint8, shape=(len(self._sha256), 3, size, size))
+            reserve(aside)
             aside.replace(self._pixels)
         return self._pixels.stat().st_size - len(self._sha256) * self._recipe.row_bytes
 

@@ -175,6 +175,16 @@ def test_the_seed_layout_is_the_seeds(tmp_path: Path) -> None:
     assert kept == {f"{n}.png" for n in range(30)} - {"17.png", "4.png", "29.png"}
 
 
+def test_images_of_the_pool_keep_their_names_where_others_join_them(tmp_path: Path) -> None:
+    source = seed_layout_with_gaps(tmp_path / "dataset")
+    request = write_csv(tmp_path / "r.csv", ("file",), [("unlabeled/17.png",)])
+    labels = write_csv(tmp_path / "l.csv", ("file", "label"), [("unlabeled/17.png", "1")])
+    run(config(source, request=request, labels=labels, out_path=tmp_path / "new"))
+    for number in sorted(set(range(30)) - {17}):
+        assert (tmp_path / f"new/unlabeled/{number}.png").samefile(tmp_path / f"dataset/unlabeled/{number}.png")
+    assert (tmp_path / "new/unlabeled/5-2.png").samefile(tmp_path / "dataset/train/5.png")
+
+
 def test_class_folders_keep_names_and_the_folders_that_say_what_belongs_together(tmp_path: Path) -> None:
     source = class_folders(tmp_path / "dataset")
     request = write_csv(tmp_path / "r.csv", ("file",), [("unlabeled/plate/3.png",), ("unlabeled/2.png",)])
