@@ -30,6 +30,10 @@ def crop_and_resize(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     """
     if images.device.type == "cpu":
         return _crop_and_resize_each(images, boxes, size)
+    return _crop_and_resize_at_once(images, boxes, size)
+
+
+def _crop_and_resize_at_once(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     top, left, height, width = send(boxes, images.device).unbind(1)
     vertical = bicubic_matrix(top, height, images.shape[2], size)
     horizontal = bicubic_matrix(left, width, images.shape[3], size)
@@ -94,7 +98,7 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
     weights = weights / weights.sum(1, keepdim=True)
     for _axis in range(2):
         images = _filter_rows(images, weights).transpose(2, 3)
-    return images
+    return images.clamp_(0, 1)  # a sum of weights may round to a little above 1
 
 
 def _filter_rows(images: Tensor, weights: Tensor) -> Tensor:
