@@ -180,12 +180,13 @@ def _take_preset(name: str, words: list[str], presets: dict[str, Any]) -> tuple[
 
 def _one_line(box: str, cls: type) -> str:
     """Return the message inside a box of tyro's as one line; an unknown flag with the nearest known one."""
-    lines = [re.sub(r"^[│╭╰─\s]+|[│╮╯─\s]+$", "", line) for line in box.splitlines()]
+    # The frame is of lines where the terminal knows them, else of |, + and -.
+    lines = [line.strip("│╭╰╮╯─|+ ") for line in box.splitlines()]
     message: list[str] = []
     for line in lines[1:]:
         if line.startswith(("For full helptext", "Argument helptext")):
             break
-        if line:
+        if re.search(r"\w", line):
             message.append(line)
     text = re.sub(r"^Error parsing (\w+: )?", "", " ".join(message))
     unknown = re.match(r"Unrecognized options: (--[^\s,]+|[^\s,]+)", text)

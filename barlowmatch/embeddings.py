@@ -22,7 +22,7 @@ from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.dataset import SPLITS, Rows
 from barlowmatch.data.tables import read_table, write_table
 from barlowmatch.errors import InputError
-from barlowmatch.files import aside, cannot_write, sync_file, sync_folder, write_json
+from barlowmatch.files import aside, cannot_write, reserve, sync_file, sync_folder, write_json
 
 SCHEMA = 1
 META, FILES = "meta.json", "files.csv"
@@ -210,9 +210,11 @@ class EmbeddingsWriter:
     def _open(self, name: str, width: int, number_format: str) -> None:
         shards = self._meta["shards"]
         suffix = f"-{distributed.rank() + 1:05d}-of-{shards:05d}" if shards > 1 else ""
+        path = self._partial / f"{name}{suffix}.npy"
         self._arrays[name] = np.lib.format.open_memmap(
-            self._partial / f"{name}{suffix}.npy", "w+", np.dtype(number_format), (len(self._written), width)
+            path, "w+", np.dtype(number_format), (len(self._written), width)
         )
+        reserve(path)
 
     def _finish(self) -> None:
         missing = np.flatnonzero(~self._written)

@@ -9,7 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,19 @@ def sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def reserve(path: Path) -> None:
+    """Take the disk space a sparse file claims, so that a full disk is an error now.
+
+    Writing to a memory map of a file whose space cannot be had kills the process instead.
+
+    Raises:
+        OSError: there is not enough space.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, max(1, path.stat().st_size))
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a path to write to; on success it becomes `path` in one step, on any error it is removed.
@@ -55,7 +68,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(cannot_write(path, error)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that cannot be written holds no partial file either
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager

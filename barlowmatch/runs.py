@@ -155,7 +155,7 @@ def open_run(stage: str, config: RunOptions, place: Place, facts: Mapping[str, A
         yield Run(stage, folder, silent, place.last_path, place.best_path)
         return
     _refuse_a_live_run(folder)
-    new = not folder.exists()
+    made = next((path for path in (*reversed(folder.parents), folder) if not path.exists()), None)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", _description(stage, config, facts))
@@ -185,8 +185,8 @@ def open_run(stage: str, config: RunOptions, place: Place, facts: Mapping[str, A
     finally:
         lines.close()
         log.close()
-        if refused and new:  # bad input leaves nothing behind
-            shutil.rmtree(folder, ignore_errors=True)
+        if refused and made is not None:  # bad input leaves nothing behind
+            shutil.rmtree(made, ignore_errors=True)
 
 
 def start(run: Run, step: int) -> None:

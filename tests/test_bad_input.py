@@ -1,0 +1,237 @@
+"""What a user can get wrong: one line that names it and the way out, status 2, nothing written."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from barlowmatch.cli import main
+from tests.conftest import Command
+
+SMALL = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float32", "--num-epochs", "1")
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder with its content."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def home(tmp_path: Path, seed_layout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(seed_layout, tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def refused(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
+    """Check that a command line is refused as promised."""
+
+    def check(line: str, *said: str) -> None:
+        before = snapshot(home)
+        status = main(line.split())
+        *_, last = capsys.readouterr().err.strip().splitlines()
+        assert status == 2, last
+        for part in said:
+            assert part in last
+        assert last.startswith("barlowmatch: ")
+        assert snapshot(home) == before
+        assert not (home / "runs").exists()
+
+    return check
+
+
+def test_a_missing_folder(refused: Callable[..., None]) -> None:
+    refused("pretrain --dataset-folder nowhere", "nowhere", "no such folder")
+
+
+def test_an_empty_folder(refused: Callable[..., None], home: Path) -> None:
+    (home / "empty").mkdir()
+    refused("pretrain --dataset-folder empty", "empty", "image")
+
+
+def test_no_folder_at_all(refused: Callable[..., None]) -> None:
+    refused("pretrain", "--dataset-folder", "--manifest")
+
+
+def test_one_labeled_class(refused: Callable[..., None], home: Path) -> None:
+    torch.save(torch.zeros(60, dtype=torch.int64), home / "data" / "train_label_tensor.pt")
+    refused("train-classifier --dataset-folder data", "1 class (0)", "two classes")
+
+
+def test_a_negative_label(refused: Callable[..., None], home: Path) -> None:
+    torch.save(torch.full((60,), -3), home / "data" / "train_label_tensor.pt")
+    refused("train-classifier --dataset-folder data", "train_label_tensor.pt", "-3")
+
+
+def test_fewer_labels_than_images(refused: Callable[..., None], home: Path) -> None:
+    torch.save(torch.zeros(59, dtype=torch.int64), home / "data" / "train_label_tensor.pt")
+    refused("train-classifier --dataset-folder data", "train_label_tensor.pt", "59", "60")
+
+
+def test_a_batch_larger_than_the_split(refused: Callable[..., None]) -> None:
+    refused("pretrain --dataset-folder data --batch-size 361", "--batch-size 361", "360")
+    refused("train-classifier --dataset-folder data --batch-size 61", "--batch-size 61", "60")
+
+
+def test_a_missing_checkpoint(refused: Callable[..., None]) -> None:
+    refused("embed --dataset-folder data --checkpoint-path gone.pt", "gone.pt", "no such checkpoint")
+    refused("fixmatch --dataset-folder data --transfer-path gone.pt", "gone.pt")
+
+
+def test_a_label_tensor_that_is_a_program(refused: Callable[..., None], home: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.mkdir, (home / "was-run",)  # type: ignore[return-value]
+
+    torch.save(Evil(), home / "data" / "train_label_tensor.pt")
+    refused("train-classifier --dataset-folder data", "train_label_tensor.pt")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--wide 2", "--wide"),
+        ("--batchsize 3", "did you mean --batch-size?"),
+        ("--learning-rate -0.1", "--learning-rate -0.1: must be above 0"),
+        ("--weight-decay -1", "--weight-decay -1.0: must be at least 0"),
+        ("--device tpu", "--device tpu"),
+        ("--backbone resnet19", "--backbone resnet19"),
+        ("--weights gone.safetensors", "gone.safetensors"),
+    ],
+)
+def test_wrong_values(refused: Callable[..., None], flags: str, said: str) -> None:
+    refused(f"pretrain --dataset-folder data {flags}", said)
+
+
+def test_a_manifest_that_leaves_its_folder(refused: Callable[..., None], home: Path) -> None:
+    (home / "sub").mkdir()
+    (home / "sub" / "m.csv").write_text("file,label\n../data/train/0.png,a\n")
+    refused("pretrain --manifest sub/m.csv", "m.csv", "../data/train/0.png")
+
+
+def test_a_manifest_without_a_header(refused: Callable[..., None], home: Path) -> None:
+    (home / "m.csv").write_text("data/train/0.png,a\ndata/train/1.png,b\n")
+    refused("pretrain --manifest m.csv", "m.csv", "file")
+
+
+def test_a_manifest_in_another_encoding(refused: Callable[..., None], home: Path) -> None:
+    (home / "m.csv").write_bytes("file,label\ndata/train/0.png,käse\n".encode("utf-16"))
+    refused("pretrain --manifest m.csv", "m.csv", "UTF-8")
+
+
+def test_a_file_named_twice(refused: Callable[..., None], home: Path) -> None:
+    (home / "m.csv").write_text("file,label\ndata/train/0.png,a\ndata/train/0.png,b\n")
+    refused("pretrain --manifest m.csv", "m.csv", "data/train/0.png")
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_layout: Path) -> Path:
+    path = tmp_path_factory.mktemp("classifier") / "c.pt"
+    done = barlowmatch("train-classifier", "--dataset-folder", seed_layout, "--checkpoint-path", path, *SMALL,
+                       "--classifier-width", 32)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_a_checkpoint_of_another_backbone_or_width(refused: Callable[..., None], classifier: Path) -> None:
+    line = f"fixmatch --dataset-folder data --transfer-path {classifier}"
+    refused(f"{line} --wide 1", "resnet18_quarter", "wide_resnet50_2")
+    refused(f"{line} --classifier-width 64", "32 wide", "--classifier-width asks for 64")
+    refused(f"embed --dataset-folder data --checkpoint-path {classifier} --wide 1", "resnet18_quarter")
+    refused(f"{line} --image-size 32", "--image-size 32", "16")
+
+
+def test_classes_the_checkpoint_does_not_know(refused: Callable[..., None], home: Path, classifier: Path) -> None:
+    torch.save(torch.full((40,), 11), home / "data" / "val_label_tensor.pt")
+    refused(f"evaluate --dataset-folder data --checkpoint-path {classifier}", "c.pt", "class 11")
+
+
+def test_more_requests_than_images(refused: Callable[..., None], home: Path, classifier: Path) -> None:
+    assert main(f"embed --dataset-folder data --checkpoint-path {classifier} --out-path reps".split()) == 0
+    refused("select --representations-path reps --strategy random --budget 301", "301", "300")
+    refused("select --representations-path nowhere --strategy random", "nowhere", "embed")
+    refused("select --representations-path reps --strategy guess", "guess")
+
+
+@pytest.fixture
+def requested(home: Path) -> Path:
+    (home / "request.csv").write_text(
+        "rank,file,score,strategy,reason\n1,unlabeled/3.png,1,random,r\n2,unlabeled/4.png,1,random,r\n"
+    )
+    return home
+
+
+def create(labels: str) -> str:
+    return f"create-dataset --dataset-folder data --request request.csv --labels {labels} --out-path next"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("unlabeled/3.png,1\n", "unlabeled/4.png"),
+        ("unlabeled/3.png,1\nunlabeled/3.png,1\nunlabeled/4.png,1\n", "unlabeled/3.png"),
+        ("unlabeled/3.png,1\nunlabeled/4.png,1\nunlabeled/999.png,1\n", "unlabeled/999.png"),
+    ],
+)
+def test_labels_that_do_not_answer_the_request(
+    refused: Callable[..., None], requested: Path, rows: str, said: str
+) -> None:
+    (requested / "labels.csv").write_text(f"file,label\n{rows}")
+    refused(create("labels.csv"), "labels.csv", said)
+
+
+def test_a_dataset_is_never_written_into_its_input(refused: Callable[..., None], requested: Path) -> None:
+    (requested / "labels.csv").write_text("file,label\nunlabeled/3.png,1\nunlabeled/4.png,1\n")
+    refused(create("labels.csv").replace("--out-path next", "--out-path data"), "data")
+    refused(create("labels.csv").replace("--out-path next", "--out-path data/next"), "data")
+
+
+def in_namespace(mount: str, words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command where `mount` has been mounted: the tests run as root, whom permission bits do not stop."""
+    script = f"{mount} && exec {sys.executable} -m barlowmatch {words}"
+    return subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=False, cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+
+
+def namespaces_work() -> bool:
+    return shutil.which("unshare") is not None and (
+        subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode == 0
+    )
+
+
+needs_namespaces = pytest.mark.skipif(not namespaces_work(), reason="no unprivileged mount namespaces here")
+
+
+@needs_namespaces
+def test_a_full_disk(home: Path, classifier: Path) -> None:
+    (home / "small").mkdir()
+    done = in_namespace(
+        "mount -t tmpfs -o size=64k none small",
+        f"embed --dataset-folder data --checkpoint-path {classifier} --out-path small/reps", home,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "small/reps: cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
+
+
+@needs_namespaces
+@pytest.mark.parametrize("command", ["train", "embed", "predict"])
+def test_a_folder_that_cannot_be_written(home: Path, classifier: Path, command: str) -> None:
+    (home / "locked").mkdir()
+    lines = {
+        "train": f"train-classifier --dataset-folder data --checkpoint-path locked/c.pt {' '.join(SMALL)}",
+        "embed": f"embed --dataset-folder data --checkpoint-path {classifier} --out-path locked/reps",
+        "predict": f"predict --dataset-folder data --checkpoint-path {classifier} --out-path locked/p.csv",
+    }
+    done = in_namespace("mount --bind locked locked && mount -o remount,bind,ro locked", lines[command], home)
+    assert done.returncode == 2, done.stderr
+    assert "locked/" in done.stderr.splitlines()[-1]
+    assert "cannot be written (Read-only file system)" in done.stderr.splitlines()[-1]
+    assert list((home / "locked").iterdir()) == []
