@@ -1,10 +1,11 @@
 # Every target sets up what it needs. PYTHON names the interpreter the environment is made from.
 PYTHON ?= python3
+PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench clean
+.PHONY: help setup run demo test browser faults lint bench clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -17,11 +18,22 @@ $(STAMP): requirements.txt requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
+run: $(STAMP) ## Open the app on an example: handwritten digits, 200 of them to label
+	$(BIN)/python -m labeling.example example
+	$(BIN)/python app.py --project example/digits --port $(PORT)
+
 demo: $(STAMP) ## Run the whole loop on handwritten digits: label, learn, ask, label again
 	$(BIN)/python -m benchmarks demo
 
-test: $(STAMP) ## Run the tests
+test: $(STAMP) browser ## Run the tests
 	$(BIN)/python -m pytest
+
+browser: ## Install Chromium for the tests of the pages, where apt can; without it they are skipped
+	@test -x /usr/bin/chromium || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null
+
+faults: $(STAMP) browser ## Run the long tests that kill, fill and corrupt
+	$(BIN)/python -m pytest -m faults
 
 lint: $(STAMP) ## Check style, types and the import rule
 	$(BIN)/ruff check .
