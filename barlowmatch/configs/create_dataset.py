@@ -29,7 +29,7 @@ class CreateDatasetConfig(DatasetOptions):
         Doc("Its labels: a CSV of file and label, or the seed's label_<n>.pt; default those beside the request."),
     ] = None
     out_path: Annotated[
-        Path | None, Doc("New folder for the dataset; default beside the old one: dataset-round-1, then -2, …")
+        Path | None, Doc("New folder for the dataset; default beside the old one: dataset-round-1, then -2, and so on.")
     ] = None
     new_classes: Annotated[
         bool, Doc("Accept labels that name classes the dataset does not have yet; else they are taken for mistakes.")

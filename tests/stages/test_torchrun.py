@@ -82,8 +82,8 @@ def test_as_many_again_equal_one(stage: str, count: int, tmp_path: Path, seed_la
 def test_embeddings_of_processes_equal_one(
     count: int, tmp_path: Path, barlowmatch: Command, seed_layout: Path, alone: Path
 ) -> None:
-    line = ["embed", "--dataset-folder", seed_layout, "--checkpoint-path", alone / "fixmatch.pt", "--precision", "float64",
-            "--number-format", "float32", "--out-path"]  # fmt: skip
+    exact = ["--precision", "float64", "--number-format", "float32"]
+    line = ["embed", "--dataset-folder", seed_layout, "--checkpoint-path", alone / "fixmatch.pt", *exact, "--out-path"]
     done = barlowmatch(*line, tmp_path / "one")
     assert done.returncode == 0, done.stderr
     run_torchrun(count, *line, tmp_path / "many")
