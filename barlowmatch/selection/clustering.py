@@ -153,11 +153,11 @@ def _two_nearest(vectors: Vectors, centres: Tensor) -> tuple[Tensor, Tensor, Ten
     half_squares = (centres * centres).sum(1) / 2
     for part, block in vectors.blocks():
         affinity = torch.addmm(half_squares[None], block, centres.T, beta=-1)
-        best, owners[part] = affinity.max(1)
-        affinity.scatter_(1, owners[part, None], -torch.inf)
-        squares = vectors.squares[part]
-        upper[part] = (squares - 2 * best).clamp_(min=0).sqrt_()
-        lower[part] = (squares - 2 * affinity.amax(1)).clamp_(min=0).sqrt_()
+        best = affinity.topk(min(2, len(centres)), 1)
+        owners[part] = best.indices[:, 0]
+        distances = (vectors.squares[part, None] - 2 * best.values).clamp_(min=0).sqrt_()
+        upper[part] = distances[:, 0]
+        lower[part] = distances[:, 1] if len(centres) > 1 else torch.inf
     return owners, upper, lower
 
 

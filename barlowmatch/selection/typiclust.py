@@ -18,6 +18,8 @@ from barlowmatch.selection.vectors import Vectors
 
 TRAINING_ROWS = 256
 """Vectors a centre that k-means learns from; more do not move the centres noticeably."""
+PASSES = 30
+"""Of k-means at most; which images are typical settles long before the centres rest."""
 SMALLEST_CLUSTER = 5
 """Smaller clusters are outliers and come last, as in the authors' code."""
 ROWS = 1024
@@ -62,8 +64,8 @@ def assign_clusters(vectors: Vectors, clusters: int, random: np.random.Generator
     part = vectors
     if len(vectors) > max(rows, 10_000):
         part = vectors.only(np.sort(random.choice(len(vectors), max(rows, 10_000), replace=False)))
-    rate = Rate("cluster images", 100, emit, unit="pass")
-    clustering = kmeans(part, clusters, random, 100, rate.step)
+    rate = Rate("cluster images", PASSES, emit, unit="pass")
+    clustering = kmeans(part, clusters, random, PASSES, rate.step)
     return (clustering.owners if part is vectors else nearest(vectors, clustering.centres)[1]).numpy()
 
 
