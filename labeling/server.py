@@ -172,10 +172,12 @@ def listen(host: str, port: int) -> Any:
     import socket as sockets
 
     family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
-    opened = sockets.socket(family, sockets.SOCK_STREAM)
+    # asyncio spares answers the wait for the last acknowledgement only on sockets that say they are TCP
+    opened = sockets.socket(family, sockets.SOCK_STREAM, sockets.IPPROTO_TCP)
     opened.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
     try:
         opened.bind((host, port))
+        opened.listen(2048)  # whoever comes before the app is ready waits
     except OSError as error:
         opened.close()
         reason = error.strerror or str(error)
