@@ -77,7 +77,8 @@ export async function sendEvents(client, events) {
   }
 }
 
-/** Give leases back as the page goes away. */
+/** Give leases back as the page goes away: those named, or with null all that this tab holds. */
 export function releaseOnLeaving(client, leases) {
-  if (leases.length > 0) navigator.sendBeacon(new URL("api/release", BASE), JSON.stringify({ client, leases }));
+  const body = leases === null ? { client } : { client, leases };
+  navigator.sendBeacon(new URL("api/release", BASE), JSON.stringify(body));
 }

@@ -58,7 +58,7 @@ class ExportPage {
     );
     const head = h(
       "header",
-      { class: "wb-take" },
+      { class: "wb-head" },
       h("h1", {}, "Take the labels away"),
       h("span", { class: "wb-space" }),
       themeButton(),

@@ -72,11 +72,16 @@ class LabelPage {
     this.outbox.on("state", () => this.followOutbox());
     this.view.chip.update(this.outbox);
     document.addEventListener("keydown", (event) => this.key(event));
-    window.addEventListener("pagehide", () => api.releaseOnLeaving(this.client, this.session.leases()));
+    window.addEventListener("pagehide", () => this.leave());
     this.stage.say(h("p", {}, "Fetching images…"));
     await this.outbox.flush();
     await this.session.refill({ force: true });
     setInterval(() => this.askProgress(), ASK_PROGRESS);
+  }
+
+  /** Give the images back, but for those whose decisions still wait in the outbox. */
+  leave() {
+    api.releaseOnLeaving(this.client, this.outbox.size > 0 ? this.session.leases() : null);
   }
 
   // ---- presses -------------------------------------------------------------------------------------------------

@@ -1,0 +1,59 @@
+"""One server and one Chromium for all tests here; each test is a person of its own in a context of its own."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from labeling.example import write_example
+from tests.browser.bench import CHROMIUM, FLAGS, Bench, Tab, serving
+
+NewTab = Callable[..., Tab]
+_people = count(1)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: apt-get install chromium, or the package of your system")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def bench(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with serving(write_example(tmp_path_factory.mktemp("example"))) as bench:
+        yield bench
+
+
+@pytest.fixture
+def person() -> str:
+    return f"Person {next(_people)}"
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def tab(context: BrowserContext, bench: Bench, person: str) -> Iterator[Tab]:
+    """A tab of one person; whatever the test does, nothing may be complained of and nothing asked elsewhere."""
+    tab = Tab(context, bench, person)
+    yield tab
+    tab.leave()
+    assert tab.elsewhere == []
+    assert tab.complaints == []
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An example project that no server holds."""
+    return write_example(tmp_path_factory.mktemp("spare"))

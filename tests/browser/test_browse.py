@@ -1,0 +1,63 @@
+"""Browse: filters live in the address, a class key corrects the chosen image."""
+
+import re
+
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.bench import Bench, Tab
+
+TILE = ".wb-tile"
+
+
+def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
+    tab.open("/browse")
+    expect(tab.page.locator(TILE)).to_have_count(60)
+    expect(tab.page.locator(".wb-pager")).to_contain_text("1 to 60 of 1,797 images")
+    tab.page.get_by_role("button", name="Next page").click()
+    expect(tab.page.locator(".wb-pager")).to_contain_text("61 to 120")
+
+    tab.page.get_by_label("Split").select_option("val")
+    expect(tab.page.locator(".wb-pager")).to_contain_text("1 to 60 of 100 images")
+    expect(tab.page).to_have_url(re.compile(r"\?split=val$"))
+    tab.page.locator(TILE).nth(3).click()
+    expect(tab.page.locator(".wb-history li")).to_have_count(1)
+    tab.page.keyboard.press("9")
+    expect(tab.page.locator(f"{TILE} figcaption").nth(3)).to_have_text("9")
+
+    (event,) = tab.events()
+    kind, image, name, source, _ = event
+    assert (kind, name, source) == ("label", "9", "browse")
+    assert tab.bench.label_of(image) == "9"
+    expect(tab.page.locator(".wb-history li")).to_have_count(2)
+    tab.page.keyboard.press("Backspace")
+    expect(tab.page.locator(f"{TILE} figcaption").nth(3)).not_to_have_text("9")
+    assert tab.bench.label_of(image) != "9"
+
+
+def test_a_label_somebody_changed_meanwhile_is_not_overwritten(tab: Tab, context: BrowserContext, bench: Bench) -> None:
+    other = Tab(context, bench, tab.person)
+    for page in (tab, other):
+        page.open("/browse?split=val")
+        page.page.locator(TILE).nth(8).click()
+        expect(page.page.locator(".wb-history li").first).to_be_visible()
+    other.page.keyboard.press("2")
+    other.saved()
+    first = tab.events()
+
+    tab.page.keyboard.press("3")
+
+    expect(tab.page.locator(".wb-message")).to_contain_text("changed this label meanwhile")
+    expect(tab.page.locator(f"{TILE} figcaption").nth(8)).to_have_text("2")
+    assert tab.events() == first
+    tab.complaints.clear()  # the browser notes the 409
+
+
+def test_the_page_is_worked_by_keys_alone(tab: Tab) -> None:
+    tab.open("/browse?split=val")
+    tab.page.locator(TILE).first.wait_for()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "f"):
+        tab.page.keyboard.press(key)
+    expect(tab.page.locator(f"{TILE} figcaption").nth(1)).to_contain_text("⚑")
+    assert [kind for kind, *_ in tab.events()] == ["flag"]
+    tab.page.keyboard.press("PageDown")
+    expect(tab.page.locator(".wb-pager")).to_contain_text("61 to 100")

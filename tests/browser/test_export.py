@@ -1,0 +1,40 @@
+"""Export: three forms, each whole on disk when the page says it is done."""
+
+import csv
+
+from playwright.sync_api import expect
+
+from tests.browser.bench import Tab
+
+
+def test_three_forms_are_written_and_their_tables_downloaded(tab: Tab) -> None:
+    tab.open("/export")
+    for form, name in (("Tables only", "tables"), ("Class folders", "sorted"), ("Training layout", "seeded")):
+        tab.page.get_by_text(form, exact=True).first.click()
+        tab.page.get_by_label("Name").fill(name)
+        tab.page.keyboard.press("Enter")
+        expect(tab.page.locator("article b").first).to_have_text(name)
+    done = tab.page.locator("article[data-state=done]")
+    expect(done).to_have_count(3, timeout=30_000)
+
+    with tab.page.expect_download() as download:
+        tab.page.locator("article", has_text="tables").get_by_text("labels.csv").click()
+    rows = list(csv.DictReader(download.value.path().open()))
+
+    labeled = tab.bench.rows("SELECT count(*) FROM image WHERE state = 'labeled'")[0][0]
+    exports = tab.bench.project / "exports"
+    assert len(rows) == labeled
+    assert (exports / "sorted").is_dir()
+    assert list((exports / "seeded").glob("*_label_tensor.pt"))
+
+
+def test_a_name_that_is_taken_is_said(tab: Tab) -> None:
+    tab.open("/export")
+    for _ in range(2):
+        tab.page.get_by_text("Tables only", exact=True).click()
+        tab.page.get_by_label("Name").fill("twice")
+        tab.page.keyboard.press("Enter")
+        expect(tab.page.locator("article", has_text="twice")).to_have_count(1)
+
+    expect(tab.page.locator(".wb-error").first).to_contain_text("twice already")
+    tab.complaints.clear()  # the browser notes the 409

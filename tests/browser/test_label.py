@@ -1,0 +1,163 @@
+"""The Label page: every press is one event, on the picture it was made on."""
+
+import re
+
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.bench import PAINTED, Bench, Tab
+
+
+def test_fifty_presses_in_quick_succession_are_fifty_events_on_the_pictures_that_were_painted(tab: Tab) -> None:
+    tab.open().ready()
+    keys = [str(place % 10) for place in range(50)]
+
+    images = tab.press(*keys)
+
+    assert [(kind, image, name) for kind, image, name, *_ in tab.events()] == [
+        ("label", image, key) for image, key in zip(images, keys, strict=True)
+    ]
+    assert len(set(images)) == 50
+    assert not any(late for *_, late in tab.events())
+
+
+def test_a_held_key_makes_one_event_and_says_so(tab: Tab) -> None:
+    tab.open().ready()
+
+    for _ in range(6):
+        tab.page.keyboard.down("4")
+    tab.page.keyboard.up("4")
+
+    tab.says("held down")
+    assert len(tab.events()) == 1
+
+
+def test_a_press_while_no_picture_is_painted_is_refused(tab: Tab) -> None:
+    tab.page.route(re.compile("/img/"), lambda route: None)  # pictures never arrive
+    tab.open()
+    tab.page.get_by_text("The picture is on its way").wait_for()
+
+    tab.page.keyboard.press("3")
+
+    tab.says("no picture yet")
+    assert tab.events() == []
+
+
+def test_undo_and_redo_as_often_as_one_likes(tab: Tab) -> None:
+    tab.open().ready()
+    images = tab.press("1", "x", "r", "f", "2")
+    images.remove(images[4])  # the flag stayed on its picture
+    undone = [tab.press("Backspace") and tab.image for _ in range(5)]
+    redone = tab.press("Shift+Backspace", "Shift+Backspace")
+
+    assert undone == [images[3], images[3], images[2], images[1], images[0]]
+    assert redone == [images[0], images[1]]
+    tab.saved()
+    assert tab.bench.label_of(images[0]) == "1"
+    assert [tab.bench.label_of(image) for image in images[1:]] == [None, None, None]
+    assert tab.image == images[2]
+
+
+def test_undo_reaches_behind_a_reload(tab: Tab) -> None:
+    tab.open().ready()
+    first, second = tab.press("7", "8")
+    tab.saved()
+    tab.page.reload()
+    tab.ready()
+
+    for image in (second, first):
+        tab.page.keyboard.press("Backspace")
+        tab.shows(image)
+
+    assert [tab.bench.label_of(image) for image in (first, second)] == [None, None]
+    tab.press("5")
+    tab.saved()
+    assert tab.bench.label_of(first) == "5"
+    assert not any(late for *_, late in tab.events())
+
+
+def test_enter_takes_the_first_guess_and_the_panels_say_why(tab: Tab) -> None:
+    tab.open().ready()
+    guess = tab.page.locator(".wb-guess span").first.inner_text()
+    expect(tab.page.locator(".wb-why")).to_contain_text("k-center")
+    expect(tab.page.locator(".wb-neighbours img")).to_have_count(4)
+    expect(tab.page.locator(".wb-film figure[data-place=next]")).to_have_count(5)
+
+    (image,) = tab.press("Enter")
+
+    tab.saved()
+    assert tab.bench.label_of(image) == guess
+    expect(tab.page.locator(".wb-film figure[data-place=past] figcaption")).to_have_text(guess)
+
+
+def test_search_and_new_class(tab: Tab) -> None:
+    tab.open().ready()
+    searched = tab.image
+
+    tab.page.keyboard.press("/")
+    tab.page.keyboard.type("6")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator(PAINTED)).not_to_have_attribute("data-image", str(searched))
+    fresh = tab.image
+    tab.page.keyboard.press("n")
+    tab.page.keyboard.type("<img src=x onerror=alert(1)>")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator(PAINTED)).not_to_have_attribute("data-image", str(fresh))
+
+    tab.saved()
+    assert tab.bench.label_of(searched) == "6"
+    assert tab.bench.label_of(fresh) == "<img src=x onerror=alert(1)>"
+    assert tab.page.locator("img[src=x]").count() == 0
+    tab.page.keyboard.press("n")
+    tab.page.keyboard.type("6")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("dialog .wb-error")).to_contain_text("exists already")
+    tab.complaints.clear()  # the browser notes the 409
+
+
+def test_keys_can_be_changed_and_stay_changed(tab: Tab) -> None:
+    tab.open().ready()
+    tab.page.keyboard.press("?")
+    tab.page.get_by_label("Key for Don't know").click()
+    tab.page.keyboard.press("r")
+    expect(tab.page.locator("dialog .wb-error")).to_contain_text("already means")
+    tab.page.get_by_label("Key for Don't know").click()
+    tab.page.keyboard.press("j")
+    expect(tab.page.get_by_label("Key for Don't know")).to_have_text("J")
+    tab.page.keyboard.press("Escape")
+    tab.page.reload()
+    tab.ready()
+
+    tab.press("j")
+    tab.page.keyboard.press("x")  # means nothing any more
+
+    assert [kind for kind, *_ in tab.events()] == ["skip"]
+
+
+def test_two_tabs_of_one_person_have_different_images(tab: Tab, context: BrowserContext, bench: Bench) -> None:
+    other = Tab(context, bench, tab.person)
+    tab.open().ready()
+    other.open().ready()
+
+    images = [*tab.press("1", "2", "3"), *other.press("4", "5", "6")]
+    other.saved()
+
+    events = tab.events()
+    assert len(set(images)) == 6
+    assert sorted((image, name) for _, image, name, *_ in events) == sorted(zip(images, "123456", strict=True))
+    assert not any(late for *_, late in events)
+
+
+def test_zoom_and_contrast_change_the_picture_and_nothing_else(tab: Tab) -> None:
+    tab.open().ready()
+    canvas = tab.page.locator(".wb-canvas")
+    before = canvas.screenshot()
+
+    tab.page.keyboard.press("z")
+    assert canvas.screenshot() != before
+    tab.page.keyboard.press("z")
+    tab.page.keyboard.press("c")
+    expect(canvas).to_have_attribute("style", re.compile(r"brightness\(.+\) contrast\(.+\)"))
+    tab.page.keyboard.press("c")
+
+    assert canvas.screenshot() == before
+    assert tab.events() == []

@@ -1,0 +1,73 @@
+"""Networks break, tabs are closed, disks fill up: nothing said is lost and nothing counts twice."""
+
+import json
+import re
+
+from playwright.sync_api import BrowserContext, Route, expect
+
+from tests.browser.bench import Tab
+
+
+def test_labels_given_offline_survive_a_reload_and_arrive_once(tab: Tab, context: BrowserContext) -> None:
+    tab.open().ready()
+    images = tab.press("1", "2")
+    tab.saved()
+    tab.page.wait_for_timeout(300)  # pictures ahead arrive
+    tab.page.route(re.compile("/api/"), lambda route: route.abort())  # the server is gone
+    images += tab.press("3", "4", "5", "6")
+    expect(tab.page.locator(".wb-chip")).to_contain_text("Offline, 4 kept here")
+    tab.page.unroute_all()
+
+    tab.page.reload()
+    tab.ready()
+    images += tab.press("7")
+
+    assert [(image, name) for _, image, name, *_ in tab.events()] == list(zip(images, "1234567", strict=True))
+    tab.complaints.clear()  # the cut itself is noted by the browser
+
+
+def test_an_answer_that_gets_lost_does_not_count_twice(tab: Tab) -> None:
+    dropped: list[str] = []
+
+    def drop_answer(route: Route) -> None:
+        if dropped:
+            return route.continue_()
+        dropped.append(route.request.post_data or "")
+        route.fetch()  # the server stores it, but nobody hears
+        return route.abort()
+
+    tab.open().ready()
+    tab.page.route(re.compile("/api/labels"), drop_answer)
+    (image,) = tab.press("9")
+
+    assert [(kind, number, name) for kind, number, name, *_ in tab.events()] == [("label", image, "9")]
+    assert dropped
+    tab.complaints.clear()
+
+
+def test_the_browser_offline_and_back(tab: Tab, context: BrowserContext) -> None:
+    tab.open().ready()
+    tab.page.wait_for_timeout(300)
+    context.set_offline(True)
+    images = tab.press("1", "2", "3")
+    expect(tab.page.locator(".wb-chip")).to_contain_text("Offline")
+
+    context.set_offline(False)
+
+    assert [image for _, image, *_ in tab.events()] == images
+    tab.complaints.clear()
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(tab: Tab) -> None:
+    full = json.dumps({"error": "the disk is full", "field": None, "hint": "free some space"})
+    tab.open().ready()
+    tab.page.route(re.compile("/api/labels"), lambda route: route.fulfill(status=507, body=full))
+    images = tab.press("1", "2")
+    expect(tab.page.locator(".wb-message")).to_contain_text("disk is full")
+    expect(tab.page.locator(".wb-chip")).to_contain_text("not stored yet")
+
+    tab.page.unroute_all()
+
+    assert [image for _, image, *_ in tab.events()] == images
+    expect(tab.page.locator(".wb-message")).to_have_count(0)
+    tab.complaints.clear()
