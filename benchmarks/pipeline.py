@@ -13,6 +13,7 @@ from barlowmatch.compute import Compute, choose_compute
 from barlowmatch.configs.inference import EvaluateConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.evaluation import knn_accuracy
+from barlowmatch.events import silent
 from barlowmatch.inference import embed_rows
 from barlowmatch.models.network import Architecture, Network, seeded_network
 from barlowmatch.stages.images import Images, load_images
@@ -65,9 +66,7 @@ def _knn(data: Path, pretrained: Path) -> dict[str, float]:
     architecture = Architecture.from_dict(checkpoint["architecture"])
     config = EvaluateConfig(dataset_folder=data)
     compute = choose_compute(config)
-    images = load_images(
-        read_dataset(config), config, compute, lambda _: None, size=architecture.image_size, fit=architecture.fit
-    )
+    images = load_images(read_dataset(config), config, compute, silent, architecture)
     networks = {
         "knn_untrained": seeded_network(architecture, 0, checkpoint["config"]["seed"]),
         "knn_pretrained": restore_network(checkpoint, pretrained),

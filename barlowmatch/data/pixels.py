@@ -25,7 +25,7 @@ SIZES = (32, 64, 96, 128, 224)
 """Sides chosen from where nobody names one; 16 is the least and 224 what backbones are made for."""
 SAMPLE = 512
 _DEEP_SAMPLE = 200
-_NAMED = 10
+_NAMED = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,8 +225,8 @@ def _report(dataset: Dataset, reasons: Reasons, refuse: _Refusal, emit: Emit) ->
     if len(rows) == len(dataset):
         raise InputError(f"{dataset.root}: none of its {len(rows):,} images can be read; the first {reasons[rows[0]]}")
     if rows:
-        named = "; ".join(f"{dataset.files[row]}: {reasons[row]}" for row in rows[:_NAMED])
-        more = f"; and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else ""
+        named = "".join(f"\n  {dataset.files[row]}: {reasons[row]}" for row in rows[:_NAMED])
+        more = f"\n  and {len(rows) - _NAMED:,} more, which `inspect` names" if len(rows) > _NAMED else ""
         message = f"{len(rows):,} of {len(dataset):,} images cannot be read and are left out: {named}{more}"
         emit(Said(message=f"{message} (`inspect` lists all)", level="warning"))
 

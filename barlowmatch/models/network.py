@@ -26,6 +26,7 @@ class Architecture:
         projector_width: width of the projector; 0 = no projector.
         classifier_width: width of the classifier; 0 = no classifier.
         dropout: its dropout rate.
+        sixteen_bit_range: intensities that became 0 and 255 in grey pictures of more than 8 bits; None: there were none.
     """
 
     backbone: str
@@ -37,6 +38,7 @@ class Architecture:
     projector_width: int = 0
     classifier_width: int = 0
     dropout: float = 0.0
+    sixteen_bit_range: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a checkpoint."""

@@ -68,8 +68,7 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
                 f"the flags ask for {wanted}; leave --wide and --backbone out"
             )
         dataset = read_dataset(config, emit)
-        architecture = network.architecture
-        images = load_images(dataset, config, compute, emit, size=architecture.image_size, fit=architecture.fit)
+        images = load_images(dataset, config, compute, emit, network.architecture)
         compute.prepare(network)
         network.eval()
         yield Applied(network, checkpoint, images, compute)

@@ -106,7 +106,7 @@ def run_classification(
         resumed = checkpoint_to_resume(stage, config, dataset, place)
         origin = read_origin(config)
         with open_training(stage, config, dataset, place, emit) as opened:
-            images = load_images(dataset, config, compute, opened.emit, size=origin.size, fit=origin.fit)
+            images = load_images(dataset, config, compute, opened.emit, origin.architecture)
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
             task = make_task(network, images, config, compute)
             tell_about_validation(task, config.select_best_from, opened.emit)

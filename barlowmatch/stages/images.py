@@ -13,6 +13,7 @@ from barlowmatch.data.pixels import Pixels, load_pixels
 from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
+from barlowmatch.models.network import Architecture
 
 STATISTICS_SAMPLE = 4096
 
@@ -82,13 +83,7 @@ class Images:
 
 
 def load_images(
-    dataset: Dataset,
-    options: ImageOptions,
-    compute: Compute,
-    emit: Emit,
-    *,
-    size: int | None = None,
-    fit: str | None = None,
+    dataset: Dataset, options: ImageOptions, compute: Compute, emit: Emit, like: Architecture | None = None
 ) -> Images:
     """Decode the dataset, or take it from the cache, and make its images ready for `compute`.
 
@@ -97,16 +92,21 @@ def load_images(
         options: size, fit, cache folder and workers as the user asks for.
         compute: where batches are wanted.
         emit: hears of progress and of unreadable files.
-        size: side a checkpoint demands; it wins over the options.
-        fit: fit a checkpoint demands.
+        like: what a checkpoint's network was trained with; its size, fit and intensity range hold then.
 
     Raises:
         InputError: the options ask for another size or fit than the checkpoint's, or no image is readable.
     """
-    for flag, wanted, demanded in (("--image-size", options.image_size, size), ("--fit", options.fit, fit)):
-        if demanded is not None and wanted not in (None, "auto", demanded):
+    if like is None:
+        pixels = load_pixels(dataset, options, emit)
+        return Images(dataset, pixels, ImageStore(pixels.array, compute.device))
+    for flag, wanted, demanded in (
+        ("--image-size", options.image_size, like.image_size),
+        ("--fit", options.fit, like.fit),
+    ):
+        if wanted not in (None, "auto", demanded):
             raise InputError(f"{flag} {wanted}: the checkpoint was trained with {demanded}; leave the flag out")
-    pixels = load_pixels(dataset, options, emit, size=size, fit=fit)
-    if not pixels.readable.any():
-        raise InputError(f"{dataset.root}: none of its {len(dataset.files)} images can be read; see `inspect`")
+    pixels = load_pixels(
+        dataset, options, emit, size=like.image_size, fit=like.fit, sixteen_bit_range=like.sixteen_bit_range
+    )
     return Images(dataset, pixels, ImageStore(pixels.array, compute.device))

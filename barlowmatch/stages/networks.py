@@ -47,16 +47,6 @@ class Origin:
         """The architecture a checkpoint prescribes."""
         return None if self.checkpoint is None else Architecture.from_dict(self.checkpoint["architecture"])
 
-    @property
-    def size(self) -> int | None:
-        """The image size a checkpoint prescribes."""
-        return None if self.architecture is None else self.architecture.image_size
-
-    @property
-    def fit(self) -> str | None:
-        """The fit a checkpoint prescribes."""
-        return None if self.architecture is None else self.architecture.fit
-
 
 def read_origin(config: PretrainConfig | ClassifierOptions) -> Origin:
     """Read the checkpoint of `--transfer-path` or the file of `--weights`; one of our checkpoints is taken by both.
@@ -96,6 +86,7 @@ def backbone_architecture(config: PretrainConfig | ClassifierOptions, origin: Or
         fit=images.pixels.fit,
         mean=mean,
         std=std,
+        sixteen_bit_range=images.pixels.sixteen_bit_range,
     )
 
 

@@ -155,7 +155,7 @@ def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
         origin = read_origin(config)
         batch_size(config.batch_size, len(dataset.train) + len(dataset.unlabeled), DEFAULT_BATCH)
         with open_training("pretrain", config, dataset, place, emit) as opened:
-            images = load_images(dataset, config, compute, opened.emit, size=origin.size, fit=origin.fit)
+            images = load_images(dataset, config, compute, opened.emit, origin.architecture)
             network = build_pretraining_network(config, origin, images)
             task = BarlowTwins(network, images, config, compute)
             return train_network(opened, config, compute, dataset, task, resumed=resumed, closing=task.evaluate)
