@@ -72,9 +72,9 @@ def posterize(images: Tensor, bits: Tensor) -> Tensor:
 def autocontrast(images: Tensor) -> Tensor:
     """Stretch each channel of each image to the whole range; a flat channel stays."""
     low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
-    spread = high - low
-    stretched = (images - low) / torch.where(spread > 0, spread, torch.ones_like(spread))
-    return torch.where(spread > 0, stretched, images)
+    flat = high <= low
+    low, spread = low.masked_fill(flat, 0), (high - low).masked_fill(flat, 1)
+    return (images - low).div_(spread)
 
 
 def equalize(images: Tensor) -> Tensor:
@@ -83,19 +83,20 @@ def equalize(images: Tensor) -> Tensor:
     levels = (images * 255).round().to(torch.int64).reshape(count * channels, -1)
     histogram = torch.zeros(len(levels), 256, dtype=torch.int64, device=images.device)
     histogram.scatter_add_(1, levels, torch.ones_like(levels))
-    last = histogram.gather(1, levels.amax(1, keepdim=True))
-    step = (levels.shape[1] - last) // 255
+    highest = ((histogram > 0) * torch.arange(256, device=images.device)).amax(1, keepdim=True)
+    step = (levels.shape[1] - histogram.gather(1, highest)) // 255
     before = histogram.cumsum(1) - histogram
     table = ((before + step // 2) // step.clamp_min(1)).clamp_(0, 255)
-    mapped = torch.where(step > 0, table.gather(1, levels), levels)
-    return mapped.view(count, channels, height, width).to(images.dtype) / 255
+    # A channel of one level, or of too few pixels to spread, stays.
+    table = torch.where(step > 0, table, torch.arange(256, device=images.device)).to(images.dtype) / 255
+    return table.gather(1, levels).view(count, channels, height, width)
 
 
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with Pillow's SMOOTH filter of the image; the border stays as it is."""
-    weights = torch.ones(3, 1, 3, 3, device=images.device, dtype=images.dtype)
-    weights[:, :, 1, 1] = 5
+    """Blend with Pillow's SMOOTH filter of the image (a 3×3 mean whose centre counts five); the border stays."""
     smooth = images.clone()
-    if min(images.shape[2:]) > 2:
-        smooth[:, :, 1:-1, 1:-1] = torch.nn.functional.conv2d(images, weights / 13, groups=3)
+    rows = images[:, :, :-2] + images[:, :, 1:-1] + images[:, :, 2:]
+    box = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
+    inner = smooth[:, :, 1:-1, 1:-1]
+    inner.mul_(4).add_(box).div_(13)
     return blend(images, smooth, factor)

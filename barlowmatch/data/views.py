@@ -146,13 +146,12 @@ def random_resized_crop(images: Tensor, random: SampleRandom, size: int, smalles
 
 def shift(images: Tensor, random: SampleRandom, most: int) -> Tensor:
     """Return each image moved by up to `most` pixels each way; what comes in is its mirror image."""
-    rows, columns = (
-        send(_mirrored(random.integers(name, 2 * most + 1) - most, length), images.device)
-        for name, length in (("down", images.shape[2]), ("right", images.shape[3]))
-    )
-    count = torch.arange(len(images), device=images.device).view(-1, 1, 1)
-    moved = images.permute(0, 2, 3, 1)[count, rows.unsqueeze(2), columns.unsqueeze(1)]
-    return moved.permute(0, 3, 1, 2).contiguous()
+    height, width = images.shape[2:]
+    rows = _mirrored(random.integers("down", 2 * most + 1) - most, height)
+    columns = _mirrored(random.integers("right", 2 * most + 1) - most, width)
+    rows, columns = send(rows, images.device), send(columns, images.device)
+    places = (rows.unsqueeze(2) * width + columns.unsqueeze(1)).flatten(1).unsqueeze(1)
+    return images.flatten(2).gather(2, places.expand(-1, images.shape[1], -1)).view_as(images)
 
 
 def _mirrored(move: Tensor, length: int) -> Tensor:
