@@ -47,9 +47,9 @@ class Supervised(ClassificationTask):
         """Return weak views of the labeled images of `step`."""
         rows, positions = self.stream.at(step)
         pixels = self.images.store.take(rows)
-        random = SampleRandom(self.config.seed, step, positions.to(pixels.device))
+        random = SampleRandom(self.config.seed, step, positions)
         views = self.view(pixels, random.child("labeled")).to(self.compute.dtype)
-        return LabeledBatch(views, self.images.labels(rows), random)
+        return LabeledBatch(views, self.images.labels(rows), random.on(pixels.device))
 
     def forward(self, batch: LabeledBatch) -> dict[str, Tensor]:
         """Return the mean cross-entropy over the whole batch of all processes."""

@@ -59,8 +59,8 @@ class FixMatch(ClassificationTask):
         pool_rows, pool_positions = self.unlabeled_stream.at(step)
         pixels, pool = self.images.store.take(rows), self.images.store.take(pool_rows)
         device, dtype, seed = pixels.device, self.compute.dtype, self.config.seed
-        labeled = SampleRandom(seed, step, positions.to(device)).child("labeled")
-        unlabeled = SampleRandom(seed, step, pool_positions.to(device)).child("unlabeled")
+        labeled = SampleRandom(seed, step, positions).child("labeled")
+        unlabeled = SampleRandom(seed, step, pool_positions).child("unlabeled")
         # Dropout masks: labeled images take even positions, the two views of an unlabeled one odd ones.
         keys = torch.cat([4 * positions, 4 * pool_positions + 1, 4 * pool_positions + 3]).to(device)
         return MixedBatch(

@@ -67,7 +67,7 @@ class BarlowTwins(Task):
         """Return two views of the images of `step`."""
         rows, positions = self.stream.at(step)
         pixels = self.images.store.take(rows)
-        random = SampleRandom(self.config.seed, step, positions.to(pixels.device))
+        random = SampleRandom(self.config.seed, step, positions)
         first, second = (
             view(pixels, random.child(name)).to(self.compute.dtype)
             for view, name in zip(self.views, ("first view", "second view"), strict=True)
