@@ -43,6 +43,7 @@ COMMANDS = {
     "fixmatch": Command("training:FixMatchConfig", "fixmatch", "fine-tune with pseudo-labels on all images (FixMatch)"),
     "embed": Command("inference:EmbedConfig", "embed", "write the embedding of every image"),
     "select": Command("select:SelectConfig", "select", "choose the images whose labels would help most"),
+    "simulate": Command("simulate:SimulateConfig", "simulate", "try strategies on images whose labels are known"),
     "create-dataset": Command(
         "create_dataset:CreateDatasetConfig", "create_dataset", "write the next round's dataset with the new labels"
     ),

@@ -1,0 +1,76 @@
+"""Learners that train the network itself, by the stages that users run."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barlowmatch.configs.simulate import SimulateConfig
+from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig
+from barlowmatch.data.dataset import Dataset, Rows
+from barlowmatch.data.listings import write_manifest
+from barlowmatch.events import silent
+from barlowmatch.simulation.learners import Judgement
+from barlowmatch.simulation.world import World
+
+NEVER = 10**9
+"""The test images stand as val, and must not pick the best model."""
+
+
+class Trained:
+    """`train-classifier`, and `fixmatch` after it where asked for, from the pretrained checkpoint.
+
+    Args:
+        world: images and answers.
+        dataset: where the files are.
+        config: checkpoint, epochs and what else training needs.
+        folder: for manifests, runs and checkpoints.
+    """
+
+    def __init__(self, world: World, dataset: Dataset, config: SimulateConfig, folder: Path) -> None:
+        self.world, self.dataset, self.config, self.folder = world, dataset, config, folder
+        place = {file: row for row, file in enumerate(dataset.files)}
+        self.pool_rows = np.array([place[file] for file in world.files], np.int64)
+        self.test_rows = np.array([place[file] for file in world.test_files], np.int64)
+
+    def judge(self, rows: Rows, answers: Rows, seed: int) -> Judgement:
+        """Train and return the figures on the test images."""
+        from barlowmatch.stages import classify, fixmatch
+
+        manifest = self._manifest(rows, answers)
+        common: dict[str, Any] = {
+            "manifest": manifest, "seed": seed, "select_best_from": NEVER, "num_epochs": self.config.learner_epochs,
+            "views": self.config.views, "val_share": 0.0, "image_size": self.config.image_size, "fit": self.config.fit,
+            "cache_folder": self.config.cache_folder, "device": self.config.device,
+            "precision": self.config.precision, "threads": self.config.threads,
+        }  # fmt: skip
+        first = self._paths("classifier")
+        result = classify.run(ClassifyConfig(**common, **first, transfer_path=self.config.checkpoint_path), silent)
+        if self.config.learner == "fixmatch":
+            second = self._paths("fixmatch")
+            result = fixmatch.run(FixMatchConfig(**common, **second, transfer_path=first["best_path"]), silent)
+        return Judgement(result["val"]["accuracy"], result["val"]["balanced_accuracy"])
+
+    def _paths(self, stage: str) -> dict[str, Any]:
+        return {
+            "checkpoint_path": self.folder / f"{stage}.pt",
+            "best_path": self.folder / f"{stage}-best.pt",
+            "run_dir": self.folder / f"{stage}.run",
+        }
+
+    def _manifest(self, rows: Rows, answers: Rows) -> Path:
+        """Write the round's dataset as a manifest beside a link to the images; return it."""
+        labels = np.full(len(self.dataset), -1, np.int64)
+        splits = np.full(len(self.dataset), "unlabeled", self.dataset.splits.dtype)
+        labels[self.pool_rows[rows]], splits[self.pool_rows[rows]] = answers, "train"
+        labels[self.test_rows], splits[self.test_rows] = self.world.test_labels, "val"
+        used = np.sort(np.concatenate([self.pool_rows, self.test_rows]))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        link = self.folder / "images"
+        if not link.exists():
+            link.symlink_to(self.dataset.root.resolve(), target_is_directory=True)
+        current = replace(self.dataset, root=link, labels=labels, splits=splits).only(used)
+        path = self.folder / "manifest.csv"
+        write_manifest(path, current, current.sha256 or [""] * len(current))
+        return path

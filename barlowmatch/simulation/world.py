@@ -1,0 +1,138 @@
+"""The world of a simulation: images with labels that nobody has asked for yet, and test images apart."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from barlowmatch.data.dataset import Rows
+from barlowmatch.embeddings import Embeddings
+from barlowmatch.errors import InputError
+
+TEST_SHARE = 0.2
+JUNK = -2
+"""The answer to an image that shows nothing."""
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """Images, and what is known of them to the simulation alone.
+
+    Attributes:
+        files: names of the images that may be asked for (n,).
+        vectors: their embeddings (n, D), raw.
+        truth: their classes (n,), `JUNK` of images that show nothing.
+        answers: what the human says (n,), wrong here and there.
+        test_files: names of the test images (m,), never asked for.
+        test_vectors: their embeddings (m, D).
+        test_labels: their classes (m,).
+        class_names: the classes in order.
+    """
+
+    files: tuple[str, ...]
+    vectors: Vectors
+    truth: Rows
+    answers: Rows
+    test_files: tuple[str, ...]
+    test_vectors: Vectors
+    test_labels: Rows
+    class_names: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256, in hex, of everything."""
+        digest = hashlib.sha256(
+            "\0".join((*self.files, *self.test_files, *self.class_names)).encode("utf-8", "replace")
+        )
+        for array in (self.vectors, self.truth, self.answers, self.test_vectors, self.test_labels):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def build_world(
+    embeddings: Embeddings,
+    labels: Rows,
+    *,
+    imbalance: float = 1.0,
+    junk: float = 0.0,
+    label_noise: float = 0.0,
+    seed: int = 0,
+) -> World:
+    """Make the world from embeddings whose labels are known.
+
+    Labeled images of test (else val) are the test images; without such a split a fifth is held out.
+
+    Args:
+        embeddings: the folder.
+        labels: class of each row, -1 where not known; such rows are left out.
+        imbalance: largest over smallest class of the pool; the order of the classes is random.
+        junk: share of the pool's images made to show nothing: their embeddings are mixed from many images' features.
+        label_noise: share of answers that name another class.
+        seed: of all of it.
+
+    Raises:
+        InputError: fewer than two classes have labels.
+    """
+    random = np.random.default_rng([seed, 77])
+    pool, test = _parts(embeddings, labels, random)
+    if len(np.unique(labels[pool])) < 2:
+        raise InputError(
+            f"{embeddings.folder}: {len(pool)} images outside val and test have labels, of "
+            f"{len(np.unique(labels[pool]))} classes; a simulation needs labels to hide"
+        )
+    pool = _unbalanced(pool, labels, imbalance, random)
+    vectors = embeddings.vectors.take(pool).astype(np.float32)
+    truth = labels[pool].copy()
+    answers = _answers(truth, len(embeddings.classes), label_noise, random)
+    nothing = random.choice(len(pool), round(junk * len(pool)), replace=False)
+    vectors[nothing] = _mixed(vectors, len(nothing), random)
+    truth[nothing] = answers[nothing] = JUNK
+    files = embeddings.table.files
+    return World(
+        tuple(files[row] for row in pool), vectors, truth, answers,
+        tuple(files[row] for row in test), embeddings.vectors.take(test).astype(np.float32), labels[test],
+        tuple(item.name for item in embeddings.classes),
+    )  # fmt: skip
+
+
+def _parts(embeddings: Embeddings, labels: Rows, random: np.random.Generator) -> tuple[Rows, Rows]:
+    splits = np.asarray(embeddings.table.splits)
+    pool = np.flatnonzero((labels >= 0) & ((splits == "train") | (splits == "unlabeled")))
+    for split in ("test", "val"):
+        test = np.flatnonzero((labels >= 0) & (splits == split))
+        if len(test):
+            return pool, test
+    order = random.permutation(pool)
+    held = max(1, round(TEST_SHARE * len(order))) if len(order) else 0
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+def _unbalanced(pool: Rows, labels: Rows, ratio: float, random: np.random.Generator) -> Rows:
+    """Return the pool with class sizes falling geometrically by `ratio` from the first to the last."""
+    if ratio == 1:
+        return pool
+    classes = random.permutation(np.unique(labels[pool]))
+    largest = min(int((labels[pool] == item).sum()) for item in classes)
+    kept = []
+    for rank, item in enumerate(classes):
+        size = max(1, round(largest * ratio ** (-rank / max(1, len(classes) - 1))))
+        kept.append(random.choice(pool[labels[pool] == item], size, replace=False))
+    return np.sort(np.concatenate(kept))
+
+
+def _answers(truth: Rows, classes: int, noise: float, random: np.random.Generator) -> Rows:
+    """Return the truth with a share of it moved to another class."""
+    answers = truth.copy()
+    wrong = random.choice(len(truth), round(noise * len(truth)), replace=False)
+    answers[wrong] = (truth[wrong] + random.integers(1, classes, size=len(wrong))) % classes
+    return answers
+
+
+def _mixed(vectors: Vectors, count: int, random: np.random.Generator) -> Vectors:
+    """Return vectors each feature of which comes from an image drawn at random."""
+    rows = random.integers(len(vectors), size=(count, vectors.shape[1]))
+    mixed: Vectors = vectors[rows, np.arange(vectors.shape[1])[None]]
+    return mixed

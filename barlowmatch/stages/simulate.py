@@ -1,0 +1,164 @@
+"""Try strategies on images whose labels are known: what would have been the right way to ask?"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barlowmatch.configs.inference import EmbedConfig
+from barlowmatch.configs.simulate import SimulateConfig, share
+from barlowmatch.data.dataset import Dataset, Rows
+from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.progress import Rate
+from barlowmatch.embeddings import Embeddings, read_embeddings
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, Said, silent
+from barlowmatch.files import write_json
+from barlowmatch.simulation.learners import Learner, Neighbours, Probe
+from barlowmatch.simulation.protocol import Protocol, Trial, run_trial, simulated_strategy
+from barlowmatch.simulation.report import table_lines, write_report
+from barlowmatch.simulation.world import World, build_world
+
+VERSION = 1
+"""Of what a trial means; a new one makes finished trials count no more."""
+
+
+def run(config: SimulateConfig, emit: Emit = silent) -> dict[str, Any]:
+    """Simulate every strategy in every repetition and write what came out to `--dest-path`.
+
+    Finished trials are kept there and not run again; with `--shard` only a part of them is run.
+
+    Raises:
+        InputError: the embeddings or labels cannot be used, a strategy does not exist, or the folder is not writable.
+    """
+    embeddings, dataset = _read(config, emit)
+    world = build_world(
+        embeddings, _labels(embeddings, dataset, emit), imbalance=config.imbalance, junk=share(config.junk, "--junk"),
+        label_noise=share(config.label_noise, "--label-noise"), seed=config.seed,
+    )  # fmt: skip
+    protocol = Protocol(budgets=config.budget_list, pool_share=config.pool_share, start=config.start, seed=config.seed)
+    if protocol.budgets[-1] > round(protocol.pool_share * len(world.files)):
+        raise InputError(
+            f"--budgets {config.budgets}: a repetition sees {round(protocol.pool_share * len(world.files))} images"
+        )
+    for name in config.strategy_list:
+        simulated_strategy(name, world)
+    learner = _learner(config, world, dataset)
+    emit(Said(message=f"simulate: {len(world.files)} images to ask for, {len(world.test_files)} to judge by"))
+    trials = _run_trials(config, world, protocol, learner, emit)
+    if trials is None:
+        return {"folder": str(config.dest_path), "complete": False}
+    settings = {
+        "images": len(world.files), "test_images": len(world.test_files), "classes": len(world.class_names),
+        "learner": config.learner, "repeats": config.repeats, "imbalance": config.imbalance, "junk": config.junk,
+        "label_noise": config.label_noise, **asdict(protocol),
+    }  # fmt: skip
+    rows = write_report(config.dest_path, trials, settings)
+    return {"folder": str(config.dest_path), "complete": True, "lines": table_lines(rows, protocol.budgets)}
+
+
+def present(config: SimulateConfig, result: dict[str, Any]) -> None:
+    """Print the table."""
+    for line in result.get("lines", []):
+        print(line)  # noqa: T201 - the command's output
+    missing = "this shard is done; run again without --shard for the table"
+    print(f"\n{config.dest_path}: picks.csv, curves.csv, curves.png" if result["complete"] else missing)  # noqa: T201
+
+
+def _read(config: SimulateConfig, emit: Emit) -> tuple[Embeddings, Dataset | None]:
+    """Return the embeddings, made here where they are not given, and the dataset where one is named."""
+    has_dataset = config.dataset_folder is not None or config.manifest is not None
+    folder = config.representations_path
+    if folder is None:
+        if not has_dataset or config.checkpoint_path is None:
+            raise InputError("--representations-path: name embeddings, or --dataset-folder and --checkpoint-path")
+        folder = config.dest_path / "representations"
+        if not (folder / "meta.json").is_file():
+            _embed(config, folder, emit)
+    return read_embeddings(folder), read_dataset(config, emit) if has_dataset else None
+
+
+def _embed(config: SimulateConfig, folder: Path, emit: Emit) -> None:
+    from barlowmatch.stages import embed
+
+    shared = {
+        name: getattr(config, name)
+        for name in EmbedConfig.__dataclass_fields__
+        if name in SimulateConfig.__dataclass_fields__
+    }
+    embed.run(EmbedConfig(**{**shared, "out_path": folder}), emit)
+
+
+def _labels(embeddings: Embeddings, dataset: Dataset | None, emit: Emit) -> Rows:
+    """Return the class of each row: the dataset's where one is named, else those in the folder."""
+    if dataset is None:
+        return embeddings.labels
+    place = {item.name: position for position, item in enumerate(embeddings.classes)}
+    known = {
+        file: place.get(dataset.class_names[label], -1)
+        for file, label in zip(dataset.files, dataset.labels.tolist(), strict=True)
+        if label >= 0
+    }
+    labels = np.array([known.get(file, -1) for file in embeddings.table.files], np.int64)
+    unknown = len(labels) - int((labels >= 0).sum())
+    if unknown:
+        emit(Said(message=f"simulate: {unknown} embedded images have no label in the dataset and are left out"))
+    return labels
+
+
+def _learner(config: SimulateConfig, world: World, dataset: Dataset | None) -> Learner:
+    if config.learner == "probe":
+        return Probe(world)
+    if config.learner == "knn":
+        return Neighbours(world)
+    if dataset is None or config.checkpoint_path is None:
+        raise InputError(f"--learner {config.learner}: trains on images; give --dataset-folder and --checkpoint-path")
+    from barlowmatch.simulation.trained import Trained
+
+    return Trained(world, dataset, config, config.dest_path / f"training-{config.shard.replace('/', '-of-')}")
+
+
+def _run_trials(
+    config: SimulateConfig, world: World, protocol: Protocol, learner: Learner, emit: Emit
+) -> Sequence[Trial] | None:
+    """Run or read every trial of this shard; return all trials when all are there."""
+    first, parts = config.shard_pair
+    work = [(name, repeat) for repeat in range(config.repeats) for name in config.strategy_list]
+    common = {
+        "version": VERSION, "world": world.fingerprint, "protocol": asdict(protocol), "learner": config.learner,
+        "training": _training(config),
+    }  # fmt: skip
+    mine = work[first - 1 :: parts]
+    rate = Rate("simulate", len(mine), emit, unit="trial")
+    for name, repeat in mine:
+        path = _trial_path(config.dest_path, common, name, repeat)
+        if not path.is_file():
+            write_json(path, run_trial(world, name, repeat, protocol, learner).to_dict())
+        rate.step()
+    paths = [_trial_path(config.dest_path, common, name, repeat) for name, repeat in work]
+    if not all(path.is_file() for path in paths):
+        return None
+    return [Trial.from_dict(json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+
+
+def _training(config: SimulateConfig) -> dict[str, Any] | None:
+    """Return what a trained learner depends on besides."""
+    if config.learner not in ("classifier", "fixmatch") or config.checkpoint_path is None:
+        return None
+    from barlowmatch.checkpoints import content_hash
+
+    return {
+        "checkpoint": content_hash(config.checkpoint_path), "epochs": config.learner_epochs, "views": config.views,
+        "image_size": config.image_size, "fit": config.fit,
+    }  # fmt: skip
+
+
+def _trial_path(folder: Path, common: dict[str, Any], name: str, repeat: int) -> Path:
+    """Return where a trial is kept: its name holds the hash of everything that it depends on."""
+    content = json.dumps({**common, "strategy": name, "repeat": repeat}, sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    return folder / "trials" / f"{name}-{repeat}-{digest}.json"

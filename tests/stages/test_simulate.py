@@ -1,0 +1,113 @@
+"""`simulate` as a user runs it: table, files, resumption and shards."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from barlowmatch.configs.simulate import SimulateConfig
+from barlowmatch.errors import InputError
+from barlowmatch.stages.simulate import run
+from tests.conftest import Command
+from tests.simulation.test_world import embedded
+
+NAMES = "typiclust,kmeans,balanced-oracle,inverted"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("home") / "e"
+    embedded(path)
+    return path
+
+
+def config(folder: Path, dest: Path, **options: object) -> SimulateConfig:
+    values = {"strategies": NAMES, "budgets": "5,10,20", "repeats": 3, **options}
+    return SimulateConfig(representations_path=folder, dest_path=dest, **values)  # type: ignore[arg-type]
+
+
+def test_from_embeddings_to_table_and_plot(barlowmatch: Command, folder: Path, tmp_path: Path) -> None:
+    done = barlowmatch(
+        "simulate", "--representations-path", folder, "--dest-path", tmp_path, "--strategies", NAMES,
+        "--budgets", "5,10,20", "--repeats", 3, "--junk", "3%", "--label-noise", "5%", "--imbalance", 10,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [name for name in ("random", *NAMES.split(",")) if name not in done.stdout] == []
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    with (tmp_path / "picks.csv").open(newline="") as file:
+        picks = list(csv.DictReader(file))
+    assert len(picks) == 5 * 3 * 20
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert {row["strategy"] for row in summary["rows"]} == {"random", *NAMES.split(",")}
+    assert next(row for row in summary["rows"] if row["strategy"] == "random")["area_difference"]["mean"] == 0
+
+
+def test_finished_trials_are_not_run_again(folder: Path, tmp_path: Path) -> None:
+    run(config(folder, tmp_path))
+    trials = {path: path.stat().st_mtime_ns for path in (tmp_path / "trials").iterdir()}
+    assert len(trials) == 15
+    first = (tmp_path / "curves.csv").read_text()
+    victim = sorted(trials)[0]
+    victim.unlink()
+    run(config(folder, tmp_path))
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "trials").iterdir()}
+    assert {path for path in after if after[path] != trials[path]} == {victim}
+    assert (tmp_path / "curves.csv").read_text() == first
+    run(config(folder, tmp_path, budgets="5,10,25"))
+    assert len(list((tmp_path / "trials").iterdir())) == 30
+
+
+def test_shards_make_one_table(folder: Path, tmp_path: Path) -> None:
+    run(config(folder, tmp_path / "whole"))
+    assert not run(config(folder, tmp_path / "parts", shard="1/2"))["complete"]
+    assert not (tmp_path / "parts" / "curves.csv").exists()
+    assert run(config(folder, tmp_path / "parts", shard="2/2"))["complete"]
+    assert (tmp_path / "parts" / "curves.csv").read_text() == (tmp_path / "whole" / "curves.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"budgets": "10,10"}, "--budgets 10,10: must be ascending numbers"),
+        ({"budgets": "5000"}, "--budgets 5000: a repetition sees 960 images"),
+        ({"strategies": "best"}, "--strategy best: no such strategy"),
+        ({"junk": "300%"}, "--junk 300%: must be a share"),
+        ({"shard": "3/2"}, "--shard 3/2: must be i/n"),
+        ({"learner": "classifier"}, "--learner classifier: trains on images; give --dataset-folder"),
+        ({"imbalance": 0.5}, "--imbalance 0.5: must be at least 1"),
+    ],
+)
+def test_mistakes_are_answered_in_one_line(folder: Path, tmp_path: Path, options: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said) as complaint:
+        run(config(folder, tmp_path / "out", **options))
+    assert "\n" not in str(complaint.value)
+
+
+def test_embeddings_are_made_and_a_classifier_learns(barlowmatch: Command, tmp_path: Path, seed_layout: Path) -> None:
+    """The whole way from images: the dataset's labels play the human, and training is the stage's own."""
+    checkpoint = tmp_path / "pretrained.pt"
+    done = barlowmatch(
+        "pretrain", "--dataset-folder", seed_layout, "--checkpoint-path", checkpoint, "--num-epochs", 1,
+        "--batch-size", 64, "--backbone", "resnet18_quarter", "--projector-width", 32,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = run(
+        SimulateConfig(
+            dataset_folder=seed_layout,
+            checkpoint_path=checkpoint,
+            dest_path=tmp_path / "out",
+            strategies="typiclust",
+            budgets="20",
+            repeats=1,
+            learner="fixmatch",
+            learner_epochs=1,
+            views="digits",
+            batch_size=16,
+        )
+    )
+    assert result["complete"]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["settings"]["test_images"] == 40
+    assert np.isfinite([item["mean"] for row in summary["rows"] for item in row["accuracy"]]).all()
