@@ -124,13 +124,25 @@ def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) 
     ).fetchone()
     if answered is not None:
         return None  # an earlier answer of theirs counts again
-    own = None if event["lease"] is None else leases.get_lease(db, event["lease"])
-    kept = own["token"] if own is not None and own["person"] == person and own["state"] in ("done", "skipped") else None
+    kept = _lease_to_keep(db, event)
     db.execute(
         "UPDATE lease SET state = 'released' WHERE image = ? AND person = ? AND state = 'done' AND token IS NOT ?",
         (image, person, kept),
     )
     return None if kept is None else leases.lease_again(db, kept, client, at, term)
+
+
+def _lease_to_keep(db: Database, event: Row) -> int | None:
+    """Return the lease that an event was answered under, or where it came without one, that it answered."""
+    own = None if event["lease"] is None else leases.get_lease(db, event["lease"])
+    if own is not None and own["person"] == event["person"] and own["state"] in ("done", "skipped"):
+        return int(own["token"])
+    row = db.execute(
+        "SELECT max(token) FROM lease WHERE image = ? AND person = ? AND state = 'done'",
+        (event["image"], event["person"]),
+    ).fetchone()
+    token: int | None = row[0]
+    return token
 
 
 def _give_again(db: Database, undone: int, at: Instant) -> None:
