@@ -43,8 +43,8 @@ def _square_of_all(first: Tensor, second: Tensor, count: Tensor) -> Tensor:
     """Return Σ_ij C_ij² of standardised projections, whose C = firstᵀ · second / count.
 
     Where the projections are wider than the batch, ‖AᵀB‖² = ⟨AAᵀ, BBᵀ⟩ gives it without making C: at width 8192 and
-    batch 256 a thirtieth of the work and nothing of 8192² numbers. Half the width is the bound: up to there the
-    redundancy is no small difference of large sums, for C has rank below B and so Σ_ij C_ij² ≥ (Σ_i C_ii)² / B.
+    batch 256 a sixteenth of the work and none of the 8192² numbers. From twice the batch on, the redundancy is no small
+    difference of large sums: C has a rank below B, so that Σ_ij C_ij² ≥ (Σ_i C_ii)² / B.
     """
     if world_size() == 1 and first.shape[1] >= 2 * len(first):
         return ((first @ first.T) * (second @ second.T)).sum() / count.square()
