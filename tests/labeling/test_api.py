@@ -1,0 +1,293 @@
+"""The routes do what docs/api.md says, and answer everything in one form."""
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from labeling.project import Project
+from tests.labeling.conftest import Tab
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
+
+
+def new() -> str:
+    return str(uuid.uuid4())
+
+
+def test_one_must_be_somebody(server: TestClient) -> None:
+    answer = server.get("/api/progress")
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "error": "nobody is named", "field": "person", "hint": "choose your name (POST /api/people/me)",
+    }  # fmt: skip
+
+
+def test_a_cookie_of_nobody_is_nobody(server: TestClient, ann: Tab) -> None:
+    name = next(iter(ann.http.cookies))
+    for value in ("999", "-1", "x", "1" * 40, "²"):
+        answer = server.get("/api/progress", headers={"cookie": f"{name}={value}".encode()})
+        assert answer.status_code == 401, value
+
+
+def test_lease_label_undo_redo(ann: Tab) -> None:
+    first, second = ann.lease(2)
+    assert first["why"] == {
+        "strategy": "typiclust", "rank": 1, "score": 0.5, "reason": "typical", "neighbours": [],
+    }  # fmt: skip
+    said = ann.label(first, "cat", looked_ms=700)
+    assert (said["status"], said["label"]["state"], said["label"]["class"]) == (
+        "acknowledged",
+        "labeled",
+        ann.classes["cat"],
+    )
+    undone = ann.post("/api/undo", {"uuid": new(), "client": ann.id})
+    assert undone["act"] == said["uuid"]
+    assert [(item["image"], item["lease"]) for item in undone["items"]] == [(first["image"], first["lease"])]
+    assert ann.get("/api/progress")["mine"]["redoable"]
+    redone = ann.post("/api/redo", {"uuid": new(), "client": ann.id})
+    assert redone["label"]["class"] == ann.classes["cat"]
+    ann.post("/api/redo", {"uuid": new(), "client": ann.id}, 409)
+    assert [item["image"] for item in ann.lease(1, (second["lease"],))] != [first["image"]]
+
+
+def test_a_repeated_undo_changes_nothing(ann: Tab) -> None:
+    first, second = ann.lease(2)
+    ann.label(first, "cat")
+    ann.label(second, "dog")
+    wish = {"uuid": new(), "client": ann.id}
+    assert ann.post("/api/undo", wish) == ann.post("/api/undo", wish)
+    assert ann.get(f"/api/images/{first['image']}")["label"]["state"] == "labeled"
+
+
+def test_a_renewal_tells_what_is_lost(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
+    item = ann.lease(1)[0]
+    bob = open_tab("Bob")
+    answer = bob.post("/api/lease", {"client": bob.id, "count": 0, "holding": [item["lease"], 999]})
+    assert answer["lost"] == [item["lease"], 999]
+    assert answer["items"] == []
+    mine = ann.post("/api/lease", {"client": ann.id, "count": 0, "holding": [item["lease"]]})
+    assert (mine["lost"], mine["left"]) == ([], 20)
+
+
+def test_two_tabs_of_one_person_get_different_images(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
+    other = open_tab("ann")
+    assert other.me["id"] == ann.me["id"]
+    images = [item["image"] for tab in (ann, other) for item in tab.lease(5)]
+    assert len(set(images)) == 10
+
+
+def test_what_cannot_be_stored_is_refused_and_the_rest_is_stored(ann: Tab) -> None:
+    item = ann.lease(1)[0]
+    results = ann.say(
+        {"kind": "label", "image": 999, "class": ann.classes["cat"]},
+        {"kind": "label", "image": item["image"]},
+        {"kind": "skip", "image": item["image"], "class": ann.classes["cat"]},
+        {"kind": "undo"},
+        {"kind": "undo", "undoes": new()},
+        {"kind": "label", "image": item["image"], "class": 12345},
+        {"kind": "label", "image": item["image"], "class": ann.classes["dog"], "lease": item["lease"]},
+    )
+    assert [result["status"] for result in results] == ["refused"] * 6 + ["acknowledged"]
+    assert all(result["message"] for result in results[:6])
+
+
+def test_a_stale_relabel_is_a_conflict_with_the_present_label(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
+    bob = open_tab("Bob")
+    image = ann.lease(1)[0]["image"]
+    event = {"kind": "label", "image": image, "source": "browse"}
+    first = ann.say({**event, "class": ann.classes["cat"]})[0]
+    second = bob.say({**event, "class": ann.classes["dog"], "replaces": first["event"]})[0]
+    assert second["status"] == "acknowledged"
+    body = {
+        "client": ann.id,
+        "events": [{"uuid": new(), **event, "class": ann.classes["cat"], "replaces": first["event"]}],
+    }
+    answer = ann.post("/api/labels", body, 409)
+    assert answer["field"] == "replaces"
+    assert answer["error"]
+    assert answer["hint"]
+    assert answer["results"][0]["label"] == {
+        "state": "labeled", "class": ann.classes["dog"], "event": second["event"],
+    }  # fmt: skip
+
+
+def test_the_same_uuid_for_something_else_is_a_conflict(ann: Tab) -> None:
+    item, own = ann.lease(1)[0], new()
+    ann.label(item, "cat", uuid=own)
+    answer = ann.post("/api/labels", {"client": ann.id, "events": [
+        {"uuid": own, "kind": "label", "image": item["image"], "class": ann.classes["dog"], "lease": item["lease"]},
+    ]}, 409)  # fmt: skip
+    assert answer["results"][0]["message"] == "this UUID was used for something else"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "field"),
+    [
+        ("POST", "/api/lease", {"client": "x", "count": 201}, 422, "count"),
+        ("POST", "/api/lease", {"count": 1}, 422, "client"),
+        ("POST", "/api/labels", {"client": "x", "events": []}, 422, "events"),
+        ("POST", "/api/labels", {"client": "x", "events": [{"uuid": "no", "kind": "skip"}]}, 422, "events.0.uuid"),
+        ("POST", "/api/labels", {"client": "x", "events": [{"uuid": new(), "kind": "nap"}]}, 422, "events.0.kind"),
+        ("POST", "/api/labels", {"client": "x", "typo": 1, "events": []}, 422, None),
+        ("POST", "/api/classes", {"uuid": new(), "name": "  "}, 422, "name"),
+        ("POST", "/api/classes", {"uuid": new(), "name": "two\nlines"}, 422, "name"),
+        ("POST", "/api/classes", {"uuid": new(), "name": "x" * 101}, 422, "name"),
+        ("POST", "/api/classes", {"uuid": new(), "name": "CAT"}, 409, "name"),
+        ("POST", "/api/classes", {"uuid": new(), "name": "cow", "key": "x"}, 409, "key"),
+        ("POST", "/api/classes", {"uuid": new(), "name": "cow", "key": "ab"}, 422, "key"),
+        ("POST", "/api/classes", {"uuid": new(), "name": "cow", "color": "red"}, 422, "color"),
+        ("PATCH", "/api/classes/9999", {"uuid": new(), "name": "cow"}, 404, "class"),
+        ("POST", "/api/people/me", {"name": ""}, 422, "name"),
+        ("POST", "/api/people/me", {"name": "dataset"}, 422, "name"),
+        ("PUT", "/api/settings", {"keys": {"skip": "r"}}, 422, "keys.skip"),
+        ("PUT", "/api/settings", {"keys": {"dance": "d"}}, 422, "keys.dance"),
+        ("PUT", "/api/settings", {"display": {"x": "y" * 20000}}, 422, "display"),
+        ("POST", "/api/requests", {"uuid": new()}, 422, "items"),
+        ("POST", "/api/exports", {"uuid": new(), "format": "zip"}, 422, "format"),
+        ("POST", "/api/exports", {"uuid": new(), "format": "csv", "name": "../x"}, 422, "name"),
+        ("GET", "/api/images?limit=0", None, 422, "limit"),
+        ("GET", "/api/images?nonsense=1", None, 422, "nonsense"),
+        ("GET", "/api/images/999", None, 404, "image"),
+        ("GET", "/api/images/x", None, 422, "image_id"),
+        ("GET", "/img/999", None, 404, "image"),
+        ("GET", "/api/exports/..%2f..%2fproject.db", None, 404, None),
+        ("GET", "/api/nothing", None, 404, "path"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_error_of_one_form(
+    ann: Tab, method: str, path: str, body: Any, status: int, field: str | None
+) -> None:
+    answer = ann.send(method, path, body, status)
+    assert set(answer) == {"error", "field", "hint"}
+    assert answer["error"]
+    assert field is None or answer["field"] == field
+
+
+def test_a_body_that_is_no_json(ann: Tab) -> None:
+    answer = ann.http.post("/api/lease", content=b"{bad", headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"error", "field", "hint"}
+
+
+def test_markup_is_a_name_like_any_other(ann: Tab) -> None:
+    name = "<script>alert(1)</script> & “ö”"
+    own = new()
+    added = ann.post("/api/classes", {"uuid": own, "name": name})
+    assert added["name"] == name
+    assert ann.post("/api/classes", {"uuid": own, "name": name}) == added, "sent again it is not added twice"
+    ann.post("/api/classes", {"uuid": own, "name": "another"}, 409)
+    assert [item["name"] for item in ann.get("/api/classes")["classes"]] == ["cat", "dog", name]
+
+
+def test_classes_are_renamed_merged_and_split(ann: Tab) -> None:
+    item = ann.lease(1)[0]
+    ann.label(item, "cat")
+    cat, dog = ann.classes["cat"], ann.classes["dog"]
+    assert ann.send("PATCH", f"/api/classes/{cat}", {"uuid": new(), "name": "kitten", "key": "k"})["key"] == "k"
+    assert ann.post(f"/api/classes/{cat}/merge", {"uuid": new(), "into": dog})["id"] == dog
+    assert ann.get(f"/api/images/{item['image']}")["label"]["class"] == dog
+    assert [entry["id"] for entry in ann.get("/api/classes")["classes"]] == [dog]
+    assert ann.post(f"/api/classes/{cat}/split", {"uuid": new()})["name"] == "kitten"
+    assert ann.get(f"/api/images/{item['image']}")["label"]["class"] == cat
+
+
+def test_a_removed_name_comes_back_under_a_new_id(ann: Tab) -> None:
+    """A class that is renamed keeps its id, so its old name needs another one when it is given again."""
+    ann.send("PATCH", f"/api/classes/{ann.classes['cat']}", {"uuid": new(), "name": "kitten"})
+    again = ann.post("/api/classes", {"uuid": new(), "name": "cat"})
+    assert again["id"] not in ann.classes.values()
+    assert again["id"] < 2**53
+
+
+def test_settings_are_each_persons_own(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
+    mine = ann.send("PUT", "/api/settings", {"keys": {"skip": "j"}, "display": {"theme": "dark"}})
+    assert (mine["keys"]["skip"], mine["keys"]["flag"], mine["display"]) == ("j", "f", {"theme": "dark"})
+    assert open_tab("Bob").get("/api/settings")["keys"]["skip"] == "x"
+    ann.post("/api/classes", {"uuid": new(), "name": "cow", "key": "x"})
+    answer = ann.send("PUT", "/api/settings", {"keys": {"skip": "x"}}, 422)
+    assert answer["error"] == "the key x belongs to the class cow"
+
+
+def test_progress_counts(ann: Tab) -> None:
+    items = ann.lease(4)
+    ann.label(items[0], "cat")
+    ann.say({"kind": "reject", "image": items[1]["image"], "lease": items[1]["lease"]})
+    ann.say({"kind": "skip", "image": items[2]["image"], "lease": items[2]["lease"]})
+    ann.say({"kind": "flag", "image": items[3]["image"]})
+    found = ann.get("/api/progress")
+    assert {name: found[name] for name in ("images", "labeled", "rejected", "skipped", "flagged", "done", "left")} == {
+        "images": 40, "labeled": 11, "rejected": 1, "skipped": 1, "flagged": 1, "done": 2, "left": 18,
+    }  # fmt: skip
+    assert {entry["class"]: entry["count"] for entry in found["classes"]} == {
+        ann.classes["cat"]: 6, ann.classes["dog"]: 5,
+    }  # fmt: skip
+
+
+def test_browse_walks_all_images_once(ann: Tab) -> None:
+    seen: list[int] = []
+    after: dict[str, str] = {}
+    while True:
+        page = ann.get("/api/images", limit=7, **after)
+        seen += [image["image"] for image in page["images"]]
+        assert (page["total"] == 40) if not after else page["total"] is None
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert len(seen) == len(set(seen)) == 40
+
+
+def test_a_random_request_asks_for_what_nobody_knows(ann: Tab) -> None:
+    own = new()
+    added = ann.post("/api/requests", {"uuid": own, "random": 50})
+    assert added == {"id": 2, "items": 10, "left_out": {}}
+    assert ann.post("/api/requests", {"uuid": own, "random": 50}) == added
+    named = ann.post("/api/requests", {"uuid": new(), "strategy": "margin", "items": [
+        {"file": "unlabeled/029.png"}, {"file": "train/cat/0.png"}, {"file": "val/cat/0.png"}, {"file": "no.png"},
+    ]})  # fmt: skip
+    assert (named["items"], named["left_out"]) == (
+        0, {"already asked for": 1, "already labeled": 2, "unknown file": 1},
+    )  # fmt: skip
+
+
+def test_images_given_back_go_to_the_next(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
+    images = [item["image"] for item in ann.lease(3)]
+    body = json.dumps({"client": ann.id})
+    answer = ann.http.post("/api/release", content=body, headers={"content-type": "text/plain"})
+    assert answer.json() == {"released": 3}
+    assert [item["image"] for item in open_tab("Bob").lease(3)] == images
+
+
+def test_the_document_names_every_route(server: TestClient) -> None:
+    described = server.get("/api/openapi.json").json()["paths"]
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for path in described:
+        plain = re.sub(r"\{\w+\}", "{id}", path).replace("/api/exports/{id}", "/api/exports/{name}")
+        shown = plain.replace("/{name}/{id}.csv", "/{name}/labels.csv")
+        assert shown in text, f"docs/api.md does not speak of {path}"
+
+
+def test_the_documents_items_are_what_is_sent(ann: Tab) -> None:
+    """The JSON of /api/lease in docs/api.md has exactly the fields that are sent."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    block = next(block for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"items": [' in block)
+    documented = json.loads(block)
+    sent = ann.post("/api/lease", {"client": ann.id, "count": 1, "holding": []})
+    assert documented.keys() == sent.keys()
+    assert documented["items"][0].keys() == sent["items"][0].keys()
+    assert documented["items"][0]["why"].keys() == sent["items"][0]["why"].keys()
+
+
+def test_a_failure_inside_says_nothing_of_it(ann: Tab, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret detail of /home/somebody")
+
+    monkeypatch.setattr(project, "submit", fail)
+    answer = ann.http.post("/api/lease", json={"client": "x", "count": 1})
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
