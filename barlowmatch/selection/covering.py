@@ -5,35 +5,48 @@ candidate adds only ever shrinks, so an old value bounds the present one and mos
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from barlowmatch.selection.distances import squared_distances
 from barlowmatch.selection.spaces import Report, no_report
 from barlowmatch.selection.vectors import Vectors
 
-ROWS, ANCHOR_ROWS = 512, 4096
+ROWS, ANCHOR_ROWS = 1024, 1024
+"""Similarities are computed in tiles of this many candidates and anchors, which stay in the cache while worked on."""
 SMALLEST_BLOCK, LARGEST_BLOCK = 32, 512
 NOTHING = 1e-9
 """A gain below this share of the anchors' weight is rounding."""
 
-Kernel = Callable[[Tensor], Tensor]
-"""Turns squared distances into similarities between 0 and 1, in place where it can."""
+
+@dataclass(frozen=True)
+class Kernel:
+    """A similarity of vectors between 0 and 1, as a function of −d²/2.
+
+    Attributes:
+        scale: what −d²/2 is multiplied by; costs nothing, as it is multiplied into the anchors.
+        apply: turns scaled values into similarities, in place where it can.
+    """
+
+    scale: float
+    apply: Callable[[Tensor], Tensor]
 
 
 class Coverage:
     """How well each anchor is represented so far.
 
     Args:
-        anchors: unit-norm vectors (A, D).
+        anchors: vectors (A, D) of unit norm or zero.
         weights: importance of each (A,); they sum to 1.
-        kernel: similarity of squared distances.
+        kernel: the similarity.
     """
 
     def __init__(self, anchors: Tensor, weights: Tensor, kernel: Kernel) -> None:
-        self.anchors, self.weights, self.kernel = anchors, weights, kernel
+        self.weights, self.kernel = weights, kernel
         self.best = torch.zeros(len(anchors), dtype=anchors.dtype)
+        self._anchors = anchors * kernel.scale
+        self._offsets = ((anchors * anchors).sum(1) + 1) * (-kernel.scale / 2)
 
     @property
     def value(self) -> float:
@@ -42,24 +55,37 @@ class Coverage:
 
     def similarities(self, points: Tensor) -> Tensor:
         """Return the similarity of points (m, D) to the anchors (m, A)."""
-        return torch.cat(
-            [self.kernel(squared_distances(points, part)) for part in torch.split(self.anchors, ANCHOR_ROWS)], dim=1
-        )
+        zero = self._zero(points)
+        return torch.cat([self._tile(points, part, zero) for part in self._parts()], dim=1)
 
     def gains(self, points: Tensor) -> Tensor:
         """Return what each of some points (m, D) would add (m,)."""
         total = torch.zeros(len(points), dtype=points.dtype)
-        for start in range(0, len(self.anchors), ANCHOR_ROWS):
-            part = slice(start, start + ANCHOR_ROWS)
-            similar = self.kernel(squared_distances(points, self.anchors[part]))
-            total += similar.sub_(self.best[part]).clamp_(min=0) @ self.weights[part]
+        zero = self._zero(points)
+        for part in self._parts():
+            total += self._tile(points, part, zero).sub_(self.best[part]).clamp_(min=0) @ self.weights[part]
         return total
 
     def add(self, vectors: Vectors) -> None:
         """Take vectors as chosen."""
         for _, block in vectors.blocks():
-            for points in torch.split(block, ROWS):
-                torch.maximum(self.best, self.similarities(points).amax(0), out=self.best)
+            zero = self._zero(block)
+            for part in self._parts():
+                torch.maximum(self.best[part], self._tile(block, part, zero).amax(0), out=self.best[part])
+
+    def _parts(self) -> list[slice]:
+        return [slice(start, start + ANCHOR_ROWS) for start in range(0, len(self._anchors), ANCHOR_ROWS)]
+
+    def _tile(self, points: Tensor, part: slice, zero: Tensor) -> Tensor:
+        """Return the similarity of points to some anchors; `zero` are the places of zero vectors among the points."""
+        values = torch.addmm(self._offsets[part], points, self._anchors[part].T)
+        if len(zero):
+            values[zero] += self.kernel.scale / 2  # the offsets take every point's squared norm for 1
+        return self.kernel.apply(values)
+
+    @staticmethod
+    def _zero(points: Tensor) -> Tensor:
+        return torch.nonzero((points * points).sum(1) < 0.5).squeeze(1)
 
 
 def cover_greedily(

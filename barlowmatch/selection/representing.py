@@ -40,7 +40,7 @@ def represent(
         config: how many candidates are looked at.
         anchors: places in `pool.unlabeled`. Labeled images need none: they represent themselves.
         weights: importance of each anchor; any scale.
-        kernel: similarity of squared distances.
+        kernel: the similarity.
         budget: how many images.
         random: where chance comes from.
         emit: hears of progress.
@@ -85,9 +85,9 @@ def uniform(count: int, dtype: torch.dtype) -> Tensor:
 
 def gaussian(sigma: float) -> Kernel:
     """Return exp(−d² / 2σ²)."""
-    return lambda squares: squares.mul_(-0.5 / sigma**2).exp_()
+    return Kernel(1 / sigma**2, torch.exp_)
 
 
 def ball(radius: float) -> Kernel:
     """Return 1 inside a ball and 0 outside."""
-    return lambda squares: (squares <= radius**2).to(squares.dtype)
+    return Kernel(1.0, lambda values: (values >= -(radius**2) / 2).to(values.dtype))
