@@ -121,7 +121,7 @@ def test_a_rule_goes_on_from_its_state(name: str, dtype: torch.dtype) -> None:
     straight, first = pseudo_labels(name, 0.5, CLASSES), pseudo_labels(name, 0.5, CLASSES)
     for number in range(5):
         step(straight, number), step(first, number)
-    second = pseudo_labels(name, 0.5, CLASSES).to(dtype)
-    second.load_state_dict({key: value.clone() for key, value in first.state_dict().items()})
+    second = pseudo_labels(name, 0.5, CLASSES)
+    second.load_state_dict({key: value.clone() for key, value in first.state_dict().items()}, assign=True)
     for mine, theirs in zip(step(straight, 6), step(second, 6), strict=True):
         assert torch.equal(mine, theirs)

@@ -99,7 +99,7 @@ class FixMatch(ClassificationTask):
 
     def load_extra_state(self, state: dict[str, Any]) -> None:
         """Take it back."""
-        self.pseudo_labels.load_state_dict(state)
+        self.pseudo_labels.load_state_dict(state, assign=True)  # in the arithmetic it was saved in
 
 
 def run(config: FixMatchConfig, emit: Emit = silent) -> dict[str, Any]:
