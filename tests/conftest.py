@@ -40,17 +40,21 @@ def barlowmatch() -> Command:
 
 @pytest.fixture(scope="session")
 def seed_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return handwritten digits in the seed's layout: 60 labeled, 40 for validation, 300 unlabeled."""
+    """Return handwritten digits in the seed's layout."""
+    return write_seed_layout(tmp_path_factory.mktemp("seed") / "digits")
+
+
+def write_seed_layout(folder: Path) -> Path:
+    """Write handwritten digits in the seed's layout, 60 labeled, 40 to validate, 300 unlabeled; return the folder."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    folder = tmp_path_factory.mktemp("digits")
     order = np.random.default_rng(1).permutation(len(digits.images))
     start = 0
     for split, count in (("train", 60), ("val", 40), ("unlabeled", 300)):
         rows = order[start : start + count]
         start += count
-        (folder / split).mkdir()
+        (folder / split).mkdir(parents=True)
         for number, row in enumerate(rows):
             image = Image.fromarray((digits.images[row] * (255 / 16)).astype(np.uint8)).resize((16, 16))
             image.save(folder / split / f"{number}.png")

@@ -1,0 +1,55 @@
+"""Golden runs: the losses of short seeded float64 runs, stored. A refactor must reproduce them.
+
+Where a change is meant to change them, `python -m tests.test_golden` writes the new ones; say why in the commit.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+
+import barlowmatch.training
+from barlowmatch.cli import COMMANDS, parse_config, run_command
+from barlowmatch.events import Event, Progress
+from tests.conftest import write_seed_layout
+
+STORED = Path(__file__).with_name("golden_losses.json")
+SMALL = "--backbone resnet18_quarter --views natural --precision float64 --batch-size 16 --num-epochs 1"
+RUNS = {
+    "pretrain": f"{SMALL} --projector-width 32",
+    "train-classifier": f"{SMALL} --classifier-width 32 --num-epochs 4",
+    "fixmatch": f"{SMALL} --classifier-width 32 --num-steps 12 --mu 2 --threshold 0.15",
+}
+
+
+def losses(stage: str, data: Path, home: Path) -> list[float]:
+    """Return the loss of every step."""
+    found: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Progress) and event.work == stage:
+            found.append(event.metrics["loss"])
+
+    line = f"--dataset-folder {data} --run-dir {home / stage} --cache-folder {home / 'cache'} {RUNS[stage]}"
+    assert run_command(COMMANDS[stage], parse_config(stage, line.split()), listen) == 0
+    return found
+
+
+@pytest.mark.parametrize("stage", RUNS)
+def test_losses_are_reproduced(stage: str, tmp_path: Path, seed_layout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(barlowmatch.training, "REPORT_SECONDS", 0.0)
+    expected = json.loads(STORED.read_text(encoding="utf-8"))[stage]
+    assert losses(stage, seed_layout, tmp_path) == pytest.approx(expected, rel=1e-6)
+
+
+if __name__ == "__main__":
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+    barlowmatch.training.REPORT_SECONDS = 0.0
+    with tempfile.TemporaryDirectory() as temporary:
+        data = write_seed_layout(Path(temporary) / "digits")
+        stored = {stage: losses(stage, data, Path(temporary)) for stage in RUNS}
+    STORED.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
