@@ -6,11 +6,13 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labeling.project import Project
+from storage.errors import StorageError
 from storage.images import set_dimensions
 from storage.records import Image
 
@@ -96,10 +98,10 @@ class PictureShop:
         """Return where the file of an image lies."""
         return self._project.root / os.fsdecode(image.path)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the processes."""
         for worker in self._all:
-            worker.end()
+            await worker.end()
 
     def _place(self, kind: str, image: Image, suffix: str) -> Path:
         return self._cache / kind / image.sha256[:2] / f"{image.sha256}{suffix}"
@@ -126,8 +128,13 @@ class PictureShop:
         if "reason" in made:
             raise UnreadableError(f"image {image.id}: {made['reason']}")
         if image.width is None:
-            self._project.submit(lambda db: set_dimensions(db, image.id, made["width"], made["height"]))
+            await self._note(image.id, made["width"], made["height"])
         return Picture(Path(made["path"]), made["media_type"])
+
+    async def _note(self, image: int, width: int, height: int) -> None:
+        """Remember the sides of a picture; that they cannot be stored is no reason not to show it."""
+        with suppress(StorageError):
+            await asyncio.wrap_future(self._project.submit(lambda db: set_dimensions(db, image, width, height)))
 
 
 class _Worker:
@@ -138,7 +145,9 @@ class _Worker:
 
     async def ask(self, task: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a task; a process that dies or hangs over it is an answer too."""
-        if self._process is None or self._process.returncode is not None:
+        if self._process is not None and self._process.returncode is not None:
+            await self.end()
+        if self._process is None:
             command = (sys.executable, "-m", "labeling.picture_worker")
             self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
         assert self._process.stdin is not None
@@ -148,15 +157,18 @@ class _Worker:
             line = await asyncio.wait_for(self._process.stdout.readline(), SECONDS)
             found: dict[str, Any] = json.loads(line)
         except (TimeoutError, ValueError, ConnectionError):
-            self.end()
+            await self.end()
             return {"reason": "decoding it took too long or broke off"}
         except asyncio.CancelledError:
-            self.end()  # its answer would be taken for that of the next task
+            await self.end()  # its answer would be taken for that of the next task
             raise
         return found
 
-    def end(self) -> None:
-        """End the process."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-        self._process = None
+    async def end(self) -> None:
+        """End the process and let go of its pipes."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()

@@ -84,7 +84,7 @@ def build_app(project: "Project", root_path: str = "", *, pages: bool = True) ->
         shop = PictureShop(project)
         app.state.context = Context(project, Pictures(root_path), shop, Exports(project.paths), root_path)
         yield
-        shop.close()
+        await shop.close()
 
     app = FastAPI(
         title="BarlowMatch labeling", version="1", docs_url=None, redoc_url=None, lifespan=lifespan,

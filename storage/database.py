@@ -94,7 +94,8 @@ def transaction(db: Database) -> Iterator[Database]:
     Raises:
         DiskFull: it could not be brought to disk.
     """
-    assert not db.in_transaction, "an immediate transaction is the outermost one"
+    nested = db.in_transaction
+    assert not nested, "an immediate transaction is the outermost one"
     try:
         db.execute("BEGIN IMMEDIATE")
         yield db
