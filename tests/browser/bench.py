@@ -52,7 +52,8 @@ class Bench:
     def label_of(self, image: int) -> str | None:
         """Return the name of the present label of an image."""
         sql = "SELECT class.name FROM image LEFT JOIN class ON class.id = image.class WHERE image.id = ?"
-        return self.rows(sql, image)[0][0]
+        name: str | None = self.rows(sql, image)[0][0]
+        return name
 
 
 @contextmanager

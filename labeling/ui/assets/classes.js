@@ -35,7 +35,10 @@ export class ClassList {
 
   /** Show how many images each class has: a Map of class id to number. */
   count(numbers) {
-    for (const [id, { counted }] of this.buttons) counted.textContent = (numbers.get(id) ?? 0).toLocaleString("en");
+    for (const [id, { counted }] of this.buttons) {
+      const words = (numbers.get(id) ?? 0).toLocaleString("en");
+      if (counted.textContent !== words) counted.textContent = words;
+    }
   }
 
   /** Light a class up for a moment, so that the eye sees which key was taken. */

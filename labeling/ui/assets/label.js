@@ -49,9 +49,14 @@ class LabelPage {
       client: this.client,
       outbox: this.outbox,
       changed: () => this.followQueue(),
+      acted: (act, sign) => this.tally.count(act, sign), // shown after the next picture is painted
       say: (...message) => this.view.messages.say(...message),
     });
-    this.pictures = new Pictures(api.fetchPicture, (item) => item === this.session.current && this.paint());
+    this.pictures = new Pictures(
+      api.fetchPicture,
+      () => this.stage.size,
+      (item) => item === this.session.current && this.paint(),
+    );
     this.nameOf = (id) => this.names.get(id) ?? "none of our classes";
     this.gridView = new Grid({
       api,
@@ -135,7 +140,6 @@ class LabelPage {
     if (!this.gridView.element.hidden || !this.belongs(event, kind)) return;
     this.session.decide(kind, cls);
     this.paint();
-    this.count(this.session.acts.at(-1), 1);
     if (kind === "label") this.view.list.hit(cls);
   }
 
@@ -155,7 +159,6 @@ class LabelPage {
     try {
       const act = await this.session.undo();
       if (!act) return this.refuse("There is nothing to undo.");
-      this.count(act, -1);
       if (act.kind === "grid") this.showGrid(act);
       else this.showSingle();
     } catch (error) {
@@ -166,7 +169,6 @@ class LabelPage {
   redo() {
     const act = this.session.redo();
     if (!act) return this.refuse("There is nothing to redo.");
-    this.count(act, 1);
     if (act.kind === "grid" && !this.gridView.element.hidden) this.gridView.next();
     else this.showSingle();
   }
@@ -228,6 +230,7 @@ class LabelPage {
   afterPaint() {
     this.pictures.want(this.session.queue);
     this.surround();
+    this.showTally();
   }
 
   surround() {
@@ -254,6 +257,7 @@ class LabelPage {
   /** Open the grid, or with an act that was undone show its page again. */
   showGrid(act = null) {
     this.view.single.hidden = true;
+    this.showTally();
     if (!act) return this.gridView.open();
     this.gridView.release();
     this.gridView.show(act.items, act.class, act.classes);
@@ -289,11 +293,6 @@ class LabelPage {
 
   setProgress(progress) {
     this.tally.set(progress);
-    this.showTally();
-  }
-
-  count(act, sign) {
-    this.tally.count(act, sign);
     this.showTally();
   }
 

@@ -1,33 +1,54 @@
 // Pictures in memory before they are asked for: fetched, decoded, ready to be drawn within one frame.
 
-const LONGEST_SIDE = 2560; // larger pictures are brought down to this; zoom shows them pixel by pixel up to here
-const MEMORY = 192 * 2 ** 20; // bytes of decoded pixels kept ahead beyond the least number
+const MEMORY = 256 * 2 ** 20; // bytes of decoded pixels kept ahead beyond the least number
 const AT_ONCE = 4; // a browser sends six at a time to one server; some are left for labels and leases
 
-/** A decoded picture: `bitmap` to draw, and the size the file has. */
-async function decode(blob) {
-  const whole = await createImageBitmap(blob);
-  const { width, height } = whole;
-  const scale = LONGEST_SIDE / Math.max(width, height);
-  if (scale >= 1) return { bitmap: whole, width, height };
-  const bitmap = await createImageBitmap(whole, {
-    resizeWidth: Math.max(1, Math.round(width * scale)),
-    resizeHeight: Math.max(1, Math.round(height * scale)),
-    resizeQuality: "high",
-  });
-  whole.close();
-  return { bitmap, width, height };
+/** Decodes pictures in a worker. */
+class Decoder {
+  constructor() {
+    this.worker = new Worker(new URL("decoder.js", import.meta.url), { type: "module" });
+    this.waiting = new Map();
+    this.last = 0;
+    this.worker.onmessage = ({ data: { id, picture } }) => {
+      const { resolve, reject } = this.waiting.get(id);
+      this.waiting.delete(id);
+      if (picture) resolve(picture);
+      else reject(new Error("The file is no picture that can be shown; it may be damaged."));
+    };
+  }
+
+  /** Resolve to { bitmap, fitted, width, height }: the pixels, the same at the size of the stage, the file's size. */
+  decode(blob, stage) {
+    return new Promise((resolve, reject) => {
+      this.last += 1;
+      this.waiting.set(this.last, { resolve, reject });
+      this.worker.postMessage({ id: this.last, blob, stage });
+    });
+  }
+}
+
+/** How much memory a decoded picture takes. */
+function bytes({ bitmap, fitted }) {
+  return 4 * (bitmap.width * bitmap.height + fitted.width * fitted.height);
+}
+
+function discard({ bitmap, fitted }) {
+  bitmap?.close();
+  fitted?.close();
 }
 
 /** Keeps the pictures of the next items decoded. */
 export class Pictures {
   /**
    * @param {(item) => Promise<Blob>} fetchBlob rejects with an error whose `message` can be shown
+   * @param {() => {width: number, height: number}} stageSize where pictures will be drawn, in pixels of the screen
    * @param {(item) => void} changed called when an item's picture is ready or has failed
    */
-  constructor(fetchBlob, changed) {
+  constructor(fetchBlob, stageSize, changed) {
     this.fetchBlob = fetchBlob;
+    this.stageSize = stageSize;
     this.changed = changed;
+    this.decoder = new Decoder();
     this.entries = new Map();
     this.wanted = [];
     this.running = 0;
@@ -41,7 +62,7 @@ export class Pictures {
     const wanted = new Set(items.map((item) => item.image));
     for (const [image, entry] of this.entries) {
       if (wanted.has(image)) continue;
-      entry.bitmap?.close();
+      discard(entry);
       this.entries.delete(image);
     }
     this.wanted = items;
@@ -49,7 +70,7 @@ export class Pictures {
     this._pump();
   }
 
-  /** The decoded picture of an item: { bitmap, width, height }, { error }, or undefined while it is on its way. */
+  /** The decoded picture of an item: { bitmap, fitted, width, height }, { error }, or undefined while it is on its way. */
   get(item) {
     const entry = this.entries.get(item.image);
     return entry?.loading ? undefined : entry;
@@ -62,12 +83,12 @@ export class Pictures {
   }
 
   _pump() {
-    let bytes = 0;
+    let used = 0;
     for (const [place, item] of this.wanted.entries()) {
       if (this.running >= AT_ONCE) return;
       const entry = this.entries.get(item.image);
-      if (entry?.bitmap) bytes += entry.bitmap.width * entry.bitmap.height * 4;
-      if (place >= this.least && bytes > MEMORY) return;
+      if (entry?.bitmap) used += bytes(entry);
+      if (place >= this.least && used > MEMORY) return;
       if (!entry) this._load(item);
     }
   }
@@ -78,7 +99,7 @@ export class Pictures {
     this.running += 1;
     let result;
     try {
-      result = await decode(await this.fetchBlob(item));
+      result = await this.decoder.decode(await this.fetchBlob(item), this.stageSize());
     } catch (error) {
       result = { error };
     }
@@ -87,7 +108,7 @@ export class Pictures {
       this.entries.set(item.image, result);
       this.changed(item);
     } else {
-      result.bitmap?.close();
+      discard(result);
     }
     this._pump();
   }

@@ -11,8 +11,8 @@ const ASK_AGAIN = 8_000; // milliseconds before asking again when there was noth
  * takes it back. Acts form two stacks, done and undone; both are as deep as the work is long.
  */
 export class Session {
-  constructor({ api, outbox, client, changed, say }) {
-    Object.assign(this, { api, outbox, client, changed, say });
+  constructor({ api, outbox, client, changed, acted, say }) {
+    Object.assign(this, { api, outbox, client, changed, acted, say });
     this.queue = [];
     this.extra = []; // items on the grid: held, but not in the queue
     this.acts = [];
@@ -128,6 +128,7 @@ export class Session {
       ...act.events.map((event) => Object.fromEntries(Object.entries(event).filter(([, value]) => value != null))),
     );
     this.acts.push(act);
+    this.acted(act, 1);
     this.undone = [];
     this.shownAt = performance.now();
     if (this.queue.length < REFILL_AT) setTimeout(() => this.refill(), 0);
@@ -142,6 +143,7 @@ export class Session {
       this.outbox.add(act.undo);
     }
     this.undone.push(act);
+    this.acted(act, -1);
     this._return(act);
     this.shownAt = performance.now();
     return act;
@@ -187,6 +189,7 @@ export class Session {
       this.queue = this.queue.filter((item) => !again.has(item.image));
     }
     this.acts.push(act);
+    this.acted(act, 1);
     this.shownAt = performance.now();
     return act;
   }

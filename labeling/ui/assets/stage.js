@@ -22,6 +22,11 @@ export class Stage {
     this.element.addEventListener("click", () => this.zoomed && this.toggleZoom());
   }
 
+  /** The size at which pictures are drawn, in pixels of the screen. */
+  get size() {
+    return { width: this.canvas.width, height: this.canvas.height };
+  }
+
   /** Paint a decoded picture; from here on a press belongs to it. */
   show(picture, name, image) {
     this.picture = picture;
@@ -84,7 +89,14 @@ export class Stage {
     const { width, height } = this.canvas;
     this.context.clearRect(0, 0, width, height);
     if (!this.picture) return;
-    const { bitmap } = this.picture;
+    this.canvas.style.filter = this.stretched ? stretch(this.picture.bitmap) : "";
+    const { bitmap, fitted } = this.picture;
+    const fills = fitted.width === width || fitted.height === height;
+    if (!this.zoomed && fills && fitted.width <= width && fitted.height <= height) {
+      const [left, top] = [(width - fitted.width) / 2, (height - fitted.height) / 2];
+      this.context.drawImage(fitted, Math.round(left), Math.round(top)); // a copy: nothing is scaled on the way
+      return;
+    }
     const fit = Math.min(width / bitmap.width, height / bitmap.height);
     const scale = this.zoomed ? Math.max(fit * 2.5, this.picture.width / bitmap.width) : fit;
     const drawn = { width: bitmap.width * scale, height: bitmap.height * scale };
@@ -99,7 +111,6 @@ export class Stage {
       Math.round(drawn.width),
       Math.round(drawn.height),
     );
-    this.canvas.style.filter = this.stretched ? stretch(bitmap) : "";
   }
 }
 
