@@ -1,5 +1,6 @@
 """Real images for benchmarks and demonstrations, as files in the layouts people have."""
 
+import gzip
 import os
 import zipfile
 from pathlib import Path
@@ -92,3 +93,36 @@ def _balanced(names: list[str], count: int, random: np.random.Generator) -> list
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+
+
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package dataset-fashion-mnist puts it."""
+FASHION_CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
+
+
+def write_fashion_mnist(folder: Path, train: int, val: int, seed: int = 0) -> None:
+    """Write a part of Fashion-MNIST (28×28, grey) as PNG files in class folders, all labeled.
+
+    Args:
+        folder: where to; must be new.
+        train: images drawn uniformly from the training part.
+        val: images drawn uniformly from the test part.
+        seed: of the draw.
+
+    Raises:
+        SystemExit: the package is not installed.
+    """
+    random = np.random.default_rng(seed)
+    for split, part, count in (("train", "train", train), ("val", "t10k", val)):
+        images = _read_idx(FASHION_MNIST / f"{part}-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
+        labels = _read_idx(FASHION_MNIST / f"{part}-labels-idx1-ubyte.gz", 8)
+        for row in np.sort(random.choice(len(images), count, replace=False)):
+            target = folder / split / FASHION_CLASSES[labels[row]] / f"{row:05d}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(images[row]).save(target)
+
+
+def _read_idx(path: Path, header: int) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
+    if not path.is_file():
+        raise SystemExit(f"{path}: not there; install the Debian package dataset-fashion-mnist")
+    return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=header)

@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional as F
 
 from barlowmatch.data.dataset import Rows
 from barlowmatch.errors import InputError
 
-ITERATIONS = 100
+ITERATIONS = 200
+
+Flat = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,19 +63,25 @@ def fit_head(vectors: Tensor, labels: Rows, strength: float = 1.0) -> LinearHead
     mean = vectors.mean(0)
     centred = vectors - mean
     scale = 1 / centred.square().mean().sqrt().clamp_min(1e-12)
-    features = centred * scale
-    weight = torch.zeros(len(classes), vectors.shape[1], dtype=vectors.dtype, requires_grad=True)
-    bias = torch.zeros(len(classes), dtype=vectors.dtype, requires_grad=True)
-    solver = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, line_search_fn="strong_wolfe", tolerance_grad=1e-6)
+    weight, bias = _regress(centred * scale, targets, len(classes), strength)
+    return LinearHead(weight * scale, bias - weight @ mean * scale, classes)
 
-    def loss() -> Tensor:
-        solver.zero_grad()
-        value = F.cross_entropy(torch.addmm(bias, features, weight.T), targets)
-        value = value + weight.square().sum() / (2 * strength * len(targets))
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
 
-    with torch.enable_grad():
-        solver.step(loss)  # type: ignore[no-untyped-call]
-    fitted = weight.detach() * scale
-    return LinearHead(fitted, bias.detach() - fitted @ mean, classes)
+def _regress(features: Tensor, targets: Tensor, classes: int, strength: float) -> tuple[Tensor, Tensor]:
+    """Return the weights (C, D) and biases (C,) of least loss."""
+    count, dimension = features.shape
+    truth = F.one_hot(targets, classes).to(features.dtype)
+
+    def loss_and_gradient(flat: Flat) -> tuple[float, Flat]:
+        values = torch.from_numpy(flat).to(features.dtype).view(classes, dimension + 1)
+        weight, bias = values[:, :-1], values[:, -1]
+        logs = torch.addmm(bias, features, weight.T).log_softmax(1)
+        loss = -(logs * truth).sum() + weight.square().sum() / (2 * strength)
+        residuals = logs.exp() - truth
+        gradient = torch.cat([residuals.T @ features + weight / strength, residuals.sum(0)[:, None]], 1)
+        return float(loss) / count, gradient.double().div_(count).flatten().numpy()
+
+    start = np.zeros(classes * (dimension + 1))
+    found = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS})
+    values = torch.from_numpy(found.x).to(features.dtype).view(classes, dimension + 1)
+    return values[:, :-1], values[:, -1]

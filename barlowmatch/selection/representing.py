@@ -90,4 +90,4 @@ def gaussian(sigma: float) -> Kernel:
 
 def ball(radius: float) -> Kernel:
     """Return 1 inside a ball and 0 outside."""
-    return Kernel(1.0, lambda values: (values >= -(radius**2) / 2).to(values.dtype))
+    return Kernel(1.0, lambda values: values.ge_(-(radius**2) / 2))
