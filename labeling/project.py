@@ -17,7 +17,7 @@ import psutil
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write
 from storage.clock import instant
-from storage.database import Database, open_reader, open_writer
+from storage.database import Database, explained, open_reader, open_writer
 from storage.errors import StorageError
 from storage.leases import adopt_leases
 from storage.settings import get_setting
@@ -158,8 +158,9 @@ def writing(folder: Path) -> Iterator[Database]:
     Raises:
         InputError: no project there, or it cannot be used.
     """
-    with as_input_errors():
-        db = open_writer(ProjectFolder(folder).need().database)
+    path = ProjectFolder(folder).need().database
+    with as_input_errors(), explained(path):
+        db = open_writer(path)
         try:
             yield db
         finally:
@@ -173,8 +174,9 @@ def reading(folder: Path) -> Iterator[Database]:
     Raises:
         InputError: no project there, or it cannot be used.
     """
-    with as_input_errors():
-        db = open_reader(ProjectFolder(folder).need().database)
+    path = ProjectFolder(folder).need().database
+    with as_input_errors(), explained(path):
+        db = open_reader(path)
         try:
             db.execute("BEGIN")
             yield db

@@ -137,6 +137,8 @@ def explained(path: Path) -> Iterator[None]:
     """Turn SQLite's complaints about a file into one line for the user."""
     try:
         yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # a fault of the program, not of the file
     except sqlite3.DatabaseError as error:
         if is_disk_error(error):
             raise DiskFull(f"{path}: cannot be written ({error}); free some space") from error

@@ -1,0 +1,170 @@
+"""Exports hold what people said, of one moment, and nothing they did not say."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barlowmatch.errors import InputError
+from barlowmatch.events import Progress, silent
+from labeling.export_names import class_folders, safe
+from labeling.exporting import export
+from labeling.project import reading, writing
+from storage.classes import add_class
+from storage.clock import instant
+from storage.database import transaction
+from storage.events import record
+from storage.images import all_images, find_images
+from storage.people import find_or_add_person
+from storage.records import Sent
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def labeled(folder: Path) -> Path:
+    """Return a project with a class that no folder can be called by, and every state an image may be in."""
+    with writing(folder) as db, transaction(db):
+        add_class(db, 7, "../a:b?", None, None)
+        cat = db.execute("SELECT id FROM class WHERE name = 'cat'").fetchone()["id"]
+        people = [find_or_add_person(db, name).id for name in ("Ann", "Bob")]
+        said: list[tuple[int, str, Any]] = [
+            (0, "000", cat),
+            (0, "001", 7),
+            (0, "002", 7),
+            (1, "002", cat),
+            (0, "003", None),
+        ]
+        for place, (who, name, class_id) in enumerate(said):
+            (image,) = find_images(db, [f"unlabeled/{name}.png"])
+            kind: Any = "reject" if class_id is None else "label"
+            sent = Sent(f"{place:08d}-0000-4000-8000-000000000000", b"", kind, people[who], image=image,
+                        class_id=class_id, source="browse")  # fmt: skip
+            record(db, sent, instant(), 60)
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def truth(folder: Path) -> dict[str, str]:
+    """Return label by content, as the project says."""
+    with reading(folder) as db:
+        names = {row["id"]: row["name"] for row in db.execute("SELECT id, name FROM class")}
+        return {
+            image.sha256: names[image.label.class_id] for image in all_images(db) if image.label.class_id is not None
+        }
+
+
+@pytest.mark.parametrize("kind", ["folders", "seed", "csv"])
+def test_an_export_says_what_people_said(labeled: Path, kind: Any) -> None:
+    events: list[Any] = []
+    summary = export(labeled, kind, "out", events.append)
+    folder = labeled / "exports" / "out"
+    manifest = rows(folder / "manifest.csv")
+    assert {row["sha256"]: row["label"] for row in manifest if row["label"]} == truth(labeled)
+    for row in manifest:
+        content = (folder / row["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == row["sha256"]
+    assert summary["left_out"] == {"disputed": 1, "none of the classes": 1}
+    assert (summary["labeled"], summary["images"]) == (12, 12 if kind == "folders" else 38)
+    assert json.loads((folder / "export.json").read_text())["event"] == summary["event"] == 15
+    labels = rows(folder / "labels.csv")
+    assert {row["file"]: row["label"] for row in labels} == {
+        row["file"]: row["label"] for row in manifest if row["label"]
+    }
+    if kind != "csv":
+        assert [event.done for event in events if isinstance(event, Progress)][-1] == summary["images"]
+
+
+@pytest.mark.parametrize("kind", ["folders", "seed", "csv"])
+def test_training_reads_an_export_as_it_was_meant(labeled: Path, barlowmatch: Command, kind: Any) -> None:
+    """`inspect` sees the same labels by the manifest or, in the seed's layout, by its tensors."""
+    export(labeled, kind, "out", silent)
+    folder = labeled / "exports" / "out"
+    source = ("--dataset-folder", folder) if kind == "seed" else ("--manifest", folder / "manifest.csv")
+    done = barlowmatch("inspect", *source, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    counts = {item["name"]: sum(item["labels"].values()) for item in report["classes"]}
+    assert counts == {"cat": 6, "dog": 5, "../a:b?": 1}
+    assert report["splits"]["train"]["labeled"] == 8
+    assert report["splits"]["val"]["labeled"] == 4
+
+
+def test_a_classifier_trains_on_an_export(labeled: Path, barlowmatch: Command, tmp_path: Path) -> None:
+    export(labeled, "folders", "out", silent)
+    done = barlowmatch(
+        "train-classifier", "--preset", "quick", "--manifest", labeled / "exports" / "out" / "manifest.csv",
+        "--backbone", "resnet18_quarter", "--image-size", "16", "--num-epochs", "1", "--batch-size", "4",
+        "--train-from-start", "1", "--checkpoint-path", tmp_path / "c.pt", "--best-path", tmp_path / "b.pt",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "b.pt").is_file()
+
+
+def test_a_replaced_file_never_gets_the_label_of_another(labeled: Path) -> None:
+    root = labeled / "dataset"
+    copy = labeled.parent / "images"
+    import shutil
+
+    shutil.copytree(root, copy)
+    with writing(labeled) as db, transaction(db):
+        db.execute("UPDATE project SET value = json_quote(?) WHERE key = 'root'", (str(copy),))
+    (copy / "unlabeled" / "000.png").write_bytes((copy / "unlabeled" / "009.png").read_bytes())
+    (copy / "train" / "cat" / "0.png").unlink()
+    summary = export(labeled, "seed", "out", silent)
+    assert summary["left_out"] == {
+        "disputed": 1, "none of the classes": 1, "its file is gone": 1,
+        "its file has other content than when it was indexed": 1,
+    }  # fmt: skip
+    manifest = rows(labeled / "exports" / "out" / "manifest.csv")
+    known = truth(labeled)
+    assert all(known[row["sha256"]] == row["label"] for row in manifest if row["label"])
+    numbers = sorted(int(Path(row["file"]).stem) for row in manifest if row["split"] == "train")
+    assert numbers == list(range(len(numbers))), "numbers have no gaps"
+
+
+def test_an_export_is_not_overwritten_and_leaves_nothing_when_it_fails(labeled: Path) -> None:
+    export(labeled, "csv", "out", silent)
+    with pytest.raises(InputError, match="exists already"):
+        export(labeled, "csv", "out", silent)
+    (labeled / "exports" / "stuck").write_text("in the way")
+    with pytest.raises(InputError, match="exists already"):
+        export(labeled, "csv", "stuck", silent)
+    assert sorted(path.name for path in (labeled / "exports").iterdir()) == ["out", "stuck"]
+
+
+def test_nothing_labeled_is_said(dataset: Path, tmp_path: Path) -> None:
+    from labeling.indexing import init_project
+
+    init_project(tmp_path / "p", dataset_folder=dataset / "unlabeled")
+    with pytest.raises(InputError, match="nothing is labeled yet"):
+        export(tmp_path / "p", "folders", "out", silent)
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=20, unique=True))
+def test_folder_names_are_safe_and_no_two_alike(names: list[str]) -> None:
+    folders = class_folders(names)
+    assert folders.keys() == set(names)
+    assert len({folder.casefold() for folder in folders.values()}) == len(names)
+    for folder in folders.values():
+        assert folder not in ("", ".", "..")
+        assert not set(folder) & set('/\\<>:"|?*\0')
+        assert not folder.startswith(".")
+        assert not folder.endswith((".", " "))
+        assert len(folder.encode()) <= 255
+
+
+@pytest.mark.parametrize("name", ["../../etc", "CON", "nul.png", ".hidden", "a/b", "trailing.", "\x00", "   "])
+def test_hostile_names_become_plain_ones(name: str) -> None:
+    assert Path(safe(name)).name == safe(name)
+    assert safe(name).lower() not in ("con", "nul.png", ".hidden", "")

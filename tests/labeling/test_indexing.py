@@ -1,0 +1,151 @@
+"""Projects of datasets, and what becomes of their files."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from barlowmatch.errors import InputError
+from labeling.indexing import Rescanned, init_project, rescan
+from labeling.project import reading, writing
+from storage.checks import find_faults
+from storage.clock import instant
+from storage.database import transaction
+from storage.images import all_images
+from storage.leases import lease_next
+from storage.people import find_or_add_person
+from storage.records import Image, NewItem
+from storage.requests import add_request, list_requests
+
+
+@pytest.fixture
+def own(dataset: Path, template: Path, tmp_path: Path) -> Path:
+    """Return a project whose dataset, beside it as `images`, belongs to the test."""
+    shutil.copytree(dataset, tmp_path / "images")
+    shutil.copytree(template, tmp_path / "project", symlinks=True)
+    (tmp_path / "project" / "dataset").unlink()
+    (tmp_path / "project" / "dataset").symlink_to(tmp_path / "images")
+    return tmp_path / "project"
+
+
+def images(folder: Path) -> dict[str, Image]:
+    with reading(folder) as db:
+        return {f"{image.id} {image.name}": image for image in all_images(db)}
+
+
+def by_name(folder: Path) -> dict[str, Image]:
+    return {image.name: image for image in images(folder).values() if image.present}
+
+
+def test_a_dataset_becomes_a_project_and_is_not_written_to(dataset: Path, tmp_path: Path) -> None:
+    before = sorted((str(path), path.stat().st_mtime_ns) for path in dataset.rglob("*"))
+    assert init_project(tmp_path / "p", dataset_folder=dataset) is None, "there is a validation split"
+    assert sorted((str(path), path.stat().st_mtime_ns) for path in dataset.rglob("*")) == before
+    found = by_name(tmp_path / "p")
+    assert len(found) == 40
+    with reading(tmp_path / "p") as db:
+        names = {row["id"]: row["name"] for row in db.execute("SELECT id, name FROM class")}
+        assert find_faults(db) == []
+    labels = {name: names.get(image.label.class_id or -1) for name, image in found.items()}
+    assert labels == {name: (name.split("/")[1] if name.count("/") == 2 else None) for name in found}
+    assert {name.split("/")[0]: image.split for name, image in found.items()} == {
+        "train": "train", "val": "val", "unlabeled": "unlabeled",
+    }  # fmt: skip
+
+
+def test_without_a_validation_split_a_blind_random_sample_comes_first(dataset: Path, tmp_path: Path) -> None:
+    control = init_project(tmp_path / "p", dataset_folder=dataset / "unlabeled", control=12)
+    assert control is not None
+    assert control.items == 12
+    with writing(tmp_path / "p") as db:
+        (request,) = list_requests(db)
+        assert (request.purpose, request.blind) == ("control", True)
+        with transaction(db):
+            again = add_request(db, [NewItem(image.id) for image in all_images(db)], purpose="train", strategy=None)
+            ann = find_or_add_person(db, "Ann").id
+            leased = lease_next(db, ann, "tab", 12, instant(), 60)
+        kept = {image.id for image in all_images(db) if image.split == "val"}
+    assert (again.items, again.left_out) == (18, {"kept for validation": 12})
+    assert {lease.image for lease in leased} == kept, "the control sample is asked about first"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("missing", "no such folder"), ("empty", "no image"), ("inside", "lies in the project folder")],
+)
+def test_what_is_no_dataset_leaves_no_project(tmp_path: Path, source: str, words: str) -> None:
+    (tmp_path / "empty").mkdir()
+    inside = tmp_path / "p" / "inside"
+    inside.mkdir(parents=True)
+    folder = inside if source == "inside" else tmp_path / source
+    with pytest.raises(InputError) as caught:
+        init_project(tmp_path / "p", dataset_folder=folder)
+    assert "\n" not in str(caught.value)
+    assert words in str(caught.value)
+    assert not (tmp_path / "p" / "project.db").exists()
+
+
+def test_a_project_is_not_made_twice(folder: Path, dataset: Path) -> None:
+    with pytest.raises(InputError, match="is a project already"):
+        init_project(folder, dataset_folder=dataset)
+
+
+def test_moved_new_gone_and_replaced_files(own: Path) -> None:
+    root = own.parent / "images" / "unlabeled"
+    before = by_name(own)
+    with writing(own) as db, transaction(db):
+        asked = [before[f"unlabeled/{number:03d}.png"].id for number in (0, 1, 2, 3)]
+        add_request(db, [NewItem(image) for image in asked], purpose="train", strategy=None)
+    (root / "moved").mkdir()
+    (root / "000.png").rename(root / "moved" / "renamed.png")
+    (root / "001.png").unlink()
+    shutil.copyfile(root / "020.png", root / "002.png")
+    (root / "003.png").rename(root / "swap.png")
+    (root / "004.png").rename(root / "003.png")
+    (root / "swap.png").rename(root / "004.png")
+    data = bytearray((root / "005.png").read_bytes())
+    (root / "new.png").write_bytes(bytes(data) + b"tail")
+    assert rescan(own) == Rescanned(added=2, moved=3, gone=1, replaced=1)
+    after = by_name(own)
+    assert after["unlabeled/moved/renamed.png"].id == before["unlabeled/000.png"].id
+    assert after["unlabeled/003.png"].id == before["unlabeled/004.png"].id
+    assert after["unlabeled/004.png"].id == before["unlabeled/003.png"].id
+    assert after["unlabeled/002.png"].id not in {image.id for image in before.values()}, "new bytes are a new image"
+    with reading(own) as db:
+        assert find_faults(db) == []
+        assert list_requests(db)[0].left == 2, "gone and replaced images are no longer asked about"
+    assert rescan(own) == Rescanned(0, 0, 0, 0)
+
+
+def test_a_file_that_comes_back_is_the_image_it_was(own: Path) -> None:
+    root = own.parent / "images" / "unlabeled"
+    content, known = (root / "000.png").read_bytes(), by_name(own)["unlabeled/000.png"].id
+    (root / "000.png").unlink()
+    assert rescan(own) == Rescanned(0, 0, 1, 0)
+    (root / "back.png").write_bytes(content)
+    assert rescan(own) == Rescanned(0, 1, 0, 0)
+    assert by_name(own)["unlabeled/back.png"].id == known
+
+
+def test_a_dataset_that_moved_as_a_whole_is_found_again(own: Path) -> None:
+    before = {name: image.id for name, image in by_name(own).items()}
+    (own.parent / "images").rename(own.parent / "elsewhere")
+    with pytest.raises(InputError):
+        rescan(own)
+    assert rescan(own, own.parent / "elsewhere") == Rescanned(0, 0, 0, 0)
+    assert {name: image.id for name, image in by_name(own).items()} == before
+    assert (own / "dataset").readlink() == own.parent / "elsewhere"
+
+
+def test_a_manifest_becomes_a_project(dataset: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "images"
+    shutil.copytree(dataset, copy)
+    (copy / "m.csv").write_text(
+        "file,split,label\nunlabeled/000.png,train,sheep\nunlabeled/001.png,val,goat\nunlabeled/002.png,,\n"
+    )
+    init_project(tmp_path / "p", manifest=copy / "m.csv")
+    found = by_name(tmp_path / "p")
+    assert {name: (image.split, image.label.state) for name, image in found.items()} == {
+        "unlabeled/000.png": ("train", "labeled"), "unlabeled/001.png": ("val", "labeled"),
+        "unlabeled/002.png": ("unlabeled", "none"),
+    }  # fmt: skip

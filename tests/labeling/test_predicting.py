@@ -1,0 +1,96 @@
+"""What a model thinks is taken up for the right images, and similar ones lie side by side."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from barlowmatch.data.classes import ImageClass
+from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from barlowmatch.errors import InputError
+from labeling.predicting import PAGE, import_embeddings, similarity_order
+from labeling.project import reading
+from storage.images import all_images
+from storage.predictions import guesses_of
+from storage.requests import why_asked
+
+
+def write(folder: Path, project: Path, classes: tuple[str, ...], *, by_name: bool = False) -> dict[int, np.ndarray]:
+    """Write embeddings of all images of a project, as `embed` would, and return the vector of each image."""
+    draw = np.random.default_rng(1)
+    with reading(project) as db:
+        images = list(all_images(db))
+    vectors = draw.normal(size=(len(images), 8)).astype(np.float32)
+    probabilities = draw.dirichlet(np.ones(len(classes)), len(images)).astype(np.float32)
+    hashes = ["" if by_name else image.sha256 for image in images]
+    table = EmbeddedFiles(
+        [image.name if by_name else f"elsewhere/{image.id}.png" for image in images],
+        ["unlabeled"] * len(images), [""] * len(images), hashes,
+    )  # fmt: skip
+    with EmbeddingsWriter(
+        folder, table, dimension=8, classes=[ImageClass(n, name) for n, name in enumerate(classes)],
+        checkpoint="0" * 64, with_probabilities=True, number_format="float32",
+    ) as writer:  # fmt: skip
+        writer.write(np.arange(len(images)), vectors, probabilities)
+    return dict(zip([image.id for image in images], zip(vectors, probabilities, strict=True), strict=True))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_guesses_and_neighbours_are_those_of_the_embeddings(folder: Path, tmp_path: Path, by_name: bool) -> None:
+    known = write(tmp_path / "e", folder, ("dog", "cat"), by_name=by_name)
+    taken = import_embeddings(folder, tmp_path / "e")
+    assert (taken.predictions, taken.neighbours) == (40, 20)
+    with reading(folder) as db:
+        ids = {row["name"]: row["id"] for row in db.execute("SELECT id, name FROM class")}
+        labeled = [image.id for image in all_images(db) if image.label.state == "labeled"]
+        for image, (vector, probability) in known.items():  # type: ignore[misc]
+            guesses = guesses_of(db, image)
+            best = ("dog", "cat")[int(np.argmax(probability))]
+            assert guesses[0].class_id == ids[best]
+            assert guesses[0].probability == pytest.approx(float(probability.max()))
+            why = why_asked(db, image)
+            if why is not None:
+                cosines = {
+                    near: float(vector @ known[near][0] / np.linalg.norm(vector) / np.linalg.norm(known[near][0]))
+                    for near in labeled
+                }
+                expected = sorted(labeled, key=lambda near: -cosines[near])[:3]
+                assert [near.image for near in why.neighbours] == expected
+                assert [near.similarity for near in why.neighbours] == pytest.approx(
+                    [cosines[near] for near in expected], abs=1e-3
+                )
+
+
+def test_an_unknown_class_is_named_and_nothing_is_stored(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "e", folder, ("dog", "unicorn"))
+    with pytest.raises(InputError, match='predicts the class "unicorn"'):
+        import_embeddings(folder, tmp_path / "e")
+    with reading(folder) as db:
+        assert db.execute("SELECT count(*) FROM prediction").fetchone()[0] == 0
+
+
+def test_a_folder_that_is_none_is_said(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no finished embeddings"):
+        import_embeddings(folder, tmp_path)
+
+
+def test_the_order_keeps_groups_together_and_neighbours_near() -> None:
+    """Well separated clusters of a page each come out one after the other, none torn apart."""
+    draw = np.random.default_rng(2)
+    clusters = np.repeat(np.arange(8), PAGE)
+    centres = draw.normal(size=(8, 16)) * 10
+    vectors = (centres[clusters] + draw.normal(size=(len(clusters), 16))).astype(np.float32)
+    shuffled = draw.permutation(len(clusters))
+    groups = (clusters[shuffled] >= 4).astype(np.int64)
+    order = similarity_order(vectors[shuffled], groups)
+    assert sorted(order.tolist()) == list(range(len(clusters)))
+    assert (np.diff(groups[order]) >= 0).all()
+    found = clusters[shuffled][order]
+    pages = found.reshape(-1, PAGE)
+    purity = np.mean([np.bincount(page).max() / PAGE for page in pages])
+    assert purity > 0.9
+    assert np.mean([np.bincount(clusters[shuffled][draw.permutation(len(order))][:PAGE]).max() / PAGE]) < 0.4
+
+
+def test_images_that_are_all_alike_have_an_order_too() -> None:
+    assert sorted(similarity_order(np.ones((200, 4), np.float32), np.zeros(200, np.int64)).tolist()) == list(range(200))
