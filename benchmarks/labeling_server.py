@@ -1,4 +1,4 @@
-"""What the labeling benchmarks share: generated projects, a server as people start it, a client that stays connected."""
+"""What the labeling benchmarks share: generated projects, a server as people start it, a client on one connection."""
 
 import hashlib
 import http.client
@@ -15,10 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
+
 from labeling.names import new_class_id
 from labeling.project import ProjectFolder
 from storage.classes import add_class
-from storage.database import Database, open_writer, transaction
+from storage.database import Database, close_writer, open_writer, transaction
 from storage.events import append_imported
 from storage.images import add_images
 from storage.people import find_or_add_person
@@ -61,8 +62,7 @@ def write_project(folder: Path, images: int, *, labeled: int = 0, requested: int
         wanted = [NewItem(image, "random", draw.random(), "drawn") for image in ids[labeled : labeled + requested]]
         if wanted:
             add_request(db, wanted, purpose="train", strategy="random", overlap=overlap)
-    db.execute("PRAGMA optimize")
-    db.close()
+    close_writer(db)
 
 
 def _image(number: int) -> NewImage:

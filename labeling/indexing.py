@@ -20,7 +20,7 @@ from labeling.labels import import_own_labels
 from labeling.project import ProjectFolder, as_input_errors, writing
 from storage import images as store
 from storage.classes import add_class, class_ids
-from storage.database import Database, open_writer, transaction
+from storage.database import Database, close_writer, open_writer, transaction
 from storage.images import add_images, has_split
 from storage.leases import recount
 from storage.records import Image, NewImage, NewItem
@@ -92,14 +92,14 @@ def init_project(
         try:
             with transaction(db):
                 _enter(db, paths, index, manifest.name if manifest else None, group_by)
-                return None if has_split(db, "val") or has_split(db, "test") else request_control(db, control)
+                added = None if has_split(db, "val") or has_split(db, "test") else request_control(db, control)
         except BaseException:
             db.close()
             for path in paths.folder.glob("project.db*"):
                 path.unlink()
             raise
-        finally:
-            db.close()
+        close_writer(db)
+    return added
 
 
 def request_control(db: Database, count: int) -> Added | None:

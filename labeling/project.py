@@ -17,7 +17,7 @@ import psutil
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write
 from storage.clock import instant
-from storage.database import Database, explained, open_reader, open_writer
+from storage.database import Database, close_writer, explained, open_reader, open_writer
 from storage.errors import StorageError
 from storage.leases import adopt_leases
 from storage.settings import get_setting
@@ -164,7 +164,7 @@ def writing(folder: Path) -> Iterator[Database]:
         try:
             yield db
         finally:
-            db.close()
+            close_writer(db)
 
 
 @contextmanager

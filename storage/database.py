@@ -7,7 +7,7 @@ live file by other means: closing that handle would drop SQLite's locks.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ Row = sqlite3.Row
 
 SAFE_SQLITE = (3, 51, 3)
 BUSY_SECONDS = 30.0
+_WRITER_CACHE, _READER_CACHE = 65536, 8192
+"""Kibibytes of pages a connection keeps; a server has one writer and several readers."""
 _APPLICATION_ID = 0x424D4C42  # "BMLB", so that any other SQLite file is told apart
 _WRITER = {
     "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1, "trusted_schema": 0,
@@ -47,6 +49,7 @@ def open_writer(path: Path) -> Database:
         db.execute("PRAGMA recursive_triggers = 1")
         db.execute("PRAGMA trusted_schema = 0")
         db.execute("PRAGMA synchronous = 2")
+        db.execute(f"PRAGMA cache_size = -{_WRITER_CACHE}")
         try:
             _check_identity(db, path)
             db.execute("PRAGMA journal_mode = wal")
@@ -56,6 +59,13 @@ def open_writer(path: Path) -> Database:
             db.close()
             raise
     return db
+
+
+def close_writer(db: Database) -> None:
+    """Bring the statistics that queries are planned by up to date where they changed much, and close."""
+    with suppress(sqlite3.OperationalError):  # a full or busy disk is no reason not to close
+        db.execute("PRAGMA optimize")
+    db.close()
 
 
 def open_reader(path: Path) -> Database:
@@ -69,6 +79,7 @@ def open_reader(path: Path) -> Database:
             raise StorageError(f"{path}: no such project; make one with python -m labeling init")
         db = _connect(path, "ro")
         db.execute("PRAGMA query_only = 1")
+        db.execute(f"PRAGMA cache_size = -{_READER_CACHE}")
         _check_identity(db, path)
     return db
 
@@ -77,7 +88,6 @@ def _connect(path: Path, mode: str) -> Database:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
-    db.execute("PRAGMA cache_size = -65536")
     return db
 
 

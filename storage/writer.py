@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from storage.database import Database, is_disk_error, open_writer, savepoint, transaction
+from storage.database import Database, close_writer, is_disk_error, open_writer, savepoint, transaction
 from storage.errors import DiskFull, StorageError
 
 Result = TypeVar("Result")
@@ -65,7 +65,7 @@ class Writer:
             while self._serve(db):
                 pass
         finally:
-            db.close()
+            close_writer(db)
 
     def _serve(self, db: Database) -> bool:
         """Store what waits; return whether to go on."""
