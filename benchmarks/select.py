@@ -137,8 +137,8 @@ def compare_kmeans(pool: Pool, rounds: int) -> dict[str, float]:
     from sklearn.metrics import pairwise_distances_argmin_min
 
     clusters = len(pool.class_names)
-    labeled = pool.labeled.take(np.arange(len(pool.labels))).numpy()
-    unlabeled = pool.unlabeled.take(np.arange(len(pool))).numpy()
+    labeled = pool.labeled.whole().numpy()
+    unlabeled = pool.unlabeled.whole().numpy()
     ours, theirs, inertias = [], [], []
     for seed in range(rounds):
         started = time.monotonic()
@@ -164,8 +164,8 @@ def compare_kmeans(pool: Pool, rounds: int) -> dict[str, float]:
 
 def compare_k_center(pool: Pool, rounds: int, picks: int = 600, dense_picks: int = 60) -> dict[str, float]:
     """Choose farthest first, beside one dense pass a pick over the same vectors in memory."""
-    vectors = pool.unlabeled.take(np.arange(len(pool)))
-    start, _ = nearest(pool.unlabeled, pool.labeled.take(np.arange(len(pool.labels))))
+    vectors = pool.unlabeled.whole()
+    start, _ = nearest(pool.unlabeled, pool.labeled.whole())
     ours, theirs = [], []
     for _ in range(rounds):
         started = time.monotonic()

@@ -66,7 +66,7 @@ def seed_centres(vectors: Vectors, clusters: int, random: np.random.Generator) -
     """Return k vectors (k, D) to start from."""
     count = len(vectors)
     if count <= FEW:
-        points = vectors.take(np.arange(count))
+        points = vectors.whole()
         return points[_greedy_seeds(points, torch.ones(count, dtype=points.dtype), clusters, random)]
     draws = min(count, clusters * ROOM if clusters * ROOM <= FEW else clusters)
     start = torch.from_numpy(random.integers(count, size=1))

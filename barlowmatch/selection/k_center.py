@@ -45,7 +45,7 @@ class KCenter(Strategy[KCenterConfig]):
 
 def _to_labeled(pool: Pool, emit: Emit) -> Tensor:
     rate = Rate("measure distances to labeled images", len(pool), emit)
-    minima, _ = nearest(pool.unlabeled, pool.labeled.take(np.arange(len(pool.labels))), rate.step)
+    minima, _ = nearest(pool.unlabeled, pool.labeled.whole(), rate.step)
     return minima
 
 

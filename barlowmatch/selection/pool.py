@@ -176,7 +176,7 @@ class Pool:
         Raises:
             InputError: fewer than two classes have a label.
         """
-        return fit_head(self.labeled.take(np.arange(len(self.labels))), self.labels)
+        return fit_head(self.labeled.whole(), self.labels)
 
     @cached_property
     def probabilities(self) -> Probabilities:

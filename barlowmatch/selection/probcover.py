@@ -51,7 +51,7 @@ def pure_radius(vectors: Vectors, clusters: Tensor, purity: float) -> float:
     A ball is pure while it is smaller than the distance to the nearest vector of another cluster, so the radius is a
     quantile of those distances; no grid of radii is needed.
     """
-    points = vectors.take(np.arange(len(vectors)))
+    points = vectors.whole()
     to_others = torch.empty(len(points), dtype=points.dtype)
     for start in range(0, len(points), ROWS):
         part = slice(start, start + ROWS)

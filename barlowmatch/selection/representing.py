@@ -68,7 +68,7 @@ def fill_up(pool: Pool, picks: Picks, budget: int, emit: Emit) -> Picks:
         return picks
     say(emit, f"nothing more to gain after {len(chosen)} images; the other {missing} are the farthest from them")
     minima = torch.full((len(pool),), 4.0, dtype=pool.unlabeled.dtype)
-    for centres in (pool.labeled.take(np.arange(len(pool.labels))), pool.unlabeled.take(chosen)):
+    for centres in (pool.labeled.whole(), pool.unlabeled.take(chosen)):
         if len(centres):
             lower_to(minima, pool.unlabeled, centres)
     minima[chosen] = -1

@@ -52,7 +52,7 @@ class UHerding(Strategy[UHerdingConfig]):
 
 def least_distance(pool: Pool) -> float:
     """Return the least distance among labeled images; 1 where there are fewer than two."""
-    points = pool.labeled.take(np.arange(len(pool.labels)))
+    points = pool.labeled.whole()
     if len(points) < 2:
         return 1.0
     least = 4.0

@@ -82,6 +82,10 @@ class Vectors:
         raw = torch.from_numpy(self._source.take(self._rows[chosen.numpy()]))
         return raw.to(self.dtype) * self._scales[chosen, None]
 
+    def whole(self) -> Tensor:
+        """Return all vectors (N, D); not a copy where they are in memory, so they are not to be changed."""
+        return self._resident if self._resident is not None else self.take(np.arange(len(self)))
+
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield (place, vectors) in blocks."""
         for start in range(0, len(self), BLOCK_ROWS):
