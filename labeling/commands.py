@@ -9,6 +9,7 @@ from typing_extensions import Doc
 from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import Checked
 from barlowmatch.errors import InputError
+from storage.records import Purpose
 
 Format = Literal["folders", "seed", "csv"]
 
@@ -44,6 +45,10 @@ class ImportConfig(ProjectOptions):
 
     request: Annotated[Path | None, Doc("CSV of rank, file, score, strategy, reason: images to ask about.")] = None
     overlap: Annotated[int, Range(1, 20, "people"), Doc("How many people answer each image of the request.")] = 1
+    purpose: Annotated[
+        Purpose,
+        Doc("`train`: to learn from; `control`: blind, kept for validation; `repeat`: images answered before, again."),
+    ] = "train"
     embeddings: Annotated[Path | None, Doc("Folder that `barlowmatch embed` wrote: guesses and similarity.")] = None
     labels: Annotated[Path | None, Doc("CSV of file and label.")] = None
     person: Annotated[str, Doc("In whose name the labels are stored.")] = "dataset"

@@ -61,7 +61,7 @@ def do_import(config: ImportConfig) -> int:
     if config.request is not None:
         from labeling.rounds import import_request
 
-        added = import_request(config.project, config.request, config.overlap)
+        added = import_request(config.project, config.request, config.overlap, config.purpose)
         reasons = "".join(f", {count} {reason}" for reason, count in added.left_out.items())
         print(f"{config.request}: request {added.id} asks about {added.items} images{reasons}")
     if config.embeddings is not None:

@@ -128,7 +128,7 @@ def _predictions(
     """Yield a prediction for each image: a softmax over its greatest similarity to a labeled image of each class."""
     of_class = np.array([record.label.class_id for record in labeled])
     best = np.stack([near[:, of_class == one].max(axis=1, initial=0.0) for one in classes], axis=1)
-    odds = np.exp(20 * (best - best.max(axis=1, keepdims=True)))
+    odds = np.exp(60 * (best - best.max(axis=1, keepdims=True)))
     shares = odds / odds.sum(axis=1, keepdims=True)
     surest_first = np.argsort(np.argsort(-shares.max(axis=1)))
     for row, record in enumerate(pool):

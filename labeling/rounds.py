@@ -7,11 +7,11 @@ from barlowmatch.errors import InputError
 from labeling.project import writing
 from storage.database import transaction
 from storage.images import find_images
-from storage.records import NewItem
+from storage.records import NewItem, Purpose
 from storage.requests import Added, add_request
 
 
-def import_request(folder: Path, path: Path, overlap: int = 1) -> Added:
+def import_request(folder: Path, path: Path, overlap: int = 1, purpose: Purpose = "train") -> Added:
     """Take up a request CSV (rank, file, score, strategy, reason; only file is needed).
 
     Raises:
@@ -34,7 +34,7 @@ def import_request(folder: Path, path: Path, overlap: int = 1) -> Added:
         ordered = [item for _, _, item in sorted(items, key=lambda entry: (entry[0] is None, entry[0] or 0, entry[1]))]
         strategies = {item.strategy for item in ordered}
         strategy = strategies.pop() if len(strategies) == 1 else None
-        return add_request(db, ordered, purpose="train", strategy=strategy, overlap=overlap)
+        return add_request(db, ordered, purpose=purpose, strategy=strategy, overlap=overlap)
 
 
 def _item(table: Table, row: int, image: int) -> NewItem:

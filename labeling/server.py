@@ -1,6 +1,7 @@
 """The server: the API and the pages of one project, for one process on one machine."""
 
 import logging
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -159,8 +160,14 @@ def serve(config: ServerConfig) -> None:
             app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="on",
             timeout_graceful_shutdown=5,
         )  # fmt: skip
+        signal.signal(signal.SIGTERM, _leave)  # uvicorn passes the signal on when it has finished
         print(f"{project.name}: label at {url}", flush=True)  # noqa: T201 - the command's output
         uvicorn.Server(settings).run(sockets=[socket])
+
+
+def _leave(*_: object) -> None:
+    """Leave by way of everything that is to be closed."""
+    raise SystemExit(143)
 
 
 def listen(host: str, port: int) -> Any:
@@ -186,11 +193,13 @@ def listen(host: str, port: int) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server and return its exit status: 0, or 2 for bad input."""
+    """Run the server and return its exit status: 2 for bad input, 130 or (by SystemExit) 143 when asked to end."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         serve(tyro.cli(ServerConfig, args=arguments, prog="app.py"))
     except InputError as error:
         print(f"app.py: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2
+    except KeyboardInterrupt:
+        return 130
     return 0

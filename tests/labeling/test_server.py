@@ -1,0 +1,127 @@
+"""The server as a process: one a project, free of torch, and gone without a trace when it is asked to end."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks.labeling_server import Client
+from labeling import exclusive
+from labeling.jobs import started_at
+from labeling.project import ProjectFolder
+from tests.labeling.conftest import Tab
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(*words: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "app.py", *map(str, words)], text=True, cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    process = start("--project", folder, "--port", 0)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert " at http://127.0.0.1:" in line, process.stderr.read() if process.stderr else line
+        yield line.strip().rsplit(" ", 1)[-1], process
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_one_server_a_project_and_no_torch(folder: Path) -> None:
+    with serving(folder) as (url, process):
+        client = Client(url, "Ann")
+        assert len(client.lease(3)) == 3
+        mapped = {Path(item.path).name for item in psutil.Process(process.pid).memory_maps()}
+        assert not any("torch" in name for name in mapped)
+        second = start("--project", folder, "--port", 0)
+        _, said = second.communicate(timeout=60)
+        assert second.returncode == 2
+        assert f"is served already, at {url} by process {process.pid}" in said
+        assert said.strip().count("\n") == 0
+    assert process.returncode == 143
+    assert not (folder / ".server.json").exists()
+    with exclusive.serving(ProjectFolder(folder), "http://127.0.0.1:1"):
+        assert json.loads((folder / ".server.json").read_text())["pid"] == os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--project", "nowhere"], "no labeling project; make one with python -m labeling init"),
+        (["--project", "p", "--host", "0.0.0.0"], "--trusted-network"),
+        (["--project", "p", "--root-path", "label"], "must begin with a slash"),
+        (["--project", "p", "--dataset-folder", "nowhere"], "no such folder"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(
+    words: list[str], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from labeling.server import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "--port", "0"]) == 2
+    said = capsys.readouterr().err
+    assert line in said
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_port_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from labeling.server import listen, main
+
+    taken = listen("127.0.0.1", 0)
+    port = taken.getsockname()[1]
+    assert main(["--project", str(folder), "--port", str(port)]) == 2
+    assert f"--port {port}: cannot listen there" in capsys.readouterr().err
+    taken.close()
+
+
+def test_an_export_runs_as_a_process_and_is_watched(ann: Tab, open_tab: Callable[[str], Tab], folder: Path) -> None:
+    own = str(uuid.uuid4())
+    wish = {"uuid": own, "format": "folders", "name": "v1"}
+    first = ann.post("/api/exports", wish, 202)
+    assert ann.post("/api/exports", wish, 202)["name"] == first["name"] == "v1"
+    ann.post("/api/exports", {**wish, "uuid": str(uuid.uuid4())}, 409)
+    job = json.loads((folder / "exports" / ".jobs" / "v1" / "job.json").read_text())
+    if started_at(job["pid"]) is not None:
+        psutil.Process(job["pid"]).wait(timeout=60)
+    done = ann.get("/api/exports/v1")
+    assert (done["state"], done["done"], done["labeled"], done["event"]) == ("done", 10, 10, 10)
+    assert [export["name"] for export in ann.get("/api/exports")["exports"]] == ["v1"]
+    table = ann.http.get("/api/exports/v1/labels.csv")
+    assert table.headers["content-disposition"] == 'attachment; filename="v1-labels.csv"'
+    assert table.text.splitlines()[0] == "file,split,label"
+
+
+def test_an_export_that_fails_says_why(ann: Tab, folder: Path) -> None:
+    (folder / "exports" / "v1").write_text("in the way")
+    ann.post("/api/exports", {"uuid": str(uuid.uuid4()), "format": "csv", "name": "v1"}, 202)
+    job = json.loads((folder / "exports" / ".jobs" / "v1" / "job.json").read_text())
+    if started_at(job["pid"]) is not None:
+        psutil.Process(job["pid"]).wait(timeout=60)
+    failed = ann.get("/api/exports/v1")
+    assert failed["state"] == "failed"
+    assert "exists already" in failed["message"]
+
+
+def test_a_dead_export_of_an_earlier_server_is_failed_not_running(ann: Tab, folder: Path) -> None:
+    job = folder / "exports" / ".jobs" / "old"
+    job.mkdir(parents=True)
+    (job / "job.json").write_text(json.dumps(
+        {"format": "seed", "created": "2026-01-01T00:00:00.000Z", "pid": os.getpid(), "started": 1.0}
+    ))  # fmt: skip
+    assert ann.get("/api/exports/old")["message"] == "it was ended from outside"
