@@ -12,12 +12,12 @@ TILE = ".wb-tile"
 def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
     tab.open("/browse")
     expect(tab.page.locator(TILE)).to_have_count(60)
-    expect(tab.page.locator(".wb-pager")).to_contain_text("1 to 60 of 1,797 images")
-    tab.page.get_by_role("button", name="Next page").click()
-    expect(tab.page.locator(".wb-pager")).to_contain_text("61 to 120")
+    expect(tab.page.locator(".wb-pager")).to_contain_text("1–60 of 1,797")
+    tab.page.get_by_role("button", name="Next").click()
+    expect(tab.page.locator(".wb-pager")).to_contain_text("61–120")
 
     tab.page.get_by_label("Split").select_option("val")
-    expect(tab.page.locator(".wb-pager")).to_contain_text("1 to 60 of 100 images")
+    expect(tab.page.locator(".wb-pager")).to_contain_text("1–60 of 100")
     expect(tab.page).to_have_url(re.compile(r"\?split=val$"))
     tab.page.locator(TILE).nth(3).click()
     expect(tab.page.locator(".wb-history li")).to_have_count(1)
@@ -60,4 +60,4 @@ def test_the_page_is_worked_by_keys_alone(tab: Tab) -> None:
     expect(tab.page.locator(f"{TILE} figcaption").nth(1)).to_contain_text("⚑")
     assert [kind for kind, *_ in tab.events()] == ["flag"]
     tab.page.keyboard.press("PageDown")
-    expect(tab.page.locator(".wb-pager")).to_contain_text("61 to 100")
+    expect(tab.page.locator(".wb-pager")).to_contain_text("61–100")

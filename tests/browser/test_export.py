@@ -1,13 +1,17 @@
 """Export: three forms, each whole on disk when the page says it is done."""
 
 import csv
+from pathlib import Path
 
 from playwright.sync_api import expect
 
 from tests.browser.bench import Tab
+from tests.conftest import Command
 
 
-def test_three_forms_are_written_and_their_tables_downloaded(tab: Tab) -> None:
+def test_three_forms_are_written_their_tables_downloaded_and_a_model_trained(
+    tab: Tab, barlowmatch: Command, tmp_path: Path
+) -> None:
     tab.open("/export")
     for form, name in (("Tables only", "tables"), ("Class folders", "sorted"), ("Training layout", "seeded")):
         tab.page.get_by_text(form, exact=True).first.click()
@@ -26,6 +30,12 @@ def test_three_forms_are_written_and_their_tables_downloaded(tab: Tab) -> None:
     assert len(rows) == labeled
     assert (exports / "sorted").is_dir()
     assert list((exports / "seeded").glob("*_label_tensor.pt"))
+    trained = barlowmatch(
+        "train-classifier", "--manifest", exports / "tables" / "manifest.csv", "--preset", "quick", "--num-epochs", 1,
+        "--image-size", 16, "--batch-size", 32, "--classifier-width", 64, "--run-dir", tmp_path / "run",
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert (tmp_path / "run" / "best.pt").is_file()
 
 
 def test_a_name_that_is_taken_is_said(tab: Tab) -> None:

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { ClassList, searchClasses } from "./classes.js";
 import { dialogIsOpen } from "./dialog.js";
-import { count, fill, h, isTyping, keycap, uuid } from "./dom.js";
+import { fill, h, isTyping, keycap, uuid } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Inspector } from "./inspector.js";
 import { Keymap, keyOf } from "./keys.js";
@@ -51,8 +51,8 @@ class BrowsePage {
     this.filters = new Filters({ classes: this.classes, people, requests, changed: () => this.restart() });
     this.list = h("div", { class: "wb-tiles", role: "listbox", "aria-label": "Images" });
     this.words = h("span", { "aria-live": "polite" });
-    this.before = h("button", { type: "button", onclick: () => this.turn(-1) }, "Previous page");
-    this.after = h("button", { type: "button", onclick: () => this.turn(1) }, "Next page");
+    this.before = h("button", { type: "button", onclick: () => this.turn(-1) }, "← Previous");
+    this.after = h("button", { type: "button", onclick: () => this.turn(1) }, "Next →");
     const pager = h(
       "footer",
       { class: "wb-pager" },
@@ -131,7 +131,7 @@ class BrowsePage {
     this.after.disabled = !this.next;
     const first = (this.pages.length - 1) * PAGE;
     this.words.textContent = images.length
-      ? `${(first + 1).toLocaleString("en")} to ${(first + images.length).toLocaleString("en")} of ${count(this.total, "image")}`
+      ? `${(first + 1).toLocaleString("en")}–${(first + images.length).toLocaleString("en")} of ${this.total.toLocaleString("en")}`
       : "";
     if (images.length === 0) this.say("No image passes these filters.");
     else this.choose(-1);

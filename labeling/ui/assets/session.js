@@ -14,6 +14,7 @@ export class Session {
   constructor({ api, outbox, client, changed, acted, say }) {
     Object.assign(this, { api, outbox, client, changed, acted, say });
     this.queue = [];
+    this.dry = false;
     this.extra = []; // items on the grid: held, but not in the queue
     this.acts = [];
     this.undone = [];
@@ -36,8 +37,9 @@ export class Session {
 
   /** Ask for images when few are left; also renews the leases held. */
   async refill({ force = false } = {}) {
+    const enough = this.queue.length >= (this.dry ? 1 : REFILL_AT);
+    if (this.refilling || (!force && enough)) return;
     clearTimeout(this.timer);
-    if (this.refilling || (!force && this.queue.length >= REFILL_AT)) return;
     this.refilling = true;
     try {
       const waiting = this.outbox
@@ -46,19 +48,20 @@ export class Session {
         .filter(Boolean);
       const holding = [...new Set([...this.leases(), ...waiting])];
       const count = Math.max(0, AHEAD - this.queue.length);
-      this._take(await this.api.post("api/lease", { client: this.client, count, holding }), waiting);
+      this._take(await this.api.post("api/lease", { client: this.client, count, holding }), waiting, count);
     } catch (error) {
       this.state = error.offline ? "offline" : "failed";
       this.problem = error;
     } finally {
       this.refilling = false;
     }
-    const wait = this.queue.length === 0 ? ASK_AGAIN : Math.min(60_000, (this.term ?? 180) * 333);
+    const soon = this.dry || this.queue.length < REFILL_AT;
+    const wait = soon ? ASK_AGAIN : Math.min(60_000, (this.term ?? 180) * 333);
     this.timer = setTimeout(() => this.refill({ force: true }), wait);
     this.changed();
   }
 
-  _take({ items, lost, left, term_s: term }, waiting) {
+  _take({ items, lost, left, term_s: term }, waiting, asked) {
     const gone = new Set(lost.filter((lease) => !this.decided.has(lease) && !waiting.includes(lease)));
     const before = this.queue.length;
     this.queue = this.queue.filter((item) => !gone.has(item.lease));
@@ -72,6 +75,7 @@ export class Session {
     const mine = new Set([...this.decided, ...waiting]);
     this.queue.push(...items.filter((item) => !here.has(item.image) && !mine.has(item.lease)));
     this.left = left;
+    this.dry = items.length < asked; // there was no more to be had: asked again now and then, not at every press
     this.term = term;
     this.state = this.queue.length > 0 ? "ready" : left > 0 ? "elsewhere" : "empty";
   }
