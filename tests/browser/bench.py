@@ -93,7 +93,7 @@ class Tab:
     def open(self, path: str = "/") -> "Tab":
         """Go to a page, and say who is there where it asks."""
         self.page.goto(self.bench.url + path)
-        first = self.page.locator("dialog[open], .wb-stage, .wb-tile, .wb-format").first
+        first = self.page.locator("dialog[open], .wb-stage, .wb-browse, .wb-format").first
         first.wait_for()
         if self.page.locator("dialog[open] input[name=person]").count():
             self.page.fill("dialog input[name=person]", self.person)

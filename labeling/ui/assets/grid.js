@@ -139,7 +139,7 @@ export class Grid {
   /** Say something where the tiles would be. */
   say(words) {
     this.tiles = [];
-    fill(this.list, h("p", { class: "wb-hint" }, words));
+    fill(this.list, h("div", { class: "wb-notice" }, h("p", {}, words)));
     this.changed();
   }
 

@@ -20,18 +20,17 @@ export class ProgressLine {
   /** Show numbers of images done and left in the request, and the person's images an hour (null at the start). */
   update({ done, left, perHour }) {
     const total = done + left;
-    this.bar.style.transform = `scaleX(${total ? done / total : 0})`;
-    fill(
-      this.words,
-      h("strong", {}, done.toLocaleString("en")),
-      " done, ",
-      h("strong", {}, left.toLocaleString("en")),
-      " left",
-    );
+    this.bar.style.transform = `scaleX(${total ? done / total : 1})`;
+    if (left === 0) fill(this.words, "Nothing left to label");
+    else fill(this.words, number(done), " done, ", number(left), " left");
     const hours = perHour ? left / perHour : 0;
     const time = hours >= 1.5 ? `${Math.round(hours)} h` : `${Math.max(1, Math.round(hours * 60))} min`;
     fill(this.extra, perHour ? `${perHour.toLocaleString("en")} an hour${left ? `, about ${time} to go` : ""}` : "");
   }
+}
+
+function number(value) {
+  return h("strong", {}, value.toLocaleString("en"));
 }
 
 /** The chip that says whether what was decided is stored. */
@@ -125,6 +124,7 @@ export class Filmstrip {
 
   _cell(item) {
     const image = h("img", { class: "wb-thumb", src: item.thumb, alt: "", draggable: "false" });
+    image.addEventListener("error", () => image.removeAttribute("src")); // offline: an empty place, no torn picture
     return h("figure", {}, image, h("figcaption"));
   }
 }
