@@ -2,8 +2,8 @@
 
 Crop and resize of an image are two matrices, out = Y · image · Xᵀ, whose rows hold Pillow's antialiased filter: what
 Pillow computes, at the speed of a matrix product, which is what accelerators are good at. On the CPU torch's own port
-of Pillow's integer kernel, image by image, is 4 times (96 px) to 9 times (224 px) as fast. What is not separable
-(rotation, shear) is sampled on a grid.
+of Pillow's integer kernel, image by image, is several times as fast above 32 px. What is not separable (rotation,
+shear) is sampled on a grid.
 """
 
 import torch
