@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from barlowmatch.errors import InputError
 from barlowmatch.events import Progress, silent
+from benchmarks.labeling_server import write_project
 from labeling.export_names import class_folders, safe
 from labeling.exporting import export
 from labeling.project import reading, writing
@@ -85,7 +86,7 @@ def test_an_export_says_what_people_said(labeled: Path, kind: Any) -> None:
         assert [event.done for event in events if isinstance(event, Progress)][-1] == summary["images"]
 
 
-@pytest.mark.parametrize("kind", ["folders", "seed", "csv"])
+@pytest.mark.parametrize("kind", ["seed", "csv"])
 def test_training_reads_an_export_as_it_was_meant(labeled: Path, barlowmatch: Command, kind: Any) -> None:
     """`inspect` sees the same labels by the manifest or, in the seed's layout, by its tensors."""
     export(labeled, kind, "out", silent)
@@ -143,10 +144,8 @@ def test_an_export_is_not_overwritten_and_leaves_nothing_when_it_fails(labeled: 
     assert sorted(path.name for path in (labeled / "exports").iterdir()) == ["out", "stuck"]
 
 
-def test_nothing_labeled_is_said(dataset: Path, tmp_path: Path) -> None:
-    from labeling.indexing import init_project
-
-    init_project(tmp_path / "p", dataset_folder=dataset / "unlabeled")
+def test_nothing_labeled_is_said(tmp_path: Path) -> None:
+    write_project(tmp_path / "p", images=5)
     with pytest.raises(InputError, match="nothing is labeled yet"):
         export(tmp_path / "p", "folders", "out", silent)
 

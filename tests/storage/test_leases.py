@@ -274,5 +274,5 @@ def test_whatever_people_do_leases_stay_right(tmp_path: object, db: Database) ->
     from hypothesis.stateful import run_state_machine_as_test
 
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=60, stateful_step_count=25, deadline=None, phases=FIND)
+        machine, settings=settings(max_examples=30, stateful_step_count=25, deadline=None, phases=FIND)
     )
