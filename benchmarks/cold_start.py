@@ -26,7 +26,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         checkpoint, representations = str(home / "pretrained.pt"), str(home / "representations")
         started = time.monotonic()
         barlowmatch(
-            "pretrain", "--preset", "quick", "--dataset-folder", str(home / "digits"), "--backbone", "resnet18_quarter",
+            "pretrain", "--preset", "quick", "--dataset-folder", str(home / "digits"),
             "--views", "digits", "--image-size", "16", "--batch-size", "128", "--minutes", str(options.minutes),
             "--checkpoint-path", checkpoint,
         )  # fmt: skip

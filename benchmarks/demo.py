@@ -10,7 +10,6 @@ from benchmarks.datasets import true_label, write_digits
 from benchmarks.measuring import barlowmatch, read_result, table
 
 LABELED, BUDGET, VALIDATION = 90, 45, 300
-NETWORK = ("--backbone", "resnet18_quarter")
 DIGITS = ("--views", "digits", "--image-size", "16")
 
 
@@ -24,7 +23,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     pretrained = home / "pretrained.pt"
     barlowmatch(
         "pretrain", "--preset", "quick", "--dataset-folder", str(data), "--checkpoint-path", str(pretrained),
-        *NETWORK, *DIGITS, "--num-epochs", "40", "--batch-size", "128",
+        *DIGITS, "--num-epochs", "40", "--batch-size", "128",
     )  # fmt: skip
     first = _learn(home, "first", data, pretrained)
     representations = home / "representations"

@@ -53,7 +53,7 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_storage_longer_than_its_record_is_refused(tmp_path: Path) -> None:
-    """torch would hand out memory beyond the record; the number of values stands in the pickle as a plain integer."""
+    """Older versions of torch hand out memory beyond the record; the length stands in the pickle as an integer."""
     source = tmp_path / "a.pt"
     save_checkpoint(source, {"backbone": {"w": torch.arange(77.0).view(7, 11)}})
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(tmp_path / "long.pt", "w", zipfile.ZIP_STORED) as new:
@@ -63,7 +63,7 @@ def test_a_storage_longer_than_its_record_is_refused(tmp_path: Path) -> None:
                 assert content.count(b"K\x4d") == 1, "the storage's length"
                 content = content.replace(b"K\x4d", b"J\x00\x00\x00\x10")
             new.writestr(member.filename, content)
-    with pytest.raises(InputError, match="declares 1,073,741,824 bytes"):
+    with pytest.raises(InputError, match=r"long\.pt: (declares|not a checkpoint)"):
         load_checkpoint(tmp_path / "long.pt")
 
 

@@ -102,7 +102,7 @@ def test_mistakes_are_answered_in_one_line(command: str, line: str, said: str) -
 
 def test_presets_set_defaults_and_flags_win() -> None:
     config = parse_config("pretrain", ["--num-epochs", "7", "--preset", "quick"])
-    assert (config.backbone, config.num_epochs) == ("resnet18_half", 7)
+    assert (config.backbone, config.num_epochs) == ("resnet18_quarter", 7)
     assert parse_config("pretrain", ["--preset=paper"]).projector_width == 8192
     wide = parse_config("pretrain", ["--preset", "quick", "--wide", "1"])
     assert backbone_name(wide.backbone, wide.wide) == "wide_resnet50_2"

@@ -18,6 +18,7 @@ from barlowmatch.errors import InputError
 
 _REQUEST = re.compile(r"request(?:_(\d+))?\.csv")
 _LABELS = re.compile(r"labels?(?:_(\d+))?\.(?:csv|pt)")
+_TENSORS = re.compile(r"label_(\d+)\.pt")
 
 
 @dataclass(frozen=True)
@@ -34,30 +35,38 @@ def latest_request(folder: Path) -> Path:
     Raises:
         InputError: there is none.
     """
-    return _latest(folder, _REQUEST, None, "request (request.csv or request_1.csv); name the file by --request")
+    found = _latest(folder, _REQUEST, None)
+    if found is None:
+        raise InputError(f"{folder}: holds no request (request.csv or request_1.csv); name the file by --request")
+    return found
 
 
-def labels_for(request: Path, folder: Path) -> Path:
-    """Return the labels in a folder: those with the request's number where it has one, else the latest.
+def labels_for(request: Path, folder: Path, dataset: Path) -> Path:
+    """Return the labels in a folder, else in the dataset's, where the original code looked for its `label_<n>.pt`.
+
+    They are those with the request's number where it has one, else the latest.
 
     Raises:
         InputError: there are none.
     """
     match = _REQUEST.fullmatch(request.name)
     number = match[1] if match else None
-    return _latest(folder, _LABELS, number, f"labels (labels.csv or label_{number or 1}.pt); name the file by --labels")
+    found = _latest(folder, _LABELS, number) or _latest(dataset, _TENSORS, number)
+    if found is None:
+        wanted = f"labels.csv or label_{number or 1}.pt"
+        raise InputError(f"{folder}: holds no labels ({wanted}), nor does {dataset}; name the file by --labels")
+    return found
 
 
-def _latest(folder: Path, pattern: re.Pattern[str], number: str | None, wanted: str) -> Path:
+def _latest(folder: Path, pattern: re.Pattern[str], number: str | None) -> Path | None:
+    """Return the file with this number, else with none, else (where any number will do) with the highest."""
     found = {path: pattern.fullmatch(path.name) for path in (folder.iterdir() if folder.is_dir() else ())}
     ranked = sorted(
         (float(match[1] or "inf"), path)
         for path, match in found.items()
         if match and (number is None or match[1] in (number, None))
     )
-    if not ranked:
-        raise InputError(f"{folder}: holds no {wanted}")
-    return ranked[-1][1]
+    return ranked[-1][1] if ranked else None
 
 
 def read_request(path: Path, dataset: Dataset) -> tuple[int, ...]:

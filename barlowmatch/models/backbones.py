@@ -21,9 +21,13 @@ class ThinResNet(ResNet):  # type: ignore[misc]
     def __init__(self, divisor: int) -> None:
         self._divisor = divisor
         super().__init__(BasicBlock, [2, 2, 2, 2])
+        self.conv1 = nn.Conv2d(3, 64 // divisor, kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64 // divisor)
         self.fc = nn.Linear(512 // divisor, 1)
 
     def _make_layer(self, block: type[BasicBlock | Bottleneck], planes: int, *args: Any, **named: Any) -> nn.Sequential:
+        if planes == 64:  # the first stage: its input is the thin stem
+            self.inplanes = 64 // self._divisor
         layer: nn.Sequential = super()._make_layer(block, planes // self._divisor, *args, **named)
         return layer
 
@@ -55,7 +59,7 @@ def build_backbone(name: str, image_size: int, stem: Stem) -> nn.Module:
     backbone = _create(name, image_size)
     if isinstance(backbone, ResNet) and stem != "own":
         stride = 1 if stem == "small" else 2
-        backbone.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=stride, padding=1, bias=False)
+        backbone.conv1 = nn.Conv2d(3, backbone.bn1.num_features, kernel_size=3, stride=stride, padding=1, bias=False)
         nn.init.kaiming_normal_(backbone.conv1.weight, mode="fan_out", nonlinearity="relu")
         if stem == "small":
             backbone.maxpool = nn.Identity()

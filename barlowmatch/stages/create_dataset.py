@@ -28,7 +28,7 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     """
     dataset, columns = read_with_columns(config.source, emit)
     request = config.request or latest_request(config.label_request_path)
-    labels = config.labels or labels_for(request, config.label_request_path)
+    labels = config.labels or labels_for(request, config.label_request_path, dataset.root)
     rows = read_request(request, dataset)
     answers = read_answers(labels, request, rows, dataset)
     if config.strict:
