@@ -211,9 +211,7 @@ class EmbeddingsWriter:
         shards = self._meta["shards"]
         suffix = f"-{distributed.rank() + 1:05d}-of-{shards:05d}" if shards > 1 else ""
         path = self._partial / f"{name}{suffix}.npy"
-        self._arrays[name] = np.lib.format.open_memmap(
-            path, "w+", np.dtype(number_format), (len(self._written), width)
-        )
+        self._arrays[name] = np.lib.format.open_memmap(path, "w+", np.dtype(number_format), (len(self._written), width))
         reserve(path)
 
     def _finish(self) -> None:

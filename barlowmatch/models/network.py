@@ -26,7 +26,7 @@ class Architecture:
         projector_width: width of the projector; 0 = no projector.
         classifier_width: width of the classifier; 0 = no classifier.
         dropout: its dropout rate.
-        sixteen_bit_range: intensities that became 0 and 255 in grey pictures of more than 8 bits; None: there were none.
+        sixteen_bit_range: intensities that became 0 and 255 in deep grey pictures; None: there were none.
     """
 
     backbone: str

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from barlowmatch.randomness import SampleRandom
 from torch import nn
 
 from barlowmatch.models.heads import Classifier, SampleDropout, build_projector, classifier_width, keep_known_classes
+from barlowmatch.randomness import SampleRandom
 
 
 def random(index: list[int], step: int = 3) -> SampleRandom:
