@@ -92,13 +92,17 @@ def test_enter_takes_the_first_guess_and_the_panels_say_why(tab: Tab) -> None:
 def test_search_and_new_class(tab: Tab) -> None:
     tab.open().ready()
     searched = tab.image
+    typing = tab.page.locator("dialog[open] input")
 
     tab.page.keyboard.press("/")
+    expect(typing).to_be_focused()
     tab.page.keyboard.type("6")
     tab.page.keyboard.press("Enter")
     expect(tab.page.locator(PAINTED)).not_to_have_attribute("data-image", str(searched))
     fresh = tab.image
+    expect(typing).to_have_count(0)
     tab.page.keyboard.press("n")
+    expect(typing).to_be_focused()
     tab.page.keyboard.type("<img src=x onerror=alert(1)>")
     tab.page.keyboard.press("Enter")
     expect(tab.page.locator(PAINTED)).not_to_have_attribute("data-image", str(fresh))
@@ -107,7 +111,9 @@ def test_search_and_new_class(tab: Tab) -> None:
     assert tab.bench.label_of(searched) == "6"
     assert tab.bench.label_of(fresh) == "<img src=x onerror=alert(1)>"
     assert tab.page.locator("img[src=x]").count() == 0
+    expect(typing).to_have_count(0)
     tab.page.keyboard.press("n")
+    expect(typing).to_be_focused()
     tab.page.keyboard.type("6")
     tab.page.keyboard.press("Enter")
     expect(tab.page.locator("dialog .wb-error")).to_contain_text("exists already")
