@@ -116,7 +116,7 @@ def test_search_and_new_class(tab: Tab) -> None:
     expect(typing).to_be_focused()
     tab.page.keyboard.type("6")
     tab.page.keyboard.press("Enter")
-    expect(tab.page.locator("dialog .wb-error")).to_contain_text("exists already")
+    expect(tab.page.locator("dialog[open] .wb-error")).to_contain_text("exists already")
     tab.complaints.clear()  # the browser notes the 409
 
 
