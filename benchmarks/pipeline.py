@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="benchmarks pipeline")
     parser.add_argument("--home", type=Path, default=None, help="keep everything in this folder")
     parser.add_argument("--images", type=int, default=10_000)
-    parser.add_argument("--pretrain-minutes", type=float, default=12)
+    parser.add_argument("--pretrain-minutes", type=float, default=9)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         return _run(options.home or Path(temporary), options.images, options.pretrain_minutes)
