@@ -125,9 +125,12 @@ def test_a_run_folder_tells_the_whole_story(tmp_path: Path, barlowmatch: Command
 
 
 def test_an_infinite_loss_stops_the_run_with_its_step(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
-    """Weight decay times learning rate of 10 multiplies the last layer by −9 a step, past float32 after some forty."""
+    """Weight decay times learning rate of 10 multiplies the last layer by −9 a step, until float32 is passed.
+
+    A checkpoint a step, so that there is a good state however soon the loss goes.
+    """
     path = tmp_path / "f.pt"
-    explosive = ("--learning-rate", "10", "--weight-decay", "1", "--num-epochs", "20", "--checkpoint-minutes", "0.01")
+    explosive = ("--learning-rate", "10", "--weight-decay", "1", "--num-epochs", "20", "--checkpoint-minutes", "0.0001")
     done = barlowmatch(*words("fixmatch", seed_layout, path, *explosive))
     assert done.returncode == 2, done.stderr
     assert re.search(r"step \d+: the loss is not finite; .*f\.pt keeps the last good state", done.stderr)
