@@ -5,6 +5,7 @@ import gradio as gr
 HEAD = (
     '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">'
     '<link rel="stylesheet" href="workbench/workbench.css">'
+    '<link rel="stylesheet" href="workbench/plot.css">'
 )
 
 _START = """
