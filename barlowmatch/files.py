@@ -8,8 +8,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         InputError: the folder cannot be written or the disk is full.
     """
     partial = aside(path)
+    new_folder = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -70,6 +71,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a folder that cannot be written holds no partial file either
             partial.unlink(missing_ok=True)
+        if new_folder and not path.exists():
+            with suppress(OSError):  # somebody else may have put something into it
+                path.parent.rmdir()
 
 
 @contextmanager
@@ -110,6 +114,15 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all; undecodable bytes of file names survive the round trip."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write files that belong together: none gets its name before all are on disk under another."""
+    with ExitStack() as stack:
+        for path, text in texts.items():
+            partial = stack.enter_context(whole_file(path))
+            partial.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+            sync_file(partial)  # a full disk shows itself here, before the first name is given
 
 
 def write_json(path: Path, value: Any) -> None:

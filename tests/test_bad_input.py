@@ -194,7 +194,7 @@ def test_a_dataset_is_never_written_into_its_input(refused: Callable[..., None],
 
 def in_namespace(mount: str, words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """Run a command where `mount` has been mounted: the tests run as root, whom permission bits do not stop."""
-    script = f"{mount} && exec {sys.executable} -m barlowmatch {words}"
+    script = f"{mount} && {sys.executable} -m barlowmatch {words}"
     return subprocess.run(
         ["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=False, cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
@@ -222,13 +222,36 @@ def test_a_full_disk(home: Path, classifier: Path) -> None:
 
 
 @needs_namespaces
-@pytest.mark.parametrize("command", ["train", "embed", "predict"])
-def test_a_folder_that_cannot_be_written(home: Path, classifier: Path, command: str) -> None:
+@pytest.mark.parametrize("command", ["select", "create-dataset"])
+def test_a_disk_that_fills_up_under_a_round(requested: Path, classifier: Path, command: str) -> None:
+    (requested / "small").mkdir()
+    (requested / "labels.csv").write_text("file,label\nunlabeled/3.png,1\nunlabeled/4.png,1\n")
+    assert main(f"embed --dataset-folder data --checkpoint-path {classifier} --out-path reps".split()) == 0
+    line = {
+        "select": "select --representations-path reps --strategy random --budget 300 --dest-path small/request",
+        "create-dataset": create("labels.csv").replace("--out-path next", "--out-path small/next"),
+    }[command]
+    mount = "mount -t tmpfs -o size=16k none small && trap 'find small -mindepth 1 > left' EXIT"
+    done = in_namespace(mount, line, requested)
+    assert done.returncode == 2, done.stderr
+    assert "small/" in done.stderr.splitlines()[-1]
+    assert "cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
+    assert (requested / "left").read_text() == ""
+
+
+@needs_namespaces
+@pytest.mark.parametrize("command", ["train", "embed", "predict", "select", "create-dataset"])
+def test_a_folder_that_cannot_be_written(requested: Path, classifier: Path, command: str) -> None:
+    home = requested
     (home / "locked").mkdir()
+    (home / "labels.csv").write_text("file,label\nunlabeled/3.png,1\nunlabeled/4.png,1\n")
+    assert main(f"embed --dataset-folder data --checkpoint-path {classifier} --out-path reps".split()) == 0
     lines = {
         "train": f"train-classifier --dataset-folder data --checkpoint-path locked/c.pt {' '.join(SMALL)}",
         "embed": f"embed --dataset-folder data --checkpoint-path {classifier} --out-path locked/reps",
         "predict": f"predict --dataset-folder data --checkpoint-path {classifier} --out-path locked/p.csv",
+        "select": "select --representations-path reps --strategy random --budget 5 --dest-path locked/request",
+        "create-dataset": create("labels.csv").replace("--out-path next", "--out-path locked/next"),
     }
     done = in_namespace("mount --bind locked locked && mount -o remount,bind,ro locked", lines[command], home)
     assert done.returncode == 2, done.stderr

@@ -100,11 +100,16 @@ def read_csv_text(path: Path) -> str:
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file, whole or not at all."""
+    write_text(path, table_text(header, rows))
+
+
+def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as CSV, its cells guarded against formulas."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([guard(str(value)) for value in row] for row in rows)
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def guard(value: str) -> str:

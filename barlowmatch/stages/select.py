@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from barlowmatch.configs.select import PAPER_RATIO, SelectConfig
-from barlowmatch.data.tables import guard, write_table
+from barlowmatch.data.tables import guard, table_text
 from barlowmatch.embeddings import read_embeddings
 from barlowmatch.events import Emit, Said, silent
-from barlowmatch.files import write_text
+from barlowmatch.files import write_texts
 from barlowmatch.selection.base import Selection, Strategy
 from barlowmatch.selection.loading import create_strategy, load_strategy_file
 from barlowmatch.selection.pool import Pool
@@ -36,11 +36,11 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
 
 def write_request(folder: Path, number: int, strategy: str, selection: Selection) -> Path:
     """Write a selection as a table with reasons, and as the seed's list of names; return the table's path."""
-    write_text(folder / f"request_{number}.csv", "".join(f"{_cell(file)}\n" for file in selection.files))
+    names = "".join(f"{_cell(file)}\n" for file in selection.files)
     path = folder / "request.csv"
     picks = zip(selection.files, selection.scores.tolist(), selection.reasons, strict=True)
     rows = [(rank, file, f"{score:.6g}", strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
-    write_table(path, COLUMNS, rows)
+    write_texts({folder / f"request_{number}.csv": names, path: table_text(COLUMNS, rows)})
     return path
 
 

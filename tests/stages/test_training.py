@@ -40,9 +40,9 @@ def tensors(checkpoint: dict[str, Any], prefix: str = "") -> dict[str, torch.Ten
     return found
 
 
-def kill_after_steps(data: Path, path: Path, stage: str, steps: int, how: signal.Signals) -> int:
+def kill_after_steps(data: Path, path: Path, stage: str, steps: int, how: signal.Signals, *more: str) -> int:
     """Start a run, end it by a signal once it reports so many steps, and return its exit status."""
-    command = [sys.executable, "-m", "barlowmatch", *words(stage, data, path, "--checkpoint-minutes", "0.0001")]
+    command = [sys.executable, "-m", "barlowmatch", *words(stage, data, path, *more, "--checkpoint-minutes", "0.0001")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
     events = path.with_suffix(".run") / "events.jsonl"
     deadline = time.monotonic() + 120
