@@ -31,6 +31,7 @@ class InitConfig(ProjectOptions):
     control: Annotated[
         int, Range(0, 100_000, "images"), Doc("Size of the blind control sample where there is no validation split.")
     ] = 200
+    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
 
     def __post_init__(self) -> None:
         """Check ranges, and that one source of images is named."""
@@ -54,6 +55,7 @@ class ImportConfig(ProjectOptions):
     person: Annotated[str, Doc("In whose name the labels are stored.")] = "dataset"
     rescan: Annotated[bool, Doc("Take up new images, link moved ones by content, note what is gone.")] = False
     dataset_folder: Annotated[Path | None, Doc("With --rescan: where the images lie now.")] = None
+    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
 
     def __post_init__(self) -> None:
         """Check ranges, and that anything is to be done."""

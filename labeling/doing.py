@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from barlowmatch.errors import InputError
-from barlowmatch.events import Console, JsonLines, RunFailed, RunFinished, RunStarted, fan_out
 from labeling.commands import (
     BackupConfig,
     ExportConfig,
@@ -19,6 +18,7 @@ from labeling.commands import (
     VerifyConfig,
 )  # fmt: skip
 from labeling.project import ProjectFolder, as_input_errors, reading
+from labeling.telling import telling
 from storage import images as store
 from storage.checks import find_faults
 from storage.classes import list_classes
@@ -34,10 +34,12 @@ def do_init(config: InitConfig) -> int:
     """Make a project."""
     from labeling.indexing import init_project
 
-    control = init_project(
-        config.project, dataset_folder=config.dataset_folder, manifest=config.manifest, group_by=config.group_by,
-        control=config.control,
-    )  # fmt: skip
+    with telling("init", config.project, config.events) as account:
+        control = init_project(
+            config.project, dataset_folder=config.dataset_folder, manifest=config.manifest, group_by=config.group_by,
+            control=config.control, events=config.events,
+        )  # fmt: skip
+        account.results = {"control": control.items if control else 0}
     with reading(config.project) as db:
         print(f"{config.project}: {_summary(db)}")
     if control is not None:
@@ -48,10 +50,19 @@ def do_init(config: InitConfig) -> int:
 
 def do_import(config: ImportConfig) -> int:
     """Bring things in, files first, then labels, predictions and requests."""
+    with telling("import", config.project, config.events) as account:
+        account.results = _import(config)
+    return 0
+
+
+def _import(config: ImportConfig) -> dict[str, int]:
+    """Bring in what is named and return what became of the files."""
+    files = {}
     if config.rescan:
         from labeling.indexing import rescan
 
-        found = rescan(config.project, config.dataset_folder)
+        found = rescan(config.project, config.dataset_folder, config.events)
+        files = dataclasses.asdict(found)
         print(f"files: {found.added} new, {found.moved} moved, {found.gone} gone, {found.replaced} replaced")
     if config.labels is not None:
         from labeling.labels import import_table
@@ -69,7 +80,7 @@ def do_import(config: ImportConfig) -> int:
 
         taken = import_embeddings(config.project, config.embeddings)
         print(f"{config.embeddings}: {taken.predictions} predictions, neighbours of {taken.neighbours} asked images")
-    return 0
+    return files
 
 
 def do_backup(config: BackupConfig) -> int:
@@ -158,20 +169,8 @@ def do_export(config: ExportConfig) -> int:
     from labeling.jobs import default_name
 
     name = config.name or default_name(config.format)
-    console = Console()
-    lines = JsonLines(config.events) if config.events is not None else None
-    emit = fan_out(console, *([lines] if lines else []))
-    emit(RunStarted(stage="export", folder=name))
-    try:
-        result = export(config.project, config.format, name, emit)
-        emit(RunFinished(step=result["images"], results=result))
-    except InputError as error:
-        emit(RunFailed(reason=str(error), status=2))
-        raise
-    finally:
-        console.close()
-        if lines:
-            lines.close()
+    with telling("export", Path(name), config.events) as account:
+        result = account.results = export(config.project, config.format, name, account.emit)
     left_out = "".join(f", {count} left out ({reason})" for reason, count in result["left_out"].items())
     counts = f"{result['images']:,} images, {result['labeled']:,} labeled{left_out}"
     print(f"{result['path']}: {counts}, at event {result['event']}")

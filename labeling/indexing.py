@@ -18,6 +18,7 @@ from barlowmatch.data.tables import read_table
 from barlowmatch.errors import InputError
 from labeling.labels import import_own_labels
 from labeling.project import ProjectFolder, as_input_errors, writing
+from labeling.reports import keep_report
 from storage import images as store
 from storage.classes import add_class, class_ids
 from storage.database import Database, close_writer, open_writer, transaction
@@ -67,11 +68,13 @@ def init_project(
     manifest: Path | None = None,
     group_by: str | None = None,
     control: int = CONTROL_IMAGES,
+    events: Path | None = None,
 ) -> Added | None:
     """Make a project of a dataset folder or a manifest.
 
     A dataset without a validation split gets its control sample at once: a first, blind request of `control` random
-    images. It is returned, None where the dataset has validation images or no unlabeled ones.
+    images. It is returned, None where the dataset has validation images or no unlabeled ones. The progress of reading
+    the images is appended to `events` as JSON lines.
 
     Raises:
         InputError: there is a project already, no dataset, or the folder cannot be written.
@@ -86,7 +89,7 @@ def init_project(
         raise InputError(f"{source}: no such {'file' if manifest else 'folder'}; name what holds the images")
     paths.make()
     _point_to(paths, source.parent if manifest else source)
-    index = read_index(paths, manifest.name if manifest else None, group_by)
+    index = read_index(paths, manifest.name if manifest else None, group_by, events)
     with as_input_errors():
         db = open_writer(paths.database)
         try:
@@ -128,8 +131,8 @@ def _enter_classes(db: Database, index: Index) -> None:
             add_class(db, number, name, None, None)
 
 
-def read_index(paths: ProjectFolder, manifest: str | None, group_by: str | None) -> Index:
-    """Let `python -m barlowmatch inspect` read the dataset, and return what it found.
+def read_index(paths: ProjectFolder, manifest: str | None, group_by: str | None, events: Path | None = None) -> Index:
+    """Let `python -m barlowmatch inspect` read the dataset, keep its report, and return what it found.
 
     Raises:
         InputError: what it complained of.
@@ -138,6 +141,7 @@ def read_index(paths: ProjectFolder, manifest: str | None, group_by: str | None)
     target.unlink(missing_ok=True)
     source = ["--manifest", str(paths.dataset / manifest)] if manifest else ["--dataset-folder", str(paths.dataset)]
     grouping = ["--group-by", group_by] if group_by else []
+    telling = ["--events", str(events)] if events else []
     command = [
         sys.executable,
         "-m",
@@ -145,6 +149,7 @@ def read_index(paths: ProjectFolder, manifest: str | None, group_by: str | None)
         "inspect",
         *source,
         *grouping,
+        *telling,
         "--manifest-out",
         str(target),
         "--json",
@@ -154,6 +159,7 @@ def read_index(paths: ProjectFolder, manifest: str | None, group_by: str | None)
     if done.returncode:
         raise InputError(complaints[-1].removeprefix("barlowmatch: "))
     report: dict[str, Any] = json.loads(done.stdout)
+    keep_report(paths, report)
     unreadable = {item["file"] for item in report["unreadable"]}
     root = Path(os.path.realpath(paths.dataset))
     found = tuple(_found(root, *row) for row in _rows(target, paths) if row[0] not in unreadable)
@@ -202,7 +208,7 @@ def _point_to(paths: ProjectFolder, root: Path) -> None:
         raise InputError(f"{paths.dataset}: is in the way of the link to the images; move it elsewhere")
 
 
-def rescan(folder: Path, dataset_folder: Path | None = None) -> Rescanned:
+def rescan(folder: Path, dataset_folder: Path | None = None, events: Path | None = None) -> Rescanned:
     """Find out what became of the images: take up new ones, link moved ones by their content, note what is gone.
 
     New bytes are a new image: a file whose content changed is one that is gone and one that is new.
@@ -210,6 +216,7 @@ def rescan(folder: Path, dataset_folder: Path | None = None) -> Rescanned:
     Args:
         folder: of the project.
         dataset_folder: where the images lie now, if the whole folder moved.
+        events: a file that the progress of reading the images is appended to, as JSON lines.
 
     Raises:
         InputError: no project there, or the images cannot be read.
@@ -218,7 +225,7 @@ def rescan(folder: Path, dataset_folder: Path | None = None) -> Rescanned:
     if dataset_folder is not None:
         _point_to(paths, dataset_folder)
     with writing(folder) as db:
-        index = read_index(paths, get_setting(db, "manifest"), get_setting(db, "group_by"))
+        index = read_index(paths, get_setting(db, "manifest"), get_setting(db, "group_by"), events)
         with transaction(db):
             put_setting(db, "root", str(index.root))
             return _compare(db, index)

@@ -84,14 +84,14 @@ class Exports:
 
     def find(self, name: str) -> Job | None:
         """Return an export by name."""
-        facts = _read_json(self._jobs / name / "job.json")
-        summary = _read_json(self._paths.exports / name / "export.json")
+        facts = read_json(self._jobs / name / "job.json")
+        summary = read_json(self._paths.exports / name / "export.json")
         if not facts and not summary:
             return None
         done, total, message = _heard(self._jobs / name)
         state: State = "done" if summary else "running" if self._lives(name, facts) else "failed"
         if state == "failed":
-            message = message or _last_line(self._jobs / name / "log.txt") or "it was ended from outside"
+            message = message or last_line(self._jobs / name / "log.txt") or "it was ended from outside"
         return Job(
             name, facts.get("format") or summary["format"], state, done, total, message if state == "failed" else None,
             facts.get("created") or summary["created"], summary,
@@ -139,7 +139,8 @@ def _heard(folder: Path) -> tuple[int, int, str | None]:
     return done, total, message
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a file holds, {} where there is none or it is cut short."""
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -147,7 +148,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _last_line(path: Path) -> str:
+def last_line(path: Path) -> str:
+    """Return the last line of a log that says anything, cut to 500 characters."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:

@@ -1,0 +1,142 @@
+"""Chores: work on a project that takes a while and runs as a process of its own, one of a kind at a time.
+
+A chore is a `python -m labeling …` command that reports into an events file. What became of it stands in its folder,
+so that the page finds it again after the server was restarted; a process that died is told as dead.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from barlowmatch.errors import InputError
+from barlowmatch.events import Progress, RunFailed, RunFinished, Said, read_events
+from barlowmatch.files import cannot_write, write_json
+from labeling.jobs import last_line, read_json, started_at
+from labeling.project import ProjectFolder
+
+State = Literal["never", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a chore has told of itself.
+
+    Attributes:
+        state: what became of it; `never` where it was not started yet.
+        about: what it was started with.
+        work: what it is doing, in words, "" where it has not said.
+        done, total: units finished and in all.
+        remaining: seconds left at the present rate; None where unknown.
+        message: why it failed, or the latest warning.
+        results: its closing figures, {} before it is done.
+    """
+
+    state: State = "never"
+    about: dict[str, Any] = field(default_factory=dict)
+    work: str = ""
+    done: int = 0
+    total: int = 0
+    remaining: float | None = None
+    message: str | None = None
+    results: dict[str, Any] = field(default_factory=dict)
+
+
+class Chore:
+    """One kind of work; started again, it forgets the time before.
+
+    Args:
+        folder: where it keeps what it tells; made when it is started.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
+
+    @property
+    def events(self) -> Path:
+        """The file it reports into."""
+        return self._folder / "events.jsonl"
+
+    def start(self, words: Sequence[str], about: dict[str, Any]) -> bool:
+        """Start it unless it runs, or was last started with the same `about` and did not fail; say whether it did.
+
+        Args:
+            words: of the command line after `python -m labeling`; `--events FILE` is added.
+            about: names this start, such as its UUID.
+
+        Raises:
+            InputError: the disk cannot be written.
+        """
+        with self._starting:
+            before = self.tell()
+            if before.state == "running" or (before.about == about and before.state == "done"):
+                return False
+            try:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder.mkdir(parents=True)
+                command = [sys.executable, "-m", "labeling", *words, "--events", str(self.events)]
+                with (self._folder / "log.txt").open("wb") as log:
+                    self._process = subprocess.Popen(
+                        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                    )  # fmt: skip
+            except OSError as error:
+                raise InputError(cannot_write(self._folder, error)) from error
+            pid = self._process.pid
+            write_json(self._folder / "chore.json", {"about": about, "pid": pid, "started": started_at(pid)})
+            return True
+
+    def tell(self) -> Told:
+        """Return what became of it."""
+        facts = read_json(self._folder / "chore.json")
+        if not facts:
+            return Told()
+        lives = self._lives(facts)  # asked first: whoever lived then may have finished its story since
+        told = _told(self.events)
+        if told.state in ("done", "failed") or lives:
+            return Told(**{**told.__dict__, "about": facts["about"]})
+        message = last_line(self._folder / "log.txt") or "it was ended from outside; start it again"
+        return Told(**{**told.__dict__, "about": facts["about"], "state": "failed", "message": message})
+
+    def _lives(self, facts: dict[str, Any]) -> bool:
+        if self._process is not None and self._process.pid == facts["pid"]:
+            return self._process.poll() is None
+        return facts.get("started") is not None and started_at(facts["pid"]) == facts["started"]
+
+
+class Chores:
+    """The chores of a project.
+
+    Attributes:
+        reading: looks through the images and takes up what became of them.
+        labels: previews, stores or takes back imported labels.
+    """
+
+    def __init__(self, paths: ProjectFolder) -> None:
+        self.reading = Chore(paths.cache / "chores" / "reading")
+        self.labels = Chore(paths.cache / "chores" / "labels")
+
+
+def _told(events: Path) -> Told:
+    told: dict[str, Any] = {"state": "running"}
+    if not events.is_file():
+        return Told(**told)
+    for event in read_events(events):
+        match event:
+            case Progress():
+                told |= {"work": event.work, "done": event.done, "total": event.total, "remaining": event.remaining}
+            case Said(level="warning"):
+                told["message"] = event.message
+            case RunFinished():
+                told |= {"state": "done", "results": json.loads(json.dumps(event.results)), "remaining": None}
+            case RunFailed():
+                told |= {"state": "failed", "message": event.reason, "remaining": None}
+            case _:
+                pass
+    return Told(**told)
