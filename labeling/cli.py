@@ -10,10 +10,14 @@ import tyro
 from barlowmatch.errors import InputError
 from labeling.commands import (
     BackupConfig,
+    ChooseConfig,
     ExportConfig,
     ImportConfig,
     InitConfig,
+    PreviewLabelsConfig,
     StatsConfig,
+    StoreLabelsConfig,
+    UndoLabelsConfig,
     VerifyConfig,
 )  # fmt: skip
 from storage.errors import StorageError
@@ -21,6 +25,10 @@ from storage.errors import StorageError
 COMMANDS = {
     "init": InitConfig,
     "import": ImportConfig,
+    "preview-labels": PreviewLabelsConfig,
+    "store-labels": StoreLabelsConfig,
+    "undo-labels": UndoLabelsConfig,
+    "choose": ChooseConfig,
     "backup": BackupConfig,
     "verify": VerifyConfig,
     "stats": StatsConfig,
@@ -39,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InputError(f"{words[0]}: no such command; the commands are {', '.join(COMMANDS)}")
         config: Any = tyro.cli(COMMANDS[words[0]], args=words[1:], prog=f"labeling {words[0]}")
         doing = importlib.import_module("labeling.doing")
-        status: int = getattr(doing, f"do_{words[0]}")(config)
+        status: int = getattr(doing, f"do_{words[0].replace('-', '_')}")(config)
     except (InputError, StorageError) as error:
         print(f"labeling: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2

@@ -67,6 +67,56 @@ class ImportConfig(ProjectOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelsOptions(ProjectOptions):
+    """Which labels, and where to tell of them."""
+
+    source: Annotated[Path, Doc("CSV of file and label, or a folder with a folder of pictures a class.")]
+    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewLabelsConfig(LabelsOptions):
+    """Say what importing labels would store; nothing is stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreLabelsConfig(LabelsOptions):
+    """Store labels in the name of the dataset, as one import that can be taken back."""
+
+    uuid: Annotated[str, Doc("UUID of the import; run again with the same one, it stores what is missing.")]
+    by: Annotated[str, Doc("Who imports them.")]
+    add_classes: Annotated[bool, Doc("Make the classes that are not there; else their rows are left out.")] = False
+    also_labeled: Annotated[
+        bool, Doc("Store labels of images that have another answer too; people's answers then stand beside them.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoLabelsConfig(ProjectOptions):
+    """Take an import of labels back."""
+
+    uuid: Annotated[str, Doc("UUID of the import.")]
+    undo: Annotated[str, Doc("UUID of taking it back.")]
+    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChooseConfig(ProjectOptions):
+    """Choose images to ask about by a strategy, and write them as a request for `import --request`; nobody is asked yet."""
+
+    strategy: Annotated[str, Doc("What to ask for: auto, kmeans, typiclust, margin, random, …; docs/selection.md.")] = (
+        "auto"
+    )
+    parameters: Annotated[tuple[str, ...], Doc("Parameters of the strategy, as name=value.")] = ()
+    budget: Annotated[int, Range(1, 1_000_000, "images"), Doc("Images to ask for, or as many as are left.")] = 100
+    seed: Annotated[
+        int | None, Range(0, 2**31 - 1), Doc("Random choices derive from it; default the number of requests so far.")
+    ] = None
+    to: Annotated[Path | None, Doc("CSV to write; default cache/request.csv in the project.")] = None
+    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackupConfig(ProjectOptions):
     """Write a whole, checked copy of the database, while people go on labeling."""
 

@@ -11,10 +11,14 @@ from pathlib import Path
 from barlowmatch.errors import InputError
 from labeling.commands import (
     BackupConfig,
+    ChooseConfig,
     ExportConfig,
     ImportConfig,
     InitConfig,
+    PreviewLabelsConfig,
     StatsConfig,
+    StoreLabelsConfig,
+    UndoLabelsConfig,
     VerifyConfig,
 )  # fmt: skip
 from labeling.project import ProjectFolder, as_input_errors, reading
@@ -81,6 +85,50 @@ def _import(config: ImportConfig) -> dict[str, int]:
         taken = import_embeddings(config.project, config.embeddings)
         print(f"{config.embeddings}: {taken.predictions} predictions, neighbours of {taken.neighbours} asked images")
     return files
+
+
+def do_choose(config: ChooseConfig) -> int:
+    """Choose images to ask about."""
+    from labeling.choosing import choose
+
+    with telling("choose", config.project, config.events) as account:
+        chosen = account.results = choose(config, account.emit)
+    print(f"{chosen['count']:,} of {chosen['free']:,} images chosen by {config.strategy} in {chosen['seconds']} s")
+    return 0
+
+
+def do_preview_labels(config: PreviewLabelsConfig) -> int:
+    """Say what importing labels would store."""
+    from labeling.importing import preview
+
+    with telling("preview-labels", config.project, config.events) as account:
+        found = account.results = preview(config.project, config.source)
+    for name in ("rows", "fresh", "same", "differ", "empty", "unknown_files", "twice", "measured"):
+        print(f"{name.replace('_', ' ')}: {found[name]:,}")
+    for item in found["unknown_classes"]:
+        print(f"no class yet: {item['name']} ({item['rows']:,})")
+    return 0
+
+
+def do_store_labels(config: StoreLabelsConfig) -> int:
+    """Store labels as one import."""
+    from labeling.importing import Choice, store
+
+    choice = Choice(config.add_classes, config.also_labeled)
+    with telling("store-labels", config.project, config.events) as account:
+        account.results = store(config.project, config.source, config.uuid, choice, config.by, account.emit)
+    print(f"{config.source}: {account.results['stored']:,} labels stored")
+    return 0
+
+
+def do_undo_labels(config: UndoLabelsConfig) -> int:
+    """Take an import back."""
+    from labeling.importing import take_back
+
+    with telling("undo-labels", config.project, config.events) as account:
+        account.results = take_back(config.project, config.uuid, config.undo, account.emit)
+    print(f"{account.results['source']}: {account.results['stored']:,} labels taken back")
+    return 0
 
 
 def do_backup(config: BackupConfig) -> int:

@@ -131,6 +131,11 @@ def is_stored(db: Database, uuid: str) -> bool:
     return db.execute("SELECT 1 FROM label_event WHERE uuid = ?", (uuid,)).fetchone() is not None
 
 
+def count_batch(db: Database, batch: str) -> int:
+    """Return how many events an act or a part of one holds."""
+    return int(db.execute("SELECT count(*) FROM label_event WHERE batch = ?", (batch,)).fetchone()[0])
+
+
 def append_imported(db: Database, labels: Iterable[Sent]) -> None:
     """Append labels of images that nobody was asked about, in one go; `refresh_all` has to follow."""
     db.executemany(

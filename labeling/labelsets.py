@@ -1,0 +1,76 @@
+"""Labels as people bring them: a table of file and label, or folders that are named like classes."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
+from barlowmatch.errors import InputError
+from storage.database import Database
+from storage.images import find_images, images_with_hash
+
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A label of a file: its name as it was given, the image of the project it is (None: none), the class's name."""
+
+    file: str
+    image: int | None
+    label: str
+
+
+def read_labels(db: Database, source: Path, root: Path) -> Iterator[Row]:
+    """Yield the labels of a CSV of file and label, or of class folders.
+
+    Files of a CSV are named relative to the folder of images, or absolutely. The pictures in class folders are found
+    by their content, so that sorted copies will do, wherever they lie.
+
+    Args:
+        db: the project.
+        source: CSV, or a folder with a folder a class.
+        root: folder of the project's images.
+
+    Raises:
+        InputError: no such source, not a table of file and label, or no pictures in it.
+    """
+    if source.is_dir():
+        yield from _folder_rows(db, source)
+    elif source.is_file():
+        yield from _table_rows(db, source, root)
+    else:
+        raise InputError(f"{source}: no such file or folder; name a CSV of file,label or a folder of class folders")
+
+
+def _table_rows(db: Database, source: Path, root: Path) -> Iterator[Row]:
+    table = read_table(source)
+    files, labels = table.need(FILE_COLUMNS), table.need(LABEL_COLUMNS)
+    below = f"{root}{os.sep}"
+    images = find_images(db, (file.removeprefix("./").removeprefix(below) for file in files))
+    for file, image, label in zip(files, images, labels, strict=True):
+        yield Row(file, image, label.strip())
+
+
+def _folder_rows(db: Database, source: Path) -> Iterator[Row]:
+    folders = sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))
+    pictures = [(folder.name, path) for folder in folders for path in sorted(folder.rglob("*")) if _is_picture(path)]
+    if not pictures:
+        raise InputError(f"{source}: holds no folders with pictures; name the folder that holds one folder a class")
+    for label, path in pictures:
+        image = _with_content(db, path)
+        yield Row(str(path.relative_to(source)), image, label)
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in _PICTURES and path.is_file() and not path.name.startswith(".")
+
+
+def _with_content(db: Database, path: Path) -> int | None:
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+    return next((image.id for image in images_with_hash(db, digest) if image.present), None)
