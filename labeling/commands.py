@@ -102,7 +102,7 @@ class UndoLabelsConfig(ProjectOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ChooseConfig(ProjectOptions):
-    """Choose images to ask about by a strategy, and write them as a request for `import --request`; nobody is asked yet."""
+    """Choose images by a strategy and write them as a request for `import --request`; nobody is asked yet."""
 
     strategy: Annotated[str, Doc("What to ask for: auto, kmeans, typiclust, margin, random, …; docs/selection.md.")] = (
         "auto"

@@ -42,6 +42,11 @@ class EmbeddingFolder:
     def __len__(self) -> int:
         return len(self.files)
 
+    @property
+    def classifies(self) -> bool:
+        """Whether there are class probabilities."""
+        return self._probabilities is not None
+
     def unit_vectors(self, rows: Rows) -> Floats:
         """Return embeddings of unit length, (n, D)."""
         vectors = _take(self._vectors, rows)

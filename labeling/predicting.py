@@ -43,7 +43,7 @@ def import_embeddings(folder: Path, embeddings: Path) -> Taken:
     """
     source = read_embedding_folder(embeddings)
     with writing(folder) as db:
-        images, rows = _match(db, source, embeddings)
+        images, rows = match_images(db, source, embeddings)
         with transaction(db):
             run = add_run(db, os.fsencode(embeddings.absolute()), source.stage)
             probabilities = source.probabilities(rows)
@@ -55,7 +55,7 @@ def import_embeddings(folder: Path, embeddings: Path) -> Taken:
             return Taken(stored, _store_neighbours(db, source, images, rows))
 
 
-def _match(db: Database, source: EmbeddingFolder, folder: Path) -> tuple[Rows, Rows]:
+def match_images(db: Database, source: EmbeddingFolder, folder: Path) -> tuple[Rows, Rows]:
     """Return image ids and rows of the embeddings that are of the same content (or, without hashes, name)."""
     by_hash: dict[str, list[int]] = {}
     by_name: dict[str, int] = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 from barlowmatch.data.tables import FILE_COLUMNS, Table, read_table
 from barlowmatch.errors import InputError
 from labeling.project import writing
-from storage.database import transaction
+from storage.database import Database, transaction
 from storage.images import find_images
 from storage.records import NewItem, Purpose
 from storage.requests import Added, add_request
@@ -17,24 +17,33 @@ def import_request(folder: Path, path: Path, overlap: int = 1, purpose: Purpose 
     Raises:
         InputError: an unknown file, a rank or score that is no number; the line names it and nothing is stored.
     """
+    with writing(folder) as db, transaction(db):
+        items = read_request(db, path)
+        strategies = {item.strategy for item in items}
+        strategy = strategies.pop() if len(strategies) == 1 else None
+        return add_request(db, items, purpose=purpose, strategy=strategy, overlap=overlap)
+
+
+def read_request(db: Database, path: Path) -> list[NewItem]:
+    """Return what a request CSV asks about, the most wanted first.
+
+    Raises:
+        InputError: an unknown file, a rank or score that is no number; the line names it.
+    """
     table = read_table(path)
     files = table.need(FILE_COLUMNS)
     if not files:
         raise InputError(f"{path}: requests no image")
-    with writing(folder) as db, transaction(db):
-        images = find_images(db, (file.removeprefix("./") for file in files))
-        items = []
-        for row, image in enumerate(images):
-            if image is None:
-                raise InputError(
-                    f"{path}: line {table.lines[row]} names {files[row]}, which is no image of the project; correct it "
-                    "or run import --rescan"
-                )
-            items.append((_number(table, row, "rank"), row, _item(table, row, image)))
-        ordered = [item for _, _, item in sorted(items, key=lambda entry: (entry[0] is None, entry[0] or 0, entry[1]))]
-        strategies = {item.strategy for item in ordered}
-        strategy = strategies.pop() if len(strategies) == 1 else None
-        return add_request(db, ordered, purpose=purpose, strategy=strategy, overlap=overlap)
+    images = find_images(db, (file.removeprefix("./") for file in files))
+    items = []
+    for row, image in enumerate(images):
+        if image is None:
+            raise InputError(
+                f"{path}: line {table.lines[row]} names {files[row]}, which is no image of the project; correct it "
+                "or run import --rescan"
+            )
+        items.append((_number(table, row, "rank"), row, _item(table, row, image)))
+    return [item for _, _, item in sorted(items, key=lambda entry: (entry[0] is None, entry[0] or 0, entry[1]))]
 
 
 def _item(table: Table, row: int, image: int) -> NewItem:

@@ -25,6 +25,23 @@ def add_run(db: Database, folder: bytes, stage: str, event: int | None = None) -
     return int(db.execute("SELECT id FROM run WHERE folder = ?", (folder,)).fetchone()["id"])
 
 
+@dataclass(frozen=True)
+class RunRecord:
+    """A run folder of the index; `event` is the label event its manifest was written at, None where unknown."""
+
+    id: int
+    folder: bytes
+    stage: str
+    event: int | None
+    created: str
+
+
+def list_runs(db: Database) -> list[RunRecord]:
+    """Return the run folders of the index, the oldest first."""
+    rows = db.execute("SELECT * FROM run ORDER BY id")
+    return [RunRecord(row["id"], row["folder"], row["stage"], row["event"], row["created"]) for row in rows]
+
+
 def put_predictions(db: Database, run: int, predictions: Iterable[NewPrediction]) -> int:
     """Store predictions, each in place of an earlier one of its image; return how many."""
     before = db.total_changes
