@@ -6,6 +6,7 @@ HEAD = (
     '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">'
     '<link rel="stylesheet" href="workbench/workbench.css">'
     '<link rel="stylesheet" href="workbench/plot.css">'
+    '<link rel="stylesheet" href="workbench/forms.css">'
 )
 
 _START = """
