@@ -2,12 +2,15 @@
 
 import os
 import time
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from barlowmatch import distributed
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.errors import InputError
 
@@ -35,6 +38,12 @@ class Compute:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
+    def as_before(self, checkpoint: Mapping[str, Any] | None) -> "Compute":
+        """Return the arithmetic that a resumed run began in: timed anew, `auto` might choose the other one."""
+        if checkpoint is None or "autocast" not in checkpoint:
+            return self
+        return replace(self, autocast=checkpoint["autocast"])
+
     def prepare(self, network: nn.Module) -> None:
         """Move a network here, in the memory layout that convolutions like best."""
         network.to(device=self.device, dtype=self.dtype)
@@ -42,6 +51,18 @@ class Compute:
 
     def __str__(self) -> str:
         return f"{self.device}, {'bfloat16' if self.autocast else str(self.dtype).removeprefix('torch.')}"
+
+
+@contextmanager
+def computing(options: ComputeOptions) -> Iterator[Compute]:
+    """Join the other processes for the duration of a run and yield what all of them compute in.
+
+    Raises:
+        InputError: no such device here.
+    """
+    chosen = choose_compute(options)
+    with distributed.process_group(chosen.device):
+        yield replace(chosen, autocast=distributed.from_main(chosen.autocast))
 
 
 def choose_compute(options: ComputeOptions) -> Compute:

@@ -8,12 +8,17 @@ function here is the identity and costs nothing.
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+PATIENCE = timedelta(hours=6)
+"""How long processes wait for each other: one node may still be decoding millions of images when another is done.
+A process that dies is noticed by torchrun, at once."""
 
 
 def world_size() -> int:
@@ -42,7 +47,7 @@ def process_group(device: torch.device) -> Iterator[None]:
     if not launched():
         yield
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield
     finally:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barlowmatch import distributed
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
-from barlowmatch.compute import Compute, choose_compute
+from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.inference import InferenceOptions
 from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
@@ -57,8 +56,7 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
     Raises:
         InputError: the checkpoint or the dataset cannot be read, or `--wide` contradicts the checkpoint.
     """
-    compute = choose_compute(config)
-    with distributed.process_group(compute.device):
+    with computing(config) as compute:
         checkpoint = load_checkpoint(config.checkpoint_path)
         network = restore_network(checkpoint, config.checkpoint_path)
         wanted = backbone_name(config.backbone, config.wide)

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch import distributed
-from barlowmatch.compute import Compute, choose_compute
+from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.training import ClassifierOptions
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.layouts import read_dataset
@@ -98,12 +97,12 @@ def run_classification(
     Raises:
         InputError: bad input; nothing is written then.
     """
-    compute = choose_compute(config)
-    with distributed.process_group(compute.device):
+    with computing(config) as chosen:
         dataset = read_dataset(config, emit)
         check_labels(dataset)
         place = place_run(stage, config)
         resumed = checkpoint_to_resume(stage, config, dataset, place)
+        compute = chosen.as_before(resumed)
         origin = read_origin(config)
         with open_training(stage, config, dataset, place, emit) as opened:
             images = load_images(dataset, config, compute, opened.emit, origin.architecture)

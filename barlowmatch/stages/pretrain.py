@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from barlowmatch import distributed
-from barlowmatch.compute import Compute, choose_compute
+from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
@@ -147,11 +147,11 @@ def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
     Raises:
         InputError: bad input; nothing is written then.
     """
-    compute = choose_compute(config)
-    with distributed.process_group(compute.device):
+    with computing(config) as chosen:
         dataset = read_dataset(config, emit)
         place = place_run("pretrain", config)
         resumed = checkpoint_to_resume("pretrain", config, dataset, place)
+        compute = chosen.as_before(resumed)
         origin = read_origin(config)
         batch_size(config.batch_size, len(dataset.train) + len(dataset.unlabeled), DEFAULT_BATCH)
         with open_training("pretrain", config, dataset, place, emit) as opened:

@@ -90,6 +90,7 @@ def train_network(
         "classes": plain_classes(dataset),
         "architecture": task.network.architecture.to_dict(),
         "dataset": dataset.fingerprint,
+        "autocast": compute.autocast,
     }
     trainer = Trainer(task, config, run, compute, facts)
     if resumed is not None:

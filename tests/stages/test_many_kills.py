@@ -88,9 +88,8 @@ def forget_momentum(checkpoint: dict[str, Any]) -> None:
 
 
 def forget_average(checkpoint: dict[str, Any]) -> None:
-    for part in ("backbone", "classifier"):
-        for name, value in checkpoint[part].items():
-            checkpoint["ema"][f"{part}.{name}"] = value
+    for value in tensors(checkpoint["ema"]).values():
+        value.zero_()
 
 
 def forget_weighting(checkpoint: dict[str, Any]) -> None:

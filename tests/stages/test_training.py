@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from barlowmatch.checkpoints import load_checkpoint
+from barlowmatch.checkpoints import load_checkpoint, save_checkpoint
 from barlowmatch.events import CheckpointSaved, Evaluated, Progress, RunFailed, RunFinished, RunStarted, read_events
 from tests.conftest import Command
 
@@ -83,6 +83,20 @@ def test_a_killed_run_resumes_to_the_same_weights(
     expected, found = tensors(uninterrupted[stage]), tensors(load_checkpoint(path))
     assert expected.keys() == found.keys()
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+def test_a_resumed_run_keeps_the_arithmetic_it_began_in(
+    tmp_path: Path, barlowmatch: Command, seed_layout: Path
+) -> None:
+    """`auto` times the two, and may time them differently the second time."""
+    path = tmp_path / "p.pt"
+    kill_after_steps(seed_layout, path, "pretrain", 2, signal.SIGTERM, "--precision", "auto")
+    checkpoint = load_checkpoint(path)
+    checkpoint["autocast"] = not checkpoint["autocast"]
+    save_checkpoint(path, checkpoint)
+    done = barlowmatch(*words("pretrain", seed_layout, path, "--precision", "auto", "--resume", "auto"))
+    assert done.returncode == 0, done.stderr
+    assert f"computing on cpu, {'bfloat16' if checkpoint['autocast'] else 'float32'}" in done.stderr
 
 
 def test_another_config_is_not_resumed(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
