@@ -117,7 +117,13 @@ class Project:
         with self.reading() as db:
             self.id: str = get_setting(db, "id", "")
             self.name: str = get_setting(db, "name", self.paths.folder.name)
+        self.find_root()
+
+    def find_root(self) -> Path:
+        """Return where the images lie, and remember it: reading them anew may have found them elsewhere."""
+        with self.reading() as db:
             self.root = Path(get_setting(db, "root", str(self.paths.dataset)))
+        return self.root
 
     def submit(self, work: Callable[[Database], Result]) -> "Future[Result]":
         """Queue a write; the future answers when it is on disk."""

@@ -1,6 +1,7 @@
 """Images: found once, never deleted; their files may move, vanish, or be replaced by others."""
 
 import os
+import random
 from collections.abc import Iterable, Iterator
 
 from storage.database import Database, Row
@@ -41,6 +42,13 @@ def find_images(db: Database, files: Iterable[str]) -> list[int | None]:
         for file in files
     )
     return [None if row is None else row["id"] for row in found]
+
+
+def draw_images(db: Database, count: int, seed: int) -> list[Image]:
+    """Return images whose files are there, drawn by a seed: the same ones each time it is asked with it."""
+    ids = [row["id"] for row in db.execute("SELECT id FROM image WHERE present = 1 ORDER BY id")]
+    drawn = random.Random(seed).sample(ids, min(count, len(ids)))  # noqa: S311 - a sample, no secret
+    return [found for image in drawn if (found := get_image(db, image)) is not None]
 
 
 def images_with_hash(db: Database, sha256: str) -> list[Image]:

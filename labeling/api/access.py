@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request, Response
 
+from labeling.chores import Chores
 from labeling.items import Pictures
 from labeling.jobs import Exports
 from labeling.pictures import PictureShop
@@ -28,6 +29,7 @@ class Context:
         exports: starts exports and knows how far they are.
         root_path: prefix of all URLs.
         known: people who were seen to exist; nobody is ever deleted.
+        chores: reads the images anew, imports labels.
     """
 
     project: Project
@@ -36,6 +38,11 @@ class Context:
     exports: Exports
     root_path: str
     known: set[int] = field(default_factory=set)
+    chores: Chores = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the chores of the project."""
+        self.chores = Chores(self.project.paths)
 
     @property
     def cookie(self) -> str:

@@ -1,0 +1,113 @@
+"""The images of the project: what they are, and reading them anew; the classes with what was merged into them."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from labeling.api.access import Here
+from labeling.chores import Told
+from labeling.items import Pictures
+from labeling.reports import Report, file_of, kept_report
+from labeling.wire import dataset as wire
+from storage.classes import list_classes
+from storage.database import Database
+from storage.images import draw_images, find_images, get_image
+from storage.merging import list_merged
+from storage.records import Image
+from storage.stats import progress
+
+SAMPLES = 24
+SHOWN_COPIES = 24
+SHOWN_BROKEN = 100
+
+routes = APIRouter(tags=["dataset"])
+
+
+@routes.get("/api/dataset")
+def show_dataset(here: Here) -> wire.DatasetOut:
+    """Say what the images of the project are, with some pictures."""
+    report = kept_report(here.project.paths)
+    told = here.chores.reading.tell()
+    root = here.project.find_root()
+    with here.project.reading() as db:
+        whole = progress(db)
+        return wire.DatasetOut(
+            root=str(root), there=root.is_dir(), images=whole.images, missing=whole.missing,
+            report=None if report is None else _report(db, report, here.pictures), reading=chore_out(told),
+            changed=told.results if told.state == "done" else {},
+            samples=[thumb_out(image, here.pictures) for image in draw_images(db, SAMPLES, seed=0)],
+        )  # fmt: skip
+
+
+@routes.post("/api/dataset/read", status_code=202)
+def read_dataset(wish: wire.ReadIn, here: Here) -> wire.ChoreOut:
+    """Read the images anew, as a process: take up new ones, link moved ones, note what is gone."""
+    words = ["import", "--project", str(here.project.paths.folder), "--rescan"]
+    if wish.folder is not None:
+        words += ["--dataset-folder", wish.folder]
+    here.chores.reading.start(words, {"uuid": wish.uuid})
+    return chore_out(here.chores.reading.tell())
+
+
+@routes.get("/api/dataset/classes")
+def whole_classes(here: Here) -> wire.WholeClassesOut:
+    """List the classes with what was merged into each."""
+    with here.project.reading() as db:
+        merged = list_merged(db)
+        classes = list_classes(db)
+    return wire.WholeClassesOut(
+        classes=[
+            wire.WholeClassOut(
+                id=item.id, name=item.name, key=item.key, color=item.color, count=item.count, position=item.position,
+                merged=[
+                    wire.MergedOut(id=part.id, name=part.name, answers=part.answers)
+                    for part in merged
+                    if part.into == item.id
+                ],
+            )
+            for item in classes
+        ]
+    )  # fmt: skip
+
+
+def chore_out(told: Told) -> wire.ChoreOut:
+    """Return how far a chore is as it goes over the wire."""
+    return wire.ChoreOut(
+        state=told.state, work=told.work, done=told.done, total=told.total, remaining_s=told.remaining,
+        message=told.message,
+    )  # fmt: skip
+
+
+def thumb_out(image: Image, pictures: Pictures) -> wire.ThumbOut:
+    """Return an image as a small picture."""
+    return wire.ThumbOut(image=image.id, file=image.name, **urls(image, pictures))
+
+
+def urls(image: Image, pictures: Pictures) -> dict[str, str]:
+    """Return where the small and the full picture of an image are served."""
+    return {"thumb": pictures.thumb(image.id, image.sha256), "url": pictures.full(image.id, image.sha256)}
+
+
+def _report(db: Database, report: Report, pictures: Pictures) -> wire.ReportOut:
+    found = report.found
+    return wire.ReportOut(
+        time=report.time, layout=found["layout"], images=found["images"], bytes=found["bytes"],
+        splits=found["splits"], formats=found["formats"], modes=found["modes"], sizes=found["sizes"],
+        groups=found["groups"], problems=found["problems"], warnings=found["warnings"],
+        unreadable=[
+            wire.BrokenOut(file=file_of(item["file"]), split=item["split"], reason=item["reason"])
+            for item in found["unreadable"][:SHOWN_BROKEN]
+        ],
+        unreadable_count=found["unreadable_count"],
+        copies=[_copies(db, item, pictures) for item in found["duplicates"][:SHOWN_COPIES]],
+        copies_count=found["duplicates_count"],
+    )  # fmt: skip
+
+
+def _copies(db: Database, item: dict[str, Any], pictures: Pictures) -> wire.CopiesOut:
+    known = next((image for image in find_images(db, item["files"]) if image is not None), None)
+    image = None if known is None else get_image(db, known)
+    return wire.CopiesOut(
+        files=[file_of(file) for file in item["files"]], splits=item["splits"], labels=item["labels"],
+        thumb=None if image is None else pictures.thumb(image.id, image.sha256),
+    )  # fmt: skip

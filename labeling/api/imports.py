@@ -1,0 +1,161 @@
+"""Labels from elsewhere: upload a table, look at what it would store, store it, take it back."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from barlowmatch.errors import InputError
+from barlowmatch.files import cannot_write
+from labeling.api.access import Context, Here, Who
+from labeling.api.dataset import chore_out, urls
+from labeling.chores import Told
+from labeling.importing import register
+from labeling.wire import Uuid
+from labeling.wire import dataset as wire
+from storage.classes import list_classes
+from storage.database import Database
+from storage.errors import Refused
+from storage.images import get_image
+from storage.people import get_person
+
+LARGEST_UPLOAD = 200_000_000
+"""Bytes; a table of a million rows has a quarter of it."""
+
+routes = APIRouter(tags=["imports"])
+
+
+@routes.put("/api/uploads/{uuid}")
+async def upload(
+    uuid: Uuid,
+    name: Annotated[str, Query(max_length=255)],
+    request: Request,
+    here: Here,
+    at: Annotated[int, Query(ge=0, lt=LARGEST_UPLOAD)] = 0,
+) -> wire.UploadOut:
+    """Take a part of a table, at its place in bytes; a part sent again changes nothing."""
+    part = await request.body()
+    size = await run_in_threadpool(_put, _place(here, uuid, name), at, part)
+    return wire.UploadOut(uuid=uuid, bytes=size)
+
+
+@routes.post("/api/imports/preview", status_code=202)
+def preview(wish: wire.PreviewIn, here: Here) -> wire.ImportsOut:
+    """Look at what an import would store, as a process; nothing is stored."""
+    source = _source(here, wish)
+    words = ["preview-labels", "--project", _folder(here), "--source", str(source)]
+    _start(here, words, {"act": "preview", "uuid": wish.uuid, "source": str(source)})
+    return list_imports(here)
+
+
+@routes.post("/api/imports", status_code=202)
+def store(wish: wire.ImportIn, here: Here, who: Who) -> wire.ImportsOut:
+    """Store what was looked at, as a process, in the name of the dataset."""
+    about = here.chores.labels.tell().about
+    if about.get("uuid") == wish.uuid:
+        return list_imports(here)
+    if about.get("act") != "preview" or about.get("uuid") != wish.preview:
+        raise Refused("this is not what was looked at last", "preview", "look at the labels again, then store them")
+    with here.project.reading() as db:
+        person = get_person(db, who)
+    words = [
+        "store-labels", "--project", _folder(here), "--source", about["source"], "--uuid", wish.uuid,
+        "--by", person.name if person else "",
+        "--add-classes" if wish.add_classes else "--no-add-classes",
+        "--also-labeled" if wish.also_labeled else "--no-also-labeled",
+    ]  # fmt: skip
+    _start(here, words, {"act": "store", "uuid": wish.uuid, "source": about["source"]})
+    return list_imports(here)
+
+
+@routes.post("/api/imports/undo", status_code=202)
+def undo(wish: wire.UndoImportIn, here: Here) -> wire.ImportsOut:
+    """Take an import back, as a process; answers that people gave since stay."""
+    with here.project.reading() as db:
+        if all(entry["uuid"] != wish.id for entry in register(db)):
+            raise Refused("there is no such import", "id", "GET /api/imports lists them", "missing")
+    words = ["undo-labels", "--project", _folder(here), "--uuid", wish.id, "--undo", wish.uuid]
+    _start(here, words, {"act": "undo", "uuid": wish.uuid})
+    return list_imports(here)
+
+
+@routes.get("/api/imports")
+def list_imports(here: Here) -> wire.ImportsOut:
+    """Say what is under way, what the last preview found, and which imports were made."""
+    told = here.chores.labels.tell()
+    with here.project.reading() as db:
+        imports = [
+            wire.ImportOut(
+                uuid=entry["uuid"], source=entry["source"], by=entry["by"], time=entry["time"],
+                stored=entry.get("stored"), undone=entry.get("undone"),
+            )
+            for entry in register(db)
+        ]  # fmt: skip
+        found = _preview(db, told, here) if told.state == "done" and told.about.get("act") == "preview" else None
+    return wire.ImportsOut(act=told.about.get("act"), chore=chore_out(told), preview=found, imports=imports)
+
+
+def _preview(db: Database, told: Told, here: Context) -> wire.PreviewOut:
+    found = dict(told.results)
+    names = {item.id: item.name for item in list_classes(db, merged=True)}
+    for part in ("samples", "differing"):
+        found[part] = [_sample(db, item, names, here) for item in found[part]]
+    source = Path(found.pop("source")).name
+    return wire.PreviewOut(uuid=told.about["uuid"], source=source, **found)
+
+
+def _sample(db: Database, item: dict[str, Any], names: dict[int, str], here: Context) -> wire.SampleOut:
+    image = get_image(db, item["image"])
+    assert image is not None, "images are never deleted"
+    present = names.get(image.label.class_id or -1) or (None if image.label.state == "none" else image.label.state)
+    return wire.SampleOut(
+        image=image.id, file=image.name, label=item["label"], present=present, **urls(image, here.pictures)
+    )
+
+
+def _start(here: Context, words: list[str], about: dict[str, Any]) -> None:
+    """Start the chore.
+
+    Raises:
+        Refused: it does something else just now.
+    """
+    if not here.chores.labels.start(words, about) and here.chores.labels.tell().about.get("uuid") != about["uuid"]:
+        raise Refused("labels are being looked at or stored just now", "uuid", "wait until that is done")
+
+
+def _source(here: Context, wish: wire.PreviewIn) -> Path:
+    if (wish.upload is None) == (wish.path is None):
+        raise Refused("give either an upload or a path", "path", None, "invalid")
+    if wish.upload is not None:
+        return _place(here, wish.upload, wish.name or "labels.csv")
+    source = Path(wish.path or "").expanduser()
+    if not source.is_absolute():
+        raise Refused(f"{source} does not begin with a slash", "path", "type the whole path", "invalid")
+    if not source.exists():
+        raise Refused(f"{source}: there is no such file or folder", "path", "correct the path", "missing")
+    return source
+
+
+def _place(here: Context, uuid: str, name: str) -> Path:
+    plain = name.replace("\0", "").rpartition("/")[2].lstrip(".")[:200] or "labels.csv"
+    return here.project.paths.cache / "uploads" / uuid / plain
+
+
+def _put(path: Path, at: int, part: bytes) -> int:
+    """Write a part at its place and return how many bytes there are."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        if at > path.stat().st_size:
+            raise Refused("a part before this one is missing", "at", "send the parts in order")
+        with path.open("r+b") as file:
+            file.seek(at)
+            file.write(part)
+        return path.stat().st_size
+    except OSError as error:
+        raise InputError(cannot_write(path, error)) from error
+
+
+def _folder(here: Context) -> str:
+    return str(here.project.paths.folder)

@@ -1,0 +1,145 @@
+"""Importing labels: looked at first, stored once, taken back whole; people's answers stay."""
+
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from labeling.importing import Choice, store
+from labeling.project import reading
+from storage.checks import find_faults
+from tests.labeling.conftest import Tab
+from tests.labeling.test_dataset_api import finished, fresh
+
+TABLE = """file,label
+unlabeled/000.png,cat
+./unlabeled/001.png,DOG
+unlabeled/002.png,heron
+unlabeled/003.png,cat
+unlabeled/003.png,dog
+unlabeled/004.png,
+nowhere.png,cat
+train/cat/0.png,cat
+train/cat/1.png,dog
+val/cat/0.png,cat
+"""
+
+
+def look(tab: Tab, table: str, parts: int = 3) -> str:
+    """Upload a table in parts and have it looked at; return the UUID of the preview."""
+    own, content = fresh(), table.encode()
+    size = -(-len(content) // parts)
+    for at in range(0, len(content), size):
+        answer = tab.http.put(f"/api/uploads/{own}?name=new labels.csv&at={at}", content=content[at : at + size])
+        assert answer.status_code == 200, answer.text
+    wish = {"uuid": fresh(), "upload": own, "name": "new labels.csv"}
+    tab.post("/api/imports/preview", wish, 202)
+    return wish["uuid"]
+
+
+def faultless(folder: Path) -> None:
+    with reading(folder) as db:
+        assert find_faults(db) == []
+
+
+def test_a_preview_says_what_would_be_stored_and_stores_nothing(ann: Tab) -> None:
+    before = ann.get("/api/progress")["event"]
+    own = look(ann, TABLE)
+    found = finished(ann, "/api/imports", "chore")["preview"]
+
+    assert (found["uuid"], found["source"]) == (own, "new labels.csv")
+    assert (found["rows"], found["fresh"], found["same"], found["differ"]) == (10, 3, 2, 1)
+    assert found["first_unknown_files"] == ["nowhere.png"]
+    assert found["first_twice"] == ["unlabeled/003.png"]
+    assert found["empty"] == 1
+    assert found["unknown_classes"] == [{"name": "heron", "rows": 1}]
+    assert found["differing"][0]["file"] == "train/cat/1.png"
+    assert (found["differing"][0]["present"], found["differing"][0]["label"]) == ("cat", "dog")
+    assert ann.get("/api/progress")["event"] == before
+
+
+def test_an_import_is_stored_once_and_taken_back_whole(ann: Tab, folder: Path) -> None:
+    seen = look(ann, TABLE)
+    finished(ann, "/api/imports", "chore")
+    before = ann.get("/api/progress")["labeled"]
+    own = {"uuid": fresh(), "preview": seen, "add_classes": True}
+    ann.post("/api/imports", own, 202)
+    ann.post("/api/imports", own, 202)
+    done = finished(ann, "/api/imports", "chore")
+
+    assert [(entry["source"], entry["by"], entry["stored"]) for entry in done["imports"]] == [
+        ("new labels.csv", "Ann", 3)
+    ]
+    assert ann.get("/api/progress")["labeled"] == before + 3
+    assert "heron" in {item["name"] for item in ann.get("/api/classes")["classes"]}
+    faultless(folder)
+    ann.post("/api/imports", {"uuid": fresh(), "preview": seen}, 409)
+
+    ann.post("/api/imports/undo", {"uuid": fresh(), "id": own["uuid"]}, 202)
+    undone = finished(ann, "/api/imports", "chore")
+    assert undone["imports"][0]["undone"]
+    assert ann.get("/api/progress")["labeled"] == before
+    faultless(folder)
+
+    again = look(ann, TABLE)
+    assert finished(ann, "/api/imports", "chore")["preview"]["fresh"] == 3
+    ann.post("/api/imports", {"uuid": fresh(), "preview": again}, 202)
+    finished(ann, "/api/imports", "chore")
+    assert ann.get("/api/progress")["labeled"] == before + 3, "taken back, it can be imported again"
+
+
+def test_what_people_said_is_left_alone_unless_told_otherwise(ann: Tab, folder: Path) -> None:
+    item = ann.lease(1)[0]
+    ann.label(item, "cat")
+    table = f"file,label\n{item['file']},dog\ntrain/cat/1.png,dog\n"
+    for also, states in ((False, ["labeled", "cat"]), (True, ["disputed", "dog"])):
+        seen = look(ann, table)
+        finished(ann, "/api/imports", "chore")
+        ann.post("/api/imports", {"uuid": fresh(), "preview": seen, "also_labeled": also}, 202)
+        finished(ann, "/api/imports", "chore")
+        asked = ann.get(f"/api/images/{item['image']}")["label"]["state"]
+        own = ann.get("/api/images", file="train/cat/1.png")["images"][0]["label"]["class"]
+        assert [asked, "cat" if own == ann.classes["cat"] else "dog"] == states
+    faultless(folder)
+
+
+def test_an_import_that_was_cut_off_is_finished_by_running_it_again(folder: Path, tmp_path: Path) -> None:
+    table, own = tmp_path / "all.csv", str(uuid.uuid4())
+    rows = [f"unlabeled/{number:03d}.png,cat" for number in range(30)]
+    whole = "\n".join(["file,label", *rows])
+
+    class CutError(Exception):
+        pass
+
+    def cut(event: object) -> None:
+        raise CutError
+
+    table.write_text("\n".join(["file,label", *rows[:12]]))
+    with suppress(CutError):
+        store(folder, table, own, Choice(add_classes=False, also_labeled=False), "Ann", cut)
+    table.write_text(whole)
+    done = store(folder, table, own, Choice(add_classes=False, also_labeled=False), "Ann", lambda event: None)
+    assert done["stored"] == 30
+    faultless(folder)
+
+
+def test_sorted_copies_are_found_by_their_content(ann: Tab, dataset: Path, tmp_path: Path) -> None:
+    for label, number in (("cat", 0), ("cat", 1), ("gull", 2)):
+        copy = tmp_path / "sorted" / label / f"renamed {number}.png"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((dataset / "unlabeled" / f"{number:03d}.png").read_bytes())
+    (tmp_path / "sorted" / "cat" / "strange.png").write_bytes(b"unknown")
+    ann.post("/api/imports/preview", {"uuid": fresh(), "path": str(tmp_path / "sorted")}, 202)
+    found = finished(ann, "/api/imports", "chore")["preview"]
+    assert (found["fresh"], found["first_unknown_files"]) == (3, ["cat/strange.png"])
+    assert found["by_class"] == [{"name": "cat", "rows": 2}, {"name": "gull", "rows": 1}]
+
+
+def test_what_cannot_be_read_is_said(ann: Tab, tmp_path: Path) -> None:
+    ann.post("/api/imports/preview", {"uuid": fresh(), "path": str(tmp_path / "none.csv")}, 404)
+    ann.post("/api/imports/preview", {"uuid": fresh(), "path": "labels.csv"}, 422)
+    ann.post("/api/imports/preview", {"uuid": fresh()}, 422)
+    ann.post("/api/imports/undo", {"uuid": fresh(), "id": fresh()}, 404)
+    look(ann, "name,what\na,b\n", parts=1)
+    failed = finished(ann, "/api/imports", "chore")["chore"]
+    assert (failed["state"], 'no column "file"' in failed["message"]) == ("failed", True)
+    assert ann.http.put(f"/api/uploads/{fresh()}?name=x.csv&at=5", content=b"late").status_code == 409
