@@ -16,16 +16,23 @@ from barlowmatch.data.tables import read_table, write_table
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.selection.catalog import find_strategy
+from labeling.chores import Chore
 from labeling.commands import ChooseConfig
 from labeling.embedded import newest_embeddings
 from labeling.pool import Pool, file_of, write_pool
 from labeling.project import ProjectFolder, reading
+from labeling.rounds import read_request
+from storage.database import Database
 from storage.images import get_image
+from storage.records import NewItem
 from storage.requests import draw_unlabeled, list_requests
 
 COLUMNS = ("rank", "file", "score", "strategy", "reason")
 RANDOM = "random"
 _AT_RANDOM = "drawn at random"
+
+_held: dict[Path, tuple[int, tuple[NewItem, ...]]] = {}
+"""The choice that is looked at page by page, with the time of its table: one of each project."""
 
 Picks = list[tuple[str, str, str]]
 """File, score and reason, the most wanted first."""
@@ -42,13 +49,28 @@ def choose(config: ChooseConfig, emit: Emit) -> dict[str, Any]:
     paths = ProjectFolder(config.project).need()
     with reading(config.project) as db:
         seed = len(list_requests(db, finished=True)) if config.seed is None else config.seed
-    picks, free = _draw(config, seed) if config.strategy == RANDOM else _select(config, paths, seed, emit)
+    to = config.to or paths.cache / "request.csv"
+    picks, free = _draw(config, seed) if config.strategy == RANDOM else _select(config, paths, to.parent, seed, emit)
     table = [(rank, file, score, config.strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
-    write_table(config.to or paths.cache / "request.csv", COLUMNS, table)
+    write_table(to, COLUMNS, table)
     return {
         "strategy": config.strategy, "count": len(picks), "free": free,
         "seconds": round(time.monotonic() - started, 2),
     }  # fmt: skip
+
+
+def read_choice(db: Database, chore: Chore) -> tuple[NewItem, ...]:
+    """Return what the last choice of a chore holds, the most wanted first.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    path = chore.events.with_name("request.csv")
+    stamp = path.stat().st_mtime_ns if path.is_file() else 0
+    held = _held.get(path)
+    if held is None or held[0] != stamp:
+        held = _held[path] = stamp, tuple(read_request(db, path))
+    return held[1]
 
 
 def _draw(config: ChooseConfig, seed: int) -> tuple[Picks, int]:
@@ -61,8 +83,8 @@ def _draw(config: ChooseConfig, seed: int) -> tuple[Picks, int]:
     return [(file_of(image), "", _AT_RANDOM) for image in images if image is not None], len(everything)
 
 
-def _select(config: ChooseConfig, paths: ProjectFolder, seed: int, emit: Emit) -> tuple[Picks, int]:
-    with tempfile.TemporaryDirectory(dir=paths.cache, prefix="pool-") as place:
+def _select(config: ChooseConfig, paths: ProjectFolder, beside: Path, seed: int, emit: Emit) -> tuple[Picks, int]:
+    with tempfile.TemporaryDirectory(dir=beside, prefix="pool-") as place:
         folder = Path(place)
         with reading(config.project) as db:
             embedded = newest_embeddings(paths, db)
@@ -90,7 +112,8 @@ def _run_strategy(config: ChooseConfig, folder: Path, budget: int, seed: int, em
     """
     command = [
         sys.executable, "-m", "barlowmatch", "select",
-        "--representations-path", str(folder), "--dest-path", str(folder), "--strategy", config.strategy, "--budget", str(budget), "--seed", str(seed),
+        "--representations-path", str(folder), "--dest-path", str(folder),
+        "--strategy", config.strategy, "--budget", str(budget), "--seed", str(seed),
         *(["--parameters", *config.parameters] if config.parameters else []),
     ]  # fmt: skip
     last = ""

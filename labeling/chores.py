@@ -4,8 +4,11 @@ A chore is a `python -m labeling …` command that reports into an events file. 
 so that the page finds it again after the server was restarted; a process that died is told as dead.
 """
 
+import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -35,6 +38,7 @@ class Told:
         remaining: seconds left at the present rate; None where unknown.
         message: why it failed, or the latest warning.
         results: its closing figures, {} before it is done.
+        said: its latest sentences, the newest last.
     """
 
     state: State = "never"
@@ -45,6 +49,7 @@ class Told:
     remaining: float | None = None
     message: str | None = None
     results: dict[str, Any] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
 
 class Chore:
@@ -92,6 +97,15 @@ class Chore:
             write_json(self._folder / "chore.json", {"about": about, "pid": pid, "started": started_at(pid)})
             return True
 
+    def stop(self) -> None:
+        """End it and what it started; it is then told as failed. One that does not run stays as it is."""
+        facts = read_json(self._folder / "chore.json")
+        if facts and self._lives(facts):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(facts["pid"], signal.SIGTERM)
+            if self._process is not None and self._process.pid == facts["pid"]:
+                self._process.wait()
+
     def tell(self) -> Told:
         """Return what became of it."""
         facts = read_json(self._folder / "chore.json")
@@ -116,11 +130,13 @@ class Chores:
     Attributes:
         reading: looks through the images and takes up what became of them.
         labels: previews, stores or takes back imported labels.
+        choosing: lets a strategy choose what to ask for.
     """
 
     def __init__(self, paths: ProjectFolder) -> None:
         self.reading = Chore(paths.cache / "chores" / "reading")
         self.labels = Chore(paths.cache / "chores" / "labels")
+        self.choosing = Chore(paths.cache / "chores" / "choosing")
 
 
 def _told(events: Path) -> Told:
@@ -131,6 +147,8 @@ def _told(events: Path) -> Told:
         match event:
             case Progress():
                 told |= {"work": event.work, "done": event.done, "total": event.total, "remaining": event.remaining}
+            case Said(level="note"):
+                told["said"] = (*told.get("said", ()), event.message)[-5:]
             case Said(level="warning"):
                 told["message"] = event.message
             case RunFinished():

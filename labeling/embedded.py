@@ -16,6 +16,7 @@ class Embedded:
     """A folder of embeddings, known by its `meta.json` alone.
 
     Attributes:
+        name: of the run it belongs to, for people.
         folder: where it lies.
         stage: the command whose checkpoint made it.
         rows: images in it.
@@ -23,6 +24,7 @@ class Embedded:
         created: when it was finished, ISO 8601 in UTC.
     """
 
+    name: str
     folder: Path
     stage: str
     rows: int
@@ -45,7 +47,9 @@ def newest_embeddings(paths: ProjectFolder, db: Database) -> Embedded | None:
         if {"dimension", "rows", "probabilities"} <= meta.keys():
             created = datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
             stage = str(meta.get("stage", "embed"))
-            return Embedded(path.parent, stage, int(meta["rows"]), bool(meta["probabilities"]), created)
+            inside = path.is_relative_to(paths.runs)
+            name = path.relative_to(paths.runs).parts[0] if inside else path.parent.name
+            return Embedded(name, path.parent, stage, int(meta["rows"]), bool(meta["probabilities"]), created)
     return None
 
 
