@@ -85,7 +85,7 @@ def get_progress(here: Here, who: Who) -> wire.ProgressOut:
         whole, mine = progress(db), my_work(db, who, ago(minutes=RATE_MINUTES))
     requests = [request_out(item) for item in whole.requests]
     return wire.ProgressOut(
-        project=here.project.name, event=whole.event, images=whole.images, labeled=whole.labeled,
+        project=here.project.name, project_id=here.project.id, event=whole.event, images=whole.images, labeled=whole.labeled,
         rejected=whole.rejected, disputed=whole.disputed, flagged=whole.flagged, skipped=whole.skipped,
         missing=whole.missing, requests=requests, done=sum(item.done for item in requests),
         left=sum(item.left for item in requests),

@@ -257,6 +257,7 @@ class ProgressOut(Wire):
     """How far the project has come."""
 
     project: str
+    project_id: str
     event: int
     images: int
     labeled: int

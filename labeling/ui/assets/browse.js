@@ -35,7 +35,7 @@ class BrowsePage {
     this.at = -1;
     this.pages = [null]; // the cursor of each page opened so far
     const client = clientName();
-    this.outbox = new Outbox(`${progress.project}:${person.id}`, (events) => api.sendEvents(client, events));
+    this.outbox = new Outbox(`${progress.project_id}:${person.id}`, (events) => api.sendEvents(client, events));
     this.client = client;
     this.build({ people, requests });
     this.outbox.on("state", (outbox) => this.chip.update(outbox));

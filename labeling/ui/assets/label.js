@@ -37,7 +37,7 @@ class LabelPage {
     this.settings = settings;
     this.client = clientName();
     this.tally = new Tally();
-    this.outbox = new Outbox(`${progress.project}:${person.id}`, (events) => api.sendEvents(this.client, events));
+    this.outbox = new Outbox(`${progress.project_id}:${person.id}`, (events) => api.sendEvents(this.client, events));
     this.view = new LabelView(host, {
       person,
       act: (meaning, event) => this.press(meaning, event),
