@@ -18,7 +18,7 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms import functional as pillow
 
 from barlowmatch.data.resampling import BLUR_RADIUS
-from barlowmatch.data.views import SMALL_IMAGE, barlow_views, strong_view, weak_view
+from barlowmatch.data.views import FAMILIES, SMALL_IMAGE, barlow_views, strong_view, weak_view
 from barlowmatch.randomness import SampleRandom
 from benchmarks.measuring import table
 
@@ -123,7 +123,7 @@ def barlow_sides(size: int) -> dict[str, Side]:
         return lambda images: composed(images.float() / 255)
 
     return {
-        "ours": ours(barlow_views("natural", size)),
+        "ours": ours(barlow_views(FAMILIES["natural"], size)),
         "torchvision, Pillow": image_by_image(published(blurs[0], 0.0), published(blurs[1], 0.2)),
         "torchvision v2, image by image": image_by_image(
             batched(blurs[0], 0.0), batched(blurs[1], 0.2), prepare=lambda image: image
@@ -141,7 +141,7 @@ def fixmatch_sides(size: int) -> dict[str, Side]:
     ]
     strong = [*weak, transforms.RandAugment(2, 10), transforms.ToTensor(), transforms.RandomErasing(1.0)]
     return {
-        "ours": ours((weak_view("natural", size), strong_view("natural", size))),
+        "ours": ours((weak_view(FAMILIES["natural"], size), strong_view(FAMILIES["natural"], size))),
         "torchvision, Pillow": image_by_image(
             transforms.Compose([*weak, transforms.ToTensor()]), transforms.Compose(strong)
         ),

@@ -132,4 +132,16 @@ class RunOptions(ComputeOptions):
             "`digits` (no flips)."
         ),
     ] = "natural"
+    flip_x: Annotated[
+        Literal[0, 1] | None, Doc("Whether a picture mirrored left to right is of the same class; default by --views.")
+    ] = None
+    half_turns: Annotated[
+        Literal[0, 1] | None, Doc("Whether a picture upside down is of the same class; default by --views.")
+    ] = None
+    quarter_turns: Annotated[
+        Literal[0, 1] | None, Doc("Whether a picture turned by 90° is of the same class; default by --views.")
+    ] = None
+    recolor: Annotated[
+        Literal[0, 1] | None, Doc("Whether a picture in other colors is of the same class; default by --views.")
+    ] = None
     tensorboard: Annotated[bool, Doc("Write TensorBoard logs too (needs the tensorboard package).")] = False

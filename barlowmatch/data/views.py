@@ -7,12 +7,12 @@ are drawn on the CPU: give it a `SampleRandom` that lives there, and the host ne
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from barlowmatch.configs.shared import Views
+from barlowmatch.configs.shared import RunOptions, Views
 from barlowmatch.data import color
 from barlowmatch.data.partial import change_some, send
 from barlowmatch.data.randaugment import OPERATIONS, cutout, randaugment
@@ -31,8 +31,8 @@ class Family:
 
     Attributes:
         flip_x: mirrored left to right.
-        flip_y: mirrored top to bottom.
-        quarter_turns: turned by 90°, 180°, 270°.
+        half_turns: turned upside down.
+        quarter_turns: turned by 90°; only where half turns are allowed too.
         hue: strength of the hue jitter; 0 = colour means something.
         grey: probability of losing the colour.
         solarize: probability of inverting the bright parts of the second view.
@@ -41,7 +41,7 @@ class Family:
     """
 
     flip_x: bool
-    flip_y: bool
+    half_turns: bool
     quarter_turns: bool
     hue: float
     grey: float
@@ -51,7 +51,8 @@ class Family:
 
 
 _NATURAL = tuple(name for name in OPERATIONS if name != "tilt")
-_MICROSCOPE = tuple(name for name in _NATURAL if name not in {"color", "equalize", "posterize", "solarize"})
+_RECOLORING = {"color", "equalize", "posterize", "solarize"}
+_MICROSCOPE = tuple(name for name in _NATURAL if name not in _RECOLORING)
 _DIGITS = tuple(name for name in OPERATIONS if name != "rotate")
 FAMILIES: dict[Views, Family] = {
     "natural": Family(True, False, False, 0.1, 0.2, 0.2, 0.08, _NATURAL),
@@ -60,14 +61,42 @@ FAMILIES: dict[Views, Family] = {
 }
 
 
-def barlow_views(family: Views, size: int) -> tuple[View, View]:
+def family_of(options: RunOptions) -> Family:
+    """Return what leaves a picture's class alone: as `views` has it, but for what is said of single changes."""
+    family = FAMILIES[options.views]
+    flip_x = _said(options.flip_x, family.flip_x)
+    half_turns = options.quarter_turns == 1 or _said(options.half_turns, family.half_turns)  # two quarters are a half
+    quarter_turns = half_turns and _said(options.quarter_turns, family.quarter_turns)
+    family = replace(family, flip_x=flip_x, half_turns=half_turns, quarter_turns=quarter_turns)
+    if options.recolor is not None:
+        family = _recolored(family) if options.recolor else _with_own_colors(family)
+    return family
+
+
+def _said(answer: int | None, default: bool) -> bool:
+    return default if answer is None else bool(answer)
+
+
+def _recolored(family: Family) -> Family:
+    """Return a family whose colors are changed as natural photos' are."""
+    photos = FAMILIES["natural"]
+    operations = tuple(name for name in OPERATIONS if name in {*family.operations, *_RECOLORING})
+    return replace(family, hue=photos.hue, grey=photos.grey, solarize=photos.solarize, operations=operations)
+
+
+def _with_own_colors(family: Family) -> Family:
+    """Return a family whose colors are left alone; only brightness and contrast change, as lighting does."""
+    operations = tuple(name for name in family.operations if name not in _RECOLORING)
+    return replace(family, hue=0.0, grey=0.0, solarize=0.0, operations=operations)
+
+
+def barlow_views(of: Family, size: int) -> tuple[View, View]:
     """Return the two views of Barlow Twins (2103.03230, section 2.2; BYOL's appendix B).
 
     Flips, a random resized crop, colour jitter with probability 0.8 and losing colour with 0.2; above 48 px a blur
     always on the first view and with probability 0.1 on the second; solarization with probability 0.2 on the second.
     """
     blurs = (0.0, 0.0) if size <= SMALL_IMAGE else (1.0, 0.1)
-    of = FAMILIES[family]
     return _barlow_view(of, size, blurs[0], 0.0), _barlow_view(of, size, blurs[1], of.solarize)
 
 
@@ -88,9 +117,9 @@ def _barlow_view(of: Family, size: int, blurred: float, solarized: float) -> Vie
     return apply
 
 
-def weak_view(family: Views, size: int) -> View:
+def weak_view(of: Family, size: int) -> View:
     """Return FixMatch's weak view: flips, and a shift of up to an eighth of the side with mirrored borders."""
-    of, most = FAMILIES[family], max(1, size // 8)
+    most = max(1, size // 8)
 
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         random = random.on("cpu")
@@ -99,9 +128,9 @@ def weak_view(family: Views, size: int) -> View:
     return apply
 
 
-def strong_view(family: Views, size: int) -> View:
+def strong_view(of: Family, size: int) -> View:
     """Return FixMatch's strong view: the weak one, then RandAugment of two operations, then a cutout."""
-    of, weak = FAMILIES[family], weak_view(family, size)
+    weak = weak_view(of, size)
 
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         random = random.on("cpu")
@@ -113,15 +142,23 @@ def strong_view(family: Views, size: int) -> View:
 
 
 def turn(images: Tensor, random: SampleRandom, family: Family) -> Tensor:
-    """Return each image flipped and turned as the family allows: all eight ways with both flips and a transposition."""
-    if family.flip_x or family.flip_y or family.quarter_turns:
+    """Return each image mirrored and turned as the family allows, every way equally likely: up to eight of them.
+
+    Where mirroring is allowed, a flip stands for the half turn and a transposition for the quarter turn: together with
+    the mirroring they are the same ways, and copy less.
+    """
+    mirrors = family.flip_x
+    if family.flip_x or family.half_turns or family.quarter_turns:
         images = images.clone()
-    if family.flip_x:
+    if mirrors:
         change_some(images, random.happens("flip x", 0.5), lambda part: part.flip(3))
-    if family.flip_y:
-        change_some(images, random.happens("flip y", 0.5), lambda part: part.flip(2))
+    if family.half_turns:
+        change_some(images, random.happens("flip y", 0.5), lambda part: part.flip(2) if mirrors else part.flip((2, 3)))
     if family.quarter_turns:
-        change_some(images, random.happens("transpose", 0.5), lambda part: part.transpose(2, 3))
+        change_some(
+            images, random.happens("transpose", 0.5),
+            lambda part: part.transpose(2, 3) if mirrors else part.rot90(1, (2, 3)),
+        )  # fmt: skip
     return images
 
 

@@ -11,7 +11,7 @@ from barlowmatch import distributed
 from barlowmatch.compute import Compute
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.data.sampling import Stream
-from barlowmatch.data.views import weak_view
+from barlowmatch.data.views import family_of, weak_view
 from barlowmatch.events import Emit, silent
 from barlowmatch.models.network import Network
 from barlowmatch.optim import cosine, parameter_groups
@@ -41,7 +41,7 @@ class Supervised(ClassificationTask):
         self.samples_per_step = batch_size(config.batch_size, len(images.train), DEFAULT_BATCH)
         self.stream = Stream(images.train, self.samples_per_step, config.seed)
         self.steps_per_epoch = self.stream.steps_per_pass
-        self.view = weak_view(config.views, images.size)
+        self.view = weak_view(family_of(config), images.size)
 
     def batch(self, step: int) -> LabeledBatch:
         """Return weak views of the labeled images of `step`."""

@@ -10,7 +10,7 @@ from torch.optim import SGD, Optimizer
 from barlowmatch.compute import Compute
 from barlowmatch.configs.training import FixMatchConfig
 from barlowmatch.data.sampling import Stream
-from barlowmatch.data.views import strong_view, weak_view
+from barlowmatch.data.views import family_of, strong_view, weak_view
 from barlowmatch.events import Emit, silent
 from barlowmatch.losses import fixmatch_loss
 from barlowmatch.models.network import Network
@@ -50,7 +50,8 @@ class FixMatch(ClassificationTask):
         # Labeled images join the unlabeled stream, as in the paper's section 2.4.
         self.unlabeled_stream = Stream(images.learnable, self.unlabeled_per_step, config.seed + 1)
         self.steps_per_epoch = config.num_steps or self.unlabeled_stream.steps_per_pass
-        self.weak, self.strong = weak_view(config.views, images.size), strong_view(config.views, images.size)
+        family = family_of(config)
+        self.weak, self.strong = weak_view(family, images.size), strong_view(family, images.size)
         self.pseudo_labels = pseudo_labels(config.pseudo_label, config.threshold, len(images.dataset.classes))
 
     def batch(self, step: int) -> MixedBatch:

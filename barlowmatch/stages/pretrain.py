@@ -13,7 +13,7 @@ from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.sampling import Stream
-from barlowmatch.data.views import barlow_views
+from barlowmatch.data.views import barlow_views, family_of
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import knn_accuracy
 from barlowmatch.events import Emit, silent
@@ -61,7 +61,7 @@ class BarlowTwins(Task):
         self.samples_per_step = batch_size(config.batch_size, len(rows), DEFAULT_BATCH)
         self.stream = Stream(rows, self.samples_per_step, config.seed)
         self.steps_per_epoch = self.stream.steps_per_pass
-        self.views = barlow_views(config.views, images.size)
+        self.views = barlow_views(family_of(config), images.size)
 
     def batch(self, step: int) -> Pair:
         """Return two views of the images of `step`."""

@@ -1,7 +1,7 @@
 """The views as the stages use them: shapes, whose choices they are, families, and distributions against torchvision."""
 
 from collections.abc import Callable
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as TF
 
 from barlowmatch.configs.shared import Views
+from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data import views
 from barlowmatch.data.randaugment import randaugment
 from barlowmatch.data.resampling import BLUR_RADIUS
@@ -28,7 +29,8 @@ def source(count: int, start: int = 0) -> SampleRandom:
 
 
 def all_views(family: Views, size: int) -> list[View]:
-    return [*barlow_views(family, size), weak_view(family, size), strong_view(family, size)]
+    of = FAMILIES[family]
+    return [*barlow_views(of, size), weak_view(of, size), strong_view(of, size)]
 
 
 @pytest.mark.parametrize(("family", "size"), ALL)
@@ -67,7 +69,7 @@ def test_a_view_does_not_depend_on_the_batch_around_it(family: Views, size: int,
 
 def test_the_two_views_of_small_images_are_not_blurred_and_one_is_solarized() -> None:
     image = photos(1, 32).expand(2000, -1, -1, -1)
-    first, second = barlow_views("natural", 32)
+    first, second = barlow_views(FAMILIES["natural"], 32)
     random = source(2000)
     one, other = first(image, random), second(image, random)
     same = (one == other).flatten(1).all(1)
@@ -79,16 +81,57 @@ def test_the_two_views_of_small_images_are_not_blurred_and_one_is_solarized() ->
 
 def test_families_leave_alone_what_carries_the_class() -> None:
     ramp = torch.arange(32, dtype=torch.uint8).mul(8).view(1, 1, 1, 32).expand(400, 3, 32, 32)
-    rightward = [view(ramp, source(400))[:, 0].diff(dim=2).mean((1, 2)) > 0 for view in barlow_views("digits", 32)]
+    digits = barlow_views(FAMILIES["digits"], 32)
+    rightward = [view(ramp, source(400))[:, 0].diff(dim=2).mean((1, 2)) > 0 for view in digits]
     assert all(direction.all() for direction in rightward), "digits are not flipped"
-    assert weak_view("digits", 32)(ramp, source(400))[:, 0, :, 10:20].diff(dim=2).mean((1, 2)).gt(0).all()
+    assert weak_view(FAMILIES["digits"], 32)(ramp, source(400))[:, 0, :, 10:20].diff(dim=2).mean((1, 2)).gt(0).all()
     red = torch.tensor([200, 60, 20], dtype=torch.uint8).view(1, 3, 1, 1).expand(400, 3, 64, 64)
-    for view in barlow_views("microscope", 64):
+    for view in barlow_views(FAMILIES["microscope"], 64):
         result = view(red, source(400))
         assert (result[:, 0] > result[:, 1] + 0.05).all(), "no hue, no grey, no inversion under the microscope"
         assert (result[:, 1] > result[:, 2]).all()
-    assert not FAMILIES["natural"].flip_y
+    assert not FAMILIES["natural"].half_turns
     assert "rotate" not in FAMILIES["digits"].operations
+
+
+@pytest.mark.parametrize(
+    ("said", "ways"),
+    [
+        ({"flip_x": 0}, {(0, False)}),
+        ({"flip_x": 1}, {(0, False), (0, True)}),
+        ({"flip_x": 0, "half_turns": 1}, {(0, False), (2, False)}),
+        ({"flip_x": 0, "quarter_turns": 1}, {(turns, False) for turns in range(4)}),
+        ({"flip_x": 1, "half_turns": 1}, {(turns, mirrored) for turns in (0, 2) for mirrored in (False, True)}),
+        ({"quarter_turns": 1}, {(turns, mirrored) for turns in range(4) for mirrored in (False, True)}),
+        ({"views": "microscope", "half_turns": 0}, {(0, False), (0, True)}),
+    ],
+)
+def test_what_is_said_of_mirroring_and_turning_is_what_torchvision_would_do(
+    said: dict[str, Any], ways: set[tuple[int, bool]]
+) -> None:
+    corners = torch.arange(12, dtype=torch.uint8).view(1, 3, 2, 2)
+    expected = {
+        bytes(TF.rotate(TF.hflip(corners) if mirrored else corners, 90 * turns).numpy().tobytes())
+        for turns, mirrored in ways
+    }
+    found = views.turn(corners.repeat(800, 1, 1, 1), source(800), views.family_of(PretrainConfig(**said)))
+    seen, counts = np.unique(found.flatten(1).numpy(), axis=0, return_counts=True)
+    assert {row.tobytes() for row in seen} == expected
+    assert len(ways) == 1 or stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_what_is_said_of_colors_overrules_the_family() -> None:
+    natural = FAMILIES["natural"]
+    assert views.family_of(PretrainConfig()) == natural
+    own = views.family_of(PretrainConfig(recolor=0))
+    red = torch.tensor([200, 60, 20], dtype=torch.uint8).view(1, 3, 1, 1).expand(400, 3, 64, 64)
+    for view in barlow_views(own, 64):
+        result = view(red, source(400))
+        assert (result[:, 0] > result[:, 1] + 0.05).all(), "red stays red"
+    assert not {"color", "equalize", "posterize", "solarize"} & set(own.operations)
+    assert views.family_of(PretrainConfig(recolor=1)) == natural
+    digits = views.family_of(PretrainConfig(views="digits", recolor=1))
+    assert (digits.hue, digits.grey, digits.operations) == (natural.hue, natural.grey, FAMILIES["digits"].operations)
 
 
 def test_microscope_pictures_are_seen_all_eight_ways_equally_often() -> None:
@@ -174,13 +217,13 @@ def test_the_views_of_barlow_twins_are_distributed_as_published(size: int) -> No
         )
 
     blurs = (1.0, 0.1) if size > views.SMALL_IMAGE else (0.0, 0.0)
-    for view, blur, solarize in zip(barlow_views("natural", size), blurs, (0.0, 0.2), strict=True):
+    for view, blur, solarize in zip(barlow_views(FAMILIES["natural"], size), blurs, (0.0, 0.2), strict=True):
         assert_same_distribution(view(repeated(size), source(MANY)), by_torchvision(published(blur, solarize), size))
 
 
 def test_the_weak_view_is_fixmatchs() -> None:
     published = T.Compose([T.RandomHorizontalFlip(), T.RandomCrop(32, padding=4, padding_mode="reflect")])
-    found = weak_view("natural", 32)(repeated(32), source(MANY))
+    found = weak_view(FAMILIES["natural"], 32)(repeated(32), source(MANY))
     expected = by_torchvision(published, 32)
     assert_same_distribution(found, expected)
     # Exactly 2 · 9 · 9 views there are, and each is one of them.
