@@ -66,6 +66,26 @@ class Coverage:
             total += self._tile(points, part, zero).sub_(self.best[part]).clamp_(min=0) @ self.weights[part]
         return total
 
+    def gains_of_anchors(self, points: Tensor, report: Report = no_report) -> Tensor:
+        """Return what each anchor would add itself (A,), for half the products: similarity is symmetric.
+
+        Args:
+            points: the anchors' vectors (A, D).
+            report: is called after each part.
+        """
+        total = torch.zeros(len(points), dtype=points.dtype)
+        parts = self._parts()
+        for place, rows in enumerate(parts):
+            zero = self._zero(points[rows])
+            for columns in parts[place:]:
+                tile = self._tile(points[rows], columns, zero)
+                if columns != rows:
+                    gains = (tile - self.best[rows, None]).clamp_(min=0)
+                    total[columns] += self.weights[rows] @ gains
+                total[rows] += tile.sub_(self.best[columns]).clamp_(min=0) @ self.weights[columns]
+            report(0)
+        return total
+
     def add(self, vectors: Vectors) -> None:
         """Take vectors as chosen."""
         for _, block in vectors.blocks():
@@ -89,7 +109,12 @@ class Coverage:
 
 
 def cover_greedily(
-    coverage: Coverage, vectors: Vectors, candidates: Tensor, count: int, report: Report = no_report
+    coverage: Coverage,
+    vectors: Vectors,
+    candidates: Tensor,
+    count: int,
+    report: Report = no_report,
+    bounds: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Choose candidates one after another, each the one that adds most.
 
@@ -99,12 +124,14 @@ def cover_greedily(
         candidates: places in `vectors` to choose among, in ascending order.
         count: how many.
         report: is told how many were chosen since, or 0 while gains are first computed.
+        bounds: what each candidate adds at first, where that is known.
 
     Returns:
         Places and gains; fewer than `count` when nothing is left to add.
     """
-    search = _LazySearch(coverage, vectors, candidates)
-    search.bound_all(report)
+    if bounds is None:
+        bounds = first_gains(coverage, vectors, candidates, report)
+    search = _LazySearch(coverage, vectors, candidates, bounds)
     size = SMALLEST_BLOCK
     while len(search.places) < count and not search.exhausted:
         before = len(search.places)
@@ -114,22 +141,24 @@ def cover_greedily(
     return torch.tensor(search.places, dtype=torch.int64), torch.tensor(search.gains, dtype=torch.float64)
 
 
+def first_gains(coverage: Coverage, vectors: Vectors, candidates: Tensor, report: Report) -> Tensor:
+    """Return what each candidate adds now (m,); later ones can only be smaller."""
+    gains = torch.empty(len(candidates), dtype=vectors.dtype)
+    for start in range(0, len(candidates), ROWS):
+        part = slice(start, start + ROWS)
+        gains[part] = coverage.gains(vectors.take(candidates[part]))
+        report(0)
+    return gains
+
+
 class _LazySearch:
     """Candidates with an upper bound of what each adds; chosen ones have the bound −∞."""
 
-    def __init__(self, coverage: Coverage, vectors: Vectors, candidates: Tensor) -> None:
-        self.coverage, self.vectors, self.candidates = coverage, vectors, candidates
-        self.bounds = torch.full((len(candidates),), torch.inf, dtype=vectors.dtype)
+    def __init__(self, coverage: Coverage, vectors: Vectors, candidates: Tensor, bounds: Tensor) -> None:
+        self.coverage, self.vectors, self.candidates, self.bounds = coverage, vectors, candidates, bounds
         self.places: list[int] = []
         self.gains: list[float] = []
         self.exhausted = False
-
-    def bound_all(self, report: Report) -> None:
-        """Compute all gains once; later ones can only be smaller."""
-        for start in range(0, len(self.candidates), ROWS):
-            part = slice(start, start + ROWS)
-            self.bounds[part] = self.coverage.gains(self.vectors.take(self.candidates[part]))
-            report(0)
 
     def choose_in_block(self, size: int, limit: int) -> None:
         """Choose among those with the largest bounds while the best adds at least what any other might."""

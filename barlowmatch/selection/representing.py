@@ -46,13 +46,15 @@ def represent(
         emit: hears of progress.
         reason: in words, with `{gain}` for the share of the anchors' weight that a pick adds.
     """
-    coverage = Coverage(pool.unlabeled.take(anchors), weights / weights.sum(), kernel)
+    points = pool.unlabeled.take(anchors)
+    coverage = Coverage(points, weights / weights.sum(), kernel)
     coverage.add(pool.labeled)
     candidates = draw_places(len(pool), max(config.candidates, 4 * budget), random)
     if len(candidates) < len(pool):
         say(emit, f"choosing among {len(candidates)} of {len(pool)} images, averaged over {len(anchors)}; both random")
     rate = Rate("represent the pool", budget, emit)
-    places, gains = cover_greedily(coverage, pool.unlabeled, candidates, budget, rate.step)
+    bounds = coverage.gains_of_anchors(points, rate.step) if torch.equal(anchors, candidates) else None
+    places, gains = cover_greedily(coverage, pool.unlabeled, candidates, budget, rate.step, bounds)
     reasons = [reason.format(gain=f"{gain:.2%}") for gain in gains.tolist()]
     return fill_up(pool, Picks(places, gains, reasons), budget, emit)
 

@@ -12,7 +12,7 @@ from barlowmatch.selection.covering import Coverage, cover_greedily
 from barlowmatch.selection.loading import create_strategy
 from barlowmatch.selection.pool import Pool
 from barlowmatch.selection.random import Random
-from barlowmatch.selection.representing import gaussian
+from barlowmatch.selection.representing import ball, gaussian
 from barlowmatch.selection.typiclust import most_typical, visits
 from barlowmatch.selection.uherding import UHerding, best_temperature, calibration_error, tempered
 from tests.selection.scenes import Array, Scene, clustered, distances, unit
@@ -84,6 +84,18 @@ def test_lazy_search_equals_plain_greedy(scene: Scene, monkeypatch: pytest.Monke
     places, gains = cover_greedily(coverage, vectors, torch.arange(500), 200)
     assert places.tolist() == greedy(points, weights / weights.sum(), points[:0], 0.5, 200)
     assert coverage.value == pytest.approx(float(gains.sum()))
+
+
+def test_gains_of_anchors_are_those_of_any_candidates(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half the tiles serve for both, with some anchors represented already, uneven weights and a zero vector."""
+    monkeypatch.setattr(covering, "ANCHOR_ROWS", 70)
+    points = torch.from_numpy(unit(scene.points)[:500])
+    points[7] = 0
+    weights = torch.from_numpy(np.random.default_rng(0).random(500))
+    for kernel in (gaussian(0.5), ball(0.8)):
+        coverage = Coverage(points, weights / weights.sum(), kernel)
+        coverage.best = torch.from_numpy(np.random.default_rng(1).random(500) / 2)
+        torch.testing.assert_close(coverage.gains_of_anchors(points), coverage.gains(points), rtol=1e-12, atol=1e-15)
 
 
 def test_the_temperature_calibrates() -> None:
