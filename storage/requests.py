@@ -32,7 +32,7 @@ def add_request(
     left_out: Counter[str] = Counter()
     wanted: dict[int, NewItem] = {}
     for item in items:
-        doubt = "named twice" if item.image in wanted else _why_not(db, item.image, purpose)
+        doubt = "named twice" if item.image in wanted else why_not(db, item.image, purpose)
         if doubt:
             left_out[doubt] += 1
         else:
@@ -57,7 +57,7 @@ def add_request(
     return Added(request, len(wanted), dict(left_out))
 
 
-def _why_not(db: Database, image: int, purpose: Purpose) -> str | None:
+def why_not(db: Database, image: int, purpose: Purpose) -> str | None:
     """Return why an image needs no answer for this purpose, None where it does."""
     row = db.execute("SELECT present, state, split FROM image WHERE id = ?", (image,)).fetchone()
     if row is None or not row["present"]:
@@ -72,12 +72,18 @@ def _why_not(db: Database, image: int, purpose: Purpose) -> str | None:
     return "already asked for" if asked else None
 
 
+_DRAWABLE = """FROM image WHERE state = 'none' AND present = 1 AND split IN ('train', 'unlabeled')
+               AND NOT EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)"""
+
+
+def count_drawable(db: Database) -> int:
+    """Return how many images `draw_unlabeled` draws from."""
+    return int(db.execute(f"SELECT count(*) {_DRAWABLE}").fetchone()[0])
+
+
 def draw_unlabeled(db: Database, count: int, seed: int | None = None) -> list[int]:
     """Draw images uniformly among those that nobody has answered or is asked about, outside validation."""
-    rows = db.execute(
-        """SELECT id FROM image WHERE state = 'none' AND present = 1 AND split IN ('train', 'unlabeled')
-           AND NOT EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0) ORDER BY id"""
-    ).fetchall()
+    rows = db.execute(f"SELECT id {_DRAWABLE} ORDER BY id").fetchall()
     pool = [row["id"] for row in rows]
     generator = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - a sample, no secret
     return generator.sample(pool, min(count, len(pool)))

@@ -22,7 +22,7 @@ from storage.database import Database
 from storage.errors import Refused
 from storage.images import get_image
 from storage.records import NewItem
-from storage.requests import add_request, count_unlabeled
+from storage.requests import add_request, count_unlabeled, why_not
 from storage.stats import progress
 from storage.written import once
 
@@ -55,12 +55,12 @@ def list_strategies(here: Here) -> wire.StrategiesOut:
 def _lacks(entry: Entry, embedded: Embedded | None, classes: int) -> str | None:
     """Say what keeps a strategy from running, None where nothing does."""
     if entry.needs and embedded is None:
-        return "It compares images by their embeddings, and there are none yet."
+        return "Needs embeddings, and there are none yet."
     if "labels" in entry.needs and classes == 0:
-        return "It needs at least one labeled image."
+        return "Needs at least one labeled image."
     classifier = embedded is not None and embedded.classifies
     if {"probabilities", "head"} & set(entry.needs) and classes < 2 and not classifier:
-        return "It needs labeled images of two classes."
+        return "Needs labeled images of two classes."
     return None
 
 
@@ -168,5 +168,6 @@ def _chosen_out(db: Database, rank: int, item: NewItem, here: Context) -> wire.C
     image = get_image(db, item.image)
     assert image is not None, "images are never deleted"
     return wire.ChosenOut(
-        rank=rank, image=image.id, file=image.name, score=item.score, reason=item.reason, **urls(image, here.pictures)
-    )
+        rank=rank, image=image.id, file=image.name, score=item.score, reason=item.reason,
+        settled=why_not(db, image.id, "train"), **urls(image, here.pictures),
+    )  # fmt: skip

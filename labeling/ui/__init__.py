@@ -6,11 +6,18 @@ from typing import Any
 import gradio as gr
 from gradio.components import Navbar
 
-from labeling.ui import browse, export, label
+from labeling.ui import browse, export, label, request
 from labeling.ui.frame import HEAD, theme
 
 ASSETS = Path(__file__).parent / "assets"
 """Files that the server serves at `/workbench/`; Gradio keeps `/assets/` for its own."""
+
+PAGES = (
+    ("Browse", "/browse", browse.page),
+    ("Request", "/request", request.page),
+    ("Export", "/export", export.page),
+)
+"""Name, path and frame of each page but the first, in the order of the links."""
 
 
 def build(project_name: str) -> tuple[gr.Blocks, dict[str, Any]]:
@@ -25,7 +32,7 @@ def build(project_name: str) -> tuple[gr.Blocks, dict[str, Any]]:
     with gr.Blocks(title=project_name, analytics_enabled=False, fill_width=True) as pages:
         Navbar(main_page_name="Label")
         label.page()
-    for name, path, page in (("Browse", "/browse", browse.page), ("Export", "/export", export.page)):
+    for name, path, page in PAGES:
         with pages.route(name, path):
             Navbar(main_page_name="Label")
             page()

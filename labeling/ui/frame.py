@@ -2,11 +2,9 @@
 
 import gradio as gr
 
-HEAD = (
-    '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">'
-    '<link rel="stylesheet" href="workbench/workbench.css">'
-    '<link rel="stylesheet" href="workbench/plot.css">'
-    '<link rel="stylesheet" href="workbench/forms.css">'
+STYLES = ("workbench", "plot", "forms", "request")
+HEAD = '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">' + "".join(
+    f'<link rel="stylesheet" href="workbench/{name}.css">' for name in STYLES
 )
 
 _START = """

@@ -64,7 +64,7 @@ class ChoiceOut(Wire):
 
 
 class ChosenOut(Wire):
-    """An image that was chosen, with its rank from 1."""
+    """An image that was chosen, with its rank from 1; `settled` says why it needs no answer by now (null: it does)."""
 
     rank: int
     image: int
@@ -73,6 +73,7 @@ class ChosenOut(Wire):
     url: str
     score: float | None
     reason: str | None
+    settled: str | None
 
 
 class ChosenPage(Wire):

@@ -1,0 +1,203 @@
+// The Request page: a strategy, its parameters and how many; a preview to drop pictures from; then the request.
+
+import * as api from "./api.js";
+import { ChosenGrid } from "./chosen.js";
+import { count, fill, h, uuid } from "./dom.js";
+import { themeButton, whoAmI } from "./page.js";
+import { drawPlot } from "./plot.js";
+import { StrategyForm } from "./strategies.js";
+
+const ASK_AGAIN = 500; // milliseconds, while a strategy chooses
+const CURVES = 5;
+
+/** Build the page inside `host` and start it. */
+export async function mount(host) {
+  await whoAmI(host);
+  const [facts, simulation] = await Promise.all([api.get("api/strategies"), api.get("api/simulation")]);
+  const page = new RequestPage(host, facts, simulation);
+  await Promise.all([page.refresh(), page.listRequests()]);
+}
+
+class RequestPage {
+  constructor(host, facts, simulation) {
+    Object.assign(this, { facts, simulation });
+    this.form = new StrategyForm(facts, { preview: (wish) => this.preview(wish), changed: () => this.plot() });
+    this.result = h("section", { class: "rq-result", "aria-label": "Preview" });
+    this.curves = h("div");
+    this.plotSection = h(
+      "section",
+      { class: "rq-card", hidden: true },
+      h("h2", {}, "Accuracy over labels in your simulation"),
+      this.curves,
+      h("p", { class: "wb-hint" }, `${simulation.name}: means over repetitions with their 95 % intervals.`),
+    );
+    this.requests = h("section", { class: "rq-card" });
+    const head = h(
+      "header",
+      { class: "wb-head" },
+      h("h1", {}, "Ask for labels"),
+      h("span", { class: "wb-space" }),
+      themeButton(),
+    );
+    fill(
+      host,
+      h(
+        "div",
+        { class: "rq-page" },
+        h("div", { class: "rq-side" }, head, this.about(), this.form.element, this.plotSection, this.requests),
+        this.result,
+      ),
+    );
+    this.plot();
+  }
+
+  /** What there is to ask about, and what is missing for asking well. */
+  about() {
+    const { images, free, labeled, embeddings } = this.facts;
+    const words = `${count(labeled, "image")} of ${images.toLocaleString("en")} ${labeled === 1 ? "has" : "have"} a label; ${free.toLocaleString("en")} can be asked for.`;
+    if (embeddings) {
+      const when = new Date(embeddings.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+      const few = embeddings.rows < images ? `, of ${count(embeddings.rows, "image")}` : "";
+      return h("p", { class: "wb-hint" }, `${words} The embeddings are of ${when}${few}.`);
+    }
+    const error = h("div", { class: "wb-error", role: "alert" });
+    const run = h("button", { type: "button", onclick: () => this.runRound(run, error) }, "Run a round");
+    const why =
+      "All strategies but random compare pictures by their embeddings, and there are none yet. A round makes them: it learns from all pictures without labels, then embeds them. It goes on when you close this page.";
+    return h(
+      "div",
+      { class: "rq-about" },
+      h("p", { class: "wb-hint" }, words),
+      h("div", { class: "rq-missing" }, h("strong", {}, "No embeddings yet"), h("p", {}, why), run, error),
+    );
+  }
+
+  async runRound(button, error) {
+    button.disabled = true;
+    error.textContent = "";
+    try {
+      await api.post("api/rounds", { uuid: uuid() });
+      button.replaceWith(h("a", { href: new URL("train", api.BASE) }, "The round runs: watch it on Train"));
+    } catch (problem) {
+      error.textContent = problem.message;
+      button.disabled = false;
+    }
+  }
+
+  plot() {
+    const curves = this.simulation.curves;
+    const chosen = this.form.strategy;
+    const names = Object.keys(curves);
+    const shown = [...new Set([chosen, "random", ...names])].filter((name) => name in curves).slice(0, CURVES);
+    this.plotSection.hidden = shown.length === 0;
+    if (shown.length === 0) return;
+    const series = shown.map((name) => ({
+      name,
+      dashed: name === "random",
+      points: curves[name].map(({ labels, accuracy, low, high }) => ({ x: labels, y: accuracy, low, high })),
+    }));
+    drawPlot(this.curves, {
+      title: "Accuracy of strategies",
+      series,
+      x: { label: "labels" },
+      y: { label: "accuracy", percent: true },
+      height: 220,
+    });
+  }
+
+  async preview(wish) {
+    try {
+      this.show(await api.post("api/choice", { uuid: uuid(), ...wish }));
+      this.result.scrollIntoView({ block: "start" }); // it lies below on a phone
+    } catch (error) {
+      this.form.complain(error);
+    }
+  }
+
+  async refresh() {
+    clearTimeout(this.timer);
+    try {
+      this.show(await api.get("api/choice"));
+    } catch (error) {
+      this.form.complain(error);
+      this.timer = setTimeout(() => this.refresh(), ASK_AGAIN * 10);
+    }
+  }
+
+  show(choice) {
+    clearTimeout(this.timer);
+    const { state } = choice.chore;
+    this.form.busy = state === "running";
+    if (state === "running") {
+      fill(this.result, this.running(choice));
+      this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
+    } else if (state === "done") this.finished(choice);
+    else if (state === "failed") fill(this.result, failed(choice));
+    else fill(this.result, nothingYet());
+  }
+
+  running({ uuid: id, strategy, budget, running_s: seconds, said }) {
+    const stop = h("button", { type: "button", onclick: () => this.stop(id) }, "Stop");
+    return h(
+      "div",
+      { class: "rq-notice", role: "status" },
+      h("strong", {}, `${strategy} is choosing ${count(budget, "picture")}`),
+      h("p", {}, `${said.at(-1) ?? "It reads the embeddings"} · ${Math.round(seconds)} s`),
+      h("div", { class: "rq-busy" }, h("i")),
+      stop,
+    );
+  }
+
+  async stop(id) {
+    try {
+      this.show(await api.post("api/choice/stop", { uuid: id }));
+    } catch (error) {
+      this.form.complain(error);
+    }
+  }
+
+  finished(choice) {
+    if (this.grid?.choice.uuid === choice.uuid) return;
+    this.grid = new ChosenGrid(choice, { overlap: () => this.form.overlap, requested: () => this.listRequests() });
+    fill(this.result, this.grid.element);
+    this.grid.more();
+  }
+
+  async listRequests() {
+    const { requests } = await api.get("api/requests");
+    const open = requests.filter((request) => request.open);
+    this.requests.hidden = open.length === 0;
+    const rows = open.map((request) =>
+      h(
+        "li",
+        {},
+        h("b", {}, `${request.id}: ${request.strategy ?? request.purpose}`),
+        ` ${request.done.toLocaleString("en")} of ${count(request.wanted, "answer")}`,
+        h(
+          "span",
+          { class: "wb-meter", "aria-hidden": "true" },
+          h("i", { style: { transform: `scaleX(${request.done / request.wanted})` } }),
+        ),
+      ),
+    );
+    fill(this.requests, h("h2", {}, "Asked for now"), h("ul", { class: "rq-requests" }, rows));
+  }
+}
+
+function failed({ strategy, chore }) {
+  return h(
+    "div",
+    { class: "rq-notice" },
+    h("strong", {}, `${strategy ?? "The strategy"} chose nothing`),
+    h("p", { class: "wb-error", role: "alert" }, chore.message ?? "It was stopped."),
+  );
+}
+
+function nothingYet() {
+  return h(
+    "div",
+    { class: "rq-notice" },
+    h("strong", {}, "Nothing chosen yet"),
+    h("p", {}, "Preview shows which pictures a strategy would ask for, and why. Nobody is asked before you say so."),
+  );
+}

@@ -1,0 +1,106 @@
+// The form of the Request page: which strategy, with which parameters, how many pictures, and how many people each.
+
+import { fill, h } from "./dom.js";
+import { FieldForm } from "./forms.js";
+
+const FIRST = 5; // strategies shown without unfolding
+const BUDGET = 100;
+
+const NEEDS = {
+  embeddings: "embeddings",
+  labels: "labels",
+  probabilities: "a classifier's probabilities",
+  head: "a linear classifier",
+};
+
+/** `preview` is called with { strategy, parameters, budget }, `changed` when another strategy is chosen. */
+export class StrategyForm {
+  constructor({ strategies, free }, { preview, changed }) {
+    Object.assign(this, { strategies, preview, changed });
+    const ready = strategies.filter((entry) => entry.lacks === null);
+    const first = ready[0]; // there is one: random needs nothing
+    const others = strategies.filter((entry) => entry.lacks !== null);
+    const cards = [...ready, ...others].map((entry) => card(entry, entry === first));
+    const more = h(
+      "details",
+      { class: "rq-more" },
+      h("summary", {}, `${cards.length - FIRST} more strategies`),
+      cards.slice(FIRST),
+    );
+    this.parameters = h("div", { class: "rq-parameters" });
+    this.budgetInput = number("budget", Math.max(1, Math.min(BUDGET, free)), 1, Math.max(1, free));
+    this.overlapInput = number("overlap", 1, 1, 20);
+    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.go = h("button", { class: "wb-main", type: "submit", disabled: free === 0 }, "Preview");
+    this.element = h(
+      "form",
+      { class: "rq-form", onsubmit: (event) => this.submit(event), onchange: (event) => this.picked(event) },
+      h("fieldset", { class: "rq-strategies" }, h("legend", {}, "Strategy"), cards.slice(0, FIRST), more),
+      this.parameters,
+      h(
+        "div",
+        { class: "rq-send" },
+        h("label", {}, "Pictures to ask for", this.budgetInput),
+        h("label", {}, "People for each", this.overlapInput),
+        this.go,
+        this.error,
+      ),
+    );
+    if (free === 0) this.error.textContent = "No picture is left to ask for.";
+    this.drawParameters(first);
+  }
+
+  get strategy() {
+    return this.element.elements.strategy.value;
+  }
+
+  get overlap() {
+    return Number(this.overlapInput.value);
+  }
+
+  set busy(value) {
+    this.go.disabled = value;
+  }
+
+  picked(event) {
+    if (event.target.name !== "strategy") return;
+    this.drawParameters(this.strategies.find((entry) => entry.name === this.strategy));
+    this.error.textContent = "";
+    this.changed();
+  }
+
+  drawParameters({ parameters }) {
+    this.fields = new FieldForm(parameters);
+    fill(this.parameters, parameters.length > 0 && this.fields.element);
+  }
+
+  submit(event) {
+    event.preventDefault();
+    this.error.textContent = "";
+    this.preview({
+      strategy: this.strategy,
+      parameters: this.fields.values(),
+      budget: Number(this.budgetInput.value),
+    });
+  }
+
+  complain(error) {
+    if (!this.fields.complain(error)) this.error.textContent = error.message;
+  }
+}
+
+function card({ name, summary, needs, lacks }, checked) {
+  const words = needs.length > 0 ? `Needs ${needs.map((need) => NEEDS[need]).join(" and ")}.` : "Needs nothing.";
+  return h(
+    "label",
+    { class: "rq-strategy" },
+    h("input", { type: "radio", name: "strategy", value: name, checked, disabled: lacks !== null }),
+    h("b", {}, name),
+    h("span", {}, summary),
+    h("small", { class: lacks === null ? "" : "rq-lacks" }, lacks ?? words),
+  );
+}
+
+function number(name, value, min, max) {
+  return h("input", { type: "number", name, value, min, max, step: 1, required: true, inputmode: "numeric" });
+}

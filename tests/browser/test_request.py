@@ -1,0 +1,105 @@
+"""The Request page by mouse and keys: preview, drop, ask; and what it says where strategies lack something."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from barlowmatch.data.classes import ImageClass
+from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from labeling.example import CELLS
+from labeling.project import reading
+from storage.classes import list_classes
+from storage.images import all_images
+from tests.browser.bench import Bench, serving
+
+
+def embed_pixels(project: Path) -> None:
+    """Let the digits' own pixels be an embedding among the project's runs."""
+    with reading(project) as db:
+        images = list(all_images(db))
+        classes = [ImageClass(item.id, item.name) for item in list_classes(db)]
+    rows = []
+    for image in images:
+        with Image.open(project / "dataset" / image.name) as picture:
+            rows.append(255 - np.asarray(picture.resize((CELLS, CELLS), Image.Resampling.BOX), np.float32).ravel())
+    table = EmbeddedFiles(
+        [image.name for image in images], [image.split for image in images], [""] * len(images),
+        [image.sha256 for image in images],
+    )  # fmt: skip
+    folder = project / "runs" / "embed-20260101T000000Z-0a0a0a" / "embeddings"
+    with EmbeddingsWriter(
+        folder, table, dimension=CELLS**2, classes=classes, checkpoint="0" * 64, with_probabilities=False
+    ) as writer:
+        writer.write(np.arange(len(images)), np.stack(rows))
+
+
+@pytest.fixture(scope="module")
+def bench(browser: Browser, example: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    project = tmp_path_factory.mktemp("request") / "digits"
+    shutil.copytree(example, project, symlinks=True)
+    with serving(project) as bench:
+        yield bench
+
+
+@pytest.fixture
+def page(browser: Browser, bench: Bench) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    assert context.request.post(f"{bench.url}/api/people/me", data={"name": "Ann"}).ok
+    page.goto(f"{bench.url}/request")
+    page.wait_for_selector(".rq-form")
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def test_without_embeddings_random_works_and_the_rest_says_why_not(page: Page, bench: Bench) -> None:
+    expect(page.locator(".rq-missing")).to_contain_text("No embeddings yet")
+    expect(page.get_by_role("button", name="Run a round")).to_be_visible()
+    expect(page.locator("[name=strategy]:enabled")).to_have_count(1)
+    expect(page.locator("[name=strategy]:checked")).to_have_value("random")
+    page.get_by_label("Pictures to ask for").fill("12")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator(".rq-tile")).to_have_count(12)
+    assert bench.rows("SELECT count(*) FROM request")[0][0] == 1, "a preview asks nobody"
+
+
+def test_by_keys_alone_a_strategy_is_set_previewed_pruned_and_asked(page: Page, bench: Bench) -> None:
+    embed_pixels(bench.project)
+    page.reload()
+    page.wait_for_selector(".rq-form")
+    expect(page.locator(".rq-missing")).to_have_count(0)
+    page.locator("[name=strategy][value=auto]").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[name=strategy]:checked")).to_have_value("typiclust")
+    page.get_by_role("textbox", name="Clusters").fill("0")
+    page.get_by_label("Pictures to ask for").fill("9")
+    page.keyboard.press("Enter")
+    expect(page.locator(".form-problem:not(:empty)")).to_contain_text("at least 1")
+    page.get_by_role("textbox", name="Clusters").fill("20")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rq-tile")).to_have_count(9, timeout=60_000)
+    expect(page.locator(".rq-head h2")).to_contain_text("typiclust (clusters 20) chose 9 of 1,437 pictures")
+    expect(page.locator(".rq-why").first).to_contain_text("typical of a cluster")
+    page.locator(".rq-tile").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    expect(page.locator(".rq-tile").nth(1)).to_have_attribute("aria-pressed", "true")
+    ask = page.get_by_role("button", name="Request 8 labels")
+    ask.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".rq-head")).to_contain_text("8 pictures are asked for")
+    request = 'SELECT strategy, items, "left" FROM request ORDER BY id DESC LIMIT 1'
+    assert bench.rows(request) == [("typiclust", 8, 8)]
+    page.reload()
+    expect(page.locator(".rq-tile:disabled")).to_have_count(8)
+    expect(page.get_by_role("button", name="Request 1 label")).to_be_visible()
