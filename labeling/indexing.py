@@ -21,11 +21,11 @@ from labeling.project import ProjectFolder, as_input_errors, writing
 from labeling.reports import keep_report
 from storage import images as store
 from storage.classes import add_class, class_ids
+from storage.control import Control, ask_control, find_control
 from storage.database import Database, close_writer, open_writer, transaction
 from storage.images import add_images, has_split
 from storage.leases import recount
-from storage.records import Image, NewImage, NewItem
-from storage.requests import Added, add_request, draw_unlabeled
+from storage.records import Image, NewImage
 from storage.settings import get_setting, put_setting
 
 CONTROL_IMAGES = 200
@@ -69,7 +69,7 @@ def init_project(
     group_by: str | None = None,
     control: int = CONTROL_IMAGES,
     events: Path | None = None,
-) -> Added | None:
+) -> Control | None:
     """Make a project of a dataset folder or a manifest.
 
     A dataset without a validation split gets its control sample at once: a first, blind request of `control` random
@@ -95,21 +95,16 @@ def init_project(
         try:
             with transaction(db):
                 _enter(db, paths, index, manifest.name if manifest else None, group_by)
-                added = None if has_split(db, "val") or has_split(db, "test") else request_control(db, control)
+                if not (has_split(db, "val") or has_split(db, "test")):
+                    ask_control(db, control)
+                asked = find_control(db)
         except BaseException:
             db.close()
             for path in paths.folder.glob("project.db*"):
                 path.unlink()
             raise
         close_writer(db)
-    return added
-
-
-def request_control(db: Database, count: int) -> Added | None:
-    """Ask for a uniform random sample, blind: the validation set of all rounds."""
-    drawn = draw_unlabeled(db, count)
-    items = [NewItem(image, "random", None, "control sample, drawn at random") for image in drawn]
-    return add_request(db, items, purpose="control", strategy="random") if drawn else None
+    return asked
 
 
 def _enter(db: Database, paths: ProjectFolder, index: Index, manifest: str | None, group_by: str | None) -> None:

@@ -1,0 +1,80 @@
+"""The first hour: what to do next, how large the control sample is, and what leaves a picture's class alone."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from labeling.api.access import Context, Here, Who
+from labeling.api.dataset import thumb_out
+from labeling.nextstep import half_width, next_step
+from labeling.queue import body_hash
+from labeling.views import QUESTIONS, Change, answers_of, put_answer, view_flags
+from labeling.wire import start as wire
+from storage.control import Control, count_all, find_control, resize_control
+from storage.database import Database
+from storage.images import draw_images
+from storage.requests import count_drawable
+from storage.written import once
+
+SIZES = (50, 100, 200, 400, 800)
+PICTURES = 6
+
+routes = APIRouter(tags=["start"])
+
+
+@routes.get("/api/start")
+def show_start(here: Here) -> wire.StartOut:
+    """Say what the project needs next."""
+    with here.project.reading() as db:
+        return _start(db, here)
+
+
+@routes.post("/api/control")
+async def size_control(wish: wire.ControlIn, here: Here, who: Who) -> wire.ControlOut:
+    """Give the control sample its size, before the first answer in it; make it where there is none."""
+
+    def work(db: Database) -> Any:
+        resize_control(db, wish.count)
+        return _control(db, find_control(db)).model_dump()
+
+    digest = body_hash(wish.model_dump(mode="json"), who)
+    return wire.ControlOut(**await here.write(lambda db: once(db, wish.uuid, digest, who, work)))
+
+
+@routes.put("/api/views/{change}")
+async def answer(change: Change, said: wire.AnswerIn, here: Here) -> wire.StartOut:
+    """Say whether a picture that is changed is still of the same class."""
+
+    def work(db: Database) -> wire.StartOut:
+        put_answer(db, change, said.answer)
+        return _start(db, here)
+
+    return await here.write(work)
+
+
+def _start(db: Database, here: Context) -> wire.StartOut:
+    control, counts, answers = find_control(db), count_all(db), answers_of(db)
+    step = next_step(counts, control)
+    return wire.StartOut(
+        next=wire.StepOut(act=step.act, words=step.words, why=step.why), labels=counts.labels,
+        control=_control(db, control), flags=view_flags(answers),
+        questions=[
+            wire.QuestionOut(
+                change=item.change, words=item.words, meaning=item.meaning, answer=answers.get(item.change)
+            )
+            for item in QUESTIONS
+        ],
+        pictures=[thumb_out(image, here.pictures) for image in draw_images(db, PICTURES, seed=1)],
+    )  # fmt: skip
+
+
+def _control(db: Database, control: Control | None) -> wire.ControlOut:
+    items = 0 if control is None else control.items
+    largest = items + count_drawable(db)
+    counts = sorted({min(count, largest) for count in SIZES} - {0})
+    return wire.ControlOut(
+        items=items, left=0 if control is None else control.left, largest=largest,
+        may_change=largest > 0 and (control is None or not control.begun),
+        half_width=round(half_width(items), 4) if items else None,
+        sizes=[wire.SizeOut(count=count, half_width=round(half_width(count), 4)) for count in counts],
+    )  # fmt: skip

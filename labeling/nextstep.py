@@ -1,0 +1,75 @@
+"""The one next thing to do in a project, and what a control sample of some size can tell."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from storage.control import Control, Counts
+
+Act = Literal["read", "control", "label", "round", "export"]
+ENOUGH = 200
+"""Images of a control sample that is offered first."""
+_Z = 1.959963984540054  # of a 95 % interval
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next thing to do: what it is, in words, and why."""
+
+    act: Act
+    words: str
+    why: str
+
+
+def next_step(state: Counts, control: Control | None) -> Step:
+    """Return the one next thing to do.
+
+    Args:
+        state: counts of the project.
+        control: its control sample; None where it has none.
+    """
+    if state.images == 0:
+        return Step("read", "Read the folder", "No image of it is known yet.")
+    if control is not None and control.left > 0:
+        left = control.left
+        return Step(
+            "label", f"Label the control sample: {left:,} random {_images(left)} to go",
+            "It measures every model of this project, and is never trained on.",
+        )  # fmt: skip
+    if control is None and state.validation == 0:
+        return Step(
+            "control", f"Label {min(ENOUGH, state.images):,} random pictures",
+            "Without them nobody can say how good a model is.",
+        )  # fmt: skip
+    return _in_a_round(state)
+
+
+def _in_a_round(state: Counts) -> Step:
+    if state.left > 0:
+        return Step(
+            "label", f"Label what was asked for: {state.left:,} {_images(state.left)} to go",
+            "They were chosen because the model learns most from them.",
+        )  # fmt: skip
+    if not state.predicted:
+        return Step("round", "Run the round", "It learns from all pictures, and asks about those that help most.")
+    if state.new_labels > 0:
+        new = "1 label is" if state.new_labels == 1 else f"{state.new_labels:,} labels are"
+        return Step("round", "Run the round again", f"{new} new since the model learned.")
+    return Step("export", "Export, or ask for more", "All that was asked for has its label, and the model knows it.")
+
+
+def _images(count: int) -> str:
+    return "picture" if count == 1 else "pictures"
+
+
+def half_width(count: int) -> float:
+    """Return the half width of the 95 % interval (Wilson 1927) of a share measured on `count` images, at its widest.
+
+    Args:
+        count: images, at least 1.
+
+    Returns:
+        A share between 0 and 1: the accuracy is known to plus or minus this, and better where it is far from 1/2.
+    """
+    squared = _Z * _Z
+    return _Z / (1 + squared / count) * math.sqrt(0.25 / count + squared / (4 * count * count))

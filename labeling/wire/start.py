@@ -1,0 +1,68 @@
+"""The JSON of the first hour: the next step, the control sample, and questions about the user's own pictures."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from labeling.views import Answer, Change
+from labeling.wire import Uuid, Wire
+from labeling.wire.dataset import ThumbOut
+
+
+class StepOut(Wire):
+    """The one next thing to do, and why."""
+
+    act: Literal["read", "control", "label", "round", "export"]
+    words: str
+    why: str
+
+
+class SizeOut(Wire):
+    """A size of the control sample, and half the width of the 95 % interval of what it measures, at its widest."""
+
+    count: int
+    half_width: float
+
+
+class ControlOut(Wire):
+    """The control sample: its images, answers missing, whether its size may still change, and what sizes cost."""
+
+    items: int
+    left: int
+    may_change: bool
+    largest: int
+    half_width: float | None
+    sizes: list[SizeOut]
+
+
+class QuestionOut(Wire):
+    """A question about a change of a picture, what training does where it stays the same class, and the answer."""
+
+    change: Change
+    words: str
+    meaning: str
+    answer: Answer | None
+
+
+class StartOut(Wire):
+    """What a project needs next; `flags` are fields of the training configs that the answers set."""
+
+    next: StepOut
+    labels: int
+    control: ControlOut
+    questions: list[QuestionOut]
+    flags: dict[str, int]
+    pictures: list[ThumbOut]
+
+
+class ControlIn(Wire):
+    """A wish for a control sample of so many images."""
+
+    uuid: Uuid
+    count: int = Field(ge=1, le=100_000)
+
+
+class AnswerIn(Wire):
+    """An answer to a question; null forgets it."""
+
+    answer: Answer | None

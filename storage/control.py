@@ -1,0 +1,145 @@
+"""The control sample: random images, asked about blindly, that measure all models. Its size may change at first."""
+
+from dataclasses import dataclass
+
+from storage.database import Database
+from storage.errors import Refused
+from storage.images import set_split
+from storage.records import NewItem
+from storage.requests import add_request, draw_unlabeled
+
+
+@dataclass(frozen=True)
+class Control:
+    """The control sample: the request it is, its images, answers missing, and whether anybody has answered."""
+
+    request: int
+    items: int
+    left: int
+    begun: bool
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts that the next step follows from.
+
+    Attributes:
+        images: whose files are there.
+        validation: labeled ones that are kept for validation.
+        labels: labeled ones to learn from.
+        left: answers that requests other than control samples want.
+        predicted: whether there are predictions.
+        new_labels: labels to learn from that the predictions do not know yet.
+    """
+
+    images: int
+    validation: int
+    labels: int
+    left: int
+    predicted: bool
+    new_labels: int
+
+
+def find_control(db: Database) -> Control | None:
+    """Return the control sample asked for first, None where there is none."""
+    row = db.execute("SELECT * FROM request WHERE purpose = 'control' AND items > 0 ORDER BY id LIMIT 1").fetchone()
+    if row is None:
+        return None
+    begun = row["left"] < row["items"] * row["overlap"] or _is_answered(db, row["id"])
+    return Control(row["id"], row["items"], row["left"], begun)
+
+
+def resize_control(db: Database, count: int) -> Control:
+    """Make the control sample one of `count` random images, or make it where there is none.
+
+    What is drawn more is drawn at random too, and what is left out is the end of a random order, so that it stays a
+    uniform sample.
+
+    Args:
+        db: the database, inside a transaction.
+        count: images, at least 1; as many as there are where there are fewer.
+
+    Raises:
+        Refused: somebody has answered in it, or no unlabeled image is left.
+    """
+    control = find_control(db)
+    if control is not None and control.begun:
+        raise Refused("the control sample has answers already", "count", "its size stays as it is")
+    if control is None:
+        ask_control(db, count)
+    elif count > control.items:
+        _append(db, control, count - control.items)
+    else:
+        _cut(db, control, count)
+    found = find_control(db)
+    if found is None:
+        raise Refused("no unlabeled image is left to draw", "count", "add images to the folder, then read it anew")
+    return found
+
+
+def count_all(db: Database) -> Counts:
+    """Count what the next step follows from; call it inside one read transaction."""
+    row = db.execute(
+        """SELECT sum(present) AS images,
+                  sum(state = 'labeled' AND split IN ('val', 'test')) AS validation,
+                  sum(state = 'labeled' AND split IN ('train', 'unlabeled')) AS labels FROM image"""
+    ).fetchone()
+    left = db.execute("SELECT coalesce(sum(left), 0) FROM request WHERE purpose <> 'control'").fetchone()[0]
+    known = db.execute(
+        """SELECT coalesce(run.event, (SELECT max(id) FROM label_event WHERE created <= run.created), 0) AS event
+           FROM run WHERE id = (SELECT max(run) FROM prediction)"""
+    ).fetchone()
+    since = db.execute(
+        """SELECT count(*) FROM image WHERE state = 'labeled' AND split IN ('train', 'unlabeled') AND event > ?""",
+        (0 if known is None else known["event"],),
+    ).fetchone()[0]
+    return Counts(
+        row["images"] or 0, row["validation"] or 0, row["labels"] or 0, int(left), known is not None, int(since)
+    )
+
+
+def _is_answered(db: Database, request: int) -> bool:
+    sql = "SELECT 1 FROM lease WHERE request = ? AND state IN ('done', 'skipped') LIMIT 1"
+    return db.execute(sql, (request,)).fetchone() is not None
+
+
+def _items(images: list[int]) -> list[NewItem]:
+    return [NewItem(image, "random", None, "control sample, drawn at random") for image in images]
+
+
+def ask_control(db: Database, count: int) -> None:
+    """Ask for a uniform random sample of unlabeled images, blind: the validation set of all rounds."""
+    drawn = draw_unlabeled(db, count)
+    if drawn:
+        add_request(db, _items(drawn), purpose="control", strategy="random")
+
+
+def _append(db: Database, control: Control, count: int) -> None:
+    drawn = draw_unlabeled(db, count)
+    db.executemany(
+        """INSERT INTO request_item (request, rank, image, strategy, score, reason, free, left)
+           VALUES (?, ?, ?, ?, ?, ?, 1, 1)""",
+        [
+            (control.request, rank, item.image, item.strategy, item.score, item.reason)
+            for rank, item in enumerate(_items(drawn), start=control.items + 1)
+        ],
+    )
+    set_split(db, drawn, "val")
+
+
+def _cut(db: Database, control: Control, count: int) -> None:
+    """Leave the end out: nobody is asked about those images any more, and they may be learned from again."""
+    rows = db.execute("SELECT image FROM request_item WHERE request = ? AND rank > ?", (control.request, count))
+    images = [row["image"] for row in rows]
+    db.execute("DELETE FROM request_item WHERE request = ? AND rank > ?", (control.request, count))
+    db.executemany(
+        "UPDATE lease SET state = 'void' WHERE request = ? AND image = ? AND state = 'active'",
+        [(control.request, image) for image in images],
+    )
+    db.execute(
+        """UPDATE request SET items = (SELECT count(*) FROM request_item WHERE request = request.id),
+                              left = (SELECT coalesce(sum(left), 0) FROM request_item WHERE request = request.id)
+           WHERE id = ?""",
+        (control.request,),
+    )
+    set_split(db, images, "unlabeled")
