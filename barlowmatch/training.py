@@ -122,6 +122,9 @@ class Trainer:
         run: where to report and to write.
         compute: on what.
         facts: what every checkpoint of the run carries (stage, config, classes, architecture, dataset).
+
+    Attributes:
+        waited: seconds that steps stood still because their batch was not ready.
     """
 
     def __init__(self, task: Task, config: RunOptions, run: Run, compute: Compute, facts: Checkpoint) -> None:
@@ -138,6 +141,7 @@ class Trainer:
         self.state = State(total_steps=config.num_epochs * task.steps_per_epoch)
         self.saved_at = time.monotonic()
         self.saving_seconds = 0.0
+        self.waited = 0.0
         self.last_bad = torch.full((), -1, dtype=torch.int64, device=compute.device)
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -324,7 +328,9 @@ class Trainer:
                 step = self.state.step
                 waiting: Future[Any] = pool.submit(self.task.batch, step)
                 while True:
+                    asked = time.monotonic()
                     batch = waiting.result()
+                    self.waited += time.monotonic() - asked
                     step += 1
                     waiting = pool.submit(self.task.batch, step)
                     yield batch

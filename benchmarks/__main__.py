@@ -7,7 +7,7 @@ import sys
 
 import benchmarks
 
-HELPERS = {"__main__", "datasets", "labeling_server", "measuring"}
+HELPERS = {"__main__", "datasets", "labeling_server", "measuring", "sides", "steps"}
 
 
 def main() -> int:

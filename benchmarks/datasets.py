@@ -3,6 +3,7 @@
 import gzip
 import os
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,23 @@ def _read_idx(path: Path, header: int) -> "np.ndarray[tuple[int], np.dtype[np.ui
     if not path.is_file():
         raise SystemExit(f"{path}: not there; install the Debian package dataset-fashion-mnist")
     return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=header)
+
+
+def write_cifar10_flat(folder: Path, count: int, size: int, seed: int = 0) -> None:
+    """Write images of CIFAR-10 as JPEG files `<class>/<name>.jpg`, as they are at 32 px, else enlarged to `size`.
+
+    Args:
+        folder: where to; must be new.
+        count: images drawn from the training part, the same number a class.
+        size: side in px.
+        seed: of the draw.
+    """
+    with zipfile.ZipFile(cifar10_archive()) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".jpg") and "/train/" in name)
+        for name in _balanced(names, count, np.random.default_rng(seed)):
+            content = archive.read(name)
+            if size != 32:
+                with Image.open(BytesIO(content)) as image, BytesIO() as enlarged:
+                    image.resize((size, size), Image.Resampling.BICUBIC).save(enlarged, "JPEG", quality=92)
+                    content = enlarged.getvalue()
+            _write(folder / Path(name).parent.name / Path(name).name, content)
