@@ -9,7 +9,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix
 from sklearn.neighbors import KNeighborsClassifier
 
-from barlowmatch.evaluation import expected_calibration_error, judge, knn_accuracy, wilson_interval
+from barlowmatch.evaluation import expected_calibration_error, judge, knn_accuracy
+from barlowmatch.intervals import wilson_interval
 
 NAMES = ("a", "b", "c", "never")
 

@@ -8,9 +8,10 @@ import numpy as np
 from barlowmatch.configs.inference import EvaluateConfig
 from barlowmatch.data.dataset import Rows
 from barlowmatch.errors import InputError
-from barlowmatch.evaluation import Report, describe_accuracy, judge, knn_accuracy, wilson_interval
+from barlowmatch.evaluation import Report, describe_accuracy, judge, knn_accuracy
 from barlowmatch.events import Emit, silent
 from barlowmatch.inference import classify_rows, embed_rows
+from barlowmatch.intervals import wilson_interval
 from barlowmatch.stages.apply import Applied, applied_network
 
 
