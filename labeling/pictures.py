@@ -13,12 +13,16 @@ from typing import Any
 
 from labeling.project import Project
 from storage.errors import StorageError
-from storage.images import set_dimensions
+from storage.images import draw_images, set_dimensions
 from storage.records import Image
+from storage.settings import get_setting, put_setting
 
 WORKERS = 2
 SECONDS = 60.0
 REMEMBERED = 50_000
+RANGE_SAMPLE = 100
+"""Pictures of which the deep ones say in which intensities all are shown."""
+RANGE_SETTING = "sixteen_bit_range"
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class PictureShop:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._cache = project.paths.cache
+        with project.reading() as db:
+            self._range: list[float] | None = get_setting(db, RANGE_SETTING)
         self._workers: asyncio.Queue[_Worker] = asyncio.Queue()
         self._all = [_Worker() for _ in range(WORKERS)]
         for worker in self._all:
@@ -118,9 +124,10 @@ class PictureShop:
     async def _order(self, kind: str, image: Image, target: Path) -> Picture:
         worker = await self._workers.get()
         try:
-            made = await worker.ask(
-                {"kind": kind, "path": str(self.path(image)), "sha256": image.sha256, "target": str(target)}
-            )
+            task = {"kind": kind, "path": str(self.path(image)), "sha256": image.sha256, "target": str(target)}
+            made = await worker.ask({**task, "range": self._range})
+            if made.get("needs_range"):
+                made = await worker.ask({**task, "range": await self._measure_range(worker, image)})
         finally:
             self._workers.put_nowait(worker)
         if made.get("gone"):
@@ -130,6 +137,18 @@ class PictureShop:
         if image.width is None:
             await self._note(image.id, made["width"], made["height"])
         return Picture(Path(made["path"]), made["media_type"])
+
+    async def _measure_range(self, worker: "_Worker", image: Image) -> list[float]:
+        """Return the range in which all deep pictures are shown, measured once on some of them."""
+        if self._range is None:
+            with self._project.reading() as db:
+                some = [image, *draw_images(db, RANGE_SAMPLE, seed=0)]
+            measured = await worker.ask({"kind": "range", "paths": [str(self.path(one)) for one in some]})
+            found: list[float] = measured.get("range", [0, 65535])
+            with suppress(StorageError):
+                await asyncio.wrap_future(self._project.submit(lambda db: put_setting(db, RANGE_SETTING, found)))
+            self._range = found
+        return self._range
 
     async def _note(self, image: int, width: int, height: int) -> None:
         """Remember the sides of a picture; that they cannot be stored is no reason not to show it."""

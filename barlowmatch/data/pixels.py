@@ -15,7 +15,7 @@ from barlowmatch.configs.shared import ImageOptions
 from barlowmatch.data.cache import Reasons, Recipe, build_entry, open_entry
 from barlowmatch.data.contents import Contents, index_of, read_contents
 from barlowmatch.data.dataset import Dataset
-from barlowmatch.data.images import Header, Range, Unreadable, read_header
+from barlowmatch.data.images import Header, Range, Unreadable, joint_range, read_header
 from barlowmatch.data.workers import run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
@@ -171,20 +171,14 @@ def choose_fit(dataset: Dataset, emit: Emit = silent) -> str:
 def measure_range(dataset: Dataset, contents: Contents, workers: int | None) -> Range:
     """Return one intensity range for all deep grey pictures of a dataset.
 
-    It spans what 98 % of a sample need to show 99.8 % of their pixels, rounded outwards to 1/32 of the span. The sample
-    are the smallest content hashes: it stays nearly the same when files are renamed, moved or added.
+    It is that of a sample, each showing 99.8 % of its pixels. The sample are the smallest content hashes: it stays
+    nearly the same when files are renamed, moved or added.
     """
     rows = np.flatnonzero(contents.deep)
     smallest = rows[np.lexsort(contents.sha256[rows].T[::-1])][:_DEEP_SAMPLE]
     files = [os.fspath(dataset.path(row)) for row in smallest.tolist()]
     answers = [answer for _, answer in run_tasks("measure", files, workers) if "reason" not in answer]
-    if not answers:
-        return 0.0, 65535.0
-    low = float(np.quantile([answer["low"] for answer in answers], 0.01, method="lower"))
-    high = float(np.quantile([answer["high"] for answer in answers], 0.99, method="higher"))
-    step = max(high - low, 1e-6) / 32
-    grid = 2.0 ** np.floor(np.log2(step))
-    return float(np.floor(low / grid) * grid), float(np.ceil(high / grid) * grid)
+    return joint_range([(answer["low"], answer["high"]) for answer in answers])
 
 
 def _shape(dataset: Dataset, options: ImageOptions, emit: Emit, size: int | None, fit: str | None) -> tuple[int, str]:

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from labeling.project import Project
 from storage.images import add_images, find_images
 from storage.records import NewImage
+from storage.settings import get_setting
 from tests.labeling.conftest import Tab
 
 
@@ -39,7 +40,7 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 RED = Image.new("RGB", (40, 30), (255, 0, 0))
-DEEP = Image.fromarray(np.full((30, 40), 40000, np.uint16))
+DEEP = Image.fromarray(np.linspace(2000, 6000, 1200).astype(np.uint16).reshape(30, 40))
 
 
 @pytest.mark.parametrize(
@@ -67,12 +68,31 @@ def test_a_picture_is_served_as_browsers_can_show_it(
     assert (answer.content == content) is as_it_is
     shown = Image.open(BytesIO(answer.content)).convert("RGB")
     assert shown.size == (40, 30)
-    expected = (155, 155, 155) if name == "deep.png" else (255, 0, 0)
+    expected = (44, 44, 44) if name == "deep.png" else (255, 0, 0)
     assert np.abs(np.array(shown.getpixel((5, 5))) - expected).max() <= 3
     again = ann.http.get(f"/img/{image}")
     assert (again.content, again.headers["cache-control"]) == (answer.content, "private, no-cache")
     detail = ann.get(f"/api/images/{image}")
     assert (detail["width"], detail["height"]) == (40, 30)
+
+
+def test_deep_pictures_are_shown_in_one_range(ann: Tab, add: Callable[[str, bytes], int], project: Project) -> None:
+    """Twelve bits in sixteen are no black picture; a dim one stays dimmer than a bright one, today and tomorrow."""
+    levels = [1000 + 40 * step for step in range(80)]
+    images = [
+        add(f"{level}.png", encoded(Image.fromarray(np.full((30, 40), level, np.uint16)), "PNG")) for level in levels
+    ]
+    shown = [
+        Image.open(BytesIO(ann.http.get(f"/img/{image}").content)).convert("L").getpixel((5, 5)) for image in images
+    ]
+    assert shown == sorted(shown)
+    assert shown[0] < 10
+    assert shown[-1] > 245
+    with project.reading() as db:
+        low, high = get_setting(db, "sixteen_bit_range")
+    assert low <= 1000
+    assert high >= levels[-1]
+    assert high - low < 1.2 * (levels[-1] - levels[0])
 
 
 def test_a_thumb_is_small_and_made_once(ann: Tab, add: Callable[[str, bytes], int], project: Project) -> None:
