@@ -117,6 +117,14 @@ class ChooseConfig(ProjectOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeConfig(ProjectOptions):
+    """Learn while people label: fit a linear probe after every 20 answers; the server starts and ends this."""
+
+    idle: Annotated[float, Range(1, 86_400, "seconds"), Doc("End when nobody has labeled for so long.")] = 180.0
+    nice: Annotated[int, Range(0, 19), Doc("How far to stand back behind other processes.")] = 10
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackupConfig(ProjectOptions):
     """Write a whole, checked copy of the database, while people go on labeling."""
 

@@ -16,6 +16,7 @@ from labeling.commands import (
     ImportConfig,
     InitConfig,
     PreviewLabelsConfig,
+    ProbeConfig,
     StatsConfig,
     StoreLabelsConfig,
     UndoLabelsConfig,
@@ -94,6 +95,15 @@ def do_choose(config: ChooseConfig) -> int:
     with telling("choose", config.project, config.events) as account:
         chosen = account.results = choose(config, account.emit)
     print(f"{chosen['count']:,} of {chosen['free']:,} images chosen by {config.strategy} in {chosen['seconds']} s")
+    return 0
+
+
+def do_probe(config: ProbeConfig) -> int:
+    """Learn until nobody labels any more."""
+    from labeling.probe.process import learn
+
+    os.nice(config.nice)
+    learn(config.project, config.idle, lambda line: print(line, flush=True))
     return 0
 
 

@@ -56,7 +56,7 @@ def _item(db: Database, number: int, lease: Lease | None, at: Instant, pictures:
         lease=None if lease is None else lease.token,
         expires_in_s=None if lease is None else round(max(0.0, lease.expires - at.seconds), 3),
         request=None if lease is None else lease.request, purpose=None if why is None else why.purpose, blind=blind,
-        why=None if why is None else _why(why, pictures), guesses=[] if blind else _guesses(guesses_of(db, number)),
+        why=None if why is None else _why(why, pictures), guesses=[] if blind else guesses_out(guesses_of(db, number)),
         label=label_state(image.label), flagged=image.flagged,
     )  # fmt: skip
 
@@ -75,13 +75,14 @@ def _why(why: Why, pictures: Pictures) -> wire.WhyOut:
     )  # fmt: skip
 
 
-def _guesses(guesses: tuple[Guess, ...]) -> list[wire.GuessOut]:
+def guesses_out(guesses: tuple[Guess, ...]) -> list[wire.GuessOut]:
+    """Return what the model thinks, best first."""
     return [wire.GuessOut(class_id=guess.class_id, probability=round(guess.probability, 4)) for guess in guesses]
 
 
 def page_image(shown: Shown, pictures: Pictures) -> wire.ImageOut:
     """Return an image of a page."""
-    guess = None if shown.guess is None else _guesses((shown.guess,))[0]
+    guess = None if shown.guess is None else guesses_out((shown.guess,))[0]
     return _image_out(wire.ImageOut, shown.image, guess, pictures)
 
 
@@ -89,7 +90,7 @@ def image_detail(db: Database, image: Image, pictures: Pictures) -> wire.ImageDe
     """Return all that is known about an image; guesses are hidden while it is asked about blindly."""
     why = why_asked(db, image.id)
     blind = why is not None and why.blind and why.open
-    guesses = [] if blind else _guesses(guesses_of(db, image.id))
+    guesses = [] if blind else guesses_out(guesses_of(db, image.id))
     past = [
         wire.PastOut(
             event=event.event, uuid=event.uuid, kind=event.kind, class_id=event.class_id, person=event.person,

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from labeling import wire
-from labeling.items import Pictures, label_state, lease_item, unleased_item
+from labeling.items import Pictures, guesses_out, label_state, lease_item, unleased_item
 from labeling.project import TERM_SECONDS
 from storage import events, leases, undoing
 from storage.clock import Instant, instant
 from storage.database import Database
 from storage.errors import Refused
+from storage.predictions import guesses_of
 from storage.present import present_label
+from storage.probing import newest_fit
 from storage.records import Lease, Outcome, Sent
 from storage.requests import answers_left
 
@@ -54,14 +56,16 @@ def say(db: Database, desk: Desk, said: list[wire.EventIn]) -> wire.LabelsOut:
     """Store what somebody said, in order, and say what became of each."""
     at = instant()
     results = [_say_one(db, desk, event, at) for event in said]
+    fitted = fitted_event(db)
     if all(result.status == "conflict" for result in results):
         return wire.LabelsOut(
             results=results,
+            fitted=fitted,
             error=results[0].message,
             field="replaces",
             hint="look at the present label and say it again",
         )
-    return wire.LabelsOut(results=results)
+    return wire.LabelsOut(results=results, fitted=fitted)
 
 
 def _say_one(db: Database, desk: Desk, event: wire.EventIn, at: Instant) -> wire.ResultOut:
@@ -106,6 +110,21 @@ def step(db: Database, desk: Desk, wish: wire.ActIn, kind: Literal["undo", "redo
     event = wire.EventIn(uuid=wish.uuid, kind=kind, undoes=act)
     result = _say_one(db, desk, event, instant())
     return wire.ActOut(**result.model_dump(), act=act)
+
+
+def fitted_event(db: Database) -> int | None:
+    """Return up to which label event the guesses know the labels, None where nothing learns while people label."""
+    fit = newest_fit(db)
+    return None if fit is None else fit.event
+
+
+def guesses_now(db: Database, person: int, images: list[int]) -> wire.GuessesOut:
+    """Return the newest guesses of images a person holds, but for blind ones."""
+    mine = leases.shown_to(db, person)
+    found = [
+        wire.GuessesOf(image=image, guesses=guesses_out(guesses_of(db, image))) for image in images if image in mine
+    ]
+    return wire.GuessesOut(fitted=fitted_event(db), images=found)
 
 
 def give_back(db: Database, desk: Desk, wish: wire.ReleaseIn) -> wire.ReleaseOut:

@@ -85,6 +85,7 @@ def build_app(project: "Project", root_path: str = "", *, pages: bool = True) ->
         shop = PictureShop(project)
         app.state.context = Context(project, Pictures(root_path), shop, Exports(project.paths), root_path)
         yield
+        app.state.context.probing.stop()
         await shop.close()
 
     app = FastAPI(

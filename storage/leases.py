@@ -27,7 +27,7 @@ WHERE item.free > 0 AND image.present = 1
                   AND (lease.state IN ('active', 'skipped') OR lease.state = 'done' AND lease.request = item.request))
   AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = item.image AND lease.state = 'active'
                   AND lease.request IS NOT item.request)
-ORDER BY item.request, item.rank LIMIT :count
+ORDER BY item.request, coalesce(item.turn, item.rank) LIMIT :count
 """
 
 _GRID = """
@@ -154,6 +154,16 @@ def release(db: Database, person: int, client: str, tokens: Sequence[int] | None
     for row in rows:
         recount(db, row["image"])
     return len(rows)
+
+
+def shown_to(db: Database, person: int) -> set[int]:
+    """Return the images a person has in front of them with the model's guess: all they hold but blind ones."""
+    rows = db.execute(
+        """SELECT lease.image FROM lease LEFT JOIN request ON request.id = lease.request
+           WHERE lease.person = ? AND lease.state = 'active' AND coalesce(request.blind, 0) = 0""",
+        (person,),
+    )
+    return {row[0] for row in rows}
 
 
 def get_lease(db: Database, token: int) -> Row | None:

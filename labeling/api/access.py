@@ -11,6 +11,7 @@ from labeling.chores import Chores
 from labeling.items import Pictures
 from labeling.jobs import Exports
 from labeling.pictures import PictureShop
+from labeling.probe.starting import Probing
 from labeling.project import Project
 from storage.database import Database
 from storage.people import get_person
@@ -30,6 +31,7 @@ class Context:
         root_path: prefix of all URLs.
         known: people who were seen to exist; nobody is ever deleted.
         chores: reads the images anew, imports labels.
+        probing: keeps the probe running while people label.
     """
 
     project: Project
@@ -39,10 +41,12 @@ class Context:
     root_path: str
     known: set[int] = field(default_factory=set)
     chores: Chores = field(init=False)
+    probing: Probing = field(init=False)
 
     def __post_init__(self) -> None:
         """Find the chores of the project."""
         self.chores = Chores(self.project.paths)
+        self.probing = Probing(self.project)
 
     @property
     def cookie(self) -> str:

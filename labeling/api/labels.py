@@ -1,9 +1,9 @@
 """Leasing images and saying what they are."""
 
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
@@ -23,12 +23,16 @@ async def lease(wish: wire.LeaseIn, here: Here, who: Who) -> wire.LeaseOut:
 
 
 @routes.post("/api/labels")
-async def labels(said: wire.LabelsIn, here: Here, who: Who, response: Response) -> wire.LabelsOut:
+async def labels(
+    said: wire.LabelsIn, here: Here, who: Who, response: Response, tasks: BackgroundTasks
+) -> wire.LabelsOut:
     """Say what images are; each event is stored once, however often it is sent."""
     desk = Desk(who, said.client, here.pictures)
     answer = await here.write(lambda db: queue.say(db, desk, said.events))
     if answer.error is not None:
         response.status_code = 409
+    elif here.probing.due:
+        tasks.add_task(here.probing.start)  # after the answer: a label never waits for it
     return answer
 
 
@@ -79,3 +83,10 @@ def grid_classes(here: Here) -> wire.GridClasses:
             for number, count, confidence in found
         ]
     )
+
+
+@routes.get("/api/guesses")
+def guesses(here: Here, who: Who, image: Annotated[list[int], Query(max_length=100)]) -> wire.GuessesOut:
+    """Return what the model thinks now of images I have in front of me; blind ones are left out."""
+    with here.project.reading() as db:
+        return queue.guesses_now(db, who, image)

@@ -10,6 +10,7 @@ from labeling.api.access import Here, Who, remember
 from labeling.api.access import who as who_asks
 from labeling.api.requests import request_out
 from labeling.names import clean_name, merged_keys
+from labeling.queue import fitted_event
 from labeling.times import ago
 from storage import people as store
 from storage.classes import list_classes
@@ -83,15 +84,16 @@ def get_progress(here: Here, who: Who) -> wire.ProgressOut:
     """Say how far the project has come, and I."""
     with here.project.reading() as db:
         whole, mine = progress(db), my_work(db, who, ago(minutes=RATE_MINUTES))
+        fitted = fitted_event(db)
     requests = [request_out(item) for item in whole.requests]
     return wire.ProgressOut(
-        project=here.project.name, project_id=here.project.id, event=whole.event, images=whole.images, labeled=whole.labeled,
-        rejected=whole.rejected, disputed=whole.disputed, flagged=whole.flagged, skipped=whole.skipped,
-        missing=whole.missing, requests=requests, done=sum(item.done for item in requests),
+        project=here.project.name, project_id=here.project.id, event=whole.event, images=whole.images,
+        labeled=whole.labeled, rejected=whole.rejected, disputed=whole.disputed, flagged=whole.flagged,
+        skipped=whole.skipped, missing=whole.missing, requests=requests, done=sum(item.done for item in requests),
         left=sum(item.left for item in requests),
         mine=wire.MineOut(
             answers=mine.answers, per_hour=None if mine.per_hour is None else round(mine.per_hour, 1),
             undoable=mine.undoable, redoable=mine.redoable,
         ),
-        classes=[wire.ClassCount(class_id=number, count=count) for number, count in whole.classes],
+        classes=[wire.ClassCount(class_id=number, count=count) for number, count in whole.classes], fitted=fitted,
     )  # fmt: skip

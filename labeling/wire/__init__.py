@@ -155,12 +155,30 @@ class ResultOut(Wire):
 
 
 class LabelsOut(Wire):
-    """What became of all events of a call; the error fields are set where all are in conflict."""
+    """What became of all events of a call; the error fields are set where all are in conflict.
+
+    `fitted` is the label event up to which the guesses know the labels: when it grows, they have changed.
+    """
 
     results: list[ResultOut]
+    fitted: int | None = None
     error: str | None = None
     field: str | None = None
     hint: str | None = None
+
+
+class GuessesOf(Wire):
+    """What the model thinks of an image now."""
+
+    image: int
+    guesses: list[GuessOut]
+
+
+class GuessesOut(Wire):
+    """The newest guesses of images on hand, and up to which label event they know the labels."""
+
+    fitted: int | None
+    images: list[GuessesOf]
 
 
 class ActIn(Wire):
@@ -271,6 +289,7 @@ class ProgressOut(Wire):
     left: int
     mine: MineOut
     classes: list[ClassCount]
+    fitted: int | None
 
 
 class ClassOut(Wire):

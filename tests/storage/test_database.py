@@ -99,8 +99,9 @@ def test_yesterdays_schema_is_todays(path: Path, tmp_path: Path) -> None:
     scene.say("Ann", "label", scene.images[0], class_id=1)
     assert scene.state(scene.images[0]) == ("labeled", 1)
     new = open_writer(path)
-    if VERSION == 1:
-        assert _schema(db) == _schema(new), "a change of the schema needs a migration and a new version"
+    assert _schema(db) == _schema(new), "a change of the schema needs a migration and a new version"
+    assert pragma(db, "user_version") == VERSION
+    assert len(list(tmp_path.glob("old.db.before-*"))) == 1, "a copy is kept before anything is changed"
     db.close()
     new.close()
 

@@ -53,6 +53,13 @@ export const post = (path, body) => json("POST", path, body);
 export const put = (path, body) => json("PUT", path, body);
 export const patch = (path, body) => json("PATCH", path, body);
 
+/** Send raw bytes, such as a part of a file. */
+export async function putBytes(path, bytes) {
+  const response = await request(path, { method: "PUT", body: bytes });
+  if (!response.ok) throw await failure(response);
+  return response.json();
+}
+
 /** The file of an image. */
 export async function fetchPicture(item) {
   const response = await request(item.url);
@@ -61,18 +68,20 @@ export async function fetchPicture(item) {
 }
 
 /**
- * Store events; resolves to one result an event. A call the server cannot read is sent event by event, so that one
+ * Store events; resolves to one result an event. `hear` gets each answer as a whole. A call the server cannot read is sent event by event, so that one
  * bad event never holds up the others.
  */
-export async function sendEvents(client, events) {
+export async function sendEvents(client, events, hear = () => {}) {
   try {
-    return (await post("api/labels", { client, events })).results;
+    const answer = await post("api/labels", { client, events });
+    hear(answer);
+    return answer.results;
   } catch (error) {
     if (error.body?.results) return error.body.results;
     if (![400, 404, 409, 413, 422].includes(error.status)) throw error;
     if (events.length === 1) return [{ uuid: events[0].uuid, status: "refused", message: error.message, items: [] }];
     const results = [];
-    for (const event of events) results.push(...(await sendEvents(client, [event])));
+    for (const event of events) results.push(...(await sendEvents(client, [event], hear)));
     return results;
   }
 }

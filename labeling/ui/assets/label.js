@@ -7,6 +7,7 @@ import { h, isTyping, uuid } from "./dom.js";
 import { Grid } from "./grid.js";
 import { showKeys } from "./help.js";
 import { Keymap, keyOf } from "./keys.js";
+import { Learning } from "./learning.js";
 import { LabelView } from "./labelview.js";
 import { emptyNotice, lostNotice } from "./notices.js";
 import { Outbox } from "./outbox.js";
@@ -17,6 +18,7 @@ import { Tally } from "./tally.js";
 
 const PAN = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
 const ASK_PROGRESS = 15_000; // milliseconds between questions how far the work is
+const NOTICE = 300; // milliseconds one needs to see that a guess is another one
 const ASK_PICTURE = 1_500; // milliseconds before a picture that did not arrive is asked for again
 
 /** Build the page inside `host` and start it. */
@@ -37,7 +39,9 @@ class LabelPage {
     this.settings = settings;
     this.client = clientName();
     this.tally = new Tally();
-    this.outbox = new Outbox(`${progress.project_id}:${person.id}`, (events) => api.sendEvents(this.client, events));
+    this.outbox = new Outbox(`${progress.project_id}:${person.id}`, (events) =>
+      api.sendEvents(this.client, events, (answer) => this.learning.heard(answer.fitted)),
+    );
     this.view = new LabelView(host, {
       person,
       act: (meaning, event) => this.press(meaning, event),
@@ -52,6 +56,7 @@ class LabelPage {
       acted: (act, sign) => this.tally.count(act, sign), // shown after the next picture is painted
       say: (...message) => this.view.messages.say(...message),
     });
+    this.learning = new Learning({ api, session: this.session, fitted: progress.fitted, changed: () => this.reguess() });
     this.pictures = new Pictures(
       api.fetchPicture,
       () => this.stage.size,
@@ -145,7 +150,8 @@ class LabelPage {
 
   first_guess(event) {
     const guess = this.session.current?.guesses?.[0];
-    if (guess) this.decide("label", guess.class, event);
+    if (event?.timeStamp < this.reguessed + NOTICE) this.refuse("The model's guess has just changed: look again.");
+    else if (guess) this.decide("label", guess.class, event);
     else this.refuse("The model has no guess for this image.");
   }
 
@@ -237,6 +243,13 @@ class LabelPage {
     this.view.surround(this.session, this.nameOf, { why: this.settings.display?.why !== false });
   }
 
+  /** Show newer guesses; a press that meant the one before must not take the new one. */
+  reguess() {
+    const [item, before] = [this.session.current, this.view.guessed];
+    this.view.guess(item, this.nameOf);
+    if (this.view.guessed !== before) this.reguessed = performance.now();
+  }
+
   /** Words for when there is no picture. */
   absence(item, picture) {
     if (item && !picture) return h("p", {}, "The picture is on its way…");
@@ -292,6 +305,7 @@ class LabelPage {
   }
 
   setProgress(progress) {
+    this.learning.heard(progress.fitted);
     this.tally.set(progress);
     this.showTally();
   }

@@ -82,6 +82,7 @@ export class LabelView {
   /** Show an item's guesses: before the next press may take the first of them. */
   guess(item, nameOf) {
     const guesses = item?.guesses ?? [];
+    this.guessed = guesses[0]?.class;
     this.guessPart.hidden = guesses.length === 0;
     const choose = (cls, event) => this._click(event, { class: cls });
     const keyOf = (cls) => this.keymap.byClass.get(cls);

@@ -80,6 +80,16 @@ export class Session {
     this.state = this.queue.length > 0 ? "ready" : left > 0 ? "elsewhere" : "empty";
   }
 
+  /** Give back all images but the next `keep` ones and take those that come first now; nothing in front moves. */
+  async exchange(keep) {
+    if (this.refilling || this.queue.length <= keep) return;
+    const back = this.queue.slice(keep).filter((item) => item.lease);
+    const leases = new Set(back.map((item) => item.lease));
+    this.queue = this.queue.filter((item) => !leases.has(item.lease));
+    await this.api.post("api/release", { client: this.client, leases: [...leases] });
+    await this.refill({ force: true });
+  }
+
   /** Decide the current item: kind is "label" (with a class), "reject" or "skip". */
   decide(kind, cls = null) {
     const item = this.queue.shift();

@@ -1,0 +1,178 @@
+"""The probe's process: waits for twenty answers, fits, updates guesses, puts what waits in a better order.
+
+It lives beside the server, which starts it at a label, and ends when nobody has labeled for a while or the server is
+gone. It writes little and in short transactions, so that a label never waits for long: the guesses of what is in
+front of people and of what comes next, not of all images.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from barlowmatch.errors import InputError
+from labeling.embedded import newest_embeddings
+from labeling.embedding_folder import Floats, Rows, read_embedding_folder
+from labeling.predicting import match_images, similarity_order
+from labeling.probe.fitting import Probe, Space, fit
+from labeling.probe.ranking import covered, doubt, herd
+from labeling.project import ProjectFolder, writing
+from storage import probing as store
+from storage.database import Database, transaction
+from storage.predictions import NewPrediction, add_run, put_predictions
+from storage.records import Guess
+from storage.requests import latest_event
+
+EVERY = 20
+"""Answers between two fits."""
+CANDIDATES = 1000
+"""Items among which the next ones are chosen, those asked for first."""
+TURNS = 100
+"""Items that are put in order: more than all people take until the next fit."""
+ANCHORS = 1024
+_PAGE = 200
+"""Guesses written in one transaction."""
+_LOOK = 0.2
+"""Seconds between two looks at the database."""
+
+
+@dataclass(frozen=True)
+class Refit:
+    """What a fit did: labels learned from, seconds of the fit alone, guesses written and items put in order."""
+
+    labels: int
+    seconds: float
+    guesses: int
+    turns: int
+
+
+class Learner:
+    """Embeddings in memory, and what is made of them with the labels of the moment.
+
+    Args:
+        db: the project, open for writing.
+        folder: the embeddings.
+    """
+
+    def __init__(self, db: Database, folder: Path) -> None:
+        self.folder = folder
+        source = read_embedding_folder(folder)
+        images, rows = match_images(db, source, folder)
+        self._row_of = dict(zip(images.tolist(), range(len(images)), strict=True))
+        vectors = source.unit_vectors(rows)
+        self._space = Space.of(vectors, source.probabilities(rows))
+        drawn = np.random.default_rng(0).permutation(len(vectors))[:ANCHORS]
+        self._anchors = np.sort(drawn)
+        self._places = store.places_of(db)
+        if not self._row_of.keys() <= self._places.keys():
+            order = similarity_order(vectors, np.zeros(len(vectors), np.int64))
+            images_in_order = images[order].tolist()
+            self._places = {image: place for place, image in enumerate(images_in_order)} | self._places
+
+    def refit(self, db: Database) -> Refit | None:
+        """Fit with the labels of this moment and store what follows; None where there is nothing to learn from."""
+        event = latest_event(db)
+        labels = [(self._row_of[image], label) for image, label in store.labels_to_learn_from(db) if self._knows(image)]
+        if not labels:
+            return None
+        known, targets = np.array(labels, np.int64).T
+        started = time.perf_counter()
+        probe = fit(self._space.features(known), targets)
+        seconds = time.perf_counter() - started
+        on_hand = [image for image in store.images_on_hand(db) if self._knows(image)]
+        waiting = [(request, image) for request, image in store.waiting_items(db, CANDIDATES) if self._knows(image)]
+        turns = self._order(probe, known, on_hand, waiting)
+        fresh = dict.fromkeys([*on_hand, *(image for _, image in turns), *(image for _, image in waiting)])
+        pages = list(_pages(self._guesses(probe, list(fresh))))
+        with transaction(db):
+            run = add_run(db, os.fsencode(self.folder / "probe"), "probe", event)
+            store.set_turns(db, turns)
+            put_predictions(db, run, pages[0] if pages else [])
+            store.note_fit(db, store.Fitted(event, len(labels)))
+        for page in pages[1:]:
+            time.sleep(0.01)  # whoever waits to store a label goes first
+            with transaction(db):
+                put_predictions(db, run, page)
+        return Refit(len(labels), seconds, len(fresh), len(turns))
+
+    def _knows(self, image: int) -> bool:
+        return image in self._row_of
+
+    def _rows(self, images: list[int]) -> Rows:
+        return np.array([self._row_of[image] for image in images], np.int64)
+
+    def _order(
+        self, probe: Probe, known: Rows, on_hand: list[int], waiting: list[tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        """Return which waiting items come next: they stand for what neither labels nor images on hand stand for."""
+        if not waiting:
+            return []
+        vectors, anchors = self._space.vectors, self._space.vectors[self._anchors]
+        spoken_for = np.concatenate([known, self._rows(on_hand)])
+        weights = doubt(probe.probabilities(self._space.features(self._anchors)))
+        candidates = vectors[self._rows([image for _, image in waiting])]
+        places = herd(candidates, anchors, weights, covered(anchors, vectors[spoken_for]), TURNS)
+        return [waiting[place] for place in places.tolist()]
+
+    def _guesses(self, probe: Probe, images: list[int]) -> Iterator[NewPrediction]:
+        if not images:
+            return
+        probabilities: Floats = probe.probabilities(self._space.features(self._rows(images)))
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]
+        for at, image in enumerate(images):
+            found = ((int(probe.classes[column]), float(probabilities[at, column])) for column in best[at].tolist())
+            yield NewPrediction(image, tuple(Guess(*guess) for guess in found), self._places[image])
+
+
+def _pages(predictions: Iterator[NewPrediction]) -> Iterator[list[NewPrediction]]:
+    page: list[NewPrediction] = []
+    for prediction in predictions:
+        page.append(prediction)
+        if len(page) == _PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def learn(project: Path, idle: float, say: Callable[[str], None]) -> None:
+    """Fit after every `EVERY` answers until nobody has labeled for `idle` seconds, or whoever started this is gone.
+
+    Raises:
+        InputError: there are no embeddings of the project's images.
+    """
+    parent = os.getppid()
+    paths = ProjectFolder(project).need()
+    with writing(project) as db:
+        learner = _newest(paths, db, None)
+        fitted = store.newest_fit(db)
+        event, seen, since = fitted.event if fitted else 0, latest_event(db), time.monotonic()
+        say(f"{learner.folder}: waiting for labels")
+        while time.monotonic() - since < idle and os.getppid() == parent:
+            newest = latest_event(db)
+            if newest != seen:
+                seen, since = newest, time.monotonic()
+                if store.answers_since(db, event) >= EVERY:
+                    event = newest
+                    learner = _newest(paths, db, learner)
+                    say(_told(learner.refit(db)))
+            time.sleep(_LOOK)
+
+
+def _newest(paths: ProjectFolder, db: Database, present: Learner | None) -> Learner:
+    """Return a learner of the newest embeddings, the present one where they are its own."""
+    embedded = newest_embeddings(paths, db)
+    if embedded is None:
+        if present is not None:
+            return present
+        raise InputError(f"{paths.folder}: no embeddings, which the probe learns from; run a round first")
+    return present if present is not None and present.folder == embedded.folder else Learner(db, embedded.folder)
+
+
+def _told(done: Refit | None) -> str:
+    if done is None:
+        return "no label to learn from yet"
+    return f"{done.labels} labels in {done.seconds:.3f} s: {done.guesses} guesses, {done.turns} items in a new order"

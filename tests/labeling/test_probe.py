@@ -1,0 +1,292 @@
+"""Learning while people label: a real process beside the API, on embeddings in which classes are clusters."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from barlowmatch.data.classes import ImageClass
+from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from labeling.indexing import init_project
+from labeling.probe import process
+from labeling.probe.fitting import MOST, STRENGTH, Space, draw_evenly, fit
+from labeling.probe.process import Learner
+from labeling.probe.ranking import covered, doubt, herd, kernel
+from labeling.project import Project, reading, writing
+from labeling.server import build_app
+from storage.classes import add_class
+from storage.database import transaction
+from storage.images import all_images
+from storage.predictions import guesses_of
+from storage.probing import newest_fit
+from storage.records import NewItem
+from storage.requests import add_request
+from tests.labeling.conftest import Tab
+
+DIMENSION = 8
+
+
+def clusters(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return unit vectors around three centres, and which centre."""
+    draw = np.random.default_rng(seed)
+    owner = draw.integers(0, 3, count)
+    vectors = np.eye(DIMENSION)[owner] + draw.normal(0, 0.15, (count, DIMENSION))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), owner
+
+
+# ---- the fit -------------------------------------------------------------------------------------------------------
+
+
+def test_the_probe_is_logistic_regression() -> None:
+    vectors, owner = clusters(300)
+    space = Space.of(vectors)
+    rows = np.arange(200)
+    probe = fit(space.features(rows), owner[rows] + 7)
+    assert probe.classes.tolist() == [7, 8, 9]
+    found = probe.probabilities(space.features(np.arange(200, 300)))
+    assert found.sum(1) == pytest.approx(np.ones(100), abs=1e-5)
+    assert (probe.classes[found.argmax(1)] - 7 == owner[200:]).mean() > 0.97
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_its_probabilities_are_scikit_learns(classes: int) -> None:
+    vectors, owner = clusters(200)
+    rows = np.flatnonzero(owner < classes)
+    features = Space.of(vectors).features(rows)
+    reference = LogisticRegression(C=STRENGTH, max_iter=500).fit(features, owner[rows]).predict_proba(features)
+    assert fit(features, owner[rows]).probabilities(features) == pytest.approx(reference, abs=5e-3)
+
+
+def test_one_class_is_certain() -> None:
+    features = np.ones((4, 3), np.float32)
+    assert fit(features, np.full(4, 5)).probabilities(features).tolist() == [[1.0]] * 4
+
+
+def test_a_good_classifier_is_heard() -> None:
+    """After a round the guesses must not fall back to what the embeddings alone can tell."""
+    draw = np.random.default_rng(0)
+    owner = draw.integers(0, 10, 2000)
+    vectors = draw.normal(size=(2000, 64)).astype(np.float32)  # the embeddings know nothing
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    said = np.where(draw.random(2000) < 0.95, owner, draw.integers(0, 10, 2000))
+    probabilities = np.full((2000, 10), 0.01, np.float32)
+    probabilities[np.arange(2000), said] = 0.91
+    space = Space.of(vectors, probabilities)
+    labeled, rest = np.arange(100), np.arange(100, 2000)
+    probe = fit(space.features(labeled), owner[labeled])
+    right = probe.classes[probe.probabilities(space.features(rest)).argmax(1)] == owner[rest]
+    assert right.mean() > 0.9
+
+
+def test_many_labels_are_drawn_evenly_and_rare_classes_whole() -> None:
+    labels = np.array([0] * 20_000 + [1] * 5_000 + [2] * 30)
+    counts = np.bincount(labels[draw_evenly(labels, MOST, 0)])
+    assert counts.sum() == MOST
+    assert counts[2] == 30
+    assert abs(int(counts[0]) - int(counts[1])) <= 1
+
+
+# ---- the order -----------------------------------------------------------------------------------------------------
+
+
+def test_herding_is_the_plain_greedy_rule() -> None:
+    vectors, _ = clusters(120)
+    candidates, anchors, labeled = vectors[:40], vectors[40:100], vectors[100:]
+    weights = np.random.default_rng(1).random(60).astype(np.float32)
+    width = 0.5
+    best = kernel(anchors, labeled, width).max(1)
+    assert covered(anchors, labeled, width) == pytest.approx(best)
+    expected: list[int] = []
+
+    def gain(place: int) -> float:
+        added = np.maximum(kernel(candidates[[place]], anchors, width)[0] - best, 0)
+        return -np.inf if place in expected else float(added @ weights)
+
+    for _ in range(15):
+        expected.append(max(range(40), key=gain))
+        best = np.maximum(best, kernel(candidates[[expected[-1]]], anchors, width)[0])
+    assert herd(candidates, anchors, weights, covered(anchors, labeled, width), 15, width).tolist() == expected
+
+
+def test_all_candidates_are_ordered_once() -> None:
+    vectors, _ = clusters(30)
+    order = herd(vectors, vectors, np.ones(30, np.float32), np.zeros(30, np.float32), 100)
+    assert sorted(order.tolist()) == list(range(30))
+
+
+def test_doubt_is_one_minus_the_margin() -> None:
+    assert doubt(np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]], np.float32)) == pytest.approx([0.8, 0.3])
+    assert doubt(np.ones((2, 1), np.float32)).tolist() == [1.0, 1.0]
+
+
+# ---- in a project --------------------------------------------------------------------------------------------------
+
+
+def embed(project: Path, folder: Path) -> dict[int, int]:
+    """Write embeddings without a classifier and return the cluster of each image."""
+    with reading(project) as db:
+        images = list(all_images(db))
+    vectors, owner = clusters(len(images))
+    table = EmbeddedFiles(
+        [image.name for image in images], ["unlabeled"] * len(images), [""] * len(images),
+        [image.sha256 for image in images],
+    )  # fmt: skip
+    with EmbeddingsWriter(
+        folder, table, dimension=DIMENSION, classes=[ImageClass(0, "cat"), ImageClass(1, "dog")], checkpoint="0" * 64,
+        with_probabilities=False, number_format="float32",
+    ) as writer:  # fmt: skip
+        writer.write(np.arange(len(images)), vectors, None)
+    return dict(zip([image.id for image in images], owner.tolist(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("pictures") / "images"
+    folder.mkdir()
+    draw = np.random.default_rng(0)
+    for number in range(160):
+        Image.fromarray(draw.integers(0, 255, (4, 4, 3), np.uint8)).save(folder / f"{number:03d}.png")
+    return folder
+
+
+@pytest.fixture
+def scene(pictures: Path, tmp_path: Path) -> tuple[Path, dict[int, int]]:
+    """Return a project with a control sample of 10, a request of 120, and embeddings in a run folder."""
+    project = tmp_path / "project"
+    init_project(project, dataset_folder=pictures, control=10)
+    with writing(project) as db, transaction(db):
+        rows = db.execute("SELECT id FROM image WHERE split = 'unlabeled' ORDER BY id LIMIT 120")
+        add_request(db, [NewItem(row["id"]) for row in rows], purpose="train", strategy="random")
+        for number, name in enumerate(("cat", "dog", "owl")):
+            add_class(db, number, name, None, None)
+    cluster = embed(project, project / "runs" / "embed-1")
+    return project, cluster
+
+
+def queue(project: Path) -> list[int]:
+    with reading(project) as db:
+        rows = db.execute(
+            """SELECT image FROM request_item JOIN request ON request.id = request WHERE purpose = 'train' AND free > 0
+               ORDER BY coalesce(turn, rank)"""
+        )
+        return [row["image"] for row in rows]
+
+
+def label_clusters(ann: Tab, cluster: dict[int, int], items: list[dict[str, object]]) -> None:
+    names = ("cat", "dog", "owl")
+    for item in items:
+        ann.label(item, names[cluster[int(str(item["image"]))]])
+
+
+@pytest.fixture
+def opened(scene: tuple[Path, dict[int, int]]) -> Iterator[tuple[Project, dict[int, int], Callable[[str], Tab]]]:
+    from starlette.testclient import TestClient
+
+    with Project(scene[0]) as project:
+        app = build_app(project, pages=False)
+        with TestClient(app, base_url="http://127.0.0.1") as client:
+            yield project, scene[1], lambda name: Tab(client, name)
+
+
+def control_answered(ann: Tab, cluster: dict[int, int]) -> None:
+    label_clusters(ann, cluster, ann.lease(10))
+
+
+def test_guesses_and_order_follow_twenty_labels(
+    opened: tuple[Project, dict[int, int], Callable[[str], Tab]],
+) -> None:
+    """The whole way: labels through the API start the process, which answers through the API."""
+    project, cluster, open_tab = opened
+    ann, bob = open_tab("Ann"), open_tab("Bob")
+    control_answered(ann, cluster)
+    held = bob.lease(5)
+    before = queue(project.paths.folder)
+    label_clusters(ann, cluster, ann.lease(25))
+    deadline = time.monotonic() + 60
+    flag = {"kind": "flag", "image": held[0]["image"]}
+    while True:
+        events = [{"uuid": str(uuid.uuid4()), **flag}]
+        if ann.post("/api/labels", {"client": ann.id, "events": events})["fitted"] is not None:
+            break
+        assert time.monotonic() < deadline, (project.paths.cache / "probe.log").read_text()
+        time.sleep(0.1)
+    assert ann.get("/api/progress")["fitted"] is not None
+    answer = bob.get("/api/guesses", image=[item["image"] for item in held])
+    names = {number: name for name, number in ann.classes.items()}
+    right = [names[of["guesses"][0]["class"]] == ("cat", "dog", "owl")[cluster[of["image"]]] for of in answer["images"]]
+    assert len(right) == 5
+    assert sum(right) >= 4
+    assert bob.lease(5)[0]["image"] == held[0]["image"], "what is on hand stays"
+    after = queue(project.paths.folder)
+    assert set(after) < set(before)
+    assert after != [image for image in before if image in after], "the rest has another order"
+    assert ann.get("/api/guesses", image=[held[0]["image"]])["images"] == [], "only what I hold"
+
+
+def refit(project: Path) -> process.Refit | None:
+    with writing(project) as db:
+        return Learner(db, project / "runs" / "embed-1").refit(db)
+
+
+def test_the_control_sample_neither_teaches_nor_is_touched(
+    opened: tuple[Project, dict[int, int], Callable[[str], Tab]],
+) -> None:
+    project, cluster, open_tab = opened
+    folder = project.paths.folder
+    ann = open_tab("Ann")
+    label_clusters(ann, cluster, ann.lease(5))
+    assert refit(folder) is None, "blind answers are no labels to learn from"
+    blind = ann.lease(5)
+    for image in list(cluster)[:30]:
+        if image not in {item["image"] for item in blind}:
+            ann.say({"kind": "label", "image": image, "class": cluster[image], "source": "browse"})
+    done = refit(folder)
+    assert done is not None
+    with reading(folder) as db:
+        control = [row["image"] for row in db.execute("SELECT image FROM request_item WHERE request = 1")]
+        assert all(guesses_of(db, image) == () for image in control)
+        assert db.execute("SELECT count(*) FROM request_item WHERE request = 1 AND turn IS NOT NULL").fetchone()[0] == 0
+        assert newest_fit(db) is not None
+    assert ann.get("/api/guesses", image=[item["image"] for item in blind])["images"] == []
+
+
+def test_every_fit_gives_turns_anew_and_is_named_in_events(
+    opened: tuple[Project, dict[int, int], Callable[[str], Tab]],
+) -> None:
+    project, cluster, open_tab = opened
+    folder = project.paths.folder
+    ann = open_tab("Ann")
+    control_answered(ann, cluster)
+    label_clusters(ann, cluster, ann.lease(20))
+    first = refit(folder)
+    assert first is not None
+    assert first.turns == min(100, len(queue(folder)))
+    leased = ann.lease(20)
+    assert [item["image"] for item in leased] != []
+    label_clusters(ann, cluster, leased)
+    assert refit(folder) is not None
+    with reading(folder) as db:
+        stages = {
+            row[0]
+            for row in db.execute(
+                "SELECT stage FROM label_event JOIN run ON run.id = label_event.run WHERE image = ?",
+                (leased[0]["image"],),
+            )
+        }
+        turned = db.execute("SELECT image FROM request_item WHERE turn IS NOT NULL AND free > 0").fetchall()
+    assert stages == {"probe"}
+    assert not {row["image"] for row in turned} & {item["image"] for item in leased}
+
+
+def test_the_process_ends_when_nobody_labels(scene: tuple[Path, dict[int, int]]) -> None:
+    said: list[str] = []
+    started = time.monotonic()
+    process.learn(scene[0], 0.3, said.append)
+    assert time.monotonic() - started < 20
+    assert said
