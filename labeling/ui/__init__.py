@@ -6,13 +6,14 @@ from typing import Any
 import gradio as gr
 from gradio.components import Navbar
 
-from labeling.ui import browse, export, label, request
+from labeling.ui import browse, export, label, project, request
 from labeling.ui.frame import HEAD, theme
 
 ASSETS = Path(__file__).parent / "assets"
 """Files that the server serves at `/workbench/`; Gradio keeps `/assets/` for its own."""
 
 PAGES = (
+    ("Project", "/project", project.page),
     ("Browse", "/browse", browse.page),
     ("Request", "/request", request.page),
     ("Export", "/export", export.page),

@@ -1,5 +1,6 @@
 // Words for when there is no picture: what has happened, and the way on.
 
+import { BASE } from "./api.js";
 import { h } from "./dom.js";
 
 const STATES = {
@@ -13,7 +14,7 @@ const STATES = {
   ],
   empty: [
     "All done",
-    "Every image that was asked for has its label. Ask for more, look over your labels in Browse, or take them away by Export.",
+    "Every image that was asked for has its label. The Project page says what comes next: run a round, ask for more, or take the labels away.",
   ],
 };
 
@@ -25,7 +26,10 @@ export function emptyNotice({ state, problem }, waiting, again) {
     busy ? h("p", {}, title) : h("strong", {}, title),
     !busy && text && h("p", {}, text),
     waiting > 0 && h("p", {}, `${waiting} decisions are kept here and will be sent.`),
-    !busy && h("div", { class: "wb-row" }, h("button", { type: "button", onclick: again }, "Look again")),
+    !busy && h("div", { class: "wb-row" }, [
+        state === "empty" && h("a", { href: new URL("project", BASE) }, "What next"),
+        h("button", { type: "button", onclick: again }, "Look again"),
+      ]),
   ];
 }
 

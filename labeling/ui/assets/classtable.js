@@ -1,0 +1,132 @@
+// The classes of the project: names, keys and colours, and merges that can be taken back.
+
+import * as api from "./api.js";
+import { searchClasses } from "./classes.js";
+import { openDialog } from "./dialog.js";
+import { count, fill, h, uuid } from "./dom.js";
+
+/** The table of classes; every change is stored at once. */
+export class ClassTable {
+  constructor(host) {
+    this.host = host;
+    this.classes = [];
+    this.list = h("div", { class: "pj-classes", role: "list" });
+    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.name = h("input", { name: "new-class", maxlength: 100, autocomplete: "off", placeholder: "Name of a new class" });
+    this.element = h(
+      "section",
+      { class: "pj-card", "aria-label": "Classes" },
+      h("h2", {}, "Classes"),
+      this.list,
+      this.error,
+      h(
+        "form",
+        { class: "pj-add", onsubmit: (event) => (event.preventDefault(), this.add()) },
+        h("label", {}, h("span", { class: "pj-unseen" }, "New class"), this.name),
+        h("button", { type: "submit" }, "Add"),
+      ),
+    );
+  }
+
+  async refresh() {
+    this.classes = (await api.get("api/dataset/classes")).classes;
+    fill(
+      this.list,
+      this.classes.length
+        ? this.classes.map((cls, place) => this.row(cls, place))
+        : h("p", { class: "wb-hint" }, "There is no class yet. Add the first ones here, or import labels below; while labeling, N makes a new one."),
+    );
+  }
+
+  row(cls, place) {
+    const change = (field, value) => this.change(() => api.patch(`api/classes/${cls.id}`, { uuid: uuid(), [field]: value }));
+    const name = h("input", {
+      class: "pj-name", value: cls.name, maxlength: 100, "aria-label": `Name of ${cls.name}`, autocomplete: "off",
+      onchange: () => change("name", name.value),
+    });
+    const key = h("input", {
+      class: "pj-key", value: cls.key ?? "", maxlength: 1, "aria-label": `Key of ${cls.name}`, autocomplete: "off",
+      placeholder: place < 9 ? String(place + 1) : place === 9 ? "0" : "", title: "Key while labeling; empty: by its place",
+      onchange: () => change("key", key.value || null),
+    });
+    const color = h("input", {
+      type: "color", value: cls.color, "aria-label": `Color of ${cls.name}`, onchange: () => change("color", color.value),
+    });
+    const browse = h("a", { href: new URL(`browse?label=${cls.id}`, api.BASE) }, count(cls.count, "image"));
+    const merge = h("button", { class: "wb-quiet", type: "button", disabled: this.classes.length < 2, onclick: () => this.chooseTarget(cls) }, "Merge…");
+    return h(
+      "div",
+      { class: "pj-class", role: "listitem", dataset: { class: cls.name } },
+      color, name, key, browse, merge,
+      cls.merged.map((part) => this.merged(part)),
+    );
+  }
+
+  merged(part) {
+    const split = () => this.change(() => api.post(`api/classes/${part.id}/split`, { uuid: uuid() }));
+    return h(
+      "div",
+      { class: "pj-merged" },
+      h("span", {}, "↳ with ", h("b", {}, part.name), `, ${count(part.answers, "answer")}`),
+      h("button", { class: "wb-quiet", type: "button", onclick: split }, `Split ${part.name} again`),
+    );
+  }
+
+  chooseTarget(cls) {
+    searchClasses(this.host, this.classes.filter((other) => other.id !== cls.id), {
+      title: `Merge ${cls.name} into which class?`,
+      choose: (id) => this.confirm(cls, this.classes.find((other) => other.id === id)),
+    });
+  }
+
+  /** Say what moves before it does. */
+  confirm(cls, target) {
+    const error = h("div", { class: "wb-error", role: "alert" });
+    const merge = async () => {
+      try {
+        await api.post(`api/classes/${cls.id}/merge`, { uuid: uuid(), into: target.id });
+        dialog.close();
+        await this.refresh();
+      } catch (problem) {
+        error.textContent = problem.message;
+      }
+    };
+    const content = h(
+      "div",
+      { class: "wb-form" },
+      h("p", {}, h("b", {}, count(cls.count, "image")), ` labeled ${cls.name} will count as ${target.name}, which then has ${count(cls.count + target.count, "image")}.`),
+      h("p", {}, `No label is lost: each keeps what was said. “Split ${cls.name} again” under ${target.name} takes the merge back.`),
+      error,
+      h("div", { class: "wb-row" }, h("button", { class: "wb-main", type: "button", autofocus: true, onclick: merge }, "Merge")),
+    );
+    const dialog = openDialog(this.host, `Merge ${cls.name} into ${target.name}`, content);
+  }
+
+  async add() {
+    const name = this.name.value;
+    const added = await this.change(() => api.post("api/classes", { uuid: uuid(), name }));
+    if (added) this.name.value = "";
+    this.name.focus();
+  }
+
+  /** Store a change and show the classes as they are then; says whether it was stored. */
+  async change(work) {
+    this.error.textContent = "";
+    const focused = focusedField(this.list);
+    let stored = true;
+    try {
+      await work();
+    } catch (problem) {
+      this.error.textContent = problem.message;
+      stored = false;
+    }
+    await this.refresh();
+    if (focused) this.list.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
+    return stored;
+  }
+}
+
+/** The field that the keyboard is in, by its label, so that it can stay there. */
+function focusedField(list) {
+  return list.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+}

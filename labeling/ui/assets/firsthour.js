@@ -1,0 +1,167 @@
+// What comes next: the one thing to do, the size of the control sample, and the round with how long it will take.
+
+import * as api from "./api.js";
+import { fill, h, uuid } from "./dom.js";
+import { wait } from "./wait.js";
+
+const ASK_AGAIN = 2000; // milliseconds, while a round runs
+const MINUTES = 10;
+
+/** The panel at the top of the Project page. */
+export class FirstHour {
+  constructor({ changed }) {
+    this.changed = changed;
+    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.words = h("h2", {});
+    this.why = h("p", {});
+    this.act = h("div", { class: "pj-act" });
+    this.round = h("div", { class: "pj-round" });
+    this.element = h(
+      "section",
+      { class: "pj-next", "aria-label": "What next" },
+      h("small", {}, "Next"),
+      this.words,
+      this.why,
+      this.act,
+      this.error,
+      this.round,
+    );
+    this.running = null;
+  }
+
+  /** Show what `GET /api/start` answered. */
+  show(start) {
+    this.start = start;
+    this.words.textContent = start.next.words;
+    this.why.textContent = start.next.why;
+    fill(this.act, this.actions(start));
+    this.showRound();
+  }
+
+  actions({ next, control }) {
+    const sizing = control.may_change && (next.act === "control" || (next.act === "label" && control.left > 0));
+    if (sizing) return [this.sizes(control), this.main("Start labeling", () => this.label())];
+    if (next.act === "label") return link("Label", "", true);
+    if (next.act === "export") return [link("Ask for more", "request", true), link("Export", "export", false)];
+    return [];
+  }
+
+  /** The choice of how many pictures, each size with what it can tell. */
+  sizes(control) {
+    const counts = new Map(control.sizes.map((size) => [size.count, size.half_width]));
+    if (control.items) counts.set(control.items, control.half_width);
+    const chosen = control.items || Math.min(200, control.largest);
+    this.count = h(
+      "select",
+      { name: "count", onchange: () => this.resize() },
+      [...counts].sort(([left], [right]) => left - right).map(([count, half]) =>
+        h("option", { value: count, selected: count === chosen }, `${count.toLocaleString("en")}: known to ±${points(half)} points`),
+      ),
+    );
+    return h(
+      "div",
+      { class: "pj-sizes" },
+      h("label", {}, "How many random pictures, and how well the accuracy is then known", this.count),
+      h("p", { class: "wb-hint" }, "Points are percentage points, half of the 95 % interval at its widest. Fewer pictures are quicker to label; the number can be changed until the first label."),
+    );
+  }
+
+  async resize() {
+    await this.attempt(async () => {
+      await api.post("api/control", { uuid: uuid(), count: Number(this.count.value) });
+      await this.changed();
+    });
+  }
+
+  async label() {
+    await this.attempt(async () => {
+      if (Number(this.count.value) !== this.start.control.items)
+        await api.post("api/control", { uuid: uuid(), count: Number(this.count.value) });
+      window.location.href = api.BASE;
+    });
+  }
+
+  // ---- the round -----------------------------------------------------------------------------------------------
+
+  showRound() {
+    if (!this.start) return;
+    const asked = this.start.next.act === "round";
+    const early = this.start.control.left > 0;
+    if (this.running) {
+      fill(
+        this.round,
+        h("p", {}, h("b", {}, "A round is running. "), early ? "Label meanwhile: it does not need your labels yet." : ""),
+        wait(this.running),
+        link("Look at it in Train", "train", false),
+      );
+      return;
+    }
+    if (!asked && !early) return fill(this.round);
+    this.minutes = h("input", { type: "number", name: "minutes", min: 1, max: 10000, step: 1, value: MINUTES, inputmode: "numeric" });
+    const words = early
+      ? "Meanwhile this machine can learn what is in your pictures; that needs no labels."
+      : "Pretrain, train, then ask about the pictures that help most. What is there already is not done again.";
+    fill(
+      this.round,
+      this.ended && h("p", { class: "wb-error" }, this.ended),
+      h("p", {}, words),
+      h(
+        "form",
+        { class: "pj-act", onsubmit: (event) => (event.preventDefault(), this.run()) },
+        h("label", {}, "Minutes it may take", this.minutes),
+        h("button", { class: asked ? "wb-main" : "", type: "submit" }, "Run the round"),
+      ),
+    );
+  }
+
+  async run() {
+    await this.attempt(async () => {
+      await api.post("api/rounds", { uuid: uuid(), minutes: Number(this.minutes.value) });
+      await this.followRuns();
+    });
+  }
+
+  /** Ask what runs, and go on asking while anything does. */
+  async followRuns() {
+    clearTimeout(this.timer);
+    const { runs } = await api.get("api/runs").catch(() => ({ runs: null }));
+    const before = this.running;
+    if (runs) this.running = atHand(runs);
+    const round = runs?.find((run) => run.stage === "round");
+    this.ended = round?.state === "failed" ? `The last round stopped: ${round.message}` : "";
+    if (before && !this.running) await this.changed();
+    this.showRound();
+    if (this.running) this.timer = setTimeout(() => this.followRuns(), ASK_AGAIN);
+  }
+
+  main(words, onclick) {
+    return h("button", { class: "wb-main", type: "button", onclick }, words);
+  }
+
+  async attempt(work) {
+    this.error.textContent = "";
+    try {
+      await work();
+    } catch (problem) {
+      this.error.textContent = problem.message;
+    }
+  }
+}
+
+/** What the running round is doing just now, as a wait; null where none runs. */
+function atHand(runs) {
+  const running = runs.filter((run) => run.state === "running");
+  const round = running.find((run) => run.stage === "round");
+  if (!round) return null;
+  const part = running.find((run) => run.within === round.name) ?? round;
+  const { work = part.stage, done = 0, total = 0, remaining = null } = part.progress ?? {};
+  return { work: work === part.stage ? work : `${part.stage}: ${work}`, done, total, remaining };
+}
+
+function points(share) {
+  return (100 * share).toFixed(1);
+}
+
+function link(words, path, main) {
+  return h("a", { class: main ? "pj-link wb-main" : "pj-link", href: new URL(path, api.BASE) }, words);
+}

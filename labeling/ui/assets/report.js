@@ -1,0 +1,130 @@
+// The dataset report: what the images are, what is wrong with them, and some of them to look at.
+
+import * as api from "./api.js";
+import { count, fill, h, uuid } from "./dom.js";
+import { choreWait } from "./wait.js";
+
+const ASK_AGAIN = 700; // milliseconds, while the folder is read
+const SPLITS = { train: "to learn from", val: "validation", test: "test", unlabeled: "unlabeled" };
+
+/** The panel with the report; `read` is called when the folder was read anew. */
+export class DatasetReport {
+  constructor({ read }) {
+    this.read = read;
+    this.body = h("div", { class: "pj-report" });
+    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.again = h("button", { type: "button", onclick: () => this.readAgain() }, "Read the folder again");
+    this.element = h(
+      "section",
+      { class: "pj-card", "aria-label": "Images" },
+      h("header", { class: "wb-head" }, h("h2", {}, "Images"), h("span", { class: "wb-space" }), this.again),
+      this.error,
+      this.body,
+    );
+  }
+
+  async refresh() {
+    clearTimeout(this.timer);
+    const found = await api.get("api/dataset");
+    const running = found.reading.state === "running";
+    if (this.wasRunning && !running) this.read();
+    this.wasRunning = running;
+    this.again.disabled = running;
+    fill(this.body, this.parts(found, running));
+    if (running) this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
+  }
+
+  parts(found, running) {
+    const { report, reading } = found;
+    return [
+      h("p", { class: "pj-root" }, h("code", {}, found.root)),
+      running && choreWait(reading, "Reading the folder"),
+      reading.state === "failed" && h("p", { class: "wb-error" }, `The folder could not be read: ${reading.message}`),
+      reading.state === "done" && h("p", { class: "wb-hint" }, changes(found.changed)),
+      !found.there && this.moved(),
+      found.missing > 0 && h("p", { class: "pj-warning" }, `${count(found.missing, "image")} of the project ${found.missing === 1 ? "has" : "have"} no file any more; labels are kept.`),
+      report ? facts(report) : h("p", { class: "wb-hint" }, "The folder was not read by this version yet: read it again for a report."),
+      samples(found.samples),
+      report && troubles(report),
+    ];
+  }
+
+  /** Ask where the images went. */
+  moved() {
+    const path = h("input", { name: "folder", placeholder: "/where/the/images/are/now", autocomplete: "off", spellcheck: "false" });
+    return h(
+      "form",
+      { class: "pj-warning wb-take", onsubmit: (event) => (event.preventDefault(), this.readAgain(path.value)) },
+      h("p", {}, "The folder is not there. If it was moved, say where it is now; images are found again by their content."),
+      h("label", {}, "Folder of the images", path),
+      h("button", { type: "submit" }, "Look there"),
+    );
+  }
+
+  async readAgain(folder) {
+    this.error.textContent = "";
+    try {
+      await api.post("api/dataset/read", { uuid: uuid(), ...(folder ? { folder } : {}) });
+      await this.refresh();
+    } catch (problem) {
+      this.error.textContent = problem.message;
+    }
+  }
+}
+
+function changes({ added = 0, moved = 0, gone = 0, replaced = 0 }) {
+  const parts = Object.entries({ new: added, moved, gone, replaced }).filter(([, number]) => number > 0);
+  return parts.length ? `Read again: ${parts.map(([what, number]) => `${number.toLocaleString("en")} ${what}`).join(", ")}.` : "Read again: nothing has changed.";
+}
+
+function facts(report) {
+  const { sizes, splits } = report;
+  const rows = [
+    ["Images", `${report.images.toLocaleString("en")}, ${megabytes(report.bytes)}, ${listed(report.formats)}`],
+    sizes && ["Sizes", sizeWords(sizes)],
+    ["Found as", `${report.layout} layout`],
+    report.groups && ["Groups", `${report.groups.count.toLocaleString("en")}, the largest of ${count(report.groups.largest, "image")}`],
+    ...Object.entries(splits).map(([split, { images, labeled }]) => [SPLITS[split] ?? split, `${images.toLocaleString("en")}${labeled ? `, ${labeled.toLocaleString("en")} came labeled` : ""}`]),
+  ];
+  return h("dl", { class: "pj-facts" }, rows.filter(Boolean).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+function sizeWords({ smallest, largest, median_side, different, common }) {
+  if (different === 1) return `all ${shape(smallest)}`;
+  const most = common.slice(0, 3).map((item) => `${shape(item)} (${item[2].toLocaleString("en")})`);
+  return `${shape(smallest)} to ${shape(largest)}, shorter side ${Math.round(median_side)} px in the middle; most often ${most.join(", ")}`;
+}
+
+const shape = ([width, height]) => `${width} × ${height}`;
+const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
+const listed = (counts) => Object.entries(counts).map(([name, number]) => `${number.toLocaleString("en")} ${name}`).join(", ");
+
+function samples(pictures) {
+  if (!pictures.length) return h("p", { class: "wb-hint" }, "No image is there.");
+  return h("div", { class: "pj-samples" }, pictures.map(({ thumb, file }) => h("img", { class: "wb-thumb", src: thumb, alt: file, title: file, loading: "lazy" })));
+}
+
+/** What is wrong: sentences first, then broken files and equal images, to be unfolded. */
+function troubles(report) {
+  const told = [...report.problems, ...report.warnings];
+  const broken = report.unreadable.map(({ file, reason }) => h("li", {}, h("code", {}, file), `: ${reason}`));
+  const copies = report.copies.map((item) =>
+    h("li", { class: "pj-copies" }, item.thumb && h("img", { class: "wb-thumb", src: item.thumb, alt: "", loading: "lazy" }), h("span", {}, item.files.map((file, place) => h("div", {}, h("code", {}, file), ` ${labelOf(item, place)}`)))),
+  );
+  return [
+    told.map((sentence) => h("p", { class: "pj-warning" }, sentence)),
+    unfold(`${count(report.unreadable_count, "file")} cannot be read`, broken, report.unreadable_count),
+    unfold(`${count(report.copies_count, "image")} ${report.copies_count === 1 ? "is" : "are"} there more than once`, copies, report.copies_count),
+    !told.length && !report.unreadable_count && !report.copies_count && h("p", { class: "wb-hint" }, "Every file can be read, and no image is there twice."),
+  ];
+}
+
+function labelOf({ splits, labels }, place) {
+  return [SPLITS[splits[place]] ?? splits[place], labels[place]].filter(Boolean).join(", ");
+}
+
+function unfold(title, items, total) {
+  if (!total) return null;
+  const more = total > items.length && h("li", {}, `… and ${(total - items.length).toLocaleString("en")} more`);
+  return h("details", {}, h("summary", {}, title), h("ul", {}, items, more));
+}
