@@ -1,0 +1,126 @@
+"""The JSON of the Progress page: how good the networks are, round by round, and how people work. Shares are of 1."""
+
+from labeling.wire import Wire
+
+
+class ControlOut(Wire):
+    """The control sample: all its images, the labeled ones, and those that are asked about."""
+
+    images: int
+    labeled: int
+    asked: int
+
+
+class ShareOut(Wire):
+    """A share of `right` among `count` with its 95 % interval (Wilson)."""
+
+    right: int
+    count: int
+    share: float
+    low: float
+    high: float
+
+
+class ClassShareOut(Wire):
+    """How often the newest predictions find a class; `found` is null where too few labels tell."""
+
+    class_id: int
+    labels: int
+    found: ShareOut | None
+
+
+class CellOut(Wire):
+    """So many control images labeled `label` are predicted to be `predicted`."""
+
+    label: int
+    predicted: int
+    count: int
+
+
+class NewestOut(Wire):
+    """What the newest predictions say about the control sample; `run` made most of them."""
+
+    run: str
+    stage: str
+    created: str
+    accuracy: ShareOut
+    balanced_accuracy: float
+    classes: list[ClassShareOut]
+    cells: list[CellOut]
+
+
+class ForecastOut(Wire):
+    """The accuracy that so many labels are likely to bring, and the 95 % interval of what will be measured."""
+
+    labels: int
+    accuracy: float
+    low: float
+    high: float
+
+
+class RoundOut(Wire):
+    """A round: what its network got right on the control sample, and what had been forecast for it.
+
+    `kept` is true where the forecast was written down before the round came; else it was worked out afterwards.
+    """
+
+    run: str
+    stage: str
+    labels: int
+    accuracy: ShareOut
+    balanced_accuracy: float
+    forecast: ForecastOut | None
+    kept: bool
+
+
+class RunFigureOut(Wire):
+    """Another network of a round."""
+
+    run: str
+    stage: str
+    labels: int
+    accuracy: ShareOut
+
+
+class EvaluationOut(Wire):
+    """How good the networks are.
+
+    `ahead` are points of the forecast, the present labels first; `step` is how many labels the next round adds. It is
+    empty before there are two rounds.
+    """
+
+    too_few: int
+    control: ControlOut
+    newest: NewestOut | None
+    rounds: list[RoundOut]
+    runs: list[RunFigureOut]
+    step: int
+    ahead: list[ForecastOut]
+
+
+class PaceOut(Wire):
+    """One person's work among the newest answers; `per_hour` is null where too few tell."""
+
+    person: int
+    name: str
+    answers: int
+    hours: float
+    per_hour: float | None
+
+
+class AgreementOut(Wire):
+    """Two people, and on how many of the images both answered they say the same."""
+
+    person: str
+    other: str
+    same: ShareOut
+
+
+class TeamOut(Wire):
+    """How people work; `agreement` is over all pairs, null where no image was answered by two people."""
+
+    break_s: int
+    people: list[PaceOut]
+    per_hour: float | None
+    agreement: ShareOut | None
+    pairs: list[AgreementOut]

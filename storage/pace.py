@@ -1,0 +1,77 @@
+"""How fast people label, and how far they agree."""
+
+from dataclasses import dataclass
+
+from storage.database import Database
+
+BREAK_SECONDS = 120
+"""A longer gap between two answers of a person is a break and counts as no work."""
+RECENT = 20_000
+"""Newest events that the pace is taken from, so that a large project is counted as quickly as a small one."""
+COMPARED = 5_000
+"""Newest images with several answers that agreement is taken from."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """One person's work among the newest events: answers, and those that came within a break's length of the last.
+
+    Attributes:
+        person, name: who.
+        answers: labels, rejections and decisions.
+        paced: answers whose gap to the one before is work.
+        seconds: the sum of those gaps.
+    """
+
+    person: int
+    name: str
+    answers: int
+    paced: int
+    seconds: float
+
+    @property
+    def per_hour(self) -> float | None:
+        """Answers an hour of work; None where there are fewer than ten to tell by."""
+        return 3600 * self.paced / self.seconds if self.paced >= 10 and self.seconds > 0 else None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two people, the images both answered, and on how many of them their answers are the same."""
+
+    person: int
+    other: int
+    images: int
+    same: int
+
+
+def paces(db: Database) -> list[Pace]:
+    """Return how fast everybody worked, the one with most answers first; imported labels are nobody's work."""
+    rows = db.execute(
+        """WITH gaps AS (
+             SELECT person,
+                    (julianday(created) - julianday(lag(created) OVER (PARTITION BY person ORDER BY id))) * 86400 AS gap
+             FROM label_event
+             WHERE id > (SELECT coalesce(max(id), 0) FROM label_event) - ?
+               AND kind IN ('label', 'reject', 'confirm') AND source NOT IN ('import', 'prelabel'))
+           SELECT person.id, person.name, count(*) AS answers, coalesce(sum(gap <= ?), 0) AS paced,
+                  coalesce(sum(CASE WHEN gap <= ? THEN gap END), 0) AS seconds
+           FROM gaps JOIN person ON person.id = gaps.person GROUP BY person.id ORDER BY answers DESC, person.id""",
+        (RECENT, BREAK_SECONDS, BREAK_SECONDS),
+    )
+    return [Pace(row["id"], row["name"], row["answers"], row["paced"], row["seconds"]) for row in rows]
+
+
+def agreements(db: Database) -> list[Agreement]:
+    """Return for each pair of people how often their present answers are the same; review's decisions do not count."""
+    rows = db.execute(
+        """WITH several AS (
+             SELECT image FROM label_event GROUP BY image HAVING min(person) < max(person)
+             ORDER BY image DESC LIMIT ?),
+           own AS MATERIALIZED (SELECT image, person, answer FROM vote WHERE image IN several AND NOT decides)
+           SELECT one.person AS person, two.person AS other, count(*) AS images, sum(one.answer = two.answer) AS same
+           FROM own AS one JOIN own AS two ON two.image = one.image AND two.person > one.person
+           GROUP BY 1, 2 ORDER BY images DESC""",
+        (COMPARED,),
+    )
+    return [Agreement(row["person"], row["other"], row["images"], row["same"]) for row in rows]

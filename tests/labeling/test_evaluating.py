@@ -1,0 +1,183 @@
+"""What the Progress page says is what runs, predictions and answers say, and a forecast holds what it promises."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix
+
+from labeling.forecasting import Measured, between, forecast
+from labeling.project import Project, reading, writing
+from storage.database import transaction
+from storage.images import all_images
+from storage.pace import BREAK_SECONDS, agreements, paces
+from storage.predictions import NewPrediction, add_run, put_predictions
+from storage.records import Guess
+from storage.settings import get_setting
+from tests.labeling.conftest import Tab
+
+CURVES = [
+    (2.0, 0.5, (50, 100, 200, 400), 200, 800),
+    (1.0, 0.3, (100, 200), 200, 300),
+    (3.0, 0.6, (100, 200, 300, 400, 500), 1000, 600),
+]
+
+
+def error_after(labels: int, a: float, b: float) -> float:
+    return min(1.0, a * labels**-b)
+
+
+def write_run(
+    project: Path, name: str, *, labels: int, event: int, right: int, count: int = 200, stage: str = "train-classifier"
+) -> None:
+    """Write what a finished run leaves, as far as its figures go."""
+    folder = project / "runs" / name
+    folder.mkdir(parents=True)
+    interval = binomtest(right, count).proportion_ci(method="wilson")
+    val = {
+        "count": count, "accuracy": right / count, "accuracy_low": interval.low, "accuracy_high": interval.high,
+        "balanced_accuracy": right / count,
+    }  # fmt: skip
+    manifest = {
+        "schema": 1, "event": event, "created": "2026-01-01T00:00:00Z", "images": 1000,
+        "labels": {"train": labels, "val": count},
+    }  # fmt: skip
+    for file, content in (
+        ("config.json", {"stage": stage}), ("manifest.json", manifest), ("result.json", {"val": val}),
+    ):  # fmt: skip
+        (folder / file).write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(("a", "b", "labels", "count", "ahead"), CURVES)
+def test_the_interval_holds_what_is_measured_as_often_as_it_says(
+    a: float, b: float, labels: Sequence[int], count: int, ahead: int
+) -> None:
+    draw = np.random.default_rng(11)
+    tries, held = 500, 0
+    for seed in range(tries):
+        rounds = [Measured(n, count - int(draw.binomial(count, error_after(n, a, b))), count) for n in labels]
+        (said,) = forecast(rounds, [ahead], seed)
+        measured = 1 - draw.binomial(count, error_after(ahead, a, b)) / count
+        held += said.low <= measured <= said.high
+    assert 0.92 < held / tries < 0.98, "95 %, give or take three standard errors of this test"
+
+
+def test_without_noise_the_curve_itself_is_forecast() -> None:
+    count = 10_000_000
+    rounds = [Measured(n, round(count * (1 - error_after(n, 2.0, 0.5))), count) for n in (50, 100, 200)]
+    for said in forecast(rounds, [400, 1600]):
+        expected = 1 - error_after(said.labels, 2.0, 0.5)
+        assert said.accuracy == pytest.approx(expected, abs=2e-4)
+        assert said.low < expected < said.high
+        assert said.high - said.low < 0.002
+
+
+def test_more_labels_are_never_forecast_to_harm_and_fewer_images_to_judge_by_are_less_sure() -> None:
+    falling = forecast([Measured(100, 180, 200), Measured(200, 170, 200)], [400])[0]
+    assert falling.accuracy == pytest.approx(0.875, abs=0.01), "the mean of the rounds, no decline"
+    few = forecast([Measured(100, 35, 50), Measured(200, 40, 50)], [400])[0]
+    many = forecast([Measured(100, 1400, 2000), Measured(200, 1600, 2000)], [400])[0]
+    assert few.high - few.low > 3 * (many.high - many.low)
+    assert forecast([Measured(100, 35, 50), Measured(200, 40, 50)], [400])[0] == few
+    with pytest.raises(ValueError, match="two different numbers"):
+        forecast([Measured(100, 1, 2), Measured(100, 2, 2)], [200])
+
+
+def test_a_kept_forecast_is_read_off_between_its_points() -> None:
+    points = forecast([Measured(100, 140, 200), Measured(200, 160, 200)], [200, 400, 800])
+    assert between(points, 400) == points[1]
+    middle = between(points, round(400 * 2**0.5))
+    assert middle is not None
+    assert middle.accuracy == pytest.approx((points[1].accuracy + points[2].accuracy) / 2, abs=1e-3)
+    assert between(points, 900) is None
+
+
+def test_rounds_are_the_runs_figures_beside_what_was_forecast_before(folder: Path, ann: Tab) -> None:
+    empty = ann.get("/api/evaluation")
+    assert (empty["rounds"], empty["ahead"], empty["newest"]) == ([], [], None)
+    write_run(folder, "train-classifier-1", labels=100, event=10, right=140)
+    write_run(folder, "pretrain-1", labels=100, event=10, right=1, stage="pretrain")
+    assert ann.get("/api/evaluation")["ahead"] == [], "one round is no curve"
+    write_run(folder, "train-classifier-2", labels=200, event=20, right=150)
+    write_run(folder, "fixmatch-2", labels=200, event=20, right=160, stage="fixmatch")
+    second = ann.get("/api/evaluation")
+    assert [(r["run"], r["labels"], r["accuracy"]["right"]) for r in second["rounds"]] == [
+        ("train-classifier-1", 100, 140), ("fixmatch-2", 200, 160),
+    ]  # fmt: skip
+    assert [run["run"] for run in second["runs"]] == ["train-classifier-2"]
+    assert [round_["forecast"] for round_ in second["rounds"]] == [None, None]
+    assert second["step"] == 100, "as many as the last round added"
+    assert [point["labels"] for point in second["ahead"]] == [200, 250, 300, 400, 600, 800]
+    with reading(folder) as db:
+        kept = get_setting(db, "forecasts")
+    assert kept["20"]["points"] == second["ahead"]
+    write_run(folder, "fixmatch-3", labels=300, event=30, right=170, stage="fixmatch")
+    third = ann.get("/api/evaluation")["rounds"][2]
+    assert third["kept"]
+    assert third["forecast"] == second["ahead"][2]
+    with reading(folder) as db:
+        assert get_setting(db, "forecasts")["20"] == kept["20"], "what was said is never rewritten"
+
+
+def test_the_confusion_is_that_of_the_predictions_and_its_cells_open_in_browse(
+    folder: Path, project: Project, ann: Tab
+) -> None:
+    draw = np.random.default_rng(2)
+    ids = list(ann.classes.values())
+    with writing(folder) as db, transaction(db):
+        run = add_run(db, b"/runs/embed-1/embeddings", "fixmatch")
+        images = [image for image in all_images(db) if image.label.class_id is not None]
+        db.executemany("UPDATE image SET split = 'val' WHERE id = ?", [(image.id,) for image in images])
+        guessed = {image.id: int(draw.choice(ids)) for image in images}
+        put_predictions(db, run, [NewPrediction(i, (Guess(c, 0.9),), i) for i, c in guessed.items()])
+    truth = [image.label.class_id for image in images]
+    newest = ann.get("/api/evaluation")["newest"]
+    cells = {(cell["label"], cell["predicted"]): cell["count"] for cell in newest["cells"]}
+    expected = confusion_matrix(truth, list(guessed.values()), labels=ids)
+    assert {
+        (a, b): n for a, row in zip(ids, expected, strict=True) for b, n in zip(ids, row, strict=True) if n
+    } == cells
+    assert newest["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, list(guessed.values())))
+    interval = binomtest(newest["accuracy"]["right"], 10).proportion_ci(method="wilson")
+    assert (newest["accuracy"]["low"], newest["accuracy"]["high"]) == pytest.approx(
+        (interval.low, interval.high), abs=1e-5
+    )
+    assert all(item["found"] is None for item in newest["classes"]), "five labels are too few to tell"
+    for (label, predicted), number in cells.items():
+        shown = ann.get("/api/images", label=label, predicted=predicted, split="val")
+        assert shown["total"] == number
+
+
+def test_pace_leaves_breaks_out_and_agreement_is_counted_pair_by_pair(
+    folder: Path, project: Project, open_tab: Callable[[str], Tab]
+) -> None:
+    ann, bob = open_tab("Ann"), open_tab("Bob")
+    with writing(folder) as db, transaction(db):
+        images = [
+            row["id"] for row in db.execute("SELECT id FROM image WHERE split = 'unlabeled' ORDER BY id LIMIT 12")
+        ]
+    for tab, names in ((ann, ["cat"] * 12), (bob, ["cat"] * 9 + ["dog"] * 3)):
+        for image, name in zip(images, names, strict=True):
+            tab.say({"kind": "label", "image": image, "class": tab.classes[name], "source": "browse"})
+    team = ann.get("/api/team")
+    assert (team["agreement"]["right"], team["agreement"]["count"]) == (9, 12)
+    assert [(pair["person"], pair["other"]) for pair in team["pairs"]] == [("Ann", "Bob")]
+    with writing(folder) as db:
+        db.execute("DROP TRIGGER label_event_is_never_changed")
+        moments = [f"2026-01-01T10:{minute:02d}:{second:02d}.000Z" for minute in (0, 10) for second in range(0, 60, 10)]
+        rows = db.execute(
+            "SELECT label_event.id FROM label_event WHERE person = ? ORDER BY id", (ann.me["id"],)
+        ).fetchall()
+        db.executemany(
+            "UPDATE label_event SET created = ? WHERE id = ?",
+            [(moment, row["id"]) for moment, row in zip(moments, rows, strict=True)],
+        )
+        found = {pace.name: pace for pace in paces(db)}["Ann"]
+        assert BREAK_SECONDS < 550, "between the two minutes there is a break"
+        assert (found.answers, found.paced) == (12, 10)
+        assert found.seconds == pytest.approx(100, abs=0.1)
+        assert found.per_hour == pytest.approx(360, rel=1e-3)
+        assert [pair.images for pair in agreements(db)] == [12]
