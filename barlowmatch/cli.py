@@ -8,8 +8,9 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import tyro
@@ -18,7 +19,8 @@ from barlowmatch import distributed
 from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.presets import PRESETS
 from barlowmatch.errors import InputError
-from barlowmatch.events import Console, Emit, silent
+from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, fan_out, silent
+from barlowmatch.files import cannot_write
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(usage())  # noqa: T201 - the command's output
             return 0 if words else 2
         command = find_command(words[0])
-        config = parse_config(words[0], words[1:])
-        return run_command(command, config, console or silent)
+        events, rest = _take_events(words[1:])
+        config = parse_config(words[0], rest)
+        with _written(words[0], events, console or silent) as emit:
+            return run_command(command, config, emit)
     except InputError as error:
         return _complain(str(error))
     except BrokenPipeError:
@@ -89,8 +93,11 @@ def run_command(command: Command, config: Any, emit: Emit) -> int:
         _complain(str(stop))
         return stop.status
     except KeyboardInterrupt:
+        emit(RunFailed(reason="stopped", status=130))
         _complain("stopped")
         return 130
+    if not hasattr(config, "run_dir"):  # those with a run folder have told their end themselves
+        emit(RunFinished(step=0))
     if hasattr(stage, "present") and distributed.is_main():
         stage.present(config, result)
     return 0
@@ -107,6 +114,7 @@ def usage() -> str:
             *lines,
             "",
             "python -m barlowmatch COMMAND --help shows its flags",
+            "--events FILE, with any of them, appends progress to that file as JSON lines",
         ]
     )
 
@@ -159,6 +167,40 @@ def parse_config(name: str, words: Sequence[str]) -> Any:
         if stop.code in (0, None):
             raise
         raise InputError(_one_line(complaint.getvalue(), cls)) from None
+
+
+def _take_events(words: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """Take `--events FILE` out of the words of any command: progress goes to that file too, as JSON lines."""
+    rest = list(words)
+    for place, word in enumerate(rest):
+        if word.startswith("--events="):
+            return Path(word.split("=", 1)[1]), rest[:place] + rest[place + 1 :]
+        if word == "--events" and place + 1 < len(rest):
+            return Path(rest[place + 1]), rest[:place] + rest[place + 2 :]
+    return None, rest
+
+
+@contextlib.contextmanager
+def _written(name: str, path: Path | None, emit: Emit) -> Iterator[Emit]:
+    """Append what is emitted to a file too, with a beginning and an end."""
+    if path is None or not distributed.is_main():
+        yield emit
+        return
+    try:
+        lines = JsonLines(path)
+    except OSError as error:
+        raise InputError(cannot_write(path, error)) from error
+    try:
+        lines(RunStarted(stage=name, folder=str(path.parent)))
+        yield fan_out(emit, lines)
+    except InputError as error:
+        lines(RunFailed(reason=str(error), status=2))
+        raise
+    except BaseException as error:
+        lines(RunFailed(reason=str(error).split("\n")[0] or type(error).__name__, status=1))
+        raise
+    finally:
+        lines.close()
 
 
 def _take_preset(name: str, words: list[str], presets: dict[str, Any]) -> tuple[str | None, list[str]]:

@@ -14,8 +14,10 @@ from labeling.commands import (
     ExportConfig,
     ImportConfig,
     InitConfig,
+    LaunchConfig,
     PreviewLabelsConfig,
     ProbeConfig,
+    RoundConfig,
     StatsConfig,
     StoreLabelsConfig,
     UndoLabelsConfig,
@@ -35,6 +37,8 @@ COMMANDS = {
     "verify": VerifyConfig,
     "stats": StatsConfig,
     "export": ExportConfig,
+    "round": RoundConfig,
+    "launch": LaunchConfig,
 }
 
 

@@ -160,3 +160,21 @@ class ExportConfig(ProjectOptions):
         super().__post_init__()
         if self.name is not None and (not self.name or self.name.startswith(".") or set(self.name) & set("/\\\0")):
             raise InputError(f"--name {self.name}: must be a plain name, such as digits-v1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundConfig(ProjectOptions):
+    """Run the round: learn from what is there, then choose images and ask for their labels."""
+
+    minutes: Annotated[float, Range(0, 1e6, "min", open_low=True), Doc("Time for all of it.")] = 10.0
+    strategy: Annotated[str, Doc("What to ask for; docs/selection.md.")] = "auto"
+    budget: Annotated[int, Range(1, 1_000_000, "images"), Doc("Images to ask for, those still open among them.")] = 100
+    overlap: Annotated[int, Range(1, 20, "people"), Doc("How many people answer each image.")] = 1
+    run: Annotated[str | None, Doc("Folder in runs/ of a round to go on with; default a new one.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchConfig(ProjectOptions):
+    """Do what was launched in a run folder, with the labels of this moment; the app starts runs by it."""
+
+    run: Annotated[str, Doc("Name of the folder in runs/.")]

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from barlowmatch.errors import InputError
 from labeling.commands import (
@@ -15,8 +16,10 @@ from labeling.commands import (
     ExportConfig,
     ImportConfig,
     InitConfig,
+    LaunchConfig,
     PreviewLabelsConfig,
     ProbeConfig,
+    RoundConfig,
     StatsConfig,
     StoreLabelsConfig,
     UndoLabelsConfig,
@@ -233,3 +236,21 @@ def do_export(config: ExportConfig) -> int:
     counts = f"{result['images']:,} images, {result['labeled']:,} labeled{left_out}"
     print(f"{result['path']}: {counts}, at event {result['event']}")
     return 0
+
+
+def do_round(config: RoundConfig) -> int:
+    """Run the round."""
+    from labeling.planning import RoundWish
+    from labeling.running_rounds import begin_by_hand, run_round
+
+    paths = ProjectFolder(config.project).need()
+    wish = RoundWish(config.minutes, config.strategy, config.budget, config.overlap)
+    return run_round(paths, config.run or begin_by_hand(paths, wish), wish)
+
+
+def do_launch(config: LaunchConfig) -> NoReturn:
+    """Become the command of a run."""
+    from labeling.launching import become
+
+    paths = ProjectFolder(config.project).need()
+    become(paths.folder, paths.runs / config.run)

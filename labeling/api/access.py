@@ -8,11 +8,13 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request, Response
 
 from labeling.chores import Chores
+from labeling.estimating import Estimates
 from labeling.items import Pictures
 from labeling.jobs import Exports
 from labeling.pictures import PictureShop
 from labeling.probe.starting import Probing
 from labeling.project import Project
+from labeling.runs import Runs
 from storage.database import Database
 from storage.people import get_person
 
@@ -31,6 +33,8 @@ class Context:
         root_path: prefix of all URLs.
         known: people who were seen to exist; nobody is ever deleted.
         chores: reads the images anew, imports labels.
+        runs: starts, watches and stops runs.
+        estimates: says how long a run would take.
         probing: keeps the probe running while people label.
     """
 
@@ -41,11 +45,16 @@ class Context:
     root_path: str
     known: set[int] = field(default_factory=set)
     chores: Chores = field(init=False)
+    runs: Runs = field(init=False)
+    estimates: Estimates = field(init=False)
     probing: Probing = field(init=False)
 
     def __post_init__(self) -> None:
         """Find the chores of the project."""
         self.chores = Chores(self.project.paths)
+        self.runs = Runs(self.project.paths)
+        self.estimates = Estimates(self.project.paths, self.runs)
+        self.project.submit(self.runs.index)
         self.probing = Probing(self.project)
 
     @property
