@@ -129,15 +129,15 @@ def can_forecast(rounds: list[Judged]) -> bool:
 
 
 def forecast_next(rounds: list[Judged], step: int) -> tuple[Forecast, ...]:
-    """Return the forecast from the present labels up to four times as many; its second point is `step` labels on.
+    """Return the forecast from the present labels up to four times as many; one of its points is `step` labels on.
 
     Args:
         rounds: at least two of different numbers of labels.
         step: labels that the next round adds, at least 1.
     """
     present = rounds[-1].labels
-    reach = sorted({round(present * times) for times in _REACH} - {present, present + step})
-    return forecast(_measured(rounds), sorted([present, present + step, *reach]))
+    reach = {present, present + step, *(round(present * times) for times in _REACH)}
+    return forecast(_measured(rounds), sorted(reach))
 
 
 def next_step(rounds: list[Judged], ahead: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Navbar
 
-from labeling.ui import browse, export, label, project, request
+from labeling.ui import browse, export, label, progress, project, request
 from labeling.ui.frame import HEAD, theme
 
 ASSETS = Path(__file__).parent / "assets"
@@ -16,6 +16,7 @@ PAGES = (
     ("Project", "/project", project.page),
     ("Browse", "/browse", browse.page),
     ("Request", "/request", request.page),
+    ("Progress", "/progress", progress.page),
     ("Export", "/export", export.page),
 )
 """Name, path and frame of each page but the first, in the order of the links."""

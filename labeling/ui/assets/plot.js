@@ -100,10 +100,11 @@ class Plot {
       const below = banded.map((point) => [this.across.place(point.x), this.up.place(point.low)]).reverse();
       group.append(s("path", { class: "plot-band", d: `${path([...above, ...below])}Z` }));
     }
-    if (points.length <= FEW) for (const point of banded) group.append(whisker(this.across.place(point.x), this.up, point));
+    const few = points.length <= FEW && !dashed; // a dashed line is one that was worked out, not measured point by point
+    if (few) for (const point of banded) group.append(whisker(this.across.place(point.x), this.up, point));
     const stroke = path(shown.map((point) => [position(point).x, position(point).y]));
     group.append(s("path", { class: dashed ? "plot-line plot-dashed" : "plot-line", d: stroke }));
-    if (marked || points.length <= FEW) {
+    if (marked || few) {
       for (const point of points) group.append(s("circle", { r: 3.5, cx: position(point).x, cy: position(point).y }));
     }
     return group;

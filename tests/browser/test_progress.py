@@ -1,0 +1,109 @@
+"""The Progress page says what a really trained network got right, and its cells open those pictures."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from labeling.manifests import write_manifest
+from labeling.project import reading
+from tests.browser.bench import ROOT, Bench, serving
+from tests.labeling.test_evaluating import write_run
+
+RUN = "train-classifier-20260101T000000Z-0a0a0a"
+QUICK = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float32", "--batch-size", "32",
+         "--image-size", "16", "--classifier-width", "32", "--num-epochs", "4")  # fmt: skip
+
+
+def command(*words: str) -> None:
+    """Run a command line and insist that it succeeds."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-m", *words], check=True, cwd=ROOT, env=environment, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def bench(browser: Browser, example: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Serve a project in which a classifier was trained and its predictions were taken up."""
+    project = tmp_path_factory.mktemp("progress") / "digits"
+    shutil.copytree(example, project, symlinks=True)
+    run = project / "runs" / RUN
+    run.mkdir(parents=True)
+    with reading(project) as db:
+        write_manifest(db, run)
+    data = ("--manifest", str(run / "manifest.csv"))
+    command("barlowmatch", "train-classifier", *data, "--run-dir", str(run), *QUICK)
+    embeddings = project / "runs" / "embed-20260101T000100Z-0b0b0b" / "embeddings"
+    embeddings.parent.mkdir()
+    command("barlowmatch", "embed", *data, "--checkpoint-path", str(run / "best.pt"), "--out-path", str(embeddings))
+    command("labeling", "import", "--project", str(project), "--embeddings", str(embeddings))
+    with serving(project) as bench:
+        yield bench
+
+
+@pytest.fixture
+def page(browser: Browser, bench: Bench) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    assert context.request.post(f"{bench.url}/api/people/me", data={"name": "Ann"}).ok
+    page.goto(f"{bench.url}/progress")
+    page.wait_for_selector(".pg-card:visible, .pg-missing")
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def test_the_figures_are_those_of_the_run_and_cells_open_their_pictures(page: Page, bench: Bench) -> None:
+    val: dict[str, Any] = json.loads((bench.project / "runs" / RUN / "result.json").read_text())["val"]
+    expect(page.locator(".pg-figure strong")).to_have_text(f"{100 * val['accuracy']:.1f}\u00a0%")
+    expect(page.locator(".pg-headline")).to_contain_text("Classifier trained on 60 labels")
+    expect(page.locator(".pg-ahead")).to_contain_text("from the second round on")
+    columns = page.locator(".pg-matrix thead th").all_inner_texts()
+    shown = {
+        (line.locator("th").inner_text(), columns[place]): int(cell.inner_text())
+        for line in page.locator(".pg-matrix tbody tr").all()
+        for place, cell in enumerate(line.locator("td").all())
+        if cell.locator("a").count()
+    }
+    names = list(val["recalls"])
+    judged = {
+        (label, predicted): number
+        for label, row in zip(names, val["confusion"], strict=True)
+        for predicted, number in zip(names, row, strict=True)
+        if number
+    }
+    assert shown == judged, "the run's own matrix is what its embedded predictions say"
+    cell = page.locator(".pg-matrix a").first
+    number = int(cell.inner_text())
+    cell.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".wb-tile")).to_have_count(number)
+    expect(page.locator("[name=split]")).to_have_value("val")
+
+
+def test_a_forecast_stands_beside_what_the_round_brought(page: Page, bench: Bench) -> None:
+    write_run(bench.project, "fixmatch-2", labels=160, event=10**6, right=80, count=100, stage="fixmatch")
+    page.reload()
+    expect(page.locator(".pg-ahead")).to_contain_text("is likely to bring")
+    write_run(bench.project, "fixmatch-3", labels=360, event=2 * 10**6, right=88, count=100, stage="fixmatch")
+    page.reload()
+    last = page.locator("tbody tr", has_text="360").first.locator("td").last
+    expect(last).to_contain_text(" to ")
+    expect(last).not_to_contain_text("*")
+    plot = page.locator(".plot-area")
+    plot.focus()
+    page.keyboard.press("Home")
+    expect(page.locator(".plot-reading")).to_contain_text("60 labels to learn from")
+    page.locator(".plot summary").click()
+    expect(page.locator(".plot-table tbody tr").nth(1)).to_contain_text("80")
+    page.get_by_role("button", name="Shares").click()
+    expect(page.locator(".pg-matrix a").first).to_contain_text("%")
