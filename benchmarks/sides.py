@@ -5,6 +5,7 @@ A benchmark's module serves as a side when it is started as `python -m benchmark
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 Figures = dict[str, float]
+QUIET = {"OMP_WAIT_POLICY": "passive"}
+"""Threads that wait sleep, on both sides: spinning would count as work where the machine has other work too."""
 
 
 class Side:
@@ -27,7 +30,7 @@ class Side:
         self._name = " ".join((module, *arguments))
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"benchmarks.{module}", *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | QUIET,
         )  # fmt: skip
 
     def __enter__(self) -> Self:

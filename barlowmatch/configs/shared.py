@@ -10,6 +10,7 @@ from barlowmatch.configs.fields import Range, check
 from barlowmatch.errors import InputError
 
 Fit = Literal["auto", "pad", "crop", "squash"]
+Cache = Literal["auto", "raw", "jpeg", "none"]
 Views = Literal["natural", "microscope", "digits"]
 
 
@@ -66,6 +67,13 @@ class ImageOptions(DatasetOptions):
         ),
     ] = "auto"
     cache_folder: Annotated[Path | None, Doc("Where decoded images are kept; default the user's cache folder.")] = None
+    cache: Annotated[
+        Cache,
+        Doc(
+            "What is kept of decoded images: `raw` pixels, `jpeg` files of the squares (about a sixth of the disk, "
+            "decoded anew in each pass), `none`. `auto` takes raw where the disk has room, else jpeg, else none."
+        ),
+    ] = "auto"
     workers: Annotated[int | None, Range(1, 256), Doc("Processes that decode images; default one per core.")] = None
 
 

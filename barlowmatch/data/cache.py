@@ -34,7 +34,8 @@ DECODER = f"1 with Pillow {PIL.__version__}"
 
 _TODO, _DECODED, _UNREADABLE = 0, 1, 2
 _SAFE_EVERY_SECONDS = 5.0
-_SPARE_BYTES = 64 * 2**20
+SPARE_BYTES = 64 * 2**20
+"""Room that a cache leaves on the disk."""
 _COPY_BYTES = 32 * 2**20
 
 Reasons = dict[int, str]
@@ -133,7 +134,7 @@ class _Building:
     def _make_room(self, emit: Emit) -> None:
         """Check that the pixels will fit, removing the entries that were used longest ago where they would not."""
         held = self._pixels.stat().st_blocks * 512 if self._pixels.exists() and os.name != "nt" else 0
-        needed = len(self._sha256) * self._recipe.row_bytes - held + _SPARE_BYTES
+        needed = len(self._sha256) * self._recipe.row_bytes - held + SPARE_BYTES
         place = next(parent for parent in self._folder.parents if parent.exists())
         for old in sorted(self._entry.parent.glob("[0-9a-f]*"), key=_last_use):
             if shutil.disk_usage(place).free >= needed:
@@ -144,7 +145,7 @@ class _Building:
         if free < needed:
             raise InputError(
                 f"{self._entry.parent}: the decoded images need {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
-                "free; free some space, or choose a smaller --image-size or another --cache-folder"
+                "free; free some space, or choose --cache jpeg, a smaller --image-size or another --cache-folder"
             )
 
     def _lay_out(self) -> int:

@@ -1,4 +1,4 @@
-"""The pixels of a dataset: every image decoded once into one uint8 array on disk."""
+"""The pixels of a dataset: every image as one row of uint8, decoded once where the disk has room."""
 
 import os
 from collections import Counter
@@ -12,10 +12,12 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from barlowmatch.configs.shared import ImageOptions
-from barlowmatch.data.cache import Reasons, Recipe, build_entry, open_entry
+from barlowmatch.data.cache import Reasons, Recipe
+from barlowmatch.data.caching import Wanted, cached_images
 from barlowmatch.data.contents import Contents, index_of, read_contents
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.images import Header, Range, Unreadable, joint_range, read_header
+from barlowmatch.data.lazy import LazyImages
 from barlowmatch.data.workers import run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
@@ -33,7 +35,8 @@ class Pixels:
     """All images of a dataset as squares.
 
     Attributes:
-        array: (N, 3, size, size) uint8, row i is dataset row i; unreadable rows are black.
+        array: (N, 3, size, size) uint8, row i is dataset row i, in memory-mapped pixels or decoded when indexed;
+            unreadable rows hold no picture.
         readable: (N,) which rows hold a picture.
         reasons: why a row does not.
         sha256: content of each file in hex, "" where it could not be read at all.
@@ -42,7 +45,7 @@ class Pixels:
         sixteen_bit_range: intensities that became 0 and 255 in grey pictures of more than 8 bits; None: there are none.
     """
 
-    array: "np.memmap[tuple[int, ...], np.dtype[np.uint8]]"
+    array: npt.NDArray[np.uint8] | LazyImages
     readable: npt.NDArray[np.bool_]
     reasons: dict[int, str]
     sha256: tuple[str, ...]
@@ -88,24 +91,12 @@ def load_pixels(
         sixteen_bit_range = measure_range(dataset, contents, options.workers)
     recipe = Recipe(size, fit, sixteen_bit_range)
     key = recipe.key(contents.sha256)
-    entry = folder / "pixels" / key
+    wanted = Wanted(
+        folder, key, recipe, [os.fspath(dataset.path(row)) for row in range(len(dataset))], contents.sha256, reasons,
+        options.workers, emit, refuse,
+    )  # fmt: skip
     with _locked(folder, key):
-        found = open_entry(entry)
-        if found is None:
-            files = [os.fspath(dataset.path(row)) for row in range(len(dataset))]
-            build_entry(
-                entry,
-                recipe,
-                files=files,
-                sha256=contents.sha256,
-                known=reasons,
-                workers=options.workers,
-                emit=emit,
-                refuse=refuse,
-            )
-            found = open_entry(entry)
-    assert found is not None
-    array, undecodable = found
+        array, undecodable = cached_images(wanted, options.cache)
     reasons |= undecodable
     _report(dataset, reasons, refuse, emit)
     readable = np.ones(len(dataset), bool)

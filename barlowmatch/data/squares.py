@@ -1,5 +1,6 @@
 """Making a picture square."""
 
+from io import BytesIO
 from typing import Literal
 
 import numpy as np
@@ -8,6 +9,8 @@ from PIL import Image
 
 PADDING = (128, 128, 128)
 """Mid grey: no dataset's colour, and close to nothing once the network's input is standardised."""
+
+JPEG_QUALITY = 92
 
 ResolvedFit = Literal["pad", "crop", "squash"]
 
@@ -30,6 +33,15 @@ def to_square(image: Image.Image, size: int, fit: str) -> npt.NDArray[np.uint8]:
     else:
         square = _resized(image, size, size)
     return np.asarray(square).transpose(2, 0, 1)
+
+
+def to_jpeg(square: npt.NDArray[np.uint8]) -> bytes:
+    """Return a square (3, size, size) as a JPEG file: about a sixth of its bytes, some two levels of 255 away."""
+    with BytesIO() as content:
+        Image.fromarray(np.ascontiguousarray(square.transpose(1, 2, 0))).save(
+            content, "JPEG", quality=JPEG_QUALITY, subsampling=0
+        )
+        return content.getvalue()
 
 
 def _padded(image: Image.Image, size: int) -> Image.Image:

@@ -5,6 +5,7 @@ with one line `[result]` on its standard output. A picture that crashes or hangs
 it and nothing else; the caller (workers.py) learns from the missing answer which picture it was.
 """
 
+import base64
 import faulthandler
 import hashlib
 import json
@@ -17,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from barlowmatch.data.images import Unreadable, read_deep, read_header, read_image
-from barlowmatch.data.squares import to_square
+from barlowmatch.data.squares import to_jpeg, to_square
 
 TIME_LIMIT = 120
 """Seconds a picture may take; the largest allowed takes some 5."""
@@ -72,25 +74,45 @@ def measure(_setup: Setup, file: str) -> dict[str, Any]:
 
 def decode(setup: Setup, item: tuple[int, str, str]) -> dict[str, Any]:
     """Write a picture's square to its row of the pixel file."""
-    row, file, sha256 = item
-    size = setup["size"]
     try:
-        content = Path(file).read_bytes()
-    except OSError as error:
-        return {"reason": f"cannot be read ({error.strerror})"}
-    if hashlib.sha256(content).hexdigest() != sha256:
-        return {"reason": "changed while the dataset was being read"}
-    try:
-        limits = setup["sixteen_bit_range"]
-        image = read_image(content, sixteen_bit_range=limits and (limits[0], limits[1]), at_least=size)
+        pixels = _square(setup, item).tobytes()
     except Unreadable as error:
         return {"reason": str(error)}
-    square = to_square(image, size, setup["fit"]).tobytes()
     try:
-        _write(setup["pixels"], square, setup["offset"] + row * len(square))
+        _write(setup["pixels"], pixels, setup["offset"] + item[0] * len(pixels))
     except OSError as error:
         return {"fault": error.strerror}
     return {}
+
+
+def compress(setup: Setup, item: tuple[int, str, str]) -> dict[str, Any]:
+    """Return a picture's square as a JPEG file, in base 64."""
+    try:
+        return {"jpeg": base64.b64encode(to_jpeg(_square(setup, item))).decode("ascii")}
+    except Unreadable as error:
+        return {"reason": str(error)}
+
+
+def check(setup: Setup, item: tuple[int, str, str]) -> dict[str, Any]:
+    """Return the reason why a picture cannot be decoded, where there is one."""
+    try:
+        _square(setup, item)
+    except Unreadable as error:
+        return {"reason": str(error)}
+    return {}
+
+
+def _square(setup: Setup, item: tuple[int, str, str]) -> npt.NDArray[np.uint8]:
+    _, file, sha256 = item
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        raise Unreadable(f"cannot be read ({error.strerror})") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise Unreadable("changed while the dataset was being read")
+    limits, size = setup["sixteen_bit_range"], setup["size"]
+    image = read_image(content, sixteen_bit_range=limits and (limits[0], limits[1]), at_least=size)
+    return to_square(image, size, setup["fit"])
 
 
 def _write(path: str, content: bytes, position: int) -> None:
@@ -105,6 +127,8 @@ TASKS: Mapping[str, Callable[[Setup, Any], dict[str, Any]]] = {
     "examine": examine,
     "measure": measure,
     "decode": decode,
+    "compress": compress,
+    "check": check,
 }
 
 

@@ -285,7 +285,7 @@ def test_a_full_disk_and_a_read_only_folder_are_named(mount: str, message: str, 
         Image.new("RGB", (700, 700), (number, 0, 0)).save(tmp_path / "data" / f"{number}.bmp")
     cache = tmp_path / "cache"
     cache.mkdir()
-    program = LOAD.replace("workers=1", "workers=1, image_size=700")
+    program = LOAD.replace("workers=1", "workers=1, image_size=700, cache='raw'")
     command = f'{mount.format(cache=cache)} && exec {sys.executable} -c "$PROGRAM" {tmp_path / "data"} {cache}'
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PROGRAM": program}
     done = subprocess.run(
