@@ -27,10 +27,8 @@ export class ClassList {
         return [cls.id, { button, counted }];
       }),
     );
-    fill(
-      this.element,
-      [...this.buttons.values()].map(({ button }) => button),
-    );
+    const none = h("p", { class: "wb-none" }, "No classes yet. Press ", keycap("n"), " and name what you see.");
+    fill(this.element, classes.length > 0 ? [...this.buttons.values()].map(({ button }) => button) : [none]);
   }
 
   /** Show how many images each class has: a Map of class id to number. */
