@@ -11,7 +11,7 @@ from barlowmatch.errors import InputError
 from storage.database import Database
 from storage.images import find_images, images_with_hash
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _folder_rows(db: Database, source: Path) -> Iterator[Row]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in _PICTURES and path.is_file() and not path.name.startswith(".")
+    return path.suffix.lower() in PICTURES and path.is_file() and not path.name.startswith(".")
 
 
 def _with_content(db: Database, path: Path) -> int | None:

@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 TERM_SECONDS = 900.0
 """How long a lease lasts; a client renews it while its page is open."""
 READERS = 8
-_NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "fuse.sshfs"}
+NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "fuse.sshfs"}
 
 
 class ProjectFolder:
@@ -71,7 +71,7 @@ class ProjectFolder:
         except OSError as error:
             raise InputError(cannot_write(self.folder, error)) from error
         kind = disk_kind(self.folder)
-        if kind in _NETWORK_DISKS:
+        if kind in NETWORK_DISKS:
             raise InputError(
                 f"{self.folder}: lies on a network disk ({kind}), where a database is not safe; put the project on a "
                 "local disk (the images may stay where they are)"

@@ -30,12 +30,14 @@ export class ClassTable {
 
   async refresh() {
     this.classes = (await api.get("api/dataset/classes")).classes;
+    const restore = whereTheKeyboardIs(this.list);
     fill(
       this.list,
       this.classes.length
         ? this.classes.map((cls, place) => this.row(cls, place))
         : h("p", { class: "wb-hint" }, "There is no class yet. Add the first ones here, or import labels below; while labeling, N makes a new one."),
     );
+    restore();
   }
 
   row(cls, place) {
@@ -50,13 +52,13 @@ export class ClassTable {
       onchange: () => change("key", key.value || null),
     });
     const color = h("input", {
-      type: "color", value: cls.color, "aria-label": `Color of ${cls.name}`, onchange: () => change("color", color.value),
+      class: "pj-color", type: "color", value: cls.color, "aria-label": `Color of ${cls.name}`, onchange: () => change("color", color.value),
     });
     const browse = h("a", { href: new URL(`browse?label=${cls.id}`, api.BASE) }, count(cls.count, "image"));
     const merge = h("button", { class: "wb-quiet", type: "button", disabled: this.classes.length < 2, onclick: () => this.chooseTarget(cls) }, "Merge…");
     return h(
       "div",
-      { class: "pj-class", role: "listitem", dataset: { class: cls.name } },
+      { class: "pj-class", role: "listitem", dataset: { class: cls.name, id: cls.id } },
       color, name, key, browse, merge,
       cls.merged.map((part) => this.merged(part)),
     );
@@ -109,24 +111,31 @@ export class ClassTable {
     this.name.focus();
   }
 
-  /** Store a change and show the classes as they are then; says whether it was stored. */
+  /** Store a change and show the classes as they are then; what cannot be stored stays as typed, to be corrected. */
   async change(work) {
     this.error.textContent = "";
-    const focused = focusedField(this.list);
-    let stored = true;
     try {
       await work();
+      await this.refresh();
+      return true;
     } catch (problem) {
       this.error.textContent = problem.message;
-      stored = false;
+      return false;
     }
-    await this.refresh();
-    if (focused) this.list.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
-    return stored;
   }
 }
 
-/** The field that the keyboard is in, by its label, so that it can stay there. */
-function focusedField(list) {
-  return list.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+/** Note the field that the keyboard is in and what is typed there; returns a function that goes back to it. */
+function whereTheKeyboardIs(list) {
+  const field = document.activeElement;
+  const row = list.contains(field) && field.closest("[data-id]")?.dataset.id;
+  if (!row) return () => {};
+  const { className, value } = field;
+  const typed = value !== field.defaultValue;
+  return () => {
+    const again = list.querySelector(`[data-id="${row}"] .${className.split(" ")[0] || "none"}`);
+    if (!again) return;
+    again.focus();
+    if (typed && again.value !== value) again.value = value;
+  };
 }
