@@ -87,7 +87,7 @@ class Runs:
         if not self._paths.runs.is_dir():
             return []
         names = [entry.name for entry in os.scandir(self._paths.runs) if entry.is_dir() and _NAME.fullmatch(entry.name)]
-        newest = sorted(names, key=self._age, reverse=True)[:limit]
+        newest = sorted(names, key=lambda name: (self._age(name), name), reverse=True)[:limit]
         found = [self._look(name) for name in newest]
         return [run for run in found if run is not None]
 

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Navbar
 
-from labeling.ui import browse, export, label, progress, project, request
+from labeling.ui import browse, export, label, progress, project, request, train
 from labeling.ui.frame import HEAD, theme
 
 ASSETS = Path(__file__).parent / "assets"
@@ -15,6 +15,7 @@ ASSETS = Path(__file__).parent / "assets"
 PAGES = (
     ("Project", "/project", project.page),
     ("Browse", "/browse", browse.page),
+    ("Train", "/train", train.page),
     ("Request", "/request", request.page),
     ("Progress", "/progress", progress.page),
     ("Export", "/export", export.page),

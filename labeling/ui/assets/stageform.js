@@ -1,0 +1,207 @@
+// What to run: the round with two numbers, or one stage with a recipe, minutes, and as many settings as one wants.
+
+import * as api from "./api.js";
+import { fill, h, uuid } from "./dom.js";
+import { FieldForm } from "./forms.js";
+import { stageWords, when } from "./runwords.js";
+import { duration } from "./wait.js";
+
+const NAMES = ["pretrain", "train-classifier", "fixmatch", "embed"];
+const ASK_AGAIN = 1500; // milliseconds, while steps are timed
+
+/** The form of a round. */
+export class RoundForm {
+  constructor({ started }) {
+    this.started = started;
+    this.minutes = number("minutes", "10", "decimal");
+    this.budget = number("budget", "100", "numeric");
+    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.go = h("button", { class: "wb-main", type: "submit" }, "Run the round");
+    this.waiting = h("p", { class: "wb-hint" });
+    const intro =
+      "Learns from all images and from the labels there are, then asks about the images whose labels help most. It does only what is missing, and it goes on when you close this page.";
+    this.element = h(
+      "form",
+      { class: "tr-card tr-round", "aria-label": "Run the round", onsubmit: (event) => this.start(event) },
+      h("h2", {}, "The round"),
+      h("p", {}, intro),
+      h("div", { class: "tr-line" }, h("label", {}, "Minutes", this.minutes), h("label", {}, "Images to ask for", this.budget), this.go),
+      this.waiting,
+      this.error,
+    );
+  }
+
+  busy(running) {
+    this.go.disabled = Boolean(running);
+    this.waiting.textContent = running ? `One run at a time: wait until the ${stageWords(running.stage).toLowerCase()} is done, or stop it.` : "";
+    this.waiting.hidden = !running;
+  }
+
+  async start(event) {
+    event.preventDefault();
+    this.error.textContent = "";
+    const wish = { uuid: uuid(), minutes: value(this.minutes), budget: value(this.budget) };
+    try {
+      await this.started(await api.post("api/rounds", wish));
+    } catch (error) {
+      this.error.textContent = error.field ? `${sentence(error.field)}: ${error.message}` : error.message;
+    }
+  }
+}
+
+/** The four stages, and the form of the chosen one. */
+export class StageForm {
+  constructor({ started }) {
+    this.started = started;
+    this.tabs = NAMES.map((name) =>
+      h(
+        "label",
+        { class: "tr-stage" },
+        h("input", { type: "radio", name: "stage", value: name, onchange: () => this.choose(name) }),
+        h("b", {}, stageWords(name)),
+        h("small"),
+      ),
+    );
+    this.body = h("div", { class: "tr-body" });
+    this.element = h(
+      "form",
+      { class: "tr-card", "aria-label": "Run one stage", onsubmit: (event) => this.start(event) },
+      h("h2", {}, "One stage by itself"),
+      h("fieldset", { class: "tr-stages", "aria-label": "Stage" }, this.tabs),
+      this.body,
+    );
+    this.describe();
+  }
+
+  /** Write below each stage what it is for, or what it still needs. */
+  async describe() {
+    const forms = await Promise.all(NAMES.map((name) => api.get(`api/forms/${name}`).catch(() => null)));
+    forms.forEach((form, place) => {
+      const words = this.tabs[place].querySelector("small");
+      words.textContent = form?.lacks ? sentence(form.lacks) : (form?.about ?? "");
+      words.classList.toggle("tr-lacks", Boolean(form?.lacks));
+    });
+  }
+
+  busy(running) {
+    this.running = running;
+    if (this.go) this.go.disabled = Boolean(running) || Boolean(this.form.lacks);
+  }
+
+  /** The runs have changed: what can be started from has too. */
+  async reload() {
+    await this.describe();
+    if (this.form && Object.keys(this.fields.values()).length === 0) await this.choose(this.form.stage);
+  }
+
+  async choose(name) {
+    clearTimeout(this.timer);
+    const turn = (this.turn = (this.turn ?? 0) + 1);
+    try {
+      const form = await api.get(`api/forms/${name}`);
+      if (turn === this.turn) this.build(form);
+    } catch (error) {
+      fill(this.body, h("div", { class: "wb-error", role: "alert" }, error.message));
+    }
+  }
+
+  build(form) {
+    this.form = form;
+    this.preset = h("select", { name: "preset", onchange: () => this.take() }, form.presets.map((preset) => h("option", { value: preset.name }, preset.name)));
+    this.preset.value = form.preset;
+    this.words = h("small", { class: "tr-preset" });
+    this.minutes = h("input", { name: "minutes", inputmode: "decimal", autocomplete: "off", placeholder: "as its epochs take" });
+    this.source = h("select", { name: "starts_from" });
+    const known = form.sources.map((run) => h("option", { value: run.name }, `${stageWords(run.stage)}, ${when(run)}`));
+    fill(this.source, known, form.stage !== "embed" && h("option", { value: "" }, "nothing: untrained"));
+    this.fields = new FieldForm(form.fields, { onchange: () => this.forget() });
+    this.estimate = h("p", { class: "tr-estimate", role: "status" });
+    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.go = h("button", { class: "wb-main", type: "submit" }, `Start ${form.title === "FixMatch" ? form.title : form.title.toLowerCase()}`);
+    const ask = h("button", { type: "button", onclick: () => this.ask() }, "How long?");
+    this.basic = h("details", { class: "form-more" }, h("summary", {}, "Settings"), this.fields.element);
+    fill(
+      this.body,
+      form.lacks && h("p", { class: "tr-warning" }, `${sentence(form.lacks)}.`),
+      h(
+        "div",
+        { class: "tr-line" },
+        form.presets.length > 1 && h("label", {}, "Recipe", this.preset),
+        form.timed && h("label", {}, "Minutes", this.minutes),
+        (known.length > 0 || form.stage === "embed") && h("label", {}, form.stage === "embed" ? "Model" : "Starts from", this.source),
+      ),
+      form.presets.length > 1 && this.words,
+      this.basic,
+      h("div", { class: "tr-line" }, this.go, !form.lacks && ask, this.estimate),
+      this.error,
+    );
+    this.take();
+    this.busy(this.running);
+  }
+
+  /** Take the values of the chosen recipe. */
+  take() {
+    const preset = this.form.presets.find(({ name }) => name === this.preset.value);
+    this.words.textContent = preset.about;
+    this.fields.show(preset.values);
+    this.forget();
+  }
+
+  forget() {
+    clearTimeout(this.timer);
+    this.estimate.textContent = "";
+  }
+
+  wish() {
+    const wish = { stage: this.form.stage, preset: this.preset.value, config: this.fields.values() };
+    if (this.form.timed && this.minutes.value.trim()) wish.minutes = value(this.minutes);
+    if (this.form.sources.length > 0) wish.starts_from = this.source.value;
+    return wish;
+  }
+
+  async start(event) {
+    event.preventDefault();
+    if (!this.form) return;
+    this.error.textContent = "";
+    try {
+      await this.started(await api.post("api/runs", { uuid: uuid(), ...this.wish() }));
+    } catch (error) {
+      this.blame(error);
+    }
+  }
+
+  blame(error) {
+    if (this.fields.complain(error)) this.basic.open = true;
+    else this.error.textContent = error.message;
+  }
+
+  /** Ask how long it takes; while steps are timed, ask again. */
+  async ask() {
+    clearTimeout(this.timer);
+    this.error.textContent = "";
+    try {
+      const told = await api.post("api/estimate", this.wish());
+      const words = told.seconds === null ? told.message : `About ${duration(told.seconds)} for ${told.steps.toLocaleString("en")} ${this.form.stage === "embed" ? "images" : "steps"}. ${told.message}`;
+      const limit = this.form.timed && this.minutes.value.trim() && told.state === "known" ? ` With the minutes above it ends after ${this.minutes.value.trim()}.` : "";
+      this.estimate.textContent = words + limit;
+      if (told.state === "timing") this.timer = setTimeout(() => this.ask(), ASK_AGAIN);
+    } catch (error) {
+      this.estimate.textContent = "";
+      this.blame(error);
+    }
+  }
+}
+
+function number(name, start, mode) {
+  return h("input", { name, value: start, inputmode: mode, autocomplete: "off", size: 6, required: true });
+}
+
+/** A number where it is one, else the text, for the server to complain of. */
+function value(input) {
+  const parsed = Number(input.value.trim());
+  return input.value.trim() !== "" && Number.isFinite(parsed) ? parsed : input.value.trim();
+}
+
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1).replaceAll("_", " ");
+}
