@@ -33,7 +33,7 @@ class DropQuery(Strategy[DropQueryConfig]):
         enough = max(budget, int((flips > self.config.draws / 2).sum()))
         candidates = torch.argsort(flips, descending=True, stable=True)[:enough].sort().values
         part = pool.unlabeled.only(candidates)
-        rate = Rate("cluster flipping images", 100, emit, unit="pass")
+        rate = Rate("cluster flipping images", 100, emit, unit="iteration")
         clustering = kmeans(part, budget, random, report=rate.step)
         places = candidates[nearest_different(part, clustering.centres, clustering.owners)]
         shares = flips[places].double() / self.config.draws

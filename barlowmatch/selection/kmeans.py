@@ -53,7 +53,7 @@ class KMeans(Strategy[KMeansConfig]):
             else "one a label"
         )
         say(emit, f"kmeans: {clusters} clusters of {labeled} labeled images ({why})")
-        rate = Rate("cluster labeled images", self.config.iterations, emit, unit="pass")
+        rate = Rate("cluster labeled images", self.config.iterations, emit, unit="iteration")
         return kmeans(pool.labeled, clusters, random, self.config.iterations, rate.step)
 
 

@@ -64,7 +64,7 @@ def assign_clusters(vectors: Vectors, clusters: int, random: np.random.Generator
     part = vectors
     if len(vectors) > max(rows, 10_000):
         part = vectors.only(np.sort(random.choice(len(vectors), max(rows, 10_000), replace=False)))
-    rate = Rate("cluster images", PASSES, emit, unit="pass")
+    rate = Rate("cluster images", PASSES, emit, unit="iteration")
     clustering = kmeans(part, clusters, random, PASSES, rate.step)
     return (clustering.owners if part is vectors else nearest(vectors, clustering.centres)[1]).numpy()
 
