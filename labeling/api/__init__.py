@@ -5,7 +5,20 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from labeling import wire
-from labeling.api import choices, classes, dataset, exports, images, imports, labels, people, requests, runs, start
+from labeling.api import (
+    choices,
+    classes,
+    dataset,
+    evaluation,
+    exports,
+    images,
+    imports,
+    labels,
+    people,
+    requests,
+    runs,
+    start,
+)
 from labeling.api.access import person
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -24,6 +37,19 @@ def router() -> APIRouter:
     """Return all routes; each but those for choosing one's name needs a person."""
     whole = APIRouter(responses=_ERRORS)
     whole.include_router(people.open_routes)
-    for module in (runs, labels, classes, people, images, requests, exports, dataset, imports, choices, start):
+    for module in (
+        runs,
+        labels,
+        classes,
+        people,
+        images,
+        requests,
+        exports,
+        dataset,
+        imports,
+        choices,
+        evaluation,
+        start,
+    ):
         whole.include_router(module.routes, dependencies=[Depends(person)])
     return whole
