@@ -87,7 +87,8 @@ def origins(db: Database) -> list[Origin]:
 def labels_ahead(db: Database) -> int:
     """Return how many images to learn from will have a label once all that is asked for is answered."""
     row = db.execute(
-        """SELECT (SELECT count(*) FROM image WHERE class IS NOT NULL AND split IN ('train', 'unlabeled')) + (
+        """SELECT (SELECT count(*) FROM image WHERE class IS NOT NULL)
+           - (SELECT count(*) FROM image WHERE class IS NOT NULL AND split IN ('val', 'test')) + (
              SELECT count(DISTINCT image.id) FROM request_item AS item JOIN image ON image.id = item.image
              WHERE item.left > 0 AND image.class IS NULL AND image.split IN ('train', 'unlabeled'))"""
     ).fetchone()

@@ -6,7 +6,7 @@ from storage.database import Database
 
 BREAK_SECONDS = 120
 """A longer gap between two answers of a person is a break and counts as no work."""
-RECENT = 20_000
+RECENT = 10_000
 """Newest events that the pace is taken from, so that a large project is counted as quickly as a small one."""
 COMPARED = 5_000
 """Newest images with several answers that agreement is taken from."""

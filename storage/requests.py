@@ -89,17 +89,6 @@ def draw_unlabeled(db: Database, count: int, seed: int | None = None) -> list[in
     return generator.sample(pool, min(count, len(pool)))
 
 
-def count_unlabeled(db: Database) -> int:
-    """Return among how many images `draw_unlabeled` draws."""
-    row = db.execute(
-        """SELECT count(*) - (
-             SELECT count(DISTINCT image.id) FROM request_item JOIN image ON image.id = request_item.image
-             WHERE left > 0 AND state = 'none' AND present = 1 AND split IN ('train', 'unlabeled'))
-           FROM image WHERE state = 'none' AND present = 1 AND split IN ('train', 'unlabeled')"""
-    ).fetchone()
-    return int(row[0])
-
-
 def list_requests(db: Database, *, finished: bool = False) -> list[Request]:
     """Return the requests that still want answers, or all of them; the first asked first."""
     rows = db.execute("SELECT * FROM request WHERE left > 0 OR ? ORDER BY id", (finished,))

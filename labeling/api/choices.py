@@ -22,7 +22,7 @@ from storage.database import Database
 from storage.errors import Refused
 from storage.images import get_image
 from storage.records import NewItem
-from storage.requests import add_request, count_unlabeled, why_not
+from storage.requests import add_request, count_drawable, why_not
 from storage.stats import progress
 from storage.written import once
 
@@ -35,7 +35,7 @@ def list_strategies(here: Here) -> wire.StrategiesOut:
     with here.project.reading() as db:
         embedded = newest_embeddings(here.project.paths, db)
         counts = [item.count for item in list_classes(db) if item.count]
-        whole, free = progress(db), count_unlabeled(db)
+        whole, free = progress(db), count_drawable(db)
     return wire.StrategiesOut(
         images=whole.images, free=free, labeled=whole.labeled,
         embeddings=None if embedded is None else wire.EmbeddedOut(

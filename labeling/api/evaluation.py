@@ -23,7 +23,7 @@ from labeling.forecasting import Forecast
 from labeling.wire import evaluation as wire
 from storage.database import Database, now
 from storage.judging import confusion, control_labels, control_sample, labels_ahead, origins
-from storage.pace import BREAK_SECONDS, agreements, paces
+from storage.pace import BREAK_SECONDS, RECENT, agreements, paces
 from storage.people import list_people
 
 routes = APIRouter(tags=["evaluation"])
@@ -51,8 +51,8 @@ def show_evaluation(here: Here) -> wire.EvaluationOut:
     )  # fmt: skip
 
 
-@routes.get("/api/team")
-def show_team(here: Here) -> wire.TeamOut:
+@routes.get("/api/pace")
+def show_pace(here: Here) -> wire.PacesOut:
     """Say how fast people label and how far they agree."""
     with here.project.reading() as db:
         everybody = paces(db)
@@ -60,8 +60,8 @@ def show_team(here: Here) -> wire.TeamOut:
         names = {person.id: person.name for person in list_people(db)}
     paced, seconds = sum(item.paced for item in everybody), sum(item.seconds for item in everybody)
     images = sum(pair.images for pair in pairs)
-    return wire.TeamOut(
-        break_s=BREAK_SECONDS,
+    return wire.PacesOut(
+        newest=RECENT, break_s=BREAK_SECONDS,
         people=[
             wire.PaceOut(
                 person=item.person, name=item.name, answers=item.answers, hours=item.seconds / 3600,

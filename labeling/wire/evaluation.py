@@ -116,9 +116,10 @@ class AgreementOut(Wire):
     same: ShareOut
 
 
-class TeamOut(Wire):
-    """How people work; `agreement` is over all pairs, null where no image was answered by two people."""
+class PacesOut(Wire):
+    """How people work, by the `newest` answers; `agreement` is over all pairs, null where no image has two answers."""
 
+    newest: int
     break_s: int
     people: list[PaceOut]
     per_hour: float | None

@@ -21,6 +21,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+TOO_FAINT = (Path(__file__).parent / "contrast.js").read_text()
 PAINTED = ".wb-stage[data-image]"
 SAVED = ".wb-chip[data-state=saved]"
 
@@ -71,6 +72,21 @@ def serving(project: Path, *flags: str) -> Iterator[Bench]:
         finally:
             process.terminate()
             process.wait(20)
+
+
+def check_looks(page: Page) -> None:
+    """Check a page as it is now: contrast in light and dark, and nothing that sticks out on a phone."""
+    for dark in (False, True):
+        page.evaluate("dark => document.body.classList.toggle('dark', dark)", dark)
+        page.wait_for_timeout(400)  # colours fade
+        assert page.evaluate(TOO_FAINT) == [], "dark" if dark else "light"
+    size = page.viewport_size
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    wide = "[...document.querySelectorAll('.wb > *')].filter(part => part.scrollWidth > part.clientWidth).length"
+    assert page.evaluate(wide) == 0
+    page.set_viewport_size(size or {"width": 1440, "height": 900})
+    page.evaluate("document.body.classList.remove('dark')")
 
 
 class Tab:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from labeling.manifests import write_manifest
 from labeling.project import reading
-from tests.browser.bench import ROOT, Bench, serving
+from tests.browser.bench import ROOT, Bench, check_looks, serving
 from tests.labeling.test_evaluating import write_run
 
 RUN = "train-classifier-20260101T000000Z-0a0a0a"
@@ -107,3 +107,4 @@ def test_a_forecast_stands_beside_what_the_round_brought(page: Page, bench: Benc
     expect(page.locator(".plot-table tbody tr").nth(1)).to_contain_text("80")
     page.get_by_role("button", name="Shares").click()
     expect(page.locator(".pg-matrix a").first).to_contain_text("%")
+    check_looks(page)

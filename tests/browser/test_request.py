@@ -15,7 +15,7 @@ from labeling.example import CELLS
 from labeling.project import reading
 from storage.classes import list_classes
 from storage.images import all_images
-from tests.browser.bench import Bench, serving
+from tests.browser.bench import Bench, check_looks, serving
 
 
 def embed_pixels(project: Path) -> None:
@@ -69,6 +69,7 @@ def test_without_embeddings_random_works_and_the_rest_says_why_not(page: Page, b
     page.get_by_label("Pictures to ask for").fill("12")
     page.get_by_role("button", name="Preview").click()
     expect(page.locator(".rq-tile")).to_have_count(12)
+    check_looks(page)
     assert bench.rows("SELECT count(*) FROM request")[0][0] == 1, "a preview asks nobody"
 
 
@@ -94,6 +95,7 @@ def test_by_keys_alone_a_strategy_is_set_previewed_pruned_and_asked(page: Page, 
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
     expect(page.locator(".rq-tile").nth(1)).to_have_attribute("aria-pressed", "true")
+    check_looks(page)
     ask = page.get_by_role("button", name="Request 8 labels")
     ask.focus()
     page.keyboard.press("Enter")

@@ -162,7 +162,7 @@ def test_pace_leaves_breaks_out_and_agreement_is_counted_pair_by_pair(
     for tab, names in ((ann, ["cat"] * 12), (bob, ["cat"] * 9 + ["dog"] * 3)):
         for image, name in zip(images, names, strict=True):
             tab.say({"kind": "label", "image": image, "class": tab.classes[name], "source": "browse"})
-    team = ann.get("/api/team")
+    team = ann.get("/api/pace")
     assert (team["agreement"]["right"], team["agreement"]["count"]) == (9, 12)
     assert [(pair["person"], pair["other"]) for pair in team["pairs"]] == [("Ann", "Bob")]
     with writing(folder) as db:

@@ -15,7 +15,7 @@ from labeling.pool import write_pool
 from labeling.project import Project, ProjectFolder, reading
 from storage.database import Database
 from storage.images import all_images
-from storage.requests import count_unlabeled, draw_unlabeled
+from storage.requests import count_drawable, draw_unlabeled
 from tests.labeling.conftest import Tab
 from tests.labeling.test_predicting import write as write_embeddings
 
@@ -127,7 +127,7 @@ def test_random_needs_no_embeddings_and_is_uniform_over_what_is_free(folder: Pat
     choice = choose(ann, "random", 1000)
     assert (choice["count"], choice["free"]) == (FREE, FREE)
     with project.reading() as db:
-        assert count_unlabeled(db) == len(draw_unlabeled(db, 1000)) == len(free_images(db)) == FREE
+        assert count_drawable(db) == len(draw_unlabeled(db, 1000)) == len(free_images(db)) == FREE
     made = ann.post("/api/choice/request", {"uuid": str(uuid.uuid4()), "choice": choice["uuid"]}, 201)
     assert made["items"] == FREE
     failed = choose(ann, "random", 5)

@@ -38,7 +38,7 @@ class ProgressPage {
   async refresh() {
     clearTimeout(this.timer);
     try {
-      const [evaluation, team] = await Promise.all([api.get("api/evaluation"), api.get("api/team")]);
+      const [evaluation, team] = await Promise.all([api.get("api/evaluation"), api.get("api/pace")]);
       this.error.textContent = "";
       this.show(evaluation, team);
     } catch (error) {
@@ -216,7 +216,7 @@ function browse(filters) {
   return address;
 }
 
-function teamTable({ people, per_hour: rate, agreement, pairs, break_s: pause }) {
+function teamTable({ people, per_hour: rate, agreement, pairs, newest, break_s: pause }) {
   const rows = people.map(({ name, answers, hours, per_hour: own }) =>
     h(
       "tr",
@@ -236,7 +236,7 @@ function teamTable({ people, per_hour: rate, agreement, pairs, break_s: pause })
   ];
   return [
     h("h2", {}, rate === null ? "Labels an hour" : `${Math.round(rate).toLocaleString("en")} labels an hour of work`),
-    h("p", { class: "wb-hint" }, `Of the newest 20,000 answers; a gap of over ${pause / 60} minutes is a break. ${agreed}`),
+    h("p", { class: "wb-hint" }, `Of the newest ${count(newest, "answer")}; a gap of over ${pause / 60} minutes is a break. ${agreed}`),
     h("div", { class: "pg-scroll" }, table(["Person", "Answers", "At work", "An hour"], rows)),
     others,
   ];
