@@ -107,6 +107,7 @@ def plain(config: Any) -> dict[str, Any]:
 IRRELEVANT_TO_RESUME = {
     "resume", "train_from_start", "run_dir", "checkpoint_path", "best_path", "cache_folder", "workers", "threads",
     "device", "checkpoint_minutes", "tensorboard", "minutes", "dataset_folder", "manifest", "strict",
+    "activation_memory",
 }  # fmt: skip
 """Parameters that change where and how fast a run runs, not what it computes; the dataset is compared by content."""
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from barlowmatch import distributed
+from barlowmatch.activations import bound_activations, memory_advice
 from barlowmatch.checkpoints import Checkpoint, save_checkpoint
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
@@ -43,6 +44,7 @@ class Task(nn.Module, ABC):
     Attributes:
         network: what is trained.
         samples_per_step: images or pairs a step works on, over all processes.
+        views_per_step: images the network sees in a step, over all processes.
         steps_per_epoch: steps that make an epoch.
         ema_decay: largest decay of the averaged model; None = no average is kept.
         judged_by: the figure of `evaluate` that picks the best model; None = the last one is the best.
@@ -50,6 +52,7 @@ class Task(nn.Module, ABC):
 
     network: Network
     samples_per_step: int
+    views_per_step: int
     steps_per_epoch: int
     ema_decay: float | None = None
     judged_by: str | None = None
@@ -134,6 +137,10 @@ class Trainer:
         self.facts = facts
         self.compute = compute
         compute.prepare(task.network)
+        images = math.ceil(task.views_per_step / distributed.world_size())
+        recomputed = bound_activations(task.network, images, compute, config.activation_memory)
+        if recomputed:
+            run.emit(Said(message=f"activations of {recomputed} blocks are recomputed on the way back, to save memory"))
         distributed.synchronise_batch_norm(task.network)
         self.optimizer = task.optimizer()
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -170,7 +177,8 @@ class Trainer:
         pace = Pace(self.config.minutes, self.state.step, self.task.samples_per_step)
         with stop_signals() as request, self._batches() as batches:
             while self.state.step < self.state.total_steps:
-                metrics = self._step(next(batches))
+                with memory_advice(self.state.step, self.compute.device):
+                    metrics = self._step(next(batches))
                 self.state.step += 1
                 self._look_up(request, metrics, pace)
                 if self._epoch_ended():

@@ -129,6 +129,13 @@ class RunOptions(ComputeOptions):
             "Time for the whole command; the number of steps is set from timed ones so that the schedule ends in time."
         ),
     ] = None
+    activation_memory: Annotated[
+        Literal["auto", "keep", "recompute"],
+        Doc(
+            "Activations of a step: `keep` them, or `recompute` them, a third more work for a fraction of the memory "
+            "and the same numbers; `auto` recomputes where they would not fit."
+        ),
+    ] = "auto"
     checkpoint_minutes: Annotated[
         float, Range(0, 1e4, "min", open_low=True), Doc("Time between checkpoints within an epoch.")
     ] = 10.0

@@ -39,6 +39,7 @@ class Supervised(ClassificationTask):
         super().__init__(network, images, config, compute)
         self.config = config
         self.samples_per_step = batch_size(config.batch_size, len(images.train), DEFAULT_BATCH)
+        self.views_per_step = self.samples_per_step
         self.stream = Stream(images.train, self.samples_per_step, config.seed)
         self.steps_per_epoch = self.stream.steps_per_pass
         self.view = weak_view(family_of(config), images.size)

@@ -46,6 +46,7 @@ class FixMatch(ClassificationTask):
         self.labeled_per_step = config.batch_size or DEFAULT_BATCH
         self.unlabeled_per_step = config.mu * self.labeled_per_step
         self.samples_per_step = self.labeled_per_step + self.unlabeled_per_step
+        self.views_per_step = self.labeled_per_step + 2 * self.unlabeled_per_step
         self.labeled_stream = Stream(images.train, self.labeled_per_step, config.seed)
         # Labeled images join the unlabeled stream, as in the paper's section 2.4.
         self.unlabeled_stream = Stream(images.learnable, self.unlabeled_per_step, config.seed + 1)

@@ -59,6 +59,7 @@ class BarlowTwins(Task):
         self.images = images
         rows = images.learnable
         self.samples_per_step = batch_size(config.batch_size, len(rows), DEFAULT_BATCH)
+        self.views_per_step = 2 * self.samples_per_step
         self.stream = Stream(rows, self.samples_per_step, config.seed)
         self.steps_per_epoch = self.stream.steps_per_pass
         self.views = barlow_views(family_of(config), images.size)
