@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from barlowmatch.errors import InputError
-from barlowmatch.events import Progress, RunFailed, RunFinished, Said, read_events
+from barlowmatch.events import Progress, RunFailed, RunFinished, RunStarted, Said, read_events
 from barlowmatch.files import cannot_write, write_json
 from labeling.jobs import last_line, read_json, started_at
 from labeling.project import ProjectFolder
@@ -140,7 +140,9 @@ class Chores:
 
 
 def _told(events: Path) -> Told:
+    """Return what a file of events adds up to; a command that others call inside it ends before it does."""
     told: dict[str, Any] = {"state": "running"}
+    depth = 0
     if not events.is_file():
         return Told(**told)
     for event in read_events(events):
@@ -151,6 +153,10 @@ def _told(events: Path) -> Told:
                 told["said"] = (*told.get("said", ()), event.message)[-5:]
             case Said(level="warning"):
                 told["message"] = event.message
+            case RunStarted():
+                depth += 1
+            case RunFinished() | RunFailed() if depth > 1:
+                depth -= 1
             case RunFinished():
                 told |= {"state": "done", "results": json.loads(json.dumps(event.results)), "remaining": None}
             case RunFailed():

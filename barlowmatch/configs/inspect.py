@@ -19,5 +19,4 @@ class InspectConfig(DatasetOptions):
         Doc("Write the dataset as a manifest (file, sha256, split, label, group) to this file, beside or above it."),
     ] = None
     json: Annotated[bool, Doc("Print the report as one JSON object.")] = False
-    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
     workers: Annotated[int | None, Range(1, 256), Doc("Processes that read images; default one per core.")] = None

@@ -15,7 +15,7 @@ from barlowmatch.data.listings import write_manifest
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import Answer, run_tasks
 from barlowmatch.errors import InputError
-from barlowmatch.events import Emit, JsonLines, Said, fan_out, silent
+from barlowmatch.events import Emit, Said, silent
 
 _COMMON = 5
 
@@ -33,16 +33,6 @@ def run(config: InspectConfig, emit: Emit = silent) -> dict[str, Any]:
         InputError: there is no dataset; under `--strict`, a file is unreadable; `--manifest-out` cannot name the
             images, or the labels have problems.
     """
-    if config.events is None:
-        return _report(config, emit)
-    lines = JsonLines(config.events)
-    try:
-        return _report(config, fan_out(emit, lines))
-    finally:
-        lines.close()
-
-
-def _report(config: InspectConfig, emit: Emit) -> dict[str, Any]:
     problems: list[str] = []
     dataset = read_dataset(config, emit, problems.append)
     found = examine(dataset, config, emit)

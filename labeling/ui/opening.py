@@ -6,6 +6,7 @@ DOCUMENT = """<!doctype html>
 <meta charset="utf-8">
 <title>BarlowMatch</title>
 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="workbench/workbench.css">
 <link rel="stylesheet" href="workbench/project.css">
 <link rel="stylesheet" href="workbench/opening.css">
