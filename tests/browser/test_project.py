@@ -1,0 +1,137 @@
+"""The Project page as a person uses it: the first hour, classes, imports, and what is wrong with the images."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from labeling.indexing import init_project
+from tests.browser.bench import Bench, Tab, serving
+
+
+def bare_folder(folder: Path, count: int) -> Path:
+    """Write `count` different pictures without labels."""
+    folder.mkdir(parents=True)
+    draw = np.random.default_rng(11)
+    for number in range(count):
+        tile = draw.integers(0, 255, (6, 8, 3), np.uint8)
+        Image.fromarray(tile).resize((64, 48), Image.Resampling.NEAREST).save(folder / f"{number:03d}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bare(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("bare")
+    images = bare_folder(folder / "images", 260)
+    (images / "copy.png").write_bytes((images / "000.png").read_bytes())
+    (images / "torn.png").write_bytes((images / "001.png").read_bytes()[:50])
+    init_project(folder / "project", dataset_folder=images)
+    with serving(folder / "project") as bench:
+        yield bench
+
+
+@pytest.fixture
+def page_of(context: BrowserContext, bare: Bench, person: str) -> Iterator[Tab]:
+    tab = Tab(context, bare, person)
+    tab.page.goto(bare.url + "/project")
+    tab.page.fill("dialog input[name=person]", person)
+    tab.page.keyboard.press("Enter")
+    tab.page.locator(".pj-page").wait_for()
+    yield tab
+    tab.leave()
+    assert tab.elsewhere == []
+    assert tab.complaints == []
+
+
+def test_the_first_hour_offers_200_pictures_and_says_what_fewer_cost(page_of: Tab) -> None:
+    page = page_of.page
+    expect(page.locator(".pj-next h2")).to_have_text("Label the control sample: 200 random pictures to go")
+    sizes = page.locator("select[name=count]")
+    expect(sizes.locator("option")).to_have_text(
+        [
+            "50: known to ±13.4 points",
+            "100: known to ±9.6 points",
+            "200: known to ±6.9 points",
+            "261: known to ±6.0 points",
+        ]
+    )
+    sizes.select_option("50")
+    expect(page.locator(".pj-next h2")).to_have_text("Label the control sample: 50 random pictures to go")
+    assert page_of.bench.rows("SELECT count(*) FROM image WHERE split = 'val'") == [(50,)]
+    expect(page.get_by_role("button", name="Run the round")).to_be_visible()
+    page.get_by_role("button", name="Start labeling").click()
+    page_of.ready()
+
+
+def test_what_is_wrong_with_the_images_is_named(page_of: Tab) -> None:
+    images = page_of.page.get_by_label("Images", exact=True)
+    expect(images.locator(".pj-samples img")).to_have_count(24)
+    images.get_by_text("1 file cannot be read").click()
+    expect(images.get_by_text("torn.png", exact=True)).to_be_visible()
+    images.get_by_text("1 image is there more than once").click()
+    expect(images.get_by_text("copy.png", exact=True)).to_be_visible()
+
+    Image.new("RGB", (20, 20), "red").save(page_of.bench.project.parent / "images" / "new.png")
+    images.get_by_role("button", name="Read the folder again").click()
+    expect(images.get_by_text("Read again: 1 new.")).to_be_visible(timeout=60_000)
+
+
+def test_answers_about_ones_own_pictures_are_kept(page_of: Tab) -> None:
+    page = page_of.page
+    mirror = page.locator("article[data-change=mirror]")
+    mirror.get_by_role("button", name="No, another").focus()
+    page.keyboard.press("Enter")
+    expect(mirror.get_by_role("button", name="No, another")).to_have_attribute("aria-pressed", "true")
+    assert page_of.bench.rows("SELECT value FROM project WHERE key = 'views'") == [('{"mirror": "other"}',)]
+    page.reload()
+    page.locator("summary", has_text="What leaves").click()
+    expect(mirror.get_by_text("So training leaves that as it is.")).to_be_visible()
+
+
+def test_classes_are_added_renamed_merged_and_split_and_labels_imported_and_taken_back(
+    page_of: Tab, tmp_path: Path
+) -> None:
+    page = page_of.page
+    for name in ("cat", "kitten"):
+        page.get_by_label("New class").fill(name)
+        page.keyboard.press("Enter")
+        expect(page.locator(f"[data-class={name}]")).to_have_count(1)
+
+    table = tmp_path / "labels.csv"
+    rows = "".join(f"{number:03d}.png,{'kitten' if number < 4 else 'heron'}\n" for number in range(9) if number != 1)
+    table.write_text(f"file,label\n{rows}nowhere.png,cat\n")
+    page.get_by_label("Table from this computer").set_input_files(table)
+    preview = page.locator(".pj-preview")
+    expect(preview.locator("h3")).to_have_text("labels.csv: 9 rows", timeout=60_000)
+    expect(preview).to_contain_text("1 file not in this project, left out: nowhere.png")
+    expect(preview).to_contain_text("Make 1 new class: heron (5)")
+    preview.get_by_role("button", name="Store 8 labels").click()
+    expect(page.locator(".pj-imports")).to_contain_text(re.compile(r"labels.csv 8 labels, by Person"), timeout=60_000)
+    expect(page.locator("[data-class=heron] a")).to_have_text("5 images")
+    expect(page.locator("[data-class=kitten] a")).to_have_text("3 images")
+
+    page.locator("[data-class=kitten]").get_by_role("button", name="Merge…").click()
+    page.keyboard.type("cat")
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog[open]")).to_contain_text("3 images labeled kitten will count as cat")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-class=cat] a")).to_have_text("3 images")
+    page.get_by_role("button", name="Split kitten again").click()
+    expect(page.locator("[data-class=kitten] a")).to_have_text("3 images")
+
+    field = page.get_by_label("Name of heron")
+    field.fill("Cat")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Classes", exact=True).locator(".wb-error")).to_contain_text("the two", ignore_case=True)
+    page_of.complaints.clear()  # the browser notes the 409
+    page.get_by_label("Name of heron").fill("grey heron")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Name of grey heron")).to_have_value("grey heron")
+
+    page.get_by_role("button", name="Take back").click()
+    expect(page.locator(".pj-imports")).to_contain_text("taken back", timeout=60_000)
+    expect(page.locator("[data-class=kitten] a")).to_have_text("0 images")
