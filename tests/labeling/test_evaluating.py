@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
+from labeling.evaluating import keep_forecast, kept_forecasts
 from labeling.forecasting import Measured, between, forecast
 from labeling.project import Project, reading, writing
 from storage.database import transaction
@@ -93,6 +94,18 @@ def test_a_kept_forecast_is_read_off_between_its_points() -> None:
     assert middle is not None
     assert middle.accuracy == pytest.approx((points[1].accuracy + points[2].accuracy) / 2, abs=1e-3)
     assert between(points, 900) is None
+
+
+def test_what_was_said_is_never_rewritten(folder: Path) -> None:
+    first = forecast([Measured(100, 140, 200), Measured(200, 160, 200)], [200, 400])
+    second = forecast([Measured(100, 100, 200), Measured(200, 120, 200)], [200, 400])
+    with writing(folder) as db, transaction(db):
+        keep_forecast(db, 20, first, "2026-01-01T00:00:00Z")
+        keep_forecast(db, 20, second, "2026-01-02T00:00:00Z")
+        keep_forecast(db, 30, second, "2026-01-02T00:00:00Z")
+        kept = kept_forecasts(db)
+    assert kept.keys() == {"20", "30"}
+    assert [point["accuracy"] for point in kept["20"]["points"]] == [point.accuracy for point in first]
 
 
 def test_rounds_are_the_runs_figures_beside_what_was_forecast_before(folder: Path, ann: Tab) -> None:
