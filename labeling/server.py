@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ from typing_extensions import Doc
 from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import Checked
 from barlowmatch.errors import InputError
-from labeling.security import Guard, is_loopback, own_names
+from labeling.security import App, Guard, is_loopback, own_names
 from storage.errors import Refused
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ _ASSET_TYPES = {
 class ServerConfig(Checked):
     """Label images: serve the pages of a project."""
 
-    project: Annotated[Path, Doc("Folder of the project; made where it is new and images are named.")]
+    project: Annotated[
+        Path | None,
+        Doc("Folder of the project; made where it is new and images are named. Without one, a page asks for it."),
+    ] = None
     dataset_folder: Annotated[Path | None, Doc("Folder of images for a new project; it is never written to.")] = None
     manifest: Annotated[Path | None, Doc("CSV of file, split, label, group for a new project.")] = None
     host: Annotated[str, Doc("Address to listen on.")] = "127.0.0.1"
@@ -61,6 +65,8 @@ class ServerConfig(Checked):
             raise InputError(f"--root-path {self.root_path}: must begin with a slash, such as /label")
         if self.dataset_folder is not None and self.manifest is not None:
             raise InputError("--dataset-folder and --manifest: give one of them, not both")
+        if self.project is None and (self.dataset_folder or self.manifest):
+            raise InputError("--project: name the folder of the new project, or leave out the images too")
 
 
 def build_app(project: "Project", root_path: str = "", *, pages: bool = True) -> "FastAPI":
@@ -138,32 +144,82 @@ def _mount_pages(app: "FastAPI", name: str, root_path: str) -> "FastAPI":
 
 
 def serve(config: ServerConfig) -> None:
-    """Serve a project until the process is asked to end.
+    """Serve a project until the process is asked to end; where there is none yet, a page asks for one first.
 
     Raises:
-        InputError: there is no project, it is served already, or the port is taken.
+        InputError: it is served already, or the port is taken.
     """
-    import uvicorn
-
     from labeling.exclusive import serving
     from labeling.indexing import init_project
     from labeling.project import Project, ProjectFolder
+    from labeling.recent import remember_project
 
-    paths = ProjectFolder(config.project)
-    if not paths.exists and (config.dataset_folder or config.manifest):
-        init_project(config.project, dataset_folder=config.dataset_folder, manifest=config.manifest)
+    paths = None if config.project is None else ProjectFolder(config.project)
+    if paths is not None and not paths.exists and (config.dataset_folder or config.manifest):
+        init_project(paths.folder, dataset_folder=config.dataset_folder, manifest=config.manifest)
+    if paths is None or not paths.exists:
+        _serve_opening(config)
+        return
     socket = listen(config.host, config.port)
-    port = socket.getsockname()[1]
-    url = f"http://{f'[{config.host}]' if ':' in config.host else config.host}:{port}{config.root_path}"
-    with serving(paths.need(), url), Project(config.project) as project:
-        app = Guard(build_app(project, config.root_path), own_names(config.host, config.allowed_host))
-        settings = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="on",
-            timeout_graceful_shutdown=5,
-        )  # fmt: skip
-        signal.signal(signal.SIGTERM, _leave)  # uvicorn passes the signal on when it has finished
+    url = _url(config, socket)
+    with serving(paths.need(), url), Project(paths.folder) as project:
+        remember_project(paths.folder)
         print(f"{project.name}: label at {url}", flush=True)  # noqa: T201 - the command's output
-        uvicorn.Server(settings).run(sockets=[socket])
+        _run(build_app(project, config.root_path), config, socket)
+
+
+def _serve_opening(config: ServerConfig) -> None:
+    """Serve the page that makes or opens a project, then that project.
+
+    Raises:
+        InputError: others could reach the page, and with it this machine's folders.
+    """
+    from labeling.opening import Opening
+    from labeling.project import ProjectFolder
+
+    if not is_loopback(config.host):
+        if config.project is None:
+            raise InputError(f"--project: name the project to serve at {config.host}; only this machine may choose one")
+        ProjectFolder(config.project).need()
+    socket = listen(config.host, config.port)
+    url = _url(config, socket)
+    app = Opening(partial(_opened, config, url), _serve_assets, config.project)
+    print(f"open or make a project at {url}", flush=True)  # noqa: T201 - the command's output
+    _run(app, config, socket)
+
+
+@asynccontextmanager
+async def _opened(config: ServerConfig, url: str, folder: Path) -> AsyncIterator[App]:
+    """Open a project that was chosen, and lend the app that serves it."""
+    from starlette.concurrency import run_in_threadpool
+
+    from labeling.exclusive import serving
+    from labeling.project import Project, ProjectFolder
+    from labeling.recent import remember_project
+
+    with serving(ProjectFolder(folder).need(), url), Project(folder) as project:
+        app = await run_in_threadpool(build_app, project, config.root_path)
+        async with app.router.lifespan_context(app):
+            remember_project(folder)
+            yield app
+
+
+def _run(app: App, config: ServerConfig, socket: Any) -> None:
+    """Serve an app until the process is asked to end."""
+    import uvicorn
+
+    settings = uvicorn.Config(
+        Guard(app, own_names(config.host, config.allowed_host)), log_level="warning", access_log=False,
+        server_header=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    signal.signal(signal.SIGTERM, _leave)  # uvicorn passes the signal on when it has finished
+    uvicorn.Server(settings).run(sockets=[socket])
+
+
+def _url(config: ServerConfig, socket: Any) -> str:
+    """Return where a socket is reached."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{socket.getsockname()[1]}{config.root_path}"
 
 
 def _leave(*_: object) -> None:

@@ -61,7 +61,8 @@ def test_one_server_a_project_and_no_torch(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--project", "nowhere"], "no labeling project; make one with python -m labeling init"),
+        (["--dataset-folder", "nowhere"], "--project: name the folder of the new project"),
+        (["--host", "0.0.0.0", "--trusted-network"], "name the project to serve"),
         (["--project", "p", "--host", "0.0.0.0"], "--trusted-network"),
         (["--project", "p", "--root-path", "label"], "must begin with a slash"),
         (["--project", "p", "--dataset-folder", "nowhere"], "no such folder"),

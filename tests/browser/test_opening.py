@@ -1,0 +1,59 @@
+"""Starting without a project: from a bare folder of images into the app by keys and clicks, in one process."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.bench import ROOT, Bench, Tab
+from tests.browser.test_project import bare_folder
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Bench]:
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    command = [sys.executable, "app.py", "--port", "0"]
+    with (tmp_path / "server.log").open("w+") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found, (tmp_path / "server.log").read_text()
+            yield Bench(found[0], tmp_path / "photos-labels")
+        finally:
+            process.terminate()
+            assert process.wait(20) == 143
+
+
+def test_a_folder_becomes_a_project_that_is_then_served(server: Bench, context: BrowserContext, tmp_path: Path) -> None:
+    images = bare_folder(tmp_path / "photos", 30)
+    tab = Tab(context, server, "Ann")
+    page = tab.page
+    page.goto(server.url)
+    page.get_by_label("Folder of your images", exact=True).fill(str(tmp_path / "nowhere"))
+    expect(page.locator("#op-images")).to_have_text("There is no such folder.")
+    page.get_by_label("Folder of your images", exact=True).fill(str(images))
+    expect(page.locator("#op-images")).to_have_text("30 images")
+    project = page.get_by_label("Where the project is kept", exact=True)
+    expect(project).to_have_value(str(server.project))
+    project.fill(str(images / "inside"))
+    expect(page.locator("#op-project")).to_contain_text("Lies among the images")
+    expect(page.get_by_role("button", name="Make the project")).to_be_disabled()
+    project.fill(str(server.project))
+    expect(page.get_by_role("button", name="Make the project")).to_be_enabled()
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/project", timeout=60_000)
+    page.fill("dialog input[name=person]", "Ann")
+    page.keyboard.press("Enter")
+    expect(page.locator(".pj-next h2")).to_have_text("Label the control sample: 30 random pictures to go")
+    assert server.rows("SELECT count(*) FROM image")[0][0] == 30
+    recent = (tmp_path / "config" / "barlowmatch" / "recent.json").read_text()
+    assert str(server.project) in recent
+    assert (tab.complaints, tab.elsewhere) == ([], [])
+    tab.leave()
