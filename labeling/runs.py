@@ -127,7 +127,8 @@ class Runs:
     def running(self, *, but: str | None = None) -> Run | None:
         """Return a run that is at work, other than `but` and its parts; None where the machine is free."""
         for run in self.newest():
-            if run.state == "running" and but not in (run.name, run.within):
+            is_part = but is not None and but in (run.name, run.within)
+            if run.state == "running" and not is_part:
                 return run
         return None
 

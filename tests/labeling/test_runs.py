@@ -1,0 +1,326 @@
+"""Runs: real processes that are started, watched, stopped and gone on with, by one server or by the next one."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from starlette.testclient import TestClient
+
+from barlowmatch.data.tables import read_table
+from barlowmatch.events import Evaluated, JsonLines, Progress, RunFailed, RunFinished, RunStarted
+from labeling.indexing import init_project
+from labeling.launching import living_process, new_name, python_words
+from labeling.manifests import read_facts, write_manifest
+from labeling.project import Project, ProjectFolder, reading, writing
+from labeling.runs import Runs, Wish
+from labeling.server import build_app
+from labeling.stories import POINTS, Curve, Story
+from storage.database import transaction
+from storage.errors import Refused
+from tests.labeling.conftest import Tab
+
+PATIENCE = 120.0
+SMALL = {
+    "image_size": 8,
+    "backbone": "resnet18_quarter",
+    "projector_width": 16,
+    "threads": 1,
+    "batch_size": 16,
+    "workers": 1,
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def paths(folder: Path) -> Iterator[ProjectFolder]:
+    """The project's paths; whatever still runs in it is ended afterwards."""
+    paths = ProjectFolder(folder)
+    yield paths
+    for run in paths.runs.glob("*"):
+        pid = living_process(run)
+        if pid is not None and pid != os.getpid():
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+
+
+def until(condition: Callable[[], Any], what: str = "") -> Any:
+    """Wait until something is so, and return it."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, what or "it took too long"
+        time.sleep(0.05)
+    return found
+
+
+def waiting(seconds: float = 60, then: str = "") -> Wish:
+    """A run that writes a line and waits; it needs no torch."""
+    code = f"import time; print('waiting', flush=True); time.sleep({seconds}); {then}"
+    return Wish("pretrain", ("timeit", "-n1", "-r1", code))
+
+
+class TestStories:
+    def test_a_growing_file_is_read_bit_by_bit_and_its_curves_stay_small(self, tmp_path: Path) -> None:
+        path = tmp_path / "events.jsonl"
+        lines, story = JsonLines(path), Story(path)
+        assert story.catch_up().progress is None
+        lines(RunStarted(stage="pretrain", folder="x"))
+        for step in range(1, 5001):
+            lines(Progress(work="pretrain", done=step, total=5000, metrics={"loss": 1 / step}))
+            if step % 500 == 0:
+                assert story.catch_up().progress is not None
+                assert story.progress is not None
+                assert story.progress.done == step
+        lines(Evaluated(step=5000, split="val", metrics={"accuracy": 0.5}))
+        lines(RunFinished(step=5000))
+        lines.close()
+
+        curve = story.catch_up().curves["loss"].points
+        assert isinstance(story.end, RunFinished)
+        assert POINTS / 3 < len(curve) <= POINTS + 1
+        assert curve == sorted(curve)
+        assert curve[0] == (1, 1.0)
+        assert curve[-1] == (5000, 1 / 5000)
+        assert all(value == 1 / step for step, value in curve)
+        assert story.evaluations["accuracy"].points == [(5000, 0.5)]
+
+    def test_a_long_file_met_for_the_first_time_is_read_in_a_moment(self, tmp_path: Path) -> None:
+        path = tmp_path / "events.jsonl"
+        event = {
+            "event": "Progress",
+            "version": 1,
+            "time": 1.0,
+            "work": "pretrain",
+            "total": 10**6,
+            "metrics": {"loss": 1},
+        }
+        with path.open("w") as file:
+            file.writelines(json.dumps(event | {"done": step}) + "\n" for step in range(200_000))
+            file.write(json.dumps({"event": "RunFailed", "version": 1, "time": 2.0, "reason": "x", "status": 1}) + "\n")
+        started = time.process_time()
+        story = Story(path).catch_up()
+        took = time.process_time() - started
+
+        assert story.progress is not None
+        assert story.progress.done == 199_999
+        assert isinstance(story.end, RunFailed)
+        assert len(story.curves["loss"].points) <= POINTS + 1
+        assert took < 0.5, f"{took:.2f} s for 200,000 lines"
+
+    def test_a_line_cut_short_waits_for_its_rest_and_a_file_begun_anew_is_read_anew(self, tmp_path: Path) -> None:
+        path = tmp_path / "events.jsonl"
+        line = json.dumps({"event": "Evaluated", "time": 1.0, "step": 3, "split": "val", "metrics": {"accuracy": 1.0}})
+        path.write_text(line[:30])
+        story = Story(path)
+        assert not story.catch_up().evaluations
+        with path.open("a") as file:
+            file.write(line[30:] + "\nno event\n")
+        assert story.catch_up().evaluations["accuracy"].points == [(3, 1.0)]
+        path.unlink()
+        path.write_text("")
+        assert not story.catch_up().evaluations
+
+    def test_a_resumed_run_forgets_what_it_does_again(self) -> None:
+        curve = Curve()
+        for step in range(10):
+            curve.add(step, 0.0)
+        curve.go_back(4)
+        curve.add(5, 1.0)
+        assert curve.points == [(0, 0.0), (1, 0.0), (2, 0.0), (3, 0.0), (4, 0.0), (5, 1.0)]
+
+
+def test_a_run_is_found_by_another_server_and_stopped_by_it(paths: ProjectFolder) -> None:
+    name = new_name("pretrain")
+    Runs(paths).start(name, waiting())
+    other = Runs(paths)
+    run = until(lambda: other.need(name))
+    assert run.state == "running"
+    assert other.running() is not None
+    with pytest.raises(Refused, match=name):
+        other.start(new_name("pretrain"), waiting())
+    until(lambda: "waiting" in other.log(name))
+
+    other.cancel(name)
+    until(lambda: other.need(name).state != "running")
+    assert other.need(name).state == "stopped"
+    assert other.running() is None
+    other.cancel(name)  # once more changes nothing
+
+
+def test_a_run_that_is_killed_is_told_as_dead_with_its_last_line(paths: ProjectFolder) -> None:
+    name, runs = new_name("pretrain"), Runs(paths)
+    runs.start(name, waiting())
+    until(lambda: "waiting" in runs.log(name))
+    pid = living_process(runs.folder(name))
+    assert pid is not None
+    os.killpg(os.getpgid(pid), signal.SIGKILL)
+    run = until(lambda: (found := Runs(paths).need(name)).state != "running" and found)
+
+    assert (run.state, run.message) == ("dead", "waiting")
+
+
+def test_another_process_with_the_number_of_a_run_is_not_taken_for_it(paths: ProjectFolder) -> None:
+    folder = paths.runs / "pretrain-20260101T000000Z-abcdef"
+    folder.mkdir(parents=True)
+    facts = {
+        "stage": "pretrain",
+        "created": "2026-01-01T00:00:00Z",
+        "launched": "2026-01-01T00:00:00Z",
+        "command": ["x"],
+    }
+    (folder / "launch.json").write_text(
+        json.dumps(facts | {"pid": os.getpid(), "start_time": psutil.Process().create_time() - 500})
+    )
+
+    assert Runs(paths).need(folder.name).state == "dead"
+
+
+def test_the_same_name_is_started_once_and_strange_names_are_no_runs(paths: ProjectFolder) -> None:
+    runs, name = Runs(paths), new_name("pretrain")
+    runs.start(name, waiting())
+    first = living_process(runs.folder(name))
+    runs.start(name, waiting())
+    assert living_process(runs.folder(name)) == first
+    for strange in ("..", "../runs", ".hidden", "a/b", "", "x" * 300):
+        assert runs.find(strange) is None
+        with pytest.raises(Refused):
+            runs.cancel(strange)
+
+
+def test_the_index_of_runs_can_be_made_anew(paths: ProjectFolder, folder: Path) -> None:
+    runs, name = Runs(paths), new_name("pretrain")
+    runs.start(name, waiting(0))
+    until(lambda: runs.need(name).state != "running")
+    rows = "SELECT folder, stage, event FROM run"
+    with writing(folder) as db, transaction(db):
+        before = [tuple(row) for row in db.execute(rows)]
+        db.execute("DELETE FROM run")
+    with writing(folder) as db, transaction(db):
+        runs.index(db)
+        after = [tuple(row) for row in db.execute(rows)]
+
+    assert [(os.fsencode(runs.folder(name)), "pretrain", runs.need(name).event)] == before == after
+
+
+def test_a_manifest_keeps_validation_images_and_their_copies_out_of_training(dataset: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    shutil.copytree(dataset, images)
+    shutil.copy(images / "val/cat/0.png", images / "unlabeled/copy.png")
+    init_project(tmp_path / "p", dataset_folder=images)
+    with reading(tmp_path / "p") as db:
+        manifest = write_manifest(db, tmp_path)
+        event = db.execute("SELECT max(id) FROM label_event").fetchone()[0]
+    table = read_table(tmp_path / "manifest.csv")
+    splits = dict(zip(table.columns["file"], table.columns["split"], strict=True))
+
+    assert "dataset/unlabeled/copy.png" not in splits
+    assert splits["dataset/val/cat/0.png"] == "val"
+    assert splits["dataset/train/dog/1.png"] == "train"
+    assert (tmp_path / "dataset/train/dog/1.png").is_file()
+    assert manifest == read_facts(tmp_path)
+    assert (manifest.event, manifest.images, manifest.labels) == (event, 40, {"train": 6, "val": 4})
+
+
+def test_the_launcher_is_split_into_words_without_a_shell() -> None:
+    assert python_words("") == [sys.executable]
+    assert python_words("env 'A=b; c' python")[1:] == ["A=b; c", "python"]
+    for wrong in ("no-such-program", "torchrun 'unclosed"):
+        with pytest.raises(Exception, match="launcher"):
+            python_words(wrong)
+
+
+class TestByTheApi:
+    def start(self, tab: Tab, status: int = 202, **wish: Any) -> Any:
+        body = {"uuid": str(uuid.uuid4()), "stage": "pretrain", "preset": "quick", "config": SMALL, **wish}
+        return tab.post("/api/runs", body, status)
+
+    def test_stop_go_on_and_end_as_if_it_had_never_stopped(
+        self, ann: Tab, project: Project, paths: ProjectFolder
+    ) -> None:
+        ann.get("/api/runs")
+        whole = {**SMALL, "num_epochs": 30}
+        name = self.start(ann, config=whole)["name"]
+        assert self.start(ann, 409, config=whole)["error"] == f"{name} is running"
+        until(lambda: (told := ann.get(f"/api/runs/{name}")["progress"]) and told["work"] == "pretrain")
+        ann.post(f"/api/runs/{name}/cancel", {"uuid": str(uuid.uuid4())})
+        stopped = until(lambda: (found := ann.get(f"/api/runs/{name}"))["state"] != "running" and found)
+        assert stopped["state"] == "stopped"
+        assert stopped["checkpoint"] > 0
+        assert "pretrain" in stopped["command"]
+        assert "--resume auto" in stopped["command"]
+
+        with TestClient(build_app(project, pages=False), base_url="http://127.0.0.1") as later:
+            tab = Tab(later, "Ben")
+            tab.post(f"/api/runs/{name}/resume", {"uuid": str(uuid.uuid4())})
+            done = until(
+                lambda: (found := tab.get(f"/api/runs/{name}"))["state"] not in ("running", "stopped") and found
+            )
+        assert done["state"] == "done", done
+        steps = [step for step, _ in done["curves"]["loss"]]
+        assert steps == sorted(set(steps))
+        assert done["progress"]["total"] == done["figures"]["steps"] == 60
+        assert done["event"] == 10
+        assert done["labels"] == {"train": 6, "val": 4}
+        estimate = ann.post("/api/estimate", {"stage": "pretrain", "preset": "quick", "config": whole})
+        assert (estimate["state"], estimate["by"], estimate["steps"]) == ("known", name, done["figures"]["steps"])
+
+    @pytest.mark.parametrize(
+        ("wish", "field"),
+        [
+            ({"stage": "dance"}, "stage"), ({"preset": "huge"}, "preset"),
+            ({"config": {"batch_size": 1}}, "batch_size"),
+            ({"config": {"batch_size": 4000}}, "batch_size"), ({"config": {"run_dir": "/x"}}, "run_dir"),
+            ({"minutes": 0}, "minutes"), ({"starts_from": "x", "stage": "fixmatch", "config": {}}, "starts_from"),
+            ({"stage": "embed", "preset": None, "config": {}}, "stage"),
+            ({"stage": "embed", "preset": None, "config": {}, "minutes": 3}, "minutes"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_run_is_refused_at_its_field(self, ann: Tab, wish: dict[str, Any], field: str) -> None:
+        refusal = self.start(ann, 422, **wish)
+        assert refusal["field"] == field, refusal
+        assert ann.get("/api/runs")["runs"] == []
+
+    def test_one_uuid_starts_one_run(self, ann: Tab, paths: ProjectFolder) -> None:
+        same = str(uuid.uuid4())
+        first = self.start(ann, uuid=same)
+        assert self.start(ann, uuid=same)["name"] == first["name"]
+        assert len(ann.get("/api/runs")["runs"]) == 1
+        assert paths.runs.is_dir()
+
+    def test_each_stage_has_a_form_that_says_what_it_lacks(self, ann: Tab) -> None:
+        forms = {
+            stage: ann.get(f"/api/forms/{stage}") for stage in ("pretrain", "train-classifier", "fixmatch", "embed")
+        }
+        assert [form["lacks"] is None for form in forms.values()] == [True, True, True, False]
+        batch = {preset["values"]["batch_size"] for preset in forms["train-classifier"]["presets"]}
+        assert batch == {6}, "no batch is larger than the labels there are"
+        assert ann.get("/api/forms/dance", 422)["field"] == "stage"
+
+    def test_ten_tabs_that_poll_for_an_hour_do_not_grow_the_memory(self, ann: Tab, paths: ProjectFolder) -> None:
+        folder = paths.runs / "pretrain-20260101T000000Z-abcdef"
+        folder.mkdir(parents=True)
+        (folder / "process.json").write_text(
+            json.dumps({"pid": os.getpid(), "start_time": psutil.Process().create_time()})
+        )
+        lines = JsonLines(folder / "events.jsonl")
+        lines(RunStarted(stage="pretrain", folder=str(folder)))
+        used = []
+        for step in range(1, 1201):
+            lines(Progress(work="pretrain", done=step, total=10**6, metrics={"loss": 1.0, "lr": 0.1}))
+            assert len(ann.get(f"/api/runs/{folder.name}")["curves"]["loss"]) <= POINTS + 1
+            if step in (600, 1200):
+                used.append(psutil.Process().memory_info().rss)
+        lines.close()
+
+        assert used[1] - used[0] < 8 * 2**20, f"{(used[1] - used[0]) / 2**20:.1f} MiB more"
