@@ -54,7 +54,7 @@ class Pace:
         """Return how many steps the run should have in all, so that it ends in time.
 
         Evaluations and checkpoints on the way count as part of the steps they follow; the closing ones are allowed
-        for by a small reserve.
+        for by a small reserve. Once the time is over the answer is `step`: one more step each time would never end.
         """
         assert self._limit is not None
         now = time.monotonic()
@@ -71,4 +71,4 @@ class Pace:
         seconds_per_step = (now - timed_at) / (step - timed_step)
         reserve = 0.01 * self._limit
         left = max(0.0, self._limit - reserve - age)
-        return step + max(1, round(left / seconds_per_step))
+        return step + round(left / seconds_per_step)
