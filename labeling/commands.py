@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import tyro
 from typing_extensions import Doc
 
 from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import Checked
 from barlowmatch.errors import InputError
+from storage.people import Role
 from storage.records import Purpose
 
 Format = Literal["folders", "seed", "csv"]
@@ -122,6 +124,18 @@ class ProbeConfig(ProjectOptions):
 
     idle: Annotated[float, Range(1, 86_400, "seconds"), Doc("End when nobody has labeled for so long.")] = 180.0
     nice: Annotated[int, Range(0, 19), Doc("How far to stand back behind other processes.")] = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeopleConfig(ProjectOptions):
+    """Say who may log in: add, list, password, role, remove; a password is asked for or read from a pipe."""
+
+    action: Annotated[
+        tyro.conf.Positional[Literal["add", "list", "password", "role", "remove"]], Doc("What to do.")
+    ]
+    name: Annotated[tyro.conf.Positional[str | None], Doc("Whose name.")] = None
+    role: Annotated[Role | None, Doc("What they may do; default annotator.")] = None
+    password: Annotated[bool, Doc("With add: whether they log in by one; not where a proxy names them.")] = True
 
 
 @dataclass(frozen=True, kw_only=True)

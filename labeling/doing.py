@@ -17,6 +17,7 @@ from labeling.commands import (
     ImportConfig,
     InitConfig,
     LaunchConfig,
+    PeopleConfig,
     PreviewLabelsConfig,
     ProbeConfig,
     RoundConfig,
@@ -108,6 +109,13 @@ def do_probe(config: ProbeConfig) -> int:
     os.nice(config.nice)
     learn(config.project, config.idle, lambda line: print(line, flush=True))
     return 0
+
+
+def do_people(config: PeopleConfig) -> int:
+    """Say who may log in."""
+    from labeling import members
+
+    return members.do(config)
 
 
 def do_preview_labels(config: PreviewLabelsConfig) -> int:

@@ -1,8 +1,4 @@
-"""What stands between the network and every route: hosts, origins, sizes, headers.
-
-Passwords come with an issue of their own. Until then the server listens on this machine alone, and the one dependency
-that names the person (`api.access.person`) guards all routes, so that a login has one place to go.
-"""
+"""What stands between the network and every route: hosts, origins, sizes, headers. Who comes in is `doors`' concern."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping

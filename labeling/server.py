@@ -1,6 +1,7 @@
 """The server: the API and the pages of one project, for one process on one machine."""
 
 import logging
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -16,6 +17,7 @@ from typing_extensions import Doc
 from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import Checked
 from barlowmatch.errors import InputError
+from labeling.doors import Door, Entry, plain_address
 from labeling.security import App, Guard, is_loopback, own_names
 from storage.errors import Refused
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
 ASSETS_URL = "/workbench"
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _ASSET_TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -49,18 +52,24 @@ class ServerConfig(Checked):
     port: Annotated[int, Range(0, 65535), Doc("Port to listen on; 0 takes a free one.")] = 7860
     root_path: Annotated[str, Doc("Prefix of all URLs, behind a proxy: /label")] = ""
     allowed_host: Annotated[tuple[str, ...], Doc("Further names this server goes by, behind a proxy.")] = ()
-    trusted_network: Annotated[
-        bool, Doc("Listen on an address that others reach: whoever reaches it can label in anybody's name.")
-    ] = False
+    login: Annotated[bool, Doc("Ask for name and password on this machine too, as behind a proxy on it.")] = False
+    trusted_header: Annotated[str | None, Doc("Header in which a trusted proxy names who is there: X-Remote-User")] = (
+        None
+    )
+    trusted_proxy: Annotated[tuple[str, ...], Doc("Addresses of the proxies whose word counts.")] = ()
 
     def __post_init__(self) -> None:
-        """Check ranges, and that strangers are let in knowingly."""
+        """Check ranges, and that what goes together is given together."""
         super().__post_init__()
-        if not is_loopback(self.host) and not self.trusted_network:
-            raise InputError(
-                f"--host {self.host}: others could label without a password; reach this machine through an SSH tunnel, "
-                "or say --trusted-network"
-            )
+        if self.trusted_header is not None and not self.trusted_proxy:
+            raise InputError("--trusted-header: name the proxies that may set it by --trusted-proxy")
+        if self.trusted_header is not None and not _HEADER.fullmatch(self.trusted_header):
+            raise InputError(f"--trusted-header {self.trusted_header}: must be a name such as X-Remote-User")
+        for proxy in self.trusted_proxy:
+            try:
+                plain_address(proxy)
+            except ValueError:
+                raise InputError(f"--trusted-proxy {proxy}: must be an IP address, such as 10.0.0.1") from None
         if self.root_path and not (self.root_path.startswith("/") and "//" not in self.root_path):
             raise InputError(f"--root-path {self.root_path}: must begin with a slash, such as /label")
         if self.dataset_folder is not None and self.manifest is not None:
@@ -68,13 +77,23 @@ class ServerConfig(Checked):
         if self.project is None and (self.dataset_folder or self.manifest):
             raise InputError("--project: name the folder of the new project, or leave out the images too")
 
+    @property
+    def entry(self) -> Entry | None:
+        """How people come in; None where only this machine is reached, and whoever sits at it says a name."""
+        alone = is_loopback(self.host) and not self.allowed_host
+        if alone and not (self.login or self.trusted_header or self.trusted_proxy):
+            return None
+        header = None if self.trusted_header is None else self.trusted_header.lower()
+        return Entry(header, frozenset(map(plain_address, self.trusted_proxy)))
 
-def build_app(project: "Project", root_path: str = "", *, pages: bool = True) -> "FastAPI":
+
+def build_app(project: "Project", root_path: str = "", *, entry: Entry | None = None, pages: bool = True) -> "FastAPI":
     """Build the app of a project.
 
     Args:
         project: what is served; stays the caller's to close.
         root_path: prefix of all URLs.
+        entry: how people come in; None: whoever reaches it says a name.
         pages: whether the pages are served beside the API.
     """
     from fastapi import FastAPI
@@ -102,6 +121,8 @@ def build_app(project: "Project", root_path: str = "", *, pages: bool = True) ->
     app.include_router(api.router())
     app.add_api_route("/api/{rest:path}", _no_route, methods=_METHODS, include_in_schema=False)
     _serve_assets(app)
+    if entry is not None:
+        app.add_middleware(Door, project=project, entry=entry, root_path=root_path)
     return _mount_pages(app, project.name, root_path) if pages else app
 
 
@@ -163,9 +184,30 @@ def serve(config: ServerConfig) -> None:
     socket = listen(config.host, config.port)
     url = _url(config, socket)
     with serving(paths.need(), url), Project(paths.folder) as project:
+        need_admin(project, config)
         remember_project(paths.folder)
         print(f"{project.name}: label at {url}", flush=True)  # noqa: T201 - the command's output
-        _run(build_app(project, config.root_path), config, socket)
+        _run(build_app(project, config.root_path, entry=config.entry), config, socket)
+
+
+def need_admin(project: "Project", config: ServerConfig) -> None:
+    """Make sure that somebody can let others in.
+
+    Raises:
+        InputError: people must log in, and there is no admin yet.
+    """
+    from storage.people import has_admin
+
+    if config.entry is None:
+        return
+    with project.reading() as db:
+        found = has_admin(db, by_password=config.entry.header is None)
+    if not found:
+        reason = f"--host {config.host}" if not is_loopback(config.host) else "--login"
+        raise InputError(
+            f"{reason}: people must log in, and there is no admin yet; add one with "
+            f"python -m labeling people add NAME --role admin --project {project.paths.folder}"
+        )
 
 
 def _serve_opening(config: ServerConfig) -> None:
@@ -177,7 +219,7 @@ def _serve_opening(config: ServerConfig) -> None:
     from labeling.opening import Opening
     from labeling.project import ProjectFolder
 
-    if not is_loopback(config.host):
+    if config.entry is not None:
         if config.project is None:
             raise InputError(f"--project: name the project to serve at {config.host}; only this machine may choose one")
         ProjectFolder(config.project).need()

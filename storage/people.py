@@ -1,14 +1,40 @@
-"""People: known by name, never deleted."""
+"""People: known by name, never deleted. Those who may log in have a role and the hash of a password."""
 
 import json
 import unicodedata
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from storage.database import Database, now
+from storage.database import Database, Row, now
 from storage.records import Person
 
 DATASET = "dataset"
 """The person in whose name labels are imported."""
+
+Role = Literal["annotator", "admin"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody as admins see them.
+
+    Attributes:
+        id: of the person.
+        name: as it is shown.
+        role: what they may do.
+        active: whether they may come in at all.
+        password: hash of their password, None where they cannot log in by one.
+        answers: how many they have given.
+        latest: when they gave the last one, "" before the first.
+    """
+
+    id: int
+    name: str
+    role: Role
+    active: bool
+    password: str | None
+    answers: int = 0
+    latest: str = ""
 
 
 def fold(name: str) -> str:
@@ -34,14 +60,62 @@ def get_person(db: Database, person: int) -> Person | None:
 
 def list_people(db: Database) -> list[Person]:
     """Return everybody, by name, with how many answers they have given."""
+    return [Person(item.id, item.name, item.answers) for item in list_members(db)]
+
+
+def list_members(db: Database) -> list[Member]:
+    """Return everybody as admins see them, by name."""
     rows = db.execute(
-        """SELECT person.id, person.name, coalesce(given.answers, 0) AS answers
+        """SELECT person.*, coalesce(given.answers, 0) AS answers, coalesce(given.latest, '') AS latest
            FROM person LEFT JOIN (
-               SELECT person, count(*) AS answers FROM label_event
+               SELECT person, count(*) AS answers, max(created) AS latest FROM label_event
                WHERE kind IN ('label', 'reject', 'confirm') GROUP BY person) AS given ON given.person = person.id
            ORDER BY person.folded"""
     )
-    return [Person(row["id"], row["name"], row["answers"]) for row in rows]
+    return [_member(row, row["answers"], row["latest"]) for row in rows]
+
+
+def get_member(db: Database, person: int) -> Member | None:
+    """Return somebody by id, without what they gave."""
+    row = db.execute("SELECT * FROM person WHERE id = ?", (person,)).fetchone()
+    return None if row is None else _member(row)
+
+
+def find_member(db: Database, name: str) -> Member | None:
+    """Return somebody by name, without what they gave."""
+    row = db.execute("SELECT * FROM person WHERE folded = ?", (fold(name),)).fetchone()
+    return None if row is None else _member(row)
+
+
+def _member(row: Row, answers: int = 0, latest: str = "") -> Member:
+    return Member(row["id"], row["name"], row["role"], bool(row["active"]), row["password"], answers, latest)
+
+
+def has_admin(db: Database, besides: int | None = None, *, by_password: bool = False) -> bool:
+    """Say whether there is an active admin, `besides` one person, who (`by_password`) can log in by a password."""
+    return (
+        db.execute(
+            """SELECT 1 FROM person WHERE role = 'admin' AND active AND id IS NOT ?
+               AND (password IS NOT NULL OR NOT ?)""",
+            (besides, by_password),
+        ).fetchone()
+        is not None
+    )
+
+
+def set_role(db: Database, person: int, role: Role) -> None:
+    """Let somebody have a role."""
+    db.execute("UPDATE person SET role = ? WHERE id = ?", (role, person))
+
+
+def set_active(db: Database, person: int, *, active: bool) -> None:
+    """Let somebody in, or keep them out; what they labeled stays."""
+    db.execute("UPDATE person SET active = ? WHERE id = ?", (active, person))
+
+
+def set_password(db: Database, person: int, password: str | None) -> None:
+    """Store the hash of a new password; None: no login by password."""
+    db.execute("UPDATE person SET password = ? WHERE id = ?", (password, person))
 
 
 def get_person_settings(db: Database, person: int) -> dict[str, Any]:

@@ -14,17 +14,20 @@ from labeling.api import (
     images,
     imports,
     labels,
+    login,
     people,
     requests,
     runs,
     start,
+    team,
 )
 from labeling.api.access import person
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": wire.Error, "description": sentence}
     for code, sentence in {
-        401: "no person chosen",
+        401: "no person chosen, or nobody logged in",
+        403: "for admins of the project",
         404: "no such thing",
         409: "in the way of something else",
         422: "a field is missing or out of range",
@@ -37,9 +40,12 @@ def router() -> APIRouter:
     """Return all routes; each but those for choosing one's name needs a person."""
     whole = APIRouter(responses=_ERRORS)
     whole.include_router(people.open_routes)
+    whole.include_router(login.open_routes)
     for module in (
         runs,
         labels,
+        login,
+        team,
         classes,
         people,
         images,

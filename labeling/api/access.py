@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import Depends, Request, Response
 
 from labeling.chores import Chores
+from labeling.doors import Door, Visitor
 from labeling.estimating import Estimates
 from labeling.items import Pictures
 from labeling.jobs import Exports
@@ -16,7 +17,7 @@ from labeling.probe.starting import Probing
 from labeling.project import Project
 from labeling.runs import Runs
 from storage.database import Database
-from storage.people import get_person
+from storage.people import Role, get_person
 
 Result = TypeVar("Result")
 
@@ -95,7 +96,10 @@ async def person(request: Request) -> int:
 
 
 def who(request: Request) -> int | None:
-    """Return who is asking, None where the request does not say."""
+    """Return who is asking, None where the request does not say: whom the door let in, else who the browser says."""
+    if "door" in request.scope:
+        visitor = request.scope["visitor"]
+        return None if visitor is None else int(visitor.id)
     shared = context(request)
     value = request.cookies.get(shared.cookie, "")
     if not value.isascii() or not value.isdigit() or len(value) > 15:
@@ -107,6 +111,20 @@ def who(request: Request) -> int | None:
                 return None
         shared.known.add(number)
     return number
+
+
+def how_people_come_in(request: Request) -> Literal["none", "password", "proxy"]:
+    """Say whether people log in: not where only this machine is reached."""
+    door: Door | None = request.scope.get("door")
+    if door is None:
+        return "none"
+    return "password" if door.entry.header is None else "proxy"
+
+
+def my_role(request: Request) -> Role:
+    """Return what the asker may do: all of it where nobody logs in."""
+    visitor: Visitor | None = request.scope.get("visitor")
+    return "admin" if visitor is None else visitor.role
 
 
 def remember(response: Response, shared: Context, number: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from labeling import wire
-from labeling.api.access import Here, Who, remember
+from labeling.api.access import Here, Who, how_people_come_in, my_role, remember
 from labeling.api.access import who as who_asks
 from labeling.api.requests import request_out
 from labeling.names import clean_name, merged_keys
@@ -28,25 +28,29 @@ routes = APIRouter(tags=["people"])
 @open_routes.get("/api/people")
 def list_people(request: Request, here: Here) -> wire.PeopleOut:
     """List everybody, and say who I am."""
-    number = who_asks(request)
+    number, role = who_asks(request), my_role(request)
     with here.project.reading() as db:
         people = store.list_people(db)
-    me = next((wire.Me(id=item.id, name=item.name) for item in people if item.id == number), None)
+    me = next((wire.Me(id=item.id, name=item.name, role=role) for item in people if item.id == number), None)
     shown = [item for item in people if item.name != store.DATASET]
     return wire.PeopleOut(
-        people=[wire.PersonOut(id=item.id, name=item.name, answers=item.answers) for item in shown], me=me
+        people=[wire.PersonOut(id=item.id, name=item.name, answers=item.answers) for item in shown],
+        me=me,
+        login=how_people_come_in(request),
     )
 
 
 @open_routes.post("/api/people/me")
-async def choose_name(mine: wire.NameIn, here: Here, response: Response) -> wire.Me:
-    """Say who I am from now on."""
+async def choose_name(mine: wire.NameIn, request: Request, here: Here, response: Response) -> wire.Me:
+    """Say who I am from now on; only where nobody logs in."""
+    if how_people_come_in(request) != "none":
+        raise Refused("names are not chosen here: people log in", "name", "log out and in as somebody else")
     name = clean_name(mine.name)
     if store.fold(name) == store.fold(store.DATASET):
         raise Refused(f"{store.DATASET} is the name of imported labels", "name", "take another name", "invalid")
     chosen = await here.write(lambda db: store.find_or_add_person(db, name))
     remember(response, here, chosen.id)
-    return wire.Me(id=chosen.id, name=chosen.name)
+    return wire.Me(id=chosen.id, name=chosen.name, role=my_role(request))
 
 
 @routes.get("/api/settings")

@@ -9,7 +9,7 @@ import numpy as np
 
 from labeling.embedding_folder import Floats, Rows
 
-WIDTH = 0.25
+WIDTH = 1.0
 """Of the Gaussian kernel on unit vectors."""
 LEAST_DOUBT = 1e-3
 """Anchors without any doubt still count this much, so that a sure probe leaves something to choose by."""

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from storage.people import Role
 from storage.records import Kind, Purpose, Split, State, Status
 
 Uuid = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
@@ -353,17 +354,19 @@ class PersonOut(Wire):
 
 
 class Me(Wire):
-    """Who I am."""
+    """Who I am, and what I may do."""
 
     id: int
     name: str
+    role: Role
 
 
 class PeopleOut(Wire):
-    """Everybody, and who I am."""
+    """Everybody, who I am, and how people come in: `none` where only this machine is reached."""
 
     people: list[PersonOut]
     me: Me | None
+    login: Literal["none", "password", "proxy"]
 
 
 class NameIn(Wire):

@@ -62,8 +62,9 @@ def test_one_server_a_project_and_no_torch(folder: Path) -> None:
     ("words", "line"),
     [
         (["--dataset-folder", "nowhere"], "--project: name the folder of the new project"),
-        (["--host", "0.0.0.0", "--trusted-network"], "name the project to serve"),
-        (["--project", "p", "--host", "0.0.0.0"], "--trusted-network"),
+        (["--host", "0.0.0.0"], "name the project to serve"),
+        (["--project", "p", "--host", "0.0.0.0"], "no labeling project"),
+        (["--project", "p", "--trusted-header", "X-Remote-User"], "--trusted-proxy"),
         (["--project", "p", "--root-path", "label"], "must begin with a slash"),
         (["--project", "p", "--dataset-folder", "nowhere"], "no such folder"),
     ],

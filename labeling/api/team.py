@@ -1,0 +1,96 @@
+"""The people of a project, for admins: add, change role or password, keep out."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from labeling import passwords
+from labeling.api.access import Context, Here, Who, how_people_come_in
+from labeling.doors import Door
+from labeling.names import clean_name
+from labeling.queue import body_hash
+from labeling.wire import people as wire
+from storage import people as store
+from storage.database import Database
+from storage.errors import Refused
+from storage.people import Member
+from storage.sessions import close_sessions
+from storage.written import once
+
+routes = APIRouter(tags=["people"])
+
+
+@routes.get("/api/team")
+def list_team(request: Request, here: Here) -> wire.TeamOut:
+    """List everybody with what they may do and have labeled."""
+    with here.project.reading() as db:
+        people = [_member(item) for item in store.list_members(db) if item.name != store.DATASET]
+    return wire.TeamOut(people=people, login=how_people_come_in(request))
+
+
+@routes.post("/api/team")
+def add_member(new: wire.MemberIn, request: Request, here: Here, who: Who) -> wire.MemberOut:
+    """Add somebody."""
+    name = clean_name(new.name)
+    if new.password is not None:
+        passwords.check_new(new.password)
+    hashed = None if new.password is None else passwords.hash_password(new.password)
+
+    def work(db: Database) -> Any:
+        known = store.find_member(db, name)
+        if known is not None and (known.password is not None or known.name == store.DATASET):
+            raise Refused(f"{known.name} is there already", "name", "take another name, or change that person")
+        person = store.find_or_add_person(db, name)  # somebody known by name alone keeps what they labeled
+        store.set_role(db, person.id, new.role)
+        store.set_password(db, person.id, hashed)
+        store.set_active(db, person.id, active=True)
+        return person.id
+
+    return _done(request, here, here.project.write(lambda db: once(db, new.uuid, _digest(new, who), who, work)))
+
+
+@routes.patch("/api/team/{person_id}")
+def change_member(person_id: int, change: wire.MemberChange, request: Request, here: Here, who: Who) -> wire.MemberOut:
+    """Change what somebody may do, or give them a new password; then their sessions end."""
+    if change.password is not None:
+        passwords.check_new(change.password)
+    hashed = None if change.password is None else passwords.hash_password(change.password)
+
+    def work(db: Database) -> Any:
+        member = store.get_member(db, person_id)
+        if member is None or member.name == store.DATASET:
+            raise Refused(f"no person {person_id}", "person_id", None, "missing")
+        loses = member.role == "admin" and (change.role == "annotator" or change.active is False)
+        if loses and not store.has_admin(db, besides=person_id):
+            raise Refused(f"{member.name} is the only admin", "role", "make somebody else an admin first")
+        if change.role is not None:
+            store.set_role(db, person_id, change.role)
+        if change.active is not None:
+            store.set_active(db, person_id, active=change.active)
+        if hashed is not None:
+            store.set_password(db, person_id, hashed)
+        if hashed is not None or change.active is False:
+            close_sessions(db, person_id)
+        return person_id
+
+    return _done(request, here, here.project.write(lambda db: once(db, change.uuid, _digest(change, who), who, work)))
+
+
+def _digest(said: wire.MemberIn | wire.MemberChange, who: int) -> bytes:
+    """Return a hash of what was said but for the password, which must not be stored in any form but its own hash."""
+    return body_hash(said.model_dump(mode="json", exclude={"password"}), who)
+
+
+def _done(request: Request, here: Context, person: int) -> wire.MemberOut:
+    door: Door | None = request.scope.get("door")
+    if door is not None:
+        door.forget()
+    with here.project.reading() as db:
+        return next(_member(item) for item in store.list_members(db) if item.id == person)
+
+
+def _member(item: Member) -> wire.MemberOut:
+    return wire.MemberOut(
+        id=item.id, name=item.name, role=item.role, active=item.active, can_log_in=item.password is not None,
+        answers=item.answers, latest=item.latest or None,
+    )  # fmt: skip

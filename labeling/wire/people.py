@@ -1,0 +1,81 @@
+"""Logging in and the people of a project, on the wire."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from labeling.wire import Name, Uuid, Wire
+from storage.people import Role
+
+Password = Annotated[str, StringConstraints(max_length=1000)]
+
+
+class LoginIn(Wire):
+    """Who wants to come in."""
+
+    name: Name
+    password: Password
+
+
+class LoggedIn(Wire):
+    """Who came in."""
+
+    id: int
+    name: str
+    role: Role
+
+
+class PasswordIn(Wire):
+    """A new password of my own."""
+
+    old: Password
+    new: Password
+
+
+class Done(Wire):
+    """It is done."""
+
+    done: bool = True
+
+
+class Health(Wire):
+    """The server lives."""
+
+    ok: bool = True
+
+
+class MemberOut(Wire):
+    """Somebody as admins see them; `can_log_in`: they have a password."""
+
+    id: int
+    name: str
+    role: Role
+    active: bool
+    can_log_in: bool
+    answers: int
+    latest: str | None
+
+
+class TeamOut(Wire):
+    """Everybody; `login` says how they come in: `none` (this machine alone), `password` or `proxy`."""
+
+    people: list[MemberOut]
+    login: str
+
+
+class MemberIn(Wire):
+    """Somebody new; without a password they come in by a proxy alone."""
+
+    uuid: Uuid
+    name: Name
+    role: Role = "annotator"
+    password: Password | None = None
+
+
+class MemberChange(Wire):
+    """What changes of somebody; fields that are not sent stay as they are."""
+
+    uuid: Uuid
+    role: Role | None = None
+    active: bool | None = None
+    password: Password | None = Field(default=None)
