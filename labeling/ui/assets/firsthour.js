@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { fill, h, uuid } from "./dom.js";
-import { wait } from "./wait.js";
+import { duration, wait } from "./wait.js";
 
 const ASK_AGAIN = 2000; // milliseconds, while a round runs
 const MINUTES = 10;
@@ -92,11 +92,16 @@ export class FirstHour {
         this.round,
         h("p", {}, h("b", {}, "A round is running. "), early ? "Label meanwhile: it does not need your labels yet." : ""),
         wait(this.running),
+        h("p", { class: "wb-hint" }, this.running.whole),
         link("Look at it in Train", "train", false),
       );
       return;
     }
     if (!asked && !early) return fill(this.round);
+    if (early && this.learned) {
+      const words = "This machine has looked through your pictures: done. The next round comes when the control sample is labeled.";
+      return fill(this.round, h("p", {}, words));
+    }
     this.minutes = h("input", { type: "number", name: "minutes", min: 1, max: 10000, step: 1, value: MINUTES, inputmode: "numeric" });
     const words = early
       ? "Meanwhile this machine can learn what is in your pictures; that needs no labels."
@@ -126,9 +131,11 @@ export class FirstHour {
     clearTimeout(this.timer);
     const { runs } = await api.get("api/runs").catch(() => ({ runs: null }));
     const before = this.running;
-    if (runs) this.running = atHand(runs);
     const round = runs?.find((run) => run.stage === "round");
-    this.ended = round?.state === "failed" ? `The last round stopped: ${round.message}` : "";
+    const detail = round?.state === "running" && (await api.get(`api/runs/${round.name}`).catch(() => null));
+    if (runs) this.running = detail ? atHand(runs, detail) : null;
+    this.learned = round?.state === "done";
+    this.ended = ["failed", "dead"].includes(round?.state) ? `The last round stopped: ${round.message}` : "";
     if (before && !this.running) await this.changed();
     this.showRound();
     if (this.running) this.timer = setTimeout(() => this.followRuns(), ASK_AGAIN);
@@ -148,14 +155,20 @@ export class FirstHour {
   }
 }
 
-/** What the running round is doing just now, as a wait; null where none runs. */
-function atHand(runs) {
-  const running = runs.filter((run) => run.state === "running");
-  const round = running.find((run) => run.stage === "round");
-  if (!round) return null;
-  const part = running.find((run) => run.within === round.name) ?? round;
-  const { work = part.stage, done = 0, total = 0, remaining = null } = part.progress ?? {};
-  return { work: work === part.stage ? work : `${part.stage}: ${work}`, done, total, remaining };
+/** What a running round is doing just now, as a wait, and how long the whole of it takes. */
+function atHand(runs, round) {
+  const part = runs.find((run) => run.within === round.name && run.state === "running");
+  const { work = "", done = 0, total = 0, remaining = null } = part?.progress ?? {};
+  const place = round.steps.findIndex((step) => step.state === "running");
+  const step = round.steps[place];
+  const title = step ? `Step ${place + 1} of ${round.steps.length}, ${lower(step.title)}` : "Seeing what is to be done";
+  const most = round.about.minutes;
+  const whole = `${step ? `${step.why} ` : ""}${most ? `It was given ${duration(60 * most)}; ` : ""}${duration(round.seconds)} so far.`;
+  return { work: work && work !== part.stage ? `${title}: ${lower(work)}` : title, done, total, remaining, whole };
+}
+
+function lower(text) {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 function points(share) {
