@@ -1,0 +1,78 @@
+"""Where images and projects may lie, and which projects are remembered."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from labeling.opening import Opening
+from labeling.places import list_folders, look_at_images, look_at_project, suggest_project
+from labeling.recent import KEPT, recent_projects, remember_project
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "config" / "barlowmatch" / "recent.json"
+
+
+def test_images_are_counted_by_name_and_what_will_not_do_is_said(dataset: Path, tmp_path: Path) -> None:
+    assert look_at_images(dataset).words == "40 images"
+    (tmp_path / "notes.txt").touch()
+    assert not look_at_images(tmp_path).ok
+    assert look_at_images(tmp_path / "none").words == "There is no such folder."
+    assert not look_at_images(Path("relative")).ok
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "A.JPG").touch()
+    assert look_at_images(tmp_path / "one").words == "1 image"
+
+
+def test_a_project_lies_beside_its_images_on_a_disk_one_may_write_to(
+    dataset: Path, folder: Path, tmp_path: Path
+) -> None:
+    beside = suggest_project(dataset)
+    assert beside == dataset.parent / "images-labels"
+    assert look_at_project(beside, dataset).state == "new"
+    assert look_at_project(folder, None).state == "open"
+    assert not look_at_project(dataset / "train" / "here", dataset).ok
+    assert not look_at_project(dataset.parent, dataset).ok
+    assert not look_at_project(Path("/proc/here"), None).ok or os.geteuid() == 0
+    (tmp_path / "link").symlink_to(dataset, target_is_directory=True)
+    assert not look_at_project(tmp_path / "link" / "p", dataset).ok
+    assert list_folders(dataset) == ["train", "unlabeled", "val"]
+    assert list_folders(tmp_path / "none") == []
+
+
+def test_the_projects_opened_last_come_first_and_only_those_that_are_there(folder: Path, config: Path) -> None:
+    assert recent_projects() == []
+    for number in range(KEPT + 3):
+        remember_project(folder.with_name(f"gone {number}"))
+    remember_project(folder)
+    remember_project(folder)
+    assert recent_projects() == [folder]
+    assert len(json.loads(config.read_text())) == KEPT
+    config.write_text("{ torn")
+    assert recent_projects() == []
+
+
+def test_nothing_is_remembered_where_nothing_can_be_written(folder: Path, config: Path) -> None:
+    config.parent.parent.write_text("in the way")
+    remember_project(folder)
+    assert recent_projects() == []
+
+
+def test_what_cannot_be_made_or_opened_is_refused(dataset: Path, folder: Path, tmp_path: Path) -> None:
+    def served(project: Path) -> object:
+        raise AssertionError(f"{project} was opened")
+
+    opening = Opening(served, lambda app: None)  # type: ignore[arg-type]
+    with TestClient(opening, base_url="http://127.0.0.1") as client:
+        page = client.get("/")
+        assert "workbench/opening.js" in page.text
+        for images, project in ((tmp_path / "no", tmp_path / "p"), (dataset, dataset / "p"), (dataset, folder)):
+            wish = {"uuid": "11111111-1111-4111-8111-111111111111", "images": str(images), "project": str(project)}
+            assert client.post("/api/opening/make", json=wish).status_code == 422
+        assert client.post("/api/opening/open", json={"folder": str(tmp_path)}).status_code == 422
+        assert client.get("/api/opening").json()["making"]["state"] == "never"
