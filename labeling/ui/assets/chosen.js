@@ -32,7 +32,7 @@ export class ChosenGrid {
     const { strategy, count: chosen, free, parameters, seconds } = this.choice;
     const set = Object.entries(parameters).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
     const words = `${strategy}${set.length ? ` (${set.join(", ")})` : ""} chose ${chosen.toLocaleString("en")} of ${count(free, "picture")}`;
-    return `${words} in ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+    return seconds < 1 ? words : `${words} in ${Math.round(seconds)} s`;
   }
 
   /** Fetch and show the next pictures. */

@@ -9,6 +9,7 @@ import { StrategyForm } from "./strategies.js";
 
 const ASK_AGAIN = 500; // milliseconds, while a strategy chooses
 const CURVES = 5;
+const ROUND_MINUTES = 10;
 
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
@@ -63,7 +64,7 @@ class RequestPage {
     const error = h("div", { class: "wb-error", role: "alert" });
     const run = h("button", { type: "button", onclick: () => this.runRound(run, error) }, "Run a round");
     const why =
-      "All strategies but random compare pictures by their embeddings, and there are none yet. A round makes them: it learns from all pictures without labels, then embeds them. It goes on when you close this page.";
+      `All strategies but random compare pictures by their embeddings, and there are none yet. A round makes them in about ${ROUND_MINUTES} minutes: it learns from all pictures without labels, then embeds them. It goes on when you close this page.`;
     return h(
       "div",
       { class: "rq-about" },
@@ -76,7 +77,7 @@ class RequestPage {
     button.disabled = true;
     error.textContent = "";
     try {
-      await api.post("api/rounds", { uuid: uuid() });
+      await api.post("api/rounds", { uuid: uuid(), minutes: ROUND_MINUTES });
       button.replaceWith(h("a", { href: new URL("train", api.BASE) }, "The round runs: watch it on Train"));
     } catch (problem) {
       error.textContent = problem.message;
