@@ -1,0 +1,146 @@
+"""Rounds: what is planned from what is there, and a whole round by real processes, stopped in the middle."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from barlowmatch.data.tables import read_table
+from labeling.indexing import init_project
+from labeling.launching import living_process
+from labeling.planning import RESERVE, RoundWish, Situation, Step, kept_steps, plan_round
+from labeling.project import ProjectFolder, reading
+from labeling.runs import Runs
+from storage.requests import list_requests
+from storage.splits import SplitCounts
+from tests.conftest import write_seed_layout
+
+ROOT = Path(__file__).parents[2]
+WISH = RoundWish(minutes=20, budget=100)
+
+
+def situation(labeled: int = 0, classes: int = 0, **known: Any) -> Situation:
+    counts = SplitCounts(learnable=1000, labeled=labeled, classes=classes, judged=0, kept=200)
+    given = {"pretrained": None, "unfinished": None, "embedded": 0, "images": 1200, "askable": True, "asked": 0}
+    return Situation(counts, **{**given, **known})
+
+
+def waiting(steps: list[Step]) -> list[str]:
+    return [step.key for step in steps if step.state == "waiting"]
+
+
+class TestPlans:
+    def test_without_labels_it_pretrains_embeds_and_asks(self) -> None:
+        assert waiting(plan_round(situation(), WISH)) == ["pretrain", "embed", "ask", "take-up"]
+
+    def test_with_one_class_it_does_the_same(self) -> None:
+        assert waiting(plan_round(situation(30, 1), WISH)) == ["pretrain", "embed", "ask", "take-up"]
+
+    def test_with_two_classes_it_learns_them_first(self) -> None:
+        plan = plan_round(situation(30, 2, pretrained="pretrain-x", embedded=1200), WISH)
+        assert waiting(plan) == ["train-classifier", "fixmatch", "embed", "ask", "take-up"]
+
+    def test_what_is_there_is_used_again_and_an_unfinished_run_goes_on(self) -> None:
+        plan = plan_round(situation(pretrained="pretrain-x", embedded=1200), WISH)
+        assert waiting(plan) == ["ask", "take-up"]
+        assert [step.run for step in plan if step.key == "pretrain"] == ["pretrain-x"]
+        plan = plan_round(situation(unfinished="pretrain-y"), WISH)
+        assert (plan[0].state, plan[0].run) == ("waiting", "pretrain-y")
+
+    def test_new_images_are_embedded_again(self) -> None:
+        assert "embed" in waiting(plan_round(situation(pretrained="x", embedded=1199), WISH))
+
+    @pytest.mark.parametrize("known", [{"askable": False}, {"asked": 100}])
+    def test_nothing_is_asked_for_in_vain(self, known: dict[str, Any]) -> None:
+        assert "ask" not in waiting(plan_round(situation(**known), WISH))
+
+    def test_images_asked_for_already_count(self) -> None:
+        ask = next(step for step in plan_round(situation(asked=60), WISH) if step.key == "ask")
+        assert ask.why.startswith("40 images")
+
+    @pytest.mark.parametrize("labeled", [10, 500, 100_000])
+    def test_the_time_is_divided_without_a_rest(self, labeled: int) -> None:
+        plan = plan_round(situation(labeled, 5), WISH)
+        minutes = {step.key: step.minutes for step in plan if step.minutes is not None}
+        assert sum(minutes.values()) == pytest.approx(20 * (1 - RESERVE), abs=0.01)
+        assert minutes.keys() == {"pretrain", "train-classifier", "fixmatch"}
+        assert minutes["train-classifier"] <= max(1.0, labeled / 100)
+
+
+def begin(project: Path, *words: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "labeling", "round", "--project", str(project), *words], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def only_round(runs: Runs) -> str:
+    return next(run.name for run in runs.newest() if run.stage == "round")
+
+
+def test_a_round_is_stopped_in_the_middle_goes_on_and_ends_in_a_request(tmp_path: Path) -> None:
+    images = write_seed_layout(tmp_path / "images")
+    project = tmp_path / "project"
+    init_project(project, dataset_folder=images)
+    paths = ProjectFolder(project)
+    runs = Runs(paths)
+
+    first = begin(project, "--minutes", "0.35", "--budget", "12")
+    wait_until(lambda: any(run.progress and run.progress.work == "pretrain" for run in runs.newest()), first)
+    name = only_round(runs)
+    runs.cancel(name)
+    assert first.wait(60) == 143, first.communicate()[0]
+    part = next(run for run in runs.newest() if run.stage == "pretrain")
+    assert (runs.need(name).state, part.state, part.within) == ("stopped", "stopped", name)
+    assert living_process(runs.folder(part.name)) is None
+
+    runs.resume(name)
+    wait_until(lambda: runs.need(name).state != "running", first)
+    assert runs.wait(name) == 0, "\n".join(runs.log(name))
+    steps = kept_steps(runs.folder(name))
+    assert [step.key for step in steps] == ["pretrain", "train-classifier", "fixmatch", "embed", "ask", "take-up"]
+    assert {step.state for step in steps} == {"done"}, steps
+    assert steps[0].run == part.name, "pretraining went on where it was"
+    assert runs.need(name).state == "done"
+    with reading(project) as db:
+        asked = next(request for request in list_requests(db) if request.purpose == "train")
+        guesses = db.execute("SELECT count(*) FROM prediction").fetchone()[0]
+        wrong = db.execute(
+            """SELECT count(*) FROM request_item JOIN image ON image.id = image JOIN request ON request.id = request
+               WHERE purpose = 'train' AND (split = 'val' OR state <> 'none')"""
+        ).fetchone()[0]
+    assert (asked.items, asked.strategy, wrong) == (12, "auto", 0)
+    assert guesses == 400
+    for run in runs.newest():
+        if run.stage in ("pretrain", "train-classifier", "fixmatch"):
+            never_trained_on(project, runs.folder(run.name))
+    val = runs.results(next(run.name for run in runs.newest() if run.stage == "fixmatch"))["val"]
+    assert val["count"] == 40
+
+
+def never_trained_on(project: Path, folder: Path) -> None:
+    """The validation images of the project are in the run's manifest as what it is judged by, and nothing else."""
+    table = read_table(folder / "manifest.csv")
+    with reading(project) as db:
+        kept = {f"dataset/{row['name']}" for row in db.execute("SELECT name FROM image WHERE split = 'val'")}
+    splits = zip(table.columns["file"], table.columns["split"], strict=True)
+    assert kept
+    assert {file for file, split in splits if split == "val"} == kept
+
+
+def wait_until(condition: Any, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        if process.poll() not in (None, 143):
+            raise AssertionError(process.communicate()[0])
+        time.sleep(0.05)
+
+
+def test_the_plan_of_a_run_that_is_no_round_is_empty(tmp_path: Path) -> None:
+    assert kept_steps(tmp_path) == []
