@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Navbar
 
-from labeling.ui import browse, export, label, progress, project, request, train
+from labeling.ui import browse, export, label, people, progress, project, request, train
 from labeling.ui.frame import HEAD, theme
 
 ASSETS = Path(__file__).parent / "assets"
@@ -19,6 +19,7 @@ PAGES = (
     ("Request", "/request", request.page),
     ("Progress", "/progress", progress.page),
     ("Export", "/export", export.page),
+    ("People", "/people", people.page),
 )
 """Name, path and frame of each page but the first, in the order of the links."""
 

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-STYLES = ("workbench", "plot", "forms", "request", "progress", "project", "train")
+STYLES = ("workbench", "plot", "forms", "request", "progress", "project", "train", "people")
 HEAD = '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">' + "".join(
     f'<link rel="stylesheet" href="workbench/{name}.css">' for name in STYLES
 )

@@ -1,4 +1,7 @@
-"""The login page: the only one that is open to everybody, made without the page library."""
+"""The login page: the only one that is open to everybody, made without the page library.
+
+Its button works once the script is there, so that a password never goes anywhere by the form itself.
+"""
 
 from html import escape
 
@@ -8,6 +11,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Log in</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="{root}/workbench/login.css">
 <script type="module" src="{root}/workbench/login.js"></script>
 </head>
@@ -15,11 +19,11 @@ _PAGE = """<!doctype html>
 <main>
 <h1>{name}</h1>
 <p>Log in to label images.</p>
-<form>
+<form method="post">
 <label>Name<input name="name" autocomplete="username" maxlength="100" required autofocus></label>
 <label>Password<input name="password" type="password" autocomplete="current-password" maxlength="256" required></label>
 <p class="error" role="alert"></p>
-<button type="submit">Log in</button>
+<button type="submit" disabled>Log in</button>
 </form>
 <p class="hint">No password, or forgotten? An admin of the project gives you one.</p>
 </main>

@@ -29,6 +29,7 @@ async function request(path, options = {}) {
 
 async function failure(response) {
   const body = await response.json().catch(() => ({}));
+  if (response.status === 401 && body.error === "nobody is logged in") toLogin();
   const words = [body.error ?? `The server answered ${response.status}`, body.hint].filter(Boolean);
   const text = words.map((part) => (/[.!?…]$/.test(part) ? part : `${part}.`)).join(" ");
   return new ApiError(text.charAt(0).toUpperCase() + text.slice(1), {
@@ -36,6 +37,12 @@ async function failure(response) {
     field: body.field,
     body,
   });
+}
+
+/** The session ended: to the login page and back here; what waits in the outbox stays in this browser. */
+function toLogin() {
+  const here = window.location.href.slice(BASE.href.length);
+  window.location.assign(new URL(`login?next=${encodeURIComponent(here)}`, BASE));
 }
 
 async function json(method, path, body) {

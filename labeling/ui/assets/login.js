@@ -32,3 +32,4 @@ form.addEventListener("submit", async (event) => {
 const stored = window.localStorage.getItem("barlowmatch:theme");
 const dark = stored ? stored === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
 document.documentElement.classList.toggle("dark", dark);
+button.disabled = false; // until now a press would have sent the form by itself

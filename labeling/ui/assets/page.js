@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
 import { h, uuid } from "./dom.js";
+import { showWho } from "./who.js";
 
 /**
  * A name for this tab that survives a reload. A duplicated tab copies the session's storage while the first one lives;
@@ -21,8 +22,13 @@ export function clientName() {
 
 /** Ask who is at the keyboard where the server does not know yet; resolves to { id, name }. */
 export async function whoAmI(host) {
-  const { me, people } = await api.get("api/people");
-  return me ?? askName(host, people);
+  const { me, people, login } = await api.get("api/people");
+  const person = me ?? (await askName(host, people));
+  const another = async () => {
+    if (await askName(host, people, { mayCancel: true })) window.location.reload();
+  };
+  showWho(host, person, login, another);
+  return person;
 }
 
 /** Ask for a name; resolves to the person. */

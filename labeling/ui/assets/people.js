@@ -1,0 +1,143 @@
+// The People page: who may come in, what they may do, and what each has labeled.
+
+import * as api from "./api.js";
+import { openDialog } from "./dialog.js";
+import { count, fill, h, uuid } from "./dom.js";
+import { themeButton, whoAmI } from "./page.js";
+
+const ROLES = { annotator: "Annotator", admin: "Admin" };
+const HINT = "10 characters or more; several words are easy to remember.";
+
+/** Build the page inside `host` and start it. */
+export async function mount(host) {
+  const me = await whoAmI(host);
+  const page = new PeoplePage(host, me);
+  await page.refresh();
+}
+
+class PeoplePage {
+  constructor(host, me) {
+    Object.assign(this, { host, me });
+    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.intro = h("p", { class: "pp-intro" });
+    this.list = h("div", { class: "pp-scroll" });
+    this.add = h("button", { class: "wb-main", type: "button", onclick: () => this.openAdd() }, "Add somebody");
+    const head = h(
+      "header",
+      { class: "wb-head" },
+      h("h1", {}, "People"),
+      h("span", { class: "wb-space" }),
+      this.add,
+      themeButton(),
+    );
+    fill(host, h("div", { class: "pp-page" }, h("div", {}, head, this.intro, this.error, this.list)));
+  }
+
+  async refresh() {
+    if (this.me.role !== "admin") {
+      this.add.hidden = true;
+      this.intro.textContent = "Who may come in is for the project's admins to say. Your own password is under your name, at the top.";
+      return;
+    }
+    const { people, login } = await api.get("api/team");
+    this.login = login;
+    this.intro.textContent = {
+      none: "Only this machine reaches the project, so nobody logs in: whoever sits here says a name. People added here can log in once the project is served to others (docs/people.md).",
+      password: "People log in by name and password. Nobody is ever deleted: who is kept out leaves their labels.",
+      proxy: "Your organisation's login names people; who comes for the first time becomes an annotator.",
+    }[login];
+    fill(this.list, this.table(people));
+  }
+
+  table(people) {
+    const head = ["Name", "Role", "Way in", "Labeled", "Last label", ""].map((word) => h("th", { scope: "col" }, word));
+    const rows = people.map((person) => this.row(person));
+    return h("table", { class: "pp-table" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows));
+  }
+
+  row(person) {
+    const role = h(
+      "select",
+      {
+        "aria-label": `Role of ${person.name}`,
+        disabled: !person.active,
+        onchange: () => this.change(person, { role: role.value }),
+      },
+      Object.entries(ROLES).map(([value, word]) => h("option", { value, selected: value === person.role }, word)),
+    );
+    const way = !person.active ? "kept out" : person.can_log_in ? "password" : "no password";
+    const reset = h(
+      "button",
+      { type: "button", onclick: () => this.openPassword(person) },
+      person.can_log_in ? "New password" : "Set password",
+    );
+    const active = h(
+      "button",
+      { type: "button", onclick: () => this.change(person, { active: !person.active }) },
+      person.active ? "Keep out" : "Let in again",
+    );
+    const mine = person.id === this.me.id;
+    return h(
+      "tr",
+      { class: person.active ? "" : "pp-out" },
+      h("th", { scope: "row" }, person.name, mine && h("small", {}, " (you)")),
+      h("td", {}, role),
+      h("td", {}, way),
+      h("td", {}, count(person.answers, "image")),
+      h("td", {}, person.latest ? new Date(person.latest).toLocaleDateString("en-GB") : "never"),
+      h("td", { class: "pp-acts" }, person.active && reset, !mine && active),
+    );
+  }
+
+  /** Change something at once; the page then shows what the server says. */
+  async change(person, what) {
+    this.error.textContent = "";
+    try {
+      await api.patch(`api/team/${person.id}`, { uuid: uuid(), ...what });
+    } catch (error) {
+      this.error.textContent = error.message;
+    }
+    await this.refresh();
+  }
+
+  openPassword(person) {
+    const send = (values, id) => api.patch(`api/team/${person.id}`, { uuid: id, password: values.password });
+    this.openForm(`New password for ${person.name}`, "Whoever is logged in with the old one is logged out.", [password()], send, "Set password");
+  }
+
+  openAdd() {
+    const name = h("label", {}, "Name", h("input", { name: "name", required: true, maxlength: 100, autofocus: true, autocomplete: "off" }));
+    const options = Object.entries(ROLES).map(([value, word]) => h("option", { value }, word));
+    const role = h("label", {}, "Role", h("select", { name: "role" }, options));
+    const send = (values, id) =>
+      api.post("api/team", { uuid: id, name: values.name, role: values.role, password: values.password || null });
+    const words = "Annotators label. Admins also start runs, ask for labels, import, export, and let people in.";
+    const fields = [name, role, password(this.login !== "proxy")];
+    this.openForm("Add somebody", words, fields, send, "Add");
+  }
+
+  openForm(title, words, fields, send, verb) {
+    const error = h("div", { class: "wb-error", role: "alert" });
+    let id = uuid(); // sent again after an error that is no refusal, it is the same act
+    const submit = async (event) => {
+      event.preventDefault();
+      try {
+        await send(Object.fromEntries(new FormData(form)), id);
+        dialog.close();
+        await this.refresh();
+      } catch (problem) {
+        error.textContent = problem.message;
+        if (!problem.offline) id = uuid();
+      }
+    };
+    const row = h("div", { class: "wb-row" }, h("button", { class: "wb-main", type: "submit" }, verb));
+    const form = h("form", { class: "wb-form", onsubmit: submit }, h("p", {}, words), fields, error, row);
+    const dialog = openDialog(this.host, title, form);
+  }
+}
+
+/** A field for a first password, shown as text: it is handed over, not remembered. */
+function password(required = true) {
+  const input = h("input", { name: "password", required, minlength: 10, maxlength: 256, autocomplete: "off", spellcheck: "false" });
+  return h("label", {}, required ? "Password to hand over" : "Password (none: the login of your organisation)", input, h("small", {}, HINT));
+}
