@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from barlowmatch.events import JsonLines, RunFinished, RunStarted
 from labeling.chores import Chore
 from labeling.indexing import init_project
 from labeling.jobs import started_at
@@ -122,3 +123,16 @@ def test_what_was_merged_is_named_counted_and_split_again(ann: Tab, folder: Path
     assert all(each["merged"] == [] for each in after)
     with reading(folder) as db:
         assert find_faults(db) == []
+
+
+def test_a_chore_that_died_after_a_command_it_called_is_not_done(tmp_path: Path) -> None:
+    folder = tmp_path / "chore"
+    folder.mkdir()
+    (folder / "chore.json").write_text(json.dumps({"about": {}, "pid": 1, "started": 0.5}))
+    lines = JsonLines(folder / "events.jsonl")
+    for event in (RunStarted(stage="init", folder="p"), RunStarted(stage="inspect", folder="p"), RunFinished(step=0)):
+        lines(event)
+    assert Chore(folder).tell().state == "failed"
+    lines(RunFinished(step=0, results={"control": 20}))
+    lines.close()
+    assert (Chore(folder).tell().state, Chore(folder).tell().results) == ("done", {"control": 20})
