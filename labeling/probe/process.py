@@ -149,11 +149,8 @@ def learn(project: Path, idle: float, say: Callable[[str], None]) -> None:
     with writing(project) as db:
         learner = _newest(paths, db, None)
         fitted = store.newest_fit(db)
-        event, seen, since = (
-            fitted.event if fitted else 0,
-            -1,
-            time.monotonic(),
-        )  # answers may be older than this process
+        event, since = fitted.event if fitted else 0, time.monotonic()
+        seen = -1  # answers may be older than this process
         say(f"{learner.folder}: waiting for labels")
         while time.monotonic() - since < idle and os.getppid() == parent:
             newest = latest_event(db)

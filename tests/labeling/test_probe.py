@@ -284,6 +284,19 @@ def test_every_fit_gives_turns_anew_and_is_named_in_events(
     assert not {row["image"] for row in turned} & {item["image"] for item in leased}
 
 
+def test_what_was_said_before_the_process_was_there_counts(
+    opened: tuple[Project, dict[int, int], Callable[[str], Tab]],
+) -> None:
+    project, cluster, open_tab = opened
+    ann = open_tab("Ann")
+    control_answered(ann, cluster)
+    label_clusters(ann, cluster, ann.lease(20))
+    project.write(lambda db: db.execute("DELETE FROM project WHERE key = 'probe'").rowcount)
+    said: list[str] = []
+    process.learn(project.paths.folder, 1.0, said.append)
+    assert any("20 labels in" in line for line in said), said
+
+
 def test_the_process_ends_when_nobody_labels(scene: tuple[Path, dict[int, int]]) -> None:
     said: list[str] = []
     started = time.monotonic()

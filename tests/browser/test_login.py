@@ -1,0 +1,68 @@
+"""A team in the browser: nobody gets in without a password, an admin adds somebody, who labels and logs out."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from labeling.example import write_example
+from tests.browser.bench import ROOT, Bench, serving
+
+ROOTS, ANNS = "correct horse battery", "a first password"
+
+
+@pytest.fixture
+def shut(tmp_path: Path) -> Iterator[Bench]:
+    """Serve an example of which Root is the admin, made as people make one."""
+    project = write_example(tmp_path)
+    command = [sys.executable, "-m", "labeling", "people", "add", "Root", "--role", "admin", "--project", str(project)]
+    subprocess.run(command, input=ROOTS + "\n", text=True, cwd=ROOT, check=True, capture_output=True)
+    with serving(project, "--login") as bench:
+        yield bench
+
+
+def log_in(page: Page, name: str, password: str) -> None:
+    expect(page.get_by_role("button", name="Log in", exact=True)).to_be_enabled()
+    page.fill("input[name=name]", name)
+    page.fill("input[name=password]", password)
+    page.keyboard.press("Enter")
+
+
+def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
+    root = browser.new_page()
+    root.goto(shut.url + "/people")
+    log_in(root, "Root", "guess")
+    expect(root.locator(".error")).to_contain_text("is wrong")
+    log_in(root, "Root", ROOTS)
+    expect(root).to_have_url(shut.url + "/people")
+    root.get_by_role("button", name="Add somebody").click()
+    root.keyboard.type("Ann")
+    root.fill("dialog input[name=password]", ANNS)
+    root.keyboard.press("Enter")
+    expect(root.locator(".pp-table")).to_contain_text("Ann")
+
+    ann = browser.new_context().new_page()
+    ann.goto(shut.url)
+    log_in(ann, "ann", ANNS)
+    ann.wait_for_selector(".wb-stage[data-image]")
+    ann.keyboard.press("1")
+    ann.wait_for_selector(".wb-chip[data-state=saved]")
+    assert [row[0] for row in shut.events("Ann")] == ["label"]
+    ann.goto(shut.url + "/people")
+    expect(ann.locator(".pp-intro")).to_contain_text("for the project's admins")
+    ann.locator(".wb-me button").click()
+    ann.get_by_role("button", name="Log out", exact=True).click()
+    expect(ann.locator("h1")).to_have_text("digits")
+    ann.goto(shut.url + "/browse")
+    expect(ann).to_have_url(shut.url + "/login?next=browse")
+
+    root.reload()
+    row = root.locator("tr", has_text="Ann")
+    expect(row).to_contain_text("1 image")
+    row.get_by_role("button", name="Keep out").click()
+    expect(row).to_contain_text("kept out")
+    log_in(ann, "Ann", ANNS)
+    expect(ann.locator(".error")).to_contain_text("is wrong")
