@@ -1,6 +1,7 @@
 """What the Progress page says is what runs, predictions and answers say, and a forecast holds what it promises."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ CURVES = [
 
 
 def error_after(labels: int, a: float, b: float) -> float:
-    return min(1.0, a * labels**-b)
+    return min(1.0, a / math.pow(labels, b))
 
 
 def write_run(
