@@ -24,9 +24,11 @@ class Side:
     Args:
         module: benchmark that serves it.
         arguments: what its command line says.
+        warm_up: whether it measures once for nothing first: kernels are compiled then, and caches filled.
     """
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    def __init__(self, module: str, *arguments: str, warm_up: bool = True) -> None:
+        self._warm_up = warm_up
         self._name = " ".join((module, *arguments))
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"benchmarks.{module}", *arguments],
@@ -34,7 +36,8 @@ class Side:
         )  # fmt: skip
 
     def __enter__(self) -> Self:
-        self.ask()  # once for nothing: kernels are compiled, caches filled
+        if self._warm_up:
+            self.ask()
         return self
 
     def ask(self) -> Figures:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import PIL
 from barlowmatch.data.contents import Digests
 from barlowmatch.data.images import Range
 from barlowmatch.data.progress import Rate
-from barlowmatch.data.workers import run_tasks
+from barlowmatch.data.workers import Computed, run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.files import cannot_write, reserve, sync_file, sync_folder
@@ -82,7 +82,7 @@ def build_entry(
     entry: Path,
     recipe: Recipe,
     *,
-    files: list[str],
+    files: Sequence[str],
     sha256: Digests,
     known: Reasons,
     workers: int | None,
@@ -188,10 +188,10 @@ class _Building:
             self.state[rows] = _DECODED
             self.save()
 
-    def decode(self, files: list[str], workers: int | None, emit: Emit, refuse: Callable[[int, str], None]) -> None:
+    def decode(self, files: Sequence[str], workers: int | None, emit: Emit, refuse: Callable[[int, str], None]) -> None:
         """Decode what is left."""
-        todo = np.flatnonzero(self.state == _TODO).tolist()
-        items = [(row, files[row], self._sha256[row].tobytes().hex()) for row in todo]
+        todo = np.flatnonzero(self.state == _TODO)
+        items = decoding_items(todo, files, self._sha256)
         setup = {
             "size": self._recipe.size,
             "fit": self._recipe.fit,
@@ -201,7 +201,7 @@ class _Building:
         }
         rate = Rate("decode images", len(self.state), emit, done=len(self.state) - len(todo))
         for place, answer in run_tasks("decode", items, workers, setup):
-            row = todo[place]
+            row = int(todo[place])
             if "fault" in answer:
                 raise OSError(0, answer["fault"])
             if "reason" in answer:
@@ -252,6 +252,18 @@ class _Building:
             except ValueError:  # cut short by a crash; its row's state does not count on it
                 continue
             yield row, reason
+
+
+def decoding_items(
+    rows: npt.NDArray[np.int64], files: Sequence[str], sha256: Digests
+) -> Sequence[tuple[int, str, str]]:
+    """Return what the worker's decoding tasks want: row, file and content of each of `rows`."""
+
+    def item(place: int) -> tuple[int, str, str]:
+        row = int(rows[place])
+        return row, files[row], sha256[row].tobytes().hex()
+
+    return Computed(len(rows), item)
 
 
 def _last_use(entry: Path) -> float:

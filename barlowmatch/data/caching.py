@@ -1,7 +1,7 @@
 """Which cache a dataset gets, and its images from it."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Wanted:
     folder: Path
     key: str
     recipe: Recipe
-    files: list[str]
+    files: Sequence[str]
     sha256: Digests
     known: Reasons
     workers: int | None

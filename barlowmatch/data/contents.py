@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.progress import Rate
-from barlowmatch.data.workers import run_tasks
+from barlowmatch.data.workers import Computed, run_tasks
 from barlowmatch.events import Emit
 from barlowmatch.files import whole_file
 
@@ -65,9 +65,10 @@ def read_contents(dataset: Dataset, index: Path, workers: int | None, emit: Emit
     paths = records["path"].copy()
     todo = np.flatnonzero(~records["sha256"].any(axis=1)).tolist()
     todo = [row for row in todo if row not in reasons]
+    files = Computed(len(todo), lambda place: str(dataset.path(todo[place])))
     rate = Rate("read files", len(todo), emit)
     fresh: list[int] = []
-    for place, answer in run_tasks("hash", [str(dataset.path(row)) for row in todo], workers):
+    for place, answer in run_tasks("hash", files, workers):
         row = todo[place]
         if "reason" in answer:
             reasons[row] = answer["reason"]

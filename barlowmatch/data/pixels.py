@@ -18,7 +18,7 @@ from barlowmatch.data.contents import Contents, index_of, read_contents
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.images import Header, Range, Unreadable, joint_range, read_header
 from barlowmatch.data.lazy import LazyImages
-from barlowmatch.data.workers import run_tasks
+from barlowmatch.data.workers import Computed, run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import cannot_write
@@ -92,7 +92,7 @@ def load_pixels(
     recipe = Recipe(size, fit, sixteen_bit_range)
     key = recipe.key(contents.sha256)
     wanted = Wanted(
-        folder, key, recipe, [os.fspath(dataset.path(row)) for row in range(len(dataset))], contents.sha256, reasons,
+        folder, key, recipe, Computed(len(dataset), lambda row: os.fspath(dataset.path(row))), contents.sha256, reasons,
         options.workers, emit, refuse,
     )  # fmt: skip
     with _locked(folder, key):

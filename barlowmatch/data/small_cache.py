@@ -10,14 +10,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from barlowmatch.data.cache import Reasons, Recipe
+from barlowmatch.data.cache import Reasons, Recipe, decoding_items
 from barlowmatch.data.contents import Digests
 from barlowmatch.data.lazy import FileImages, JpegImages, LazyImages
 from barlowmatch.data.progress import Rate
@@ -33,7 +33,7 @@ _SAFE_EVERY_SECONDS = 5.0
 _TASKS = {"jpeg": "compress", "none": "check"}
 
 
-def open_small(entry: Path, kind: SmallKind, recipe: Recipe, files: list[str]) -> tuple[LazyImages, Reasons] | None:
+def open_small(entry: Path, kind: SmallKind, recipe: Recipe, files: Sequence[str]) -> tuple[LazyImages, Reasons] | None:
     """Return images and the unreadable rows with their reasons of a whole entry, or None where there is none."""
     try:
         meta = json.loads((entry / "meta.json").read_text(encoding="ascii"))
@@ -52,7 +52,7 @@ def build_small(
     kind: SmallKind,
     recipe: Recipe,
     *,
-    files: list[str],
+    files: Sequence[str],
     sha256: Digests,
     known: Reasons,
     workers: int | None,
@@ -80,16 +80,16 @@ def build_small(
         with building:
             building.copy_known()
         todo = building.todo()
-        items = [(row, files[row], sha256[row].tobytes().hex()) for row in todo]
+        items = decoding_items(todo, files, sha256)
         setup = {"size": recipe.size, "fit": recipe.fit, "sixteen_bit_range": recipe.sixteen_bit_range}
         rate = Rate(f"{_TASKS[kind]} images", len(files), emit, done=len(files) - len(todo))
         with building:
             for place, answer in run_tasks(_TASKS[kind], items, workers, setup):
                 if "reason" in answer:
-                    building.reasons[todo[place]] = answer["reason"]
-                    refuse(todo[place], answer["reason"])
+                    building.reasons[int(todo[place])] = answer["reason"]
+                    refuse(int(todo[place]), answer["reason"])
                 else:
-                    building.add(todo[place], base64.b64decode(answer.get("jpeg", "")))
+                    building.add(int(todo[place]), base64.b64decode(answer.get("jpeg", "")))
                 rate.step()
         building.finish()
     except OSError as error:
@@ -120,11 +120,11 @@ class _Building:
                 file.truncate(length)
         return end
 
-    def todo(self) -> list[int]:
+    def todo(self) -> npt.NDArray[np.int64]:
         """Return the rows that are left."""
         left: npt.NDArray[np.bool_] = ~self._finished
         left[list(self.reasons)] = False
-        return np.flatnonzero(left).tolist()
+        return np.flatnonzero(left)
 
     def __enter__(self) -> None:
         self._blob = (self._folder / "images.bin").open("ab")
@@ -155,7 +155,7 @@ class _Building:
                 continue
             rows = {digest.tobytes(): row for row, digest in enumerate(theirs) if str(row) not in meta["reasons"]}
             with (other / "images.bin").open("rb") as blob:
-                for row in self.todo():
+                for row in self.todo().tolist():
                     place = rows.get(self._sha256[row].tobytes())
                     if place is not None:
                         blob.seek(int(places[place, 0]))

@@ -7,14 +7,41 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 CHUNK = 64
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 Answer = dict[str, Any]
+Item = TypeVar("Item")
+
+
+class Computed(Sequence[Item], Generic[Item]):
+    """Things made when they are asked for: a list of what to do for millions of files would fill the memory.
+
+    Args:
+        count: how many.
+        make: returns the one at a place.
+    """
+
+    def __init__(self, count: int, make: Callable[[int], Item]) -> None:
+        self._count, self._make = count, make
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> Item: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Item]: ...
+    def __getitem__(self, place: int | slice) -> Item | Sequence[Item]:
+        if isinstance(place, slice):
+            return [self._make(one) for one in range(*place.indices(self._count))]
+        if not -self._count <= place < self._count:
+            raise IndexError(place)
+        return self._make(place % self._count)
 
 
 def cores() -> int:
