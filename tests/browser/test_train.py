@@ -1,0 +1,112 @@
+"""Train: a run started, watched, found again after the server was killed, stopped, gone on with; runs compared."""
+
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from labeling.launching import living_process
+from tests.browser.bench import Bench, Tab, serving
+
+PATIENCE = 90_000
+SETTINGS = {"Image size": 8, "Batch size": 64, "Num epochs": 40, "Projector width": 16, "Threads": 1}
+
+
+@pytest.fixture
+def project(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project of the test's own; whatever runs in it is ended afterwards."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    copy = tmp_path / "digits"
+    shutil.copytree(example, copy, symlinks=True)
+    yield copy
+    for folder in (copy / "runs").glob("*"):
+        pid = living_process(folder)
+        if pid is not None:
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+
+
+def open_page(context: BrowserContext, bench: Bench) -> Page:
+    context.set_default_timeout(PATIENCE)  # the run that is watched takes both cores
+    tab = Tab(context, bench, "Ann")
+    tab.page.goto(bench.url + "/train")
+    tab.page.locator("dialog[open], .tr-page").first.wait_for()
+    if tab.page.locator("dialog[open] input[name=person]").count():
+        tab.page.fill("dialog input[name=person]", "Ann")
+        tab.page.keyboard.press("Enter")
+    tab.page.locator(".tr-page").wait_for()
+    return tab.page
+
+
+def kill_server(project: Path) -> None:
+    """End the server of a project without a word."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "app.py" in words and str(project) in words:
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+
+
+def test_a_run_survives_the_server_is_stopped_goes_on_and_is_compared(context: BrowserContext, project: Path) -> None:
+    with serving(project) as bench:
+        page = open_page(context, bench)
+        expect(page.get_by_text("Nothing was run yet.")).to_be_visible()
+        assert page.locator(".form-row:visible").count() == 0, "a beginner sees no thirty fields"
+        page.get_by_role("radio", name=re.compile("^Pretrain")).check(force=True)
+        page.get_by_text("Settings", exact=True).click()
+        page.get_by_text(re.compile("More settings")).click()
+        page.get_by_label("Batch size", exact=True).fill("1")
+        page.get_by_role("button", name="Start pretrain").click()
+        expect(page.locator(".form-problem", has_text="at least 2")).to_be_visible()
+        for label, value in SETTINGS.items():
+            page.get_by_label(label, exact=True).fill(str(value))
+        page.get_by_role("button", name="Start pretrain").click()
+        expect(page.locator(".tr-run .tr-state")).to_have_text("Running")
+        expect(page.get_by_role("button", name="Run the round")).to_be_disabled()
+        expect(page.locator(".tr-run")).to_contain_text("Steps", timeout=PATIENCE)
+        kill_server(project)
+        expect(page.locator(".tr-page > div > .wb-error")).to_contain_text("cannot be reached", timeout=PATIENCE)
+        page.close()
+
+    with serving(project) as bench:
+        page = open_page(context, bench)
+        expect(page.locator(".tr-run .tr-state")).to_have_text("Running")
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator(".tr-run")).to_contain_text("It was stopped. Its checkpoint is of step", timeout=PATIENCE)
+        page.get_by_text("Command line", exact=True).click()
+        expect(page.locator(".tr-command code")).to_contain_text("-m barlowmatch pretrain --preset")
+        page.get_by_role("button", name="Go on").click()
+        expect(page.locator(".tr-run .tr-state")).to_have_text("Running")
+        page.get_by_text("Log", exact=True).click()
+        expect(page.locator(".tr-run > details .tr-log")).to_contain_text("going on from step", timeout=PATIENCE)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator(".tr-run .tr-state")).to_have_text("Stopped", timeout=PATIENCE)
+        expect(page.locator("[data-plot=loss] .plot-area .plot-line")).to_have_count(1)
+
+        page.get_by_role("radio", name=re.compile("^Embed")).check(force=True)
+        page.get_by_role("button", name="Start embed").click()
+        expect(page.locator(".tr-run h2")).to_have_text("Embed")
+        expect(page.locator(".tr-run .tr-state")).to_have_text("Done", timeout=PATIENCE)
+        for box in page.locator(".tr-history tbody input").all():
+            box.check()
+        expect(page.locator(".tr-compared table")).to_contain_text("labels learned from")
+
+
+def test_a_run_that_dies_is_told_as_dead_with_its_last_lines(context: BrowserContext, project: Path) -> None:
+    with serving(project) as bench:
+        page = open_page(context, bench)
+        page.get_by_label("Minutes").first.fill("3")
+        page.get_by_role("button", name="Run the round").click()
+        expect(page.locator(".tr-steps li")).to_have_count(6, timeout=PATIENCE)
+        expect(page.locator(".tr-steps li[data-state=running]")).to_contain_text("Pretrain")
+        round_folder = next((project / "runs").glob("round-*"))
+        pid = living_process(round_folder)
+        assert pid is not None
+        os.killpg(os.getpgid(pid), signal.SIGKILL)
+        expect(page.locator(".tr-run .tr-state")).to_have_text("Died", timeout=PATIENCE)
+        expect(page.locator(".tr-message")).to_contain_text("Pretrain: It learns what 1,697 images have in common")
