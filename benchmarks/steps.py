@@ -40,10 +40,14 @@ def figures(marks: list[Mark]) -> Figures:
     }
 
 
+def run_of(folder: Path) -> Run:
+    """Return a run that reports to nobody."""
+    return Run("benchmark", folder, silent, folder / "last.pt", folder / "best.pt")
+
+
 def time_trainer(task: Task, config: RunOptions, compute: Compute, folder: Path, steps: int) -> Callable[[], Figures]:
     """Return a function that goes on training for a few steps and returns their figures."""
-    run = Run("benchmark", folder, silent, folder / "last.pt", folder / "best.pt")
-    trainer = Trainer(task, config, run, compute, {})
+    trainer = Trainer(task, config, run_of(folder), compute, {})
     marks: list[Mark] = []
     task.register_forward_pre_hook(lambda _task, _batch: marks.append(mark(trainer.waited)))
 

@@ -1,0 +1,141 @@
+"""Pretraining on one GPU: CIFAR-10 by ResNet-18 to its kNN accuracy, and Wide-ResNet-50-2 at 96 px in images a second.
+
+`benchmarks/gpu.sh` runs it; with `--toy` the same is done at toy size, on the CPU as well.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from barlowmatch.compute import Compute, choose_compute
+from barlowmatch.configs.training import PretrainConfig
+from barlowmatch.data.layouts import read_dataset
+from barlowmatch.events import Progress, read_events, silent
+from barlowmatch.stages.images import load_images
+from barlowmatch.stages.networks import Origin, build_pretraining_network
+from barlowmatch.stages.pretrain import BarlowTwins, Pair
+from barlowmatch.training import Trainer
+from benchmarks.datasets import write_cifar10, write_cifar10_flat
+from benchmarks.measuring import barlowmatch, read_result, table
+from benchmarks.sides import plain
+from benchmarks.steps import run_of
+
+PAPER_IMAGES, PAPER_EPOCHS = 512_000, 400
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the two runs are."""
+
+    train: int
+    val: int
+    batch: int
+    backbone: str
+    wide: str
+    wide_images: int
+    wide_batch: int
+    steps: int
+    matrix: int
+
+
+FULL = Size(50_000, 10_000, 512, "resnet18", "wide_resnet50_2", 8192, 512, 20, 8192)
+TOY = Size(400, 100, 32, "resnet18_quarter", "resnet18_quarter", 200, 16, 3, 512)
+
+
+def cifar10(home: Path, size: Size, minutes: float) -> dict[str, Any]:
+    """Pretrain for so many minutes; return the kNN accuracy and the time that 200 epochs take at the rate reached."""
+    write_cifar10(home / "cifar10", size.train, size.train, size.val)
+    barlowmatch(
+        "pretrain", "--preset", "small-images", "--backbone", size.backbone, "--dataset-folder", str(home / "cifar10"),
+        "--cache-folder", str(home / "cache"), "--run-dir", str(home / "run"), "--batch-size", str(size.batch),
+        "--minutes", str(minutes), quiet=False,
+    )  # fmt: skip
+    events = [event for event in read_events(home / "run" / "events.jsonl") if isinstance(event, Progress)]
+    last = [event for event in events if event.work == "pretrain"][-1]
+    return plain(
+        knn_accuracy=100 * float(read_result(home / "run")["knn_accuracy"]),
+        epochs=last.done * size.batch / size.train,
+        minutes_for_200_epochs=200 * size.train / last.samples_rate / 60,
+    )
+
+
+def wide_resnet(home: Path, size: Size) -> dict[str, Any]:
+    """Return images a second at 96 px from real data and from a batch at hand, and what that is of the chip."""
+    write_cifar10_flat(home / "wide", size.wide_images, 96)
+    config = PretrainConfig(
+        dataset_folder=home / "wide", cache_folder=home / "cache", backbone=size.wide, val_share=0.0,
+        batch_size=size.wide_batch, projector_width=8192 if size is FULL else 64,
+    )  # fmt: skip
+    compute = choose_compute(config)
+    images = load_images(read_dataset(config), config, compute, silent)
+    task = BarlowTwins(build_pretraining_network(config, Origin(), images), images, config, compute)
+    trainer = Trainer(task, config, run_of(home / "wide-run"), compute, {})
+    real = _pairs_per_second(trainer, size)
+    held = task.batch(0)
+    task.batch = lambda step: held  # type: ignore[method-assign]
+    synthetic = _pairs_per_second(trainer, size)
+    rate = _matrix_rate(compute, size.matrix)
+    return plain(
+        images_per_second=2 * real,
+        real_of_synthetic=real / synthetic,
+        share_of_matrix_rate=real * _work_of_a_pair(task, held, compute) / rate,
+        matrix_tflops=rate / 1e12,
+        paper_days=PAPER_IMAGES * PAPER_EPOCHS / real / 86400,
+    )
+
+
+def _pairs_per_second(trainer: Trainer, size: Size) -> float:
+    trainer.state.total_steps = trainer.state.step + 3
+    trainer.train()
+    started = _now(trainer.compute)
+    trainer.state.total_steps = trainer.state.step + size.steps
+    trainer.train()
+    return size.steps * size.wide_batch / (_now(trainer.compute) - started)
+
+
+def _now(compute: Compute) -> float:
+    if compute.device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _work_of_a_pair(task: BarlowTwins, batch: Pair, compute: Compute) -> float:
+    """Return the floating-point operations of a step, forward and back, by pair."""
+    with FlopCounterMode(display=False) as counter, compute.context():
+        task(batch)["loss"].backward()
+    task.zero_grad()
+    return float(counter.get_total_flops()) / len(batch.first)
+
+
+def _matrix_rate(compute: Compute, side: int) -> float:
+    """Return the operations a second of square bf16 matrix products."""
+    one, other = (torch.randn(side, side, device=compute.device, dtype=torch.bfloat16) for _ in range(2))
+    best = float("inf")
+    for _ in range(10):
+        started = _now(compute)
+        one @ other
+        best = min(best, _now(compute) - started)
+    return 2 * side**3 / best
+
+
+def run(argv: list[str]) -> dict[str, Any]:
+    """Measure, print a table, and return the figures of both runs."""
+    parser = argparse.ArgumentParser(prog="benchmarks gpu", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=5.0, help="for ResNet-18 on CIFAR-10")
+    parser.add_argument("--toy", action="store_true", help="toy size, for a machine without a GPU")
+    options = parser.parse_args(argv)
+    if not options.toy and not torch.cuda.is_available():
+        raise SystemExit("no GPU here; --toy runs the same commands at toy size on the CPU")
+    size = TOY if options.toy else FULL
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        found = {"cifar10": cifar10(home, size, options.minutes), "wide_resnet": wide_resnet(home, size)}
+    rows = [[part, name, str(value)] for part, values in found.items() for name, value in values.items()]
+    print(table(("run", "figure", "value"), rows))
+    return found
