@@ -4,6 +4,7 @@ import logging
 import re
 import signal
 import sys
+import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -160,7 +161,9 @@ def _mount_pages(app: "FastAPI", name: str, root_path: str) -> "FastAPI":
         "allowed_paths": [], "show_error": False, "ssr_mode": False, "mcp_server": False, "pwa": False,
         "enable_monitoring": False, "max_file_size": "1mb", "root_path": root_path or None,
     }  # fmt: skip
-    mounted: FastAPI = gr.mount_gradio_app(app, blocks, path="/", **{**defaults, **options})
+    with warnings.catch_warnings():  # it is told not to, and says so nonetheless
+        warnings.filterwarnings("ignore", message="SSR mode is not supported")
+        mounted: FastAPI = gr.mount_gradio_app(app, blocks, path="/", **{**defaults, **options})
     return mounted
 
 

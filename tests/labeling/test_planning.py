@@ -83,6 +83,7 @@ def only_round(runs: Runs) -> str:
     return next(run.name for run in runs.newest() if run.stage == "round")
 
 
+@pytest.mark.faults
 def test_a_round_is_stopped_in_the_middle_goes_on_and_ends_in_a_request(tmp_path: Path) -> None:
     images = write_seed_layout(tmp_path / "images")
     project = tmp_path / "project"
