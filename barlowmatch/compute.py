@@ -105,7 +105,7 @@ def keep_freed_memory() -> None:
     """Have the C library keep the memory of a step for the next one, where it is glibc.
 
     Otherwise each activation above 32 MiB is mapped anew in every step, and the kernel hands it out page by page,
-    zeroed: a sixth of the time of a training step on a CPU. One arena serves all threads, so that what the thread
+    zeroed: a seventh of the time of a training step on a CPU. One arena serves all threads, so that what the thread
     that makes batches frees is of use to the network.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
