@@ -21,7 +21,8 @@ from storage.images import all_images
 EVERY = 20
 PACE = 0.05
 """Seconds between two labels: what a team of ten quick people gives."""
-BLOCK = 100
+BLOCK = 40
+"""Labels of one side before the other's turn: short, as the server ends a connection that rests for five seconds."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
@@ -38,9 +39,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
         shutil.copytree(home / "without", home / "with", symlinks=True)
         write_embeddings(home / "with", options.dimension)
         with running(home / "without") as (plain_url, _), running(home / "with") as (url, _):
-            learning, plain = Person(url), Person(plain_url)
+            learning = Person(url)
             first = learning.until_guessed()
             waits = [learning.until_guessed() for _ in range(options.waits)]
+            plain = Person(plain_url)
             times: dict[str, list[float]] = {"without": [], "with": []}
             for _ in range(options.labels // BLOCK):
                 times["without"] += plain.label(BLOCK)

@@ -14,7 +14,7 @@ IDLE_SECONDS = 180
 _AGAIN = 10.0
 """Seconds between two attempts to start it: without embeddings there is nothing to start."""
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_NICE = 10
+_NICE = 5
 
 
 class Probing:

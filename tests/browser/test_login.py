@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from labeling.example import write_example
-from tests.browser.bench import ROOT, Bench, serving
+from tests.browser.bench import PAINTED, ROOT, SAVED, Bench, serving
 
 ROOTS, ANNS = "correct horse battery", "a first password"
 
@@ -38,20 +38,23 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
     expect(root.locator(".error")).to_contain_text("is wrong")
     log_in(root, "Root", ROOTS)
     expect(root).to_have_url(shut.url + "/people")
+    root.wait_for_selector(".pp-table", timeout=60_000)
     root.get_by_role("button", name="Add somebody").click()
     root.keyboard.type("Ann")
     root.fill("dialog input[name=password]", ANNS)
     root.keyboard.press("Enter")
-    expect(root.locator(".pp-table")).to_contain_text("Ann")
+    expect(root.locator(".pp-table")).to_contain_text("Ann", timeout=30_000)
 
     ann = browser.new_context().new_page()
     ann.goto(shut.url)
     log_in(ann, "ann", ANNS)
-    ann.wait_for_selector(".wb-stage[data-image]")
+    expect(ann).to_have_url(shut.url + "/", timeout=30_000)
+    ann.wait_for_selector(PAINTED, timeout=60_000)
     ann.keyboard.press("1")
-    ann.wait_for_selector(".wb-chip[data-state=saved]")
+    ann.wait_for_selector(SAVED)
     assert [row[0] for row in shut.events("Ann")] == ["label"]
     ann.goto(shut.url + "/people")
+    ann.wait_for_selector(".wb-me", timeout=60_000)
     expect(ann.locator(".pp-intro")).to_contain_text("for the project's admins")
     ann.locator(".wb-me button").click()
     ann.get_by_role("button", name="Log out", exact=True).click()
@@ -60,7 +63,8 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
     expect(ann).to_have_url(shut.url + "/login?next=browse")
 
     root.reload()
-    row = root.locator("tr", has_text="Ann")
+    root.wait_for_selector(".pp-table", timeout=60_000)
+    row = root.locator("tr", has=root.get_by_role("rowheader", name="Ann", exact=True))
     expect(row).to_contain_text("1 image")
     row.get_by_role("button", name="Keep out").click()
     expect(row).to_contain_text("kept out")
