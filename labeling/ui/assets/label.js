@@ -43,7 +43,6 @@ class LabelPage {
       api.sendEvents(this.client, events, (answer) => this.learning.heard(answer.fitted)),
     );
     this.view = new LabelView(host, {
-      person,
       act: (meaning, event) => this.press(meaning, event),
       flush: () => this.outbox.flush(),
     });

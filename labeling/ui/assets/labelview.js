@@ -13,7 +13,7 @@ const TOUCH = ["undo", "skip", "reject", "flag", "search"]; // large buttons, on
 
 /** The parts of the page; `act(meaning, event)` is called for every button. */
 export class LabelView {
-  constructor(host, { act, flush, person }) {
+  constructor(host, { act, flush }) {
     this.host = host;
     this.act = act;
     this.stage = new Stage();
@@ -43,8 +43,7 @@ export class LabelView {
       this.more,
     );
     this.single = h("div", { class: "wb-label" }, this.stage.element, side, this.film.element, this.touch);
-    const who = h("span", { class: "wb-who wb-wide", title: "Labels are given under this name" }, person.name);
-    this.bar = h("header", { class: "wb-bar" }, this.progress.element, who, this.chip.element, this.tools);
+    this.bar = h("header", { class: "wb-bar" }, this.progress.element, this.chip.element, this.tools);
     this.refusal = h("div", { class: "wb-refusal", role: "status" });
     fill(host, this.bar, this.single, this.messages.element, this.refusal);
   }

@@ -17,9 +17,9 @@ const plots = new WeakMap();
  * @param spec {
  *   title: what a screen reader calls it,
  *   series: [{ name, points: [{ x, y, low?, high? }] by rising x, dashed?, marked? }],
- *   x: { label, log? }, y: { label, percent?, log?, range?: [low, high] },
+ *   x: { label, log?, whole? }, y: { label, percent?, log?, range?: [low, high] },
  *   height?: pixels,
- * } where `percent` shows shares of 1 as percentages; points that are not finite are left out.
+ * } where `percent` shows shares of 1 as percentages; points that are not finite are left out, and `whole` marks whole numbers only.
  */
 export function drawPlot(element, spec) {
   let plot = plots.get(element);
@@ -190,8 +190,9 @@ function path(points) {
   return points.map(([x, y], place) => `${place ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 }
 
-function axis(domain, { log = false, percent = false }, range, count) {
-  const marks = log ? logTicks(...domain, count) : ticks(...domain, count);
+function axis(domain, { log = false, percent = false, whole = false }, range, count) {
+  const most = whole ? Math.min(count, domain[1] - domain[0]) : count;
+  const marks = log ? logTicks(...domain, count) : ticks(...domain, most);
   return { place: scale(domain, range, log), words: (value) => numberWords(value, { step: marks.step, percent }), marks };
 }
 

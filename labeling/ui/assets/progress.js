@@ -114,7 +114,7 @@ function curve({ rounds, ahead }) {
   return {
     title: "Accuracy on the control sample",
     series,
-    x: { label: "labels to learn from" },
+    x: { label: "labels to learn from", whole: true },
     y: { label: "accuracy", percent: true },
     height: 300,
   };
