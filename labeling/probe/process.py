@@ -33,7 +33,7 @@ CANDIDATES = 1000
 TURNS = 100
 """Items that are put in order: more than all people take until the next fit."""
 ANCHORS = 1024
-_PAGE = 200
+_PAGE = 64
 """Guesses written in one transaction."""
 _LOOK = 0.2
 """Seconds between two looks at the database."""

@@ -68,6 +68,6 @@ def _settle(gains: Floats, similarity: Floats, best: Floats, weights: Floats) ->
         leading = np.argpartition(-gains, min(16, len(gains) - 1))[:16]
         leading = leading[gains[leading] > -np.inf]
         gains[leading] = np.maximum(similarity[leading] - best, 0) @ weights
-        place = int(np.argmax(gains))
-        if place in leading:
+        place = int(leading[np.argmax(gains[leading])])
+        if gains[place] >= gains.max():  # many may be worth the same: nothing, where all is covered
             return place

@@ -118,6 +118,14 @@ def test_all_candidates_are_ordered_once() -> None:
     assert sorted(order.tolist()) == list(range(30))
 
 
+def test_images_that_add_nothing_are_ordered_too() -> None:
+    """Copies of what is known are worth nothing, all alike; a search for the one best must end."""
+    vectors = np.repeat(np.eye(DIMENSION, dtype=np.float32), 20, axis=0)
+    weights, known = np.ones(len(vectors), np.float32), np.ones(len(vectors), np.float32)
+    order = herd(vectors, vectors, weights, known, 100)
+    assert len(set(order.tolist())) == 100
+
+
 def test_doubt_is_one_minus_the_margin() -> None:
     assert doubt(np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]], np.float32)) == pytest.approx([0.8, 0.3])
     assert doubt(np.ones((2, 1), np.float32)).tolist() == [1.0, 1.0]
