@@ -93,7 +93,8 @@ class Person:
 
     def until_guessed(self) -> float:
         """Label until new guesses come, and return the seconds since the label that a fit waited for was stored."""
-        before, stored = self.fitted(), []
+        before = self.fitted()
+        stored: list[float] = []
         deadline = time.perf_counter() + 60
         while (now := self.fitted()) == before:
             if time.perf_counter() > deadline:

@@ -130,9 +130,7 @@ class ProbeConfig(ProjectOptions):
 class PeopleConfig(ProjectOptions):
     """Say who may log in: add, list, password, role, remove; a password is asked for or read from a pipe."""
 
-    action: Annotated[
-        tyro.conf.Positional[Literal["add", "list", "password", "role", "remove"]], Doc("What to do.")
-    ]
+    action: Annotated[tyro.conf.Positional[Literal["add", "list", "password", "role", "remove"]], Doc("What to do.")]
     name: Annotated[tyro.conf.Positional[str | None], Doc("Whose name.")] = None
     role: Annotated[Role | None, Doc("What they may do; default annotator.")] = None
     password: Annotated[bool, Doc("With add: whether they log in by one; not where a proxy names them.")] = True
