@@ -94,7 +94,7 @@ class Person:
     def until_guessed(self) -> float:
         """Label until new guesses come, and return the seconds since the label that a fit waited for was stored."""
         before = self.fitted()
-        stored: list[float] = []
+        stored: list[tuple[int, float]] = []
         deadline = time.perf_counter() + 60
         while (now := self.fitted()) == before:
             if time.perf_counter() > deadline:
