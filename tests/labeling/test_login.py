@@ -20,7 +20,7 @@ from labeling.project import Project
 from labeling.security import Guard, own_names
 from labeling.server import ServerConfig, build_app, need_admin
 from storage.database import Database
-from storage.people import find_or_add_person, set_password, set_role
+from storage.people import Role, find_or_add_person, set_password, set_role
 
 URL = "http://127.0.0.1"
 PASSWORD = "correct horse battery"
@@ -28,7 +28,8 @@ HASH = hash_password(PASSWORD)
 
 
 def settle(db: Database) -> None:
-    for name, role in (("Root", "admin"), ("Ann", "annotator")):
+    roles: dict[str, Role] = {"Root": "admin", "Ann": "annotator"}
+    for name, role in roles.items():
         person = find_or_add_person(db, name)
         set_role(db, person.id, role)
         set_password(db, person.id, HASH)
@@ -49,7 +50,7 @@ def nobody(team: Project) -> Iterator[TestClient]:
 def log_in(client: TestClient, name: str, password: str = PASSWORD) -> TestClient:
     """Return a browser of its own in which somebody is logged in."""
     browser = TestClient(client.app, base_url=URL, follow_redirects=False)
-    browser.portal = client.portal  # type: ignore[attr-defined]
+    browser.portal = client.portal
     answer = browser.post("/api/login", json={"name": name, "password": password})
     assert answer.status_code == 200, answer.text
     return browser
