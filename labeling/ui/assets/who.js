@@ -10,6 +10,7 @@ const ROLES = { admin: "Admin", annotator: "Annotator" };
 export function showWho(host, me, login, switchPerson) {
   const frame = host.closest(".gradio-container") ?? document.body;
   frame.querySelector(".wb-me")?.remove();
+  frame.dataset.role = login === "none" ? "admin" : me.role; // pages that only admins can use are not offered to others
   const open = () => (login === "none" ? switchPerson() : openAccount(host, me, login));
   const title = login === "none" ? `You label as ${me.name}: switch person` : `You are ${me.name}: account, log out`;
   const button = h(
