@@ -113,7 +113,7 @@ class Client:
 
     def __init__(self, url: str, name: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
-        self._cookie = ""
+        self.cookie = ""
         self.tab = uuid.uuid4().hex
         self.post("/api/people/me", {"name": name})
 
@@ -123,12 +123,12 @@ class Client:
         Raises:
             RuntimeError: it is an error.
         """
-        headers = {"content-type": "application/json", "cookie": self._cookie}
+        headers = {"content-type": "application/json", "cookie": self.cookie}
         return self._ask("POST", path, json.dumps(body), headers)
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the answer to a question."""
-        return self._ask("GET", path, None, {"cookie": self._cookie})
+        return self._ask("GET", path, None, {"cookie": self.cookie})
 
     def lease(self, count: int, holding: list[int] | None = None) -> list[dict[str, Any]]:
         """Take images."""
@@ -152,7 +152,7 @@ class Client:
         content = response.read()
         cookie = response.getheader("set-cookie")
         if cookie:
-            self._cookie = cookie.partition(";")[0]
+            self.cookie = cookie.partition(";")[0]
         if response.status >= 400:
             raise RuntimeError(f"{method} {path}: {response.status} {content[:300]!r}")
         answer: dict[str, Any] = json.loads(content)
