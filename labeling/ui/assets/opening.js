@@ -12,7 +12,9 @@ const TYPING = 250; // milliseconds without a key before a path is looked at
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
   const found = await api.get("api/opening");
-  if (window.localStorage.getItem("barlowmatch:theme") === "dark") document.body.classList.add("dark");
+  const chosen = window.localStorage.getItem("barlowmatch:theme");
+  const dark = chosen === null ? window.matchMedia("(prefers-color-scheme: dark)").matches : chosen === "dark";
+  document.body.classList.toggle("dark", dark);
   const page = new OpeningPage(host, found);
   if (found.making.state === "running") page.follow();
 }
