@@ -20,6 +20,7 @@ export function showWho(host, me, login, switchPerson) {
     h("span", {}, me.name),
   );
   frame.append(h("div", { class: "wb-me wb" }, button));
+  frame.querySelector(".nav-holder a.active")?.scrollIntoView({ inline: "center", block: "nearest" }); // on a phone they scroll
 }
 
 /** The dialog of one's own account. */
