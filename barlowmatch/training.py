@@ -219,7 +219,8 @@ class Trainer:
         step, device = self.state.step, self.compute.device
         if device.type != "cpu" and step % 16 and step < self.state.total_steps:
             return  # reading a number makes the accelerator wait
-        if distributed.is_main() and pace.due(REPORT_SECONDS, step):
+        due = pace.due(REPORT_SECONDS, step) or step == self.state.total_steps  # short runs have a curve too
+        if distributed.is_main() and due:
             self._report(metrics, pace)
         bad, stop, save = distributed.any_process(
             (int(self.last_bad) >= 0, request.status is not None, self._saving_due()), device

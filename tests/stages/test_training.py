@@ -125,7 +125,9 @@ def test_a_run_folder_tells_the_whole_story(tmp_path: Path, barlowmatch: Command
     folder = tmp_path / "c.run"
     events = list(read_events(folder / "events.jsonl"))
     assert any(isinstance(event, RunStarted) for event in events)
-    assert any(isinstance(event, Progress) and event.work == "train-classifier" and event.rate > 0 for event in events)
+    reports = [event for event in events if isinstance(event, Progress) and event.work == "train-classifier"]
+    assert reports[-1].done == reports[-1].total == 24, "however short the run, its last step is on the curve"
+    assert reports[-1].rate > 0
     assert any(isinstance(event, Evaluated) and "balanced_accuracy" in event.metrics for event in events)
     assert isinstance(events[-1], RunFinished)
     described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
