@@ -2,7 +2,7 @@
 
 import sys
 
-from labeling.server import main
+from labeling.server.serving import main
 
 if __name__ == "__main__":
     sys.exit(main())

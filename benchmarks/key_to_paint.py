@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.labeling_server import percentile
 from benchmarks.measuring import table
-from labeling.indexing import init_project
+from labeling.dataset.indexing import init_project
 from labeling.project import writing
 from storage.classes import add_class
 from storage.database import transaction

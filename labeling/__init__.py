@@ -1,1 +1,1 @@
-"""People and rounds: the project, the queue, the HTTP API and the pages."""
+"""People and rounds: projects, what comes in, what is asked, learned and exported, the HTTP API and the pages."""

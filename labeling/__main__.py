@@ -2,7 +2,7 @@
 
 import sys
 
-from labeling.cli import main
+from labeling.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from barlowmatch.errors import InputError
 from barlowmatch.events import Progress, RunFailed, RunFinished, RunStarted, Said, read_events
 from barlowmatch.files import cannot_write, write_json
-from labeling.jobs import last_line, read_json, started_at
+from labeling.processes import last_line, read_json, started_at
 from labeling.project import ProjectFolder
 
 State = Literal["never", "running", "done", "failed"]

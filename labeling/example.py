@@ -19,7 +19,7 @@ from typing_extensions import Doc
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import whole_folder
-from labeling.indexing import init_project
+from labeling.dataset.indexing import init_project
 from labeling.project import ProjectFolder, writing
 from storage.classes import class_ids, list_classes, set_key
 from storage.database import Database, transaction

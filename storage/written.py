@@ -1,5 +1,6 @@
-"""Writes other than labels, each done once however often it is sent."""
+"""Writes that are done once however often they are sent; `events` sees to it for labels."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -25,3 +26,8 @@ def once(db: Database, uuid: str, body: bytes, person: int | None, work: Callabl
         (uuid, body, json.dumps(answer), person, now()),
     )
     return answer
+
+
+def body_hash(body: dict[str, Any], person: int) -> bytes:
+    """Return a hash of what was sent and by whom: all that one UUID may stand for."""
+    return hashlib.sha256(json.dumps([person, body], sort_keys=True).encode()).digest()

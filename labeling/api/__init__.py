@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from labeling import wire
 from labeling.api import (
     choices,
     classes,
@@ -22,9 +21,10 @@ from labeling.api import (
     team,
 )
 from labeling.api.access import person
+from labeling.wire import Error
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"model": wire.Error, "description": sentence}
+    code: {"model": Error, "description": sentence}
     for code, sentence in {
         401: "no person chosen, or nobody logged in",
         403: "for admins of the project",

@@ -7,15 +7,15 @@ from typing import Annotated, Literal, TypeVar
 
 from fastapi import Depends, Request, Response
 
+from labeling.api.items import Pictures
 from labeling.chores import Chores
-from labeling.doors import Door, Visitor
-from labeling.estimating import Estimates
-from labeling.items import Pictures
-from labeling.jobs import Exports
-from labeling.pictures import PictureShop
+from labeling.exports.jobs import Exports
+from labeling.pictures.shop import PictureShop
 from labeling.probe.starting import Probing
 from labeling.project import Project
-from labeling.runs import Runs
+from labeling.runs.estimating import Estimates
+from labeling.runs.supervising import Runs
+from labeling.security.doors import Door, Visitor
 from storage.database import Database
 from storage.people import Role, get_person
 

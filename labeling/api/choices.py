@@ -7,16 +7,16 @@ from fastapi import APIRouter, Query
 
 from barlowmatch.configs.fields import parameters
 from barlowmatch.selection.catalog import CATALOG, Entry
-from labeling import wire as common
 from labeling.api.access import Context, Here, Who
 from labeling.api.dataset import chore_out, urls
-from labeling.choosing import read_choice
 from labeling.chores import Told
-from labeling.embedded import Embedded, newest_embeddings
+from labeling.embeddings.newest import Embedded, newest_embeddings
 from labeling.forms import form_fields, read_form
-from labeling.queue import body_hash
-from labeling.simulated import newest_simulation
+from labeling.requests.choosing import read_choice
+from labeling.requests.simulations import newest_simulation
+from labeling.wire import Uuid
 from labeling.wire import choices as wire
+from labeling.wire.requests import RequestAdded
 from storage.classes import list_classes
 from storage.database import Database
 from storage.errors import Refused
@@ -24,7 +24,7 @@ from storage.images import get_image
 from storage.records import NewItem
 from storage.requests import add_request, count_drawable, why_not
 from storage.stats import progress
-from storage.written import once
+from storage.written import body_hash, once
 
 routes = APIRouter(tags=["choices"])
 
@@ -109,7 +109,7 @@ def show_choice(here: Here) -> wire.ChoiceOut:
 
 @routes.get("/api/choice/{uuid}/images")
 def list_chosen(
-    uuid: common.Uuid, here: Here, after: int = Query(default=0, ge=0), limit: int = Query(default=200, ge=1, le=1000)
+    uuid: Uuid, here: Here, after: int = Query(default=0, ge=0), limit: int = Query(default=200, ge=1, le=1000)
 ) -> wire.ChosenPage:
     """Return a page of what was chosen, from the image after the rank `after`."""
     _finished(here, uuid)
@@ -121,7 +121,7 @@ def list_chosen(
 
 
 @routes.post("/api/choice/request", status_code=201)
-async def request_choice(wish: wire.RequestChoiceIn, here: Here, who: Who) -> common.RequestAdded:
+async def request_choice(wish: wire.RequestChoiceIn, here: Here, who: Who) -> RequestAdded:
     """Ask for labels of what was chosen."""
     told = _finished(here, wish.choice)
     dropped = set(wish.drop)
@@ -134,7 +134,7 @@ async def request_choice(wish: wire.RequestChoiceIn, here: Here, who: Who) -> co
         return {"id": added.id, "items": added.items, "left_out": dict(added.left_out)}
 
     digest = body_hash(wish.model_dump(mode="json"), who)
-    return common.RequestAdded(**await here.write(lambda db: once(db, wish.uuid, digest, who, work)))
+    return RequestAdded(**await here.write(lambda db: once(db, wish.uuid, digest, who, work)))
 
 
 @routes.get("/api/simulation")

@@ -4,15 +4,15 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from labeling import wire
 from labeling.api.access import Context, Here, Who
 from labeling.names import DEFAULT_KEYS, clean_key, clean_name, new_class_id
-from labeling.queue import body_hash
+from labeling.wire import Id
+from labeling.wire import classes as wire
 from storage import classes as store
 from storage.database import Database
 from storage.people import get_person_settings
 from storage.records import ImageClass
-from storage.written import once
+from storage.written import body_hash, once
 
 routes = APIRouter(tags=["classes"])
 
@@ -39,7 +39,7 @@ async def add_class(new: wire.ClassIn, here: Here, who: Who) -> wire.ClassOut:
 
 
 @routes.patch("/api/classes/{class_id}")
-async def change_class(class_id: wire.Id, change: wire.ClassChange, here: Here, who: Who) -> wire.ClassOut:
+async def change_class(class_id: Id, change: wire.ClassChange, here: Here, who: Who) -> wire.ClassOut:
     """Rename a class, change its key, color or place."""
 
     def work(db: Database) -> Any:
@@ -57,7 +57,7 @@ async def change_class(class_id: wire.Id, change: wire.ClassChange, here: Here, 
 
 
 @routes.post("/api/classes/{class_id}/merge")
-async def merge_class(class_id: wire.Id, merge: wire.MergeIn, here: Here, who: Who) -> wire.ClassOut:
+async def merge_class(class_id: Id, merge: wire.MergeIn, here: Here, who: Who) -> wire.ClassOut:
     """Let all labels of a class count as another one; answers that one."""
 
     def work(db: Database) -> Any:
@@ -68,7 +68,7 @@ async def merge_class(class_id: wire.Id, merge: wire.MergeIn, here: Here, who: W
 
 
 @routes.post("/api/classes/{class_id}/split")
-async def split_class(class_id: wire.Id, split: wire.SplitIn, here: Here, who: Who) -> wire.ClassOut:
+async def split_class(class_id: Id, split: wire.SplitIn, here: Here, who: Who) -> wire.ClassOut:
     """Take a merge back."""
 
     def work(db: Database) -> Any:

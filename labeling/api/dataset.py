@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from labeling.api.access import Here
+from labeling.api.items import Pictures
 from labeling.chores import Told
-from labeling.items import Pictures
-from labeling.reports import Report, file_of, kept_report
+from labeling.dataset.reports import Report, file_of, kept_report
 from labeling.wire import dataset as wire
 from storage.classes import list_classes
 from storage.database import Database

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from barlowmatch.errors import InputError
 from labeling.api.access import NobodyError
-from labeling.pictures import GoneError, UnreadableError
+from labeling.pictures.shop import GoneError, UnreadableError
 from storage.errors import DiskFull, Refused, StorageError
 
 _STATUS = {"invalid": 422, "taken": 409, "missing": 404}

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from barlowmatch.intervals import TOO_FEW, wilson_interval
 from labeling.api.access import Context, Here
-from labeling.evaluating import (
+from labeling.rounds.evaluating import (
     Judged,
     Round,
     can_forecast,
@@ -19,7 +19,7 @@ from labeling.evaluating import (
     next_step,
     rounds_of,
 )  # fmt: skip
-from labeling.forecasting import Forecast
+from labeling.rounds.forecasting import Forecast
 from labeling.wire import evaluation as wire
 from storage.database import Database, now
 from storage.judging import confusion, control_labels, control_sample, labels_ahead, origins

@@ -5,13 +5,12 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
-from labeling import wire
 from labeling.api.access import Context, Here, Who
-from labeling.jobs import Job, default_name
-from labeling.queue import body_hash
+from labeling.exports.jobs import Job, default_name
+from labeling.wire import exports as wire
 from storage.database import Database, now
 from storage.errors import Refused
-from storage.written import once
+from storage.written import body_hash, once
 
 routes = APIRouter(tags=["exports"])
 

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, Response
 from pydantic import Field
 
-from labeling import wire
 from labeling.api.access import Context, Here
-from labeling.items import image_detail, page_image
-from labeling.pictures import Picture
+from labeling.api.items import image_detail, page_image
+from labeling.pictures.shop import Picture
+from labeling.wire import Id, Wire
+from labeling.wire import images as wire
 from storage.browsing import Filter, browse, count_images
 from storage.errors import Refused
 from storage.images import get_image
@@ -22,20 +23,20 @@ _ONCE = {"cache-control": "private, no-cache"}
 Version = Annotated[str, Query(max_length=64)]
 
 
-class Wanted(wire.Wire):
+class Wanted(Wire):
     """Filters of a page of images; all that are given must match."""
 
     state: State | None = None
-    label: wire.Id | None = None
-    predicted: wire.Id | None = None
-    person: wire.Id | None = None
-    round: wire.Id | None = None
+    label: Id | None = None
+    predicted: Id | None = None
+    person: Id | None = None
+    round: Id | None = None
     flagged: bool | None = None
     skipped: bool | None = None
     missing: bool | None = None
     split: Split | None = None
     file: Annotated[str | None, Field(max_length=1000)] = None
-    after: wire.Id | None = None
+    after: Id | None = None
     limit: int = Field(default=60, ge=1, le=200)
 
 
@@ -52,7 +53,7 @@ def list_images(wanted: Annotated[Wanted, Query()], here: Here) -> wire.ImagesOu
 
 
 @routes.get("/api/images/{image_id}")
-def show_image(image_id: wire.Id, here: Here) -> wire.ImageDetail:
+def show_image(image_id: Id, here: Here) -> wire.ImageDetail:
     """Return all that is known about an image."""
     with here.project.reading() as db:
         image = get_image(db, image_id)
@@ -62,14 +63,14 @@ def show_image(image_id: wire.Id, here: Here) -> wire.ImageDetail:
 
 
 @routes.get("/img/{image_id}")
-async def picture(image_id: wire.Id, here: Here, v: Version = "") -> Response:
+async def picture(image_id: Id, here: Here, v: Version = "") -> Response:
     """Return a picture as browsers can show it."""
     image = _find(here, image_id)
     return _answer(await here.shop.full(image), image, v)
 
 
 @routes.get("/thumb/{image_id}")
-async def thumb(image_id: wire.Id, here: Here, v: Version = "") -> Response:
+async def thumb(image_id: Id, here: Here, v: Version = "") -> Response:
     """Return the small version of a picture."""
     image = _find(here, image_id)
     return _answer(await here.shop.thumb(image), image, v)

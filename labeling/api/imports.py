@@ -11,7 +11,7 @@ from barlowmatch.files import cannot_write
 from labeling.api.access import Context, Here, Who
 from labeling.api.dataset import chore_out, urls
 from labeling.chores import Told
-from labeling.importing import register
+from labeling.dataset.importing import register
 from labeling.wire import Uuid
 from labeling.wire import dataset as wire
 from storage.classes import list_classes

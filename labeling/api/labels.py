@@ -7,9 +7,10 @@ from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from labeling import queue, wire
+from labeling.api import queue
 from labeling.api.access import Context, Here, Who
-from labeling.queue import Desk
+from labeling.api.queue import Desk
+from labeling.wire import labels as wire
 from storage.leases import unlabeled_predicted
 
 routes = APIRouter(tags=["labeling"])

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
-from labeling import passwords
 from labeling.api.access import Context, Here, Who
-from labeling.attempts import neighbourhood
-from labeling.doors import Door, Visitor, session_cookie, token_hash
+from labeling.security import passwords
+from labeling.security.attempts import neighbourhood
+from labeling.security.doors import Door, Visitor, session_cookie, token_hash
 from labeling.ui.login import login_page
 from labeling.wire import people as wire
 from storage import people as store

@@ -1,17 +1,18 @@
 """People by name, and what each has set."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from labeling import wire
 from labeling.api.access import Here, Who, how_people_come_in, my_role, remember
 from labeling.api.access import who as who_asks
+from labeling.api.queue import fitted_event
 from labeling.api.requests import request_out
 from labeling.names import clean_name, merged_keys
-from labeling.queue import fitted_event
-from labeling.times import ago
+from labeling.wire import people as wire
+from labeling.wire.progress import ClassCount, MineOut, ProgressOut
 from storage import people as store
 from storage.classes import list_classes
 from storage.database import Database
@@ -84,20 +85,26 @@ def _class_keys(db: Database) -> dict[str, str]:
 
 
 @routes.get("/api/progress")
-def get_progress(here: Here, who: Who) -> wire.ProgressOut:
+def get_progress(here: Here, who: Who) -> ProgressOut:
     """Say how far the project has come, and I."""
     with here.project.reading() as db:
-        whole, mine = progress(db), my_work(db, who, ago(minutes=RATE_MINUTES))
+        whole, mine = progress(db), my_work(db, who, _ago(RATE_MINUTES))
         fitted = fitted_event(db)
     requests = [request_out(item) for item in whole.requests]
-    return wire.ProgressOut(
+    return ProgressOut(
         project=here.project.name, project_id=here.project.id, event=whole.event, images=whole.images,
         labeled=whole.labeled, rejected=whole.rejected, disputed=whole.disputed, flagged=whole.flagged,
         skipped=whole.skipped, missing=whole.missing, requests=requests, done=sum(item.done for item in requests),
         left=sum(item.left for item in requests),
-        mine=wire.MineOut(
+        mine=MineOut(
             answers=mine.answers, per_hour=None if mine.per_hour is None else round(mine.per_hour, 1),
             undoable=mine.undoable, redoable=mine.redoable,
         ),
-        classes=[wire.ClassCount(class_id=number, count=count) for number, count in whole.classes], fitted=fitted,
+        classes=[ClassCount(class_id=number, count=count) for number, count in whole.classes], fitted=fitted,
     )  # fmt: skip
+
+
+def _ago(minutes: float) -> str:
+    """Return the time so many minutes ago, as times are stored."""
+    then = datetime.now(UTC) - timedelta(minutes=minutes)
+    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")

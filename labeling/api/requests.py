@@ -4,15 +4,14 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from labeling import wire
 from labeling.api.access import Here, Who
-from labeling.queue import body_hash
+from labeling.wire import requests as wire
 from storage import requests as store
 from storage.database import Database
 from storage.errors import Refused
 from storage.images import find_images
 from storage.records import NewItem, Request
-from storage.written import once
+from storage.written import body_hash, once
 
 routes = APIRouter(tags=["requests"])
 

@@ -8,20 +8,19 @@ from fastapi import APIRouter, Query
 
 from labeling.api.access import Context, Here, Who
 from labeling.forms import form_fields
-from labeling.launching import new_name, python_words
-from labeling.planning import RoundWish, kept_steps, round_wish
-from labeling.queue import body_hash
-from labeling.run_state import Run
-from labeling.runs import ROUND, Wish
-from labeling.stages import HIDDEN, PRESET_WORDS, Stage, base_config, find_stage
-from labeling.stories import Curve
-from labeling.views import answers_of, view_flags
+from labeling.rounds.planning import RoundWish, kept_steps, round_wish
+from labeling.runs.launching import new_name, python_words
+from labeling.runs.stages import HIDDEN, PRESET_WORDS, Stage, base_config, find_stage
+from labeling.runs.state import Run
+from labeling.runs.stories import Curve
+from labeling.runs.supervising import ROUND, Wish
+from labeling.runs.views import answers_of, view_flags
+from labeling.runs.wishes import LAUNCHER, Asked, default_preset, make_plan, make_wish, sources, what_lacks
 from labeling.wire import runs as wire
-from labeling.wishes import LAUNCHER, Asked, default_preset, make_plan, make_wish, sources, what_lacks
 from storage.database import Database
 from storage.settings import get_setting, put_setting
 from storage.splits import split_counts
-from storage.written import once
+from storage.written import body_hash, once
 
 routes = APIRouter(tags=["runs"])
 

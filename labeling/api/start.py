@@ -6,15 +6,14 @@ from fastapi import APIRouter
 
 from labeling.api.access import Context, Here, Who
 from labeling.api.dataset import thumb_out
-from labeling.nextstep import half_width, next_step
-from labeling.queue import body_hash
-from labeling.views import QUESTIONS, Change, answers_of, put_answer, view_flags
+from labeling.rounds.next_step import half_width, next_step
+from labeling.runs.views import QUESTIONS, Change, answers_of, put_answer, view_flags
 from labeling.wire import start as wire
 from storage.control import Control, count_all, find_control, resize_control
 from storage.database import Database
 from storage.images import draw_images
 from storage.requests import count_drawable
-from storage.written import once
+from storage.written import body_hash, once
 
 SIZES = (50, 100, 200, 400, 800)
 PICTURES = 6

@@ -4,18 +4,17 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from labeling import passwords
 from labeling.api.access import Context, Here, Who, how_people_come_in
-from labeling.doors import Door
 from labeling.names import clean_name
-from labeling.queue import body_hash
+from labeling.security import passwords
+from labeling.security.doors import Door
 from labeling.wire import people as wire
 from storage import people as store
 from storage.database import Database
 from storage.errors import Refused
 from storage.people import Member
 from storage.sessions import close_sessions
-from storage.written import once
+from storage.written import body_hash, once
 
 routes = APIRouter(tags=["people"])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labeling.embedding_folder import Floats, Rows
+from labeling.embeddings.folder import Floats, Rows
 
 STRENGTH = 0.1
 """Inverse of the penalty on weights, for features of unit variance; chosen on CIFAR-10 at 200 labels."""

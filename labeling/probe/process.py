@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from barlowmatch.errors import InputError
-from labeling.embedded import newest_embeddings
-from labeling.embedding_folder import Floats, Rows, read_embedding_folder
-from labeling.predicting import match_images, similarity_order
+from labeling.embeddings.folder import Floats, Rows, read_embedding_folder
+from labeling.embeddings.importing import match_images, similarity_order
+from labeling.embeddings.newest import newest_embeddings
 from labeling.probe.fitting import Probe, Space, fit
 from labeling.probe.ranking import covered, doubt, herd
 from labeling.project import ProjectFolder, writing

@@ -7,7 +7,7 @@ over anchors a drawn from all images, c labeled or chosen. The weights tell wher
 
 import numpy as np
 
-from labeling.embedding_folder import Floats, Rows
+from labeling.embeddings.folder import Floats, Rows
 
 WIDTH = 1.0
 """Of the Gaussian kernel on unit vectors."""

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-from labeling.embedded import newest_embeddings
+from labeling.embeddings.newest import newest_embeddings
 from labeling.project import Project
 
 IDLE_SECONDS = 180

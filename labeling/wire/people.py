@@ -1,6 +1,6 @@
-"""Logging in and the people of a project, on the wire."""
+"""Logging in, the people of a project and what each has set, on the wire."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -79,3 +79,47 @@ class MemberChange(Wire):
     role: Role | None = None
     active: bool | None = None
     password: Password | None = Field(default=None)
+
+
+class PersonOut(Wire):
+    """Somebody who labels."""
+
+    id: int
+    name: str
+    answers: int = 0
+
+
+class Me(Wire):
+    """Who I am, and what I may do."""
+
+    id: int
+    name: str
+    role: Role
+
+
+class PeopleOut(Wire):
+    """Everybody, who I am, and how people come in: `none` where only this machine is reached."""
+
+    people: list[PersonOut]
+    me: Me | None
+    login: Literal["none", "password", "proxy"]
+
+
+class NameIn(Wire):
+    """My name."""
+
+    name: Name
+
+
+class SettingsOut(Wire):
+    """Keys of all actions, and how pages look to me."""
+
+    keys: dict[str, str]
+    display: dict[str, Any]
+
+
+class SettingsIn(Wire):
+    """Keys that differ from the defaults, and how pages shall look to me."""
+
+    keys: dict[str, str] = Field(default={}, max_length=100)
+    display: dict[str, Any] = Field(default={})

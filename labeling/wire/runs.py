@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from labeling.forms import Kind, Value
-from labeling.run_state import State
+from labeling.runs.state import State
 from labeling.wire import Uuid, Wire
 
 Minutes = Annotated[float, Field(gt=0, le=1e6)]

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from labeling.views import Answer, Change
+from labeling.runs.views import Answer, Change
 from labeling.wire import Uuid, Wire
 from labeling.wire.dataset import ThumbOut
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from labeling.manifests import write_manifest
 from labeling.project import reading
+from labeling.runs.manifests import write_manifest
 from tests.browser.bench import ROOT, Bench, check_looks, serving
 from tests.labeling.test_evaluating import write_run
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from labeling.indexing import init_project
+from labeling.dataset.indexing import init_project
 from tests.browser.bench import Bench, Tab, serving
 
 

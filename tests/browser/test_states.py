@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import BrowserContext, expect
 
-from labeling.indexing import init_project
+from labeling.dataset.indexing import init_project
 from tests.browser.bench import Tab, serving
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from labeling.launching import living_process
+from labeling.runs.launching import living_process
 from tests.browser.bench import Bench, Tab, serving
 
 PATIENCE = 90_000

@@ -13,7 +13,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from labeling.project import Project, ProjectFolder
-from labeling.server import build_app
+from labeling.server.application import build_app
 from storage.checks import find_faults
 from storage.database import open_writer, transaction
 from storage.events import is_stored

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from benchmarks.labeling_server import Client, running, write_project
-from labeling.cli import main
+from labeling.cli.main import main
 from storage.checks import find_faults
 from storage.database import open_reader
 

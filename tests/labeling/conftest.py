@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from labeling.indexing import init_project
+from labeling.dataset.indexing import init_project
 from labeling.project import Project, writing
-from labeling.server import build_app
+from labeling.server.application import build_app
 from storage.database import transaction
 from storage.records import NewItem
 from storage.requests import add_request

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labeling.cli import COMMANDS, main
+from labeling.cli.main import COMMANDS, main
 from labeling.project import Project, reading, writing
 from storage.checks import find_faults
 from storage.database import open_reader, transaction

@@ -13,10 +13,10 @@ from starlette.testclient import TestClient
 
 from barlowmatch.events import JsonLines, RunFinished, RunStarted
 from labeling.chores import Chore
-from labeling.indexing import init_project
-from labeling.jobs import started_at
+from labeling.dataset.indexing import init_project
+from labeling.processes import started_at
 from labeling.project import Project, reading
-from labeling.server import build_app
+from labeling.server.application import build_app
 from storage.checks import find_faults
 from tests.labeling.conftest import Tab
 

@@ -10,9 +10,9 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
-from labeling.evaluating import keep_forecast, kept_forecasts
-from labeling.forecasting import Measured, between, forecast
 from labeling.project import Project, reading, writing
+from labeling.rounds.evaluating import keep_forecast, kept_forecasts
+from labeling.rounds.forecasting import Measured, between, forecast
 from storage.database import transaction
 from storage.images import all_images
 from storage.pace import BREAK_SECONDS, agreements, paces

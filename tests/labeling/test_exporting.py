@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from barlowmatch.errors import InputError
 from barlowmatch.events import Progress, silent
 from benchmarks.labeling_server import write_project
-from labeling.export_names import class_folders, safe
-from labeling.exporting import export
+from labeling.exports.names import class_folders, safe
+from labeling.exports.writing import export
 from labeling.project import reading, writing
 from storage.classes import add_class
 from storage.clock import instant

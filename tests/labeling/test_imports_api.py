@@ -4,7 +4,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from labeling.importing import Choice, store
+from labeling.dataset.importing import Choice, store
 from labeling.project import reading
 from storage.checks import find_faults
 from tests.labeling.conftest import Tab

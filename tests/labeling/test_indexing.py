@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from barlowmatch.errors import InputError
-from labeling.indexing import Rescanned, init_project, rescan
+from labeling.dataset.indexing import Rescanned, init_project, rescan
 from labeling.project import reading, writing
 from storage.checks import find_faults
 from storage.clock import instant

@@ -13,12 +13,14 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from barlowmatch.errors import InputError
-from labeling.attempts import KEPT, Allowance, Attempts, neighbourhood
-from labeling.doors import OPEN, Entry
-from labeling.passwords import fits, hash_password
 from labeling.project import Project
-from labeling.security import Guard, own_names
-from labeling.server import ServerConfig, build_app, need_admin
+from labeling.security.attempts import KEPT, Allowance, Attempts, neighbourhood
+from labeling.security.doors import OPEN, Entry
+from labeling.security.guard import Guard, own_names
+from labeling.security.passwords import fits, hash_password
+from labeling.server.application import build_app
+from labeling.server.config import ServerConfig
+from labeling.server.serving import need_admin
 from storage.database import Database
 from storage.people import Role, find_or_add_person, set_password, set_role
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from labeling.cli import main
-from labeling.doors import Entry
-from labeling.passwords import fits
+from labeling.cli.main import main
 from labeling.project import Project, reading
-from labeling.server import build_app
+from labeling.security.doors import Entry
+from labeling.security.passwords import fits
+from labeling.server.application import build_app
 from storage.people import find_member
 from tests.labeling.test_login import PASSWORD, URL, log_in, settle
 

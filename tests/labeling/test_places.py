@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from labeling.opening import Opening
-from labeling.places import list_folders, look_at_images, look_at_project, suggest_project
-from labeling.recent import KEPT, recent_projects, remember_project
+from labeling.server.opening import Opening
+from labeling.server.places import list_folders, look_at_images, look_at_project, suggest_project
+from labeling.server.recent import KEPT, recent_projects, remember_project
 
 
 @pytest.fixture(autouse=True)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from barlowmatch.data.tables import read_table
-from labeling.indexing import init_project
-from labeling.launching import living_process
-from labeling.planning import RESERVE, RoundWish, Situation, Step, kept_steps, plan_round
+from labeling.dataset.indexing import init_project
 from labeling.project import ProjectFolder, reading
-from labeling.runs import Runs
+from labeling.rounds.planning import RESERVE, RoundWish, Situation, Step, kept_steps, plan_round
+from labeling.runs.launching import living_process
+from labeling.runs.supervising import Runs
 from storage.requests import list_requests
 from storage.splits import SplitCounts
 from tests.conftest import write_seed_layout

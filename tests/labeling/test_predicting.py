@@ -8,7 +8,7 @@ import pytest
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
 from barlowmatch.errors import InputError
-from labeling.predicting import PAGE, import_embeddings, similarity_order
+from labeling.embeddings.importing import PAGE, import_embeddings, similarity_order
 from labeling.project import reading
 from storage.images import all_images
 from storage.predictions import guesses_of

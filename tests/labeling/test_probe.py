@@ -11,13 +11,13 @@ from sklearn.linear_model import LogisticRegression
 
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
-from labeling.indexing import init_project
+from labeling.dataset.indexing import init_project
 from labeling.probe import process
 from labeling.probe.fitting import MOST, STRENGTH, Space, draw_evenly, fit
 from labeling.probe.process import Learner
 from labeling.probe.ranking import covered, doubt, herd, kernel
 from labeling.project import Project, reading, writing
-from labeling.server import build_app
+from labeling.server.application import build_app
 from storage.classes import add_class
 from storage.database import transaction
 from storage.images import all_images

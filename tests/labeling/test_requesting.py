@@ -10,9 +10,9 @@ import pytest
 
 from barlowmatch.embeddings import read_embeddings
 from barlowmatch.selection.catalog import CATALOG
-from labeling.embedded import newest_embeddings
-from labeling.pool import write_pool
+from labeling.embeddings.newest import newest_embeddings
 from labeling.project import Project, ProjectFolder, reading
+from labeling.requests.pool import write_pool
 from storage.database import Database
 from storage.images import all_images
 from storage.requests import count_drawable, draw_unlabeled

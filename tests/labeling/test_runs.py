@@ -17,13 +17,13 @@ from starlette.testclient import TestClient
 
 from barlowmatch.data.tables import read_table
 from barlowmatch.events import Evaluated, JsonLines, Progress, RunFailed, RunFinished, RunStarted
-from labeling.indexing import init_project
-from labeling.launching import living_process, new_name, python_words
-from labeling.manifests import read_facts, write_manifest
+from labeling.dataset.indexing import init_project
 from labeling.project import Project, ProjectFolder, reading, writing
-from labeling.runs import Runs, Wish
-from labeling.server import build_app
-from labeling.stories import POINTS, Curve, Story
+from labeling.runs.launching import living_process, new_name, python_words
+from labeling.runs.manifests import read_facts, write_manifest
+from labeling.runs.stories import POINTS, Curve, Story
+from labeling.runs.supervising import Runs, Wish
+from labeling.server.application import build_app
 from storage.database import transaction
 from storage.errors import Refused
 from tests.labeling.conftest import Tab

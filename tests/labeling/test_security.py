@@ -6,8 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from labeling.project import Project
-from labeling.security import Guard, is_loopback, own_names
-from labeling.server import build_app
+from labeling.security.guard import Guard, is_loopback, own_names
+from labeling.server.application import build_app
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from benchmarks.labeling_server import Client
-from labeling import exclusive
-from labeling.jobs import started_at
+from labeling.processes import started_at
 from labeling.project import ProjectFolder
+from labeling.server import exclusive
 from tests.labeling.conftest import Tab
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def test_one_server_a_project_and_no_torch(folder: Path) -> None:
 def test_what_cannot_be_served_is_one_line(
     words: list[str], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from labeling.server import main
+    from labeling.server.serving import main
 
     monkeypatch.chdir(tmp_path)
     assert main([*words, "--port", "0"]) == 2
@@ -83,7 +83,7 @@ def test_what_cannot_be_served_is_one_line(
 
 
 def test_a_taken_port_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from labeling.server import listen, main
+    from labeling.server.serving import listen, main
 
     taken = listen("127.0.0.1", 0)
     port = taken.getsockname()[1]

@@ -11,11 +11,11 @@ from scipy import stats
 from starlette.testclient import TestClient
 
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
-from labeling.indexing import init_project
-from labeling.nextstep import half_width, next_step
+from labeling.dataset.indexing import init_project
 from labeling.project import Project, reading
-from labeling.server import build_app
-from labeling.views import QUESTIONS, view_flags
+from labeling.rounds.next_step import half_width, next_step
+from labeling.runs.views import QUESTIONS, view_flags
+from labeling.server.application import build_app
 from storage.checks import find_faults
 from storage.control import Control, Counts
 from tests.labeling.conftest import Tab

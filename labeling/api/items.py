@@ -1,0 +1,115 @@
+"""From records to what goes over the wire: images with their URLs, guesses and reasons."""
+
+from typing import Any, TypeVar
+
+from labeling.wire import labels as wire
+from labeling.wire.images import ImageDetail, ImageOut, PastOut
+from storage.browsing import Shown
+from storage.clock import Instant
+from storage.database import Database
+from storage.events import history
+from storage.images import get_image
+from storage.predictions import guesses_of
+from storage.records import Guess, Image, Label, Lease, Why
+from storage.requests import why_asked
+
+Out = TypeVar("Out", bound=ImageOut)
+
+
+class Pictures:
+    """Where pictures are served: URLs below the root path, with a part of the hash so that they may be kept forever."""
+
+    def __init__(self, root_path: str = "") -> None:
+        self._root = root_path.rstrip("/")
+
+    def full(self, image: int, sha256: str) -> str:
+        """Return the URL of a picture."""
+        return f"{self._root}/img/{image}?v={sha256[:16]}"
+
+    def thumb(self, image: int, sha256: str) -> str:
+        """Return the URL of its small version."""
+        return f"{self._root}/thumb/{image}?v={sha256[:16]}"
+
+
+def label_state(label: Label) -> wire.LabelState:
+    """Return a present label."""
+    return wire.LabelState(state=label.state, class_id=label.class_id, event=label.event)
+
+
+def lease_item(db: Database, lease: Lease, at: Instant, pictures: Pictures) -> wire.LeaseItem:
+    """Return an image to label, with all that is shown beside it."""
+    return _item(db, lease.image, lease, at, pictures)
+
+
+def unleased_item(db: Database, image: int, at: Instant, pictures: Pictures) -> wire.LeaseItem:
+    """Return an image to show again that could not be leased again."""
+    return _item(db, image, None, at, pictures)
+
+
+def _item(db: Database, number: int, lease: Lease | None, at: Instant, pictures: Pictures) -> wire.LeaseItem:
+    image = get_image(db, number)
+    assert image is not None, "leases point to images"
+    why = None if lease is None or lease.request is None else why_asked(db, number, lease.request)
+    blind = why is not None and why.blind
+    return wire.LeaseItem(
+        image=number, file=image.name, url=pictures.full(number, image.sha256),
+        thumb=pictures.thumb(number, image.sha256), sha256=image.sha256, width=image.width, height=image.height,
+        lease=None if lease is None else lease.token,
+        expires_in_s=None if lease is None else round(max(0.0, lease.expires - at.seconds), 3),
+        request=None if lease is None else lease.request, purpose=None if why is None else why.purpose, blind=blind,
+        why=None if why is None else _why(why, pictures), guesses=[] if blind else guesses_out(guesses_of(db, number)),
+        label=label_state(image.label), flagged=image.flagged,
+    )  # fmt: skip
+
+
+def _why(why: Why, pictures: Pictures) -> wire.WhyOut:
+    return wire.WhyOut(
+        strategy=why.strategy, rank=why.rank, score=why.score, reason=why.reason,
+        neighbours=[
+            wire.NeighbourOut(
+                image=near.image, thumb=pictures.thumb(near.image, near.sha256), class_id=near.class_id,
+                similarity=near.similarity,
+            )
+            for near in why.neighbours
+            if not why.blind
+        ],
+    )  # fmt: skip
+
+
+def guesses_out(guesses: tuple[Guess, ...]) -> list[wire.GuessOut]:
+    """Return what the model thinks, best first."""
+    return [wire.GuessOut(class_id=guess.class_id, probability=round(guess.probability, 4)) for guess in guesses]
+
+
+def page_image(shown: Shown, pictures: Pictures) -> ImageOut:
+    """Return an image of a page."""
+    guess = None if shown.guess is None else guesses_out((shown.guess,))[0]
+    return _image_out(ImageOut, shown.image, guess, pictures)
+
+
+def image_detail(db: Database, image: Image, pictures: Pictures) -> ImageDetail:
+    """Return all that is known about an image; guesses are hidden while it is asked about blindly."""
+    why = why_asked(db, image.id)
+    blind = why is not None and why.blind and why.open
+    guesses = [] if blind else guesses_out(guesses_of(db, image.id))
+    past = [
+        PastOut(
+            event=event.event, uuid=event.uuid, kind=event.kind, class_id=event.class_id, person=event.person,
+            source=event.source, time=event.time, late=event.late, message=event.message, stands=event.stands,
+        )
+        for event in history(db, image.id)
+    ]  # fmt: skip
+    return _image_out(
+        ImageDetail, image, guesses[0] if guesses else None, pictures, sha256=image.sha256, group=image.group,
+        blind=blind, why=None if why is None else _why(why, pictures), guesses=guesses, history=past,
+    )  # fmt: skip
+
+
+def _image_out(kind: type[Out], image: Image, guess: wire.GuessOut | None, pictures: Pictures, **further: Any) -> Out:
+    values: dict[str, Any] = {
+        "image": image.id, "file": image.name, "url": pictures.full(image.id, image.sha256),
+        "thumb": pictures.thumb(image.id, image.sha256), "width": image.width, "height": image.height,
+        "split": image.split, "label": label_state(image.label), "flagged": image.flagged,
+        "missing": not image.present, "guess": guess,
+    }  # fmt: skip
+    return kind(**values, **further)

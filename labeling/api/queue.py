@@ -1,0 +1,150 @@
+"""The queue: who gets which image, and what becomes of what they say. All of it runs inside one write each."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from labeling.api.items import Pictures, guesses_out, label_state, lease_item, unleased_item
+from labeling.project import TERM_SECONDS
+from labeling.wire import labels as wire
+from storage import events, leases, undoing
+from storage.clock import Instant, instant
+from storage.database import Database
+from storage.errors import Refused
+from storage.predictions import guesses_of
+from storage.present import present_label
+from storage.probing import newest_fit
+from storage.records import Lease, Outcome, Sent
+from storage.requests import answers_left
+from storage.written import body_hash
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where somebody sits: who they are, in which tab, and where pictures are served."""
+
+    person: int
+    client: str
+    pictures: Pictures
+
+
+def take(db: Database, desk: Desk, wish: wire.LeaseIn) -> wire.LeaseOut:
+    """Renew what the client holds, hand out what it lost by reloading, then the next images requests want."""
+    at = instant()
+    leases.end_expired(db, at)
+    lost = leases.renew(db, wish.holding, desk.person, desk.client, at, TERM_SECONDS)
+    taken = leases.held_leases(db, desk.person, desk.client, wish.holding, wish.count, at, TERM_SECONDS)
+    if len(taken) < wish.count:
+        taken += leases.lease_next(db, desk.person, desk.client, wish.count - len(taken), at, TERM_SECONDS)
+    return _handed(db, taken, lost, answers_left(db), at, desk)
+
+
+def take_grid(db: Database, desk: Desk, wish: wire.GridIn) -> wire.LeaseOut:
+    """Hand out a page of images predicted to be of one class."""
+    at = instant()
+    leases.end_expired(db, at)
+    taken = leases.lease_predicted(db, wish.class_id, desk.person, desk.client, wish.count, at, TERM_SECONDS)
+    return _handed(db, taken, [], leases.count_predicted(db, wish.class_id), at, desk)
+
+
+def _handed(db: Database, taken: list[Lease], lost: list[int], left: int, at: Instant, desk: Desk) -> wire.LeaseOut:
+    items = [lease_item(db, lease, at, desk.pictures) for lease in taken]
+    return wire.LeaseOut(items=items, lost=lost, left=left, term_s=TERM_SECONDS)
+
+
+def say(db: Database, desk: Desk, said: list[wire.EventIn]) -> wire.LabelsOut:
+    """Store what somebody said, in order, and say what became of each."""
+    at = instant()
+    results = [_say_one(db, desk, event, at) for event in said]
+    fitted = fitted_event(db)
+    if all(result.status == "conflict" for result in results):
+        return wire.LabelsOut(
+            results=results,
+            fitted=fitted,
+            error=results[0].message,
+            field="replaces",
+            hint="look at the present label and say it again",
+        )
+    return wire.LabelsOut(results=results, fitted=fitted)
+
+
+def _say_one(db: Database, desk: Desk, event: wire.EventIn, at: Instant) -> wire.ResultOut:
+    doubt = _incomplete(event)
+    if doubt is not None:
+        return _result(db, Outcome(event.uuid, "refused", message=doubt), at, desk)
+    sent = Sent(
+        uuid=event.uuid, body=body_hash(event.model_dump(mode="json"), desk.person), kind=event.kind,
+        person=desk.person, client=desk.client, image=event.image, class_id=event.class_id, lease=event.lease,
+        undoes=event.undoes, replaces=event.replaces, batch=event.batch, source=event.source,
+        looked_ms=event.looked_ms,
+    )  # fmt: skip
+    return _result(db, events.record(db, sent, at, TERM_SECONDS), at, desk)
+
+
+def _incomplete(event: wire.EventIn) -> str | None:
+    """Return what an event of its kind lacks or has too much, None where it is complete."""
+    takes_back = event.kind in ("undo", "redo")
+    if takes_back and event.undoes is None:
+        return f"{event.kind} needs undoes, the UUID of an act"
+    if takes_back and (event.image is not None or event.class_id is not None):
+        return f"{event.kind} takes neither image nor class"
+    if not takes_back and event.image is None:
+        return f"{event.kind} needs an image"
+    if event.kind == "label" and event.class_id is None:
+        return "label needs a class"
+    if event.class_id is not None and event.kind not in ("label", "confirm"):
+        return f"{event.kind} takes no class"
+    return None
+
+
+def step(db: Database, desk: Desk, wish: wire.ActIn, kind: Literal["undo", "redo"]) -> wire.ActOut:
+    """Undo the last act of a person that stands, or redo the last one they undid.
+
+    Raises:
+        Refused: there is none.
+    """
+    find = undoing.last_act if kind == "undo" else undoing.last_undo
+    act = undoing.act_of(db, wish.uuid) or find(db, desk.person)
+    if act is None:
+        raise Refused(f"there is nothing to {kind}", "uuid")
+    event = wire.EventIn(uuid=wish.uuid, kind=kind, undoes=act)
+    result = _say_one(db, desk, event, instant())
+    return wire.ActOut(**result.model_dump(), act=act)
+
+
+def fitted_event(db: Database) -> int | None:
+    """Return up to which label event the guesses know the labels, None where nothing learns while people label."""
+    fit = newest_fit(db)
+    return None if fit is None else fit.event
+
+
+def guesses_now(db: Database, person: int, images: list[int]) -> wire.GuessesOut:
+    """Return the newest guesses of images a person holds, but for blind ones."""
+    mine = leases.shown_to(db, person)
+    found = [
+        wire.GuessesOf(image=image, guesses=guesses_out(guesses_of(db, image))) for image in images if image in mine
+    ]
+    return wire.GuessesOut(fitted=fitted_event(db), images=found)
+
+
+def give_back(db: Database, desk: Desk, wish: wire.ReleaseIn) -> wire.ReleaseOut:
+    """Give images back to the queue."""
+    return wire.ReleaseOut(released=leases.release(db, desk.person, desk.client, wish.leases))
+
+
+def _result(db: Database, outcome: Outcome, at: Instant, desk: Desk) -> wire.ResultOut:
+    label = None if outcome.image is None else label_state(present_label(db, outcome.image))
+    items = [
+        lease_item(db, Lease(token, image, _request_of(db, token), at.seconds + TERM_SECONDS), at, desk.pictures)
+        if token is not None
+        else unleased_item(db, image, at, desk.pictures)
+        for image, token in outcome.again
+    ]
+    return wire.ResultOut(
+        uuid=outcome.uuid, status=outcome.status, event=outcome.event, image=outcome.image, message=outcome.message,
+        label=label, items=items,
+    )  # fmt: skip
+
+
+def _request_of(db: Database, token: int) -> int | None:
+    row = leases.get_lease(db, token)
+    return None if row is None else row["request"]

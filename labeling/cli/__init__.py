@@ -1,0 +1,1 @@
+"""`python -m labeling`: its commands and how they tell of themselves."""

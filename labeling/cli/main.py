@@ -1,0 +1,73 @@
+"""The command line of a project: make it, bring things in, look at it, take things out."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tyro
+
+from barlowmatch.errors import InputError
+from labeling.configs import (
+    BackupConfig,
+    ChooseConfig,
+    ExportConfig,
+    ImportConfig,
+    InitConfig,
+    LaunchConfig,
+    PeopleConfig,
+    PreviewLabelsConfig,
+    ProbeConfig,
+    RoundConfig,
+    StatsConfig,
+    StoreLabelsConfig,
+    UndoLabelsConfig,
+    VerifyConfig,
+)  # fmt: skip
+from storage.errors import StorageError
+
+COMMANDS = {
+    "init": InitConfig,
+    "import": ImportConfig,
+    "preview-labels": PreviewLabelsConfig,
+    "store-labels": StoreLabelsConfig,
+    "undo-labels": UndoLabelsConfig,
+    "choose": ChooseConfig,
+    "probe": ProbeConfig,
+    "people": PeopleConfig,
+    "backup": BackupConfig,
+    "verify": VerifyConfig,
+    "stats": StatsConfig,
+    "export": ExportConfig,
+    "round": RoundConfig,
+    "launch": LaunchConfig,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0; 1 where `verify` finds faults; 2 for bad input."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())  # noqa: T201 - the command's output
+        return 0 if words else 2
+    try:
+        if words[0] not in COMMANDS:
+            raise InputError(f"{words[0]}: no such command; the commands are {', '.join(COMMANDS)}")
+        config: Any = tyro.cli(COMMANDS[words[0]], args=words[1:], prog=f"labeling {words[0]}")
+        commands = importlib.import_module("labeling.cli.commands")
+        status: int = getattr(commands, f"do_{words[0].replace('-', '_')}")(config)
+    except (InputError, StorageError) as error:
+        print(f"labeling: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def usage() -> str:
+    """Return the help of the whole command line."""
+    width = max(map(len, COMMANDS))
+    summaries = [(name, (config.__doc__ or "").splitlines()[0]) for name, config in COMMANDS.items()]
+    lines = [f"  {name:<{width}}  {summary}" for name, summary in summaries]
+    head = ["usage: python -m labeling COMMAND [FLAGS]", ""]
+    return "\n".join([*head, *lines, "", "python -m labeling COMMAND --help shows its flags"])

@@ -1,0 +1,1 @@
+"""What comes in: the images of a project, and the labels that people bring with them."""

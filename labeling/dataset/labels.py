@@ -1,0 +1,78 @@
+"""Labels that come from elsewhere: the dataset's own, and tables of file and label."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
+from barlowmatch.errors import InputError
+from labeling.names import clean_name
+from labeling.project import TERM_SECONDS, writing
+from storage.classes import list_classes
+from storage.clock import instant
+from storage.database import Database, transaction
+from storage.events import append_imported, is_stored, record
+from storage.images import find_images
+from storage.people import DATASET, find_or_add_person, fold
+from storage.present import refresh_all
+from storage.records import Sent
+from storage.written import body_hash
+
+
+@dataclass(frozen=True)
+class Imported:
+    """How many labels were stored, and how many rows said what was known already."""
+
+    stored: int
+    known: int
+
+
+def import_own_labels(db: Database, labeled: Sequence[tuple[int, str]]) -> None:
+    """Store the dataset's own labels of new images, (image, class name) each, in one go."""
+    person = find_or_add_person(db, DATASET).id
+    ids = {item.name: item.id for item in list_classes(db, merged=True)}
+    sent = ((image, ids[name]) for image, name in labeled)
+    append_imported(db, (_imported(image, class_id, person) for image, class_id in sent))
+    refresh_all(db)
+
+
+def import_table(folder: Path, path: Path, name: str = DATASET) -> Imported:
+    """Store the labels of a CSV of file and label, as answers of one person.
+
+    Imported again, a table changes nothing: each label's UUID comes from what it says.
+
+    Raises:
+        InputError: an unknown file or class; the line names both, and nothing is stored.
+    """
+    table = read_table(path)
+    files, labels = table.need(FILE_COLUMNS), table.need(LABEL_COLUMNS)
+    with writing(folder) as db, transaction(db):
+        person = find_or_add_person(db, clean_name(name, "person")).id
+        ids = {fold(item.name): item.id for item in list_classes(db)}
+        images = find_images(db, files)
+        stored = 0
+        for line, file, image, label in zip(table.lines, files, images, labels, strict=True):
+            if image is None:
+                raise InputError(f"{path}: line {line} names {file}, which is no image of the project; correct it")
+            if fold(label) not in ids:
+                known = ", ".join(item.name for item in list_classes(db)[:6])
+                raise InputError(f'{path}: line {line}: no class "{label}" (there are {known}); add it, or correct it')
+            stored += _store(db, image, ids[fold(label)], person)
+    return Imported(stored, len(files) - stored)
+
+
+def _store(db: Database, image: int, class_id: int, person: int) -> bool:
+    """Store one imported label unless it is known; say whether it was new."""
+    sent = _imported(image, class_id, person)
+    if is_stored(db, sent.uuid):
+        return False
+    record(db, sent, instant(), TERM_SECONDS)
+    return True
+
+
+def _imported(image: int, class_id: int, person: int) -> Sent:
+    """Return a label as an event whose UUID comes from what it says."""
+    own = str(uuid.uuid5(uuid.NAMESPACE_OID, f"label {person} {image} {class_id}"))
+    body = body_hash({"image": image, "class": class_id}, person)
+    return Sent(own, body, "label", person, image=image, class_id=class_id, source="import")

@@ -1,0 +1,1 @@
+"""What models made of the images: which embeddings there are, how they are read and taken up."""

@@ -1,0 +1,152 @@
+"""Taking up what a model thinks: guesses, an order in which similar images lie side by side, and nearest neighbours.
+
+Heavy, so it runs in the command's own process; the server only reads what is stored here.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from barlowmatch.errors import InputError
+from labeling.embeddings.folder import EmbeddingFolder, Floats, Rows, read_embedding_folder
+from labeling.project import writing
+from storage.classes import list_classes
+from storage.database import Database, transaction
+from storage.images import all_images
+from storage.people import fold
+from storage.predictions import NewPrediction, add_run, put_predictions
+from storage.records import Guess
+from storage.requests import open_images, put_neighbours
+
+PAGE = 48
+"""Images of a leaf of the order: about a page of the grid."""
+NEIGHBOURS = 3
+_BLOCK = 2048
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How many predictions were stored, and of how many asked-for images the neighbours."""
+
+    predictions: int
+    neighbours: int
+
+
+def import_embeddings(folder: Path, embeddings: Path) -> Taken:
+    """Store what an embeddings folder says about the images of a project.
+
+    Raises:
+        InputError: it is damaged, of other images, or its classes are not the project's.
+    """
+    source = read_embedding_folder(embeddings)
+    with writing(folder) as db:
+        images, rows = match_images(db, source, embeddings)
+        with transaction(db):
+            run = add_run(db, os.fsencode(embeddings.absolute()), source.stage)
+            probabilities = source.probabilities(rows)
+            stored = 0
+            if probabilities is not None:
+                columns = _class_columns(db, source, embeddings)
+                new = _predictions(images, probabilities, source.unit_vectors(rows), columns)
+                stored = put_predictions(db, run, new)
+            return Taken(stored, _store_neighbours(db, source, images, rows))
+
+
+def match_images(db: Database, source: EmbeddingFolder, folder: Path) -> tuple[Rows, Rows]:
+    """Return image ids and rows of the embeddings that are of the same content (or, without hashes, name)."""
+    by_hash: dict[str, list[int]] = {}
+    by_name: dict[str, int] = {}
+    for image in all_images(db):
+        if image.present:
+            by_hash.setdefault(image.sha256, []).append(image.id)
+            by_name[os.fsdecode(image.path)] = image.id
+    pairs: dict[int, int] = {}
+    for row, (file, sha256) in enumerate(zip(source.files, source.sha256, strict=True)):
+        named = by_name.get(file) or by_name.get(file.removeprefix("dataset/"))
+        for number in by_hash.get(sha256, []) if sha256 else ([named] if named else []):
+            pairs[number] = row
+    if not pairs:
+        raise InputError(f"{folder}: none of its {len(source)} images is in the project; embed the project's images")
+    return np.array(list(pairs), np.int64), np.array(list(pairs.values()), np.int64)
+
+
+def _class_columns(db: Database, source: EmbeddingFolder, folder: Path) -> list[int]:
+    """Return the project's class of each column of the probabilities, by name, else by id."""
+    classes = list_classes(db, merged=True)
+    by_name = {fold(item.name): item.id for item in classes}
+    ids = {item.id for item in classes}
+    columns = []
+    for number, name in source.classes:
+        found = by_name.get(fold(name), number if number in ids else None)
+        if found is None:
+            raise InputError(f'{folder}: predicts the class "{name}", which the project does not have; add it first')
+        columns.append(found)
+    return columns
+
+
+def _predictions(images: Rows, probabilities: Floats, vectors: Floats, columns: list[int]) -> Iterator[NewPrediction]:
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]
+    order = similarity_order(vectors, best[:, 0])
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    for at, image in enumerate(images.tolist()):
+        guesses = tuple(Guess(columns[column], float(probabilities[at, column])) for column in best[at].tolist())
+        yield NewPrediction(image, guesses, int(place[at]))
+
+
+def similarity_order(vectors: Floats, groups: Rows) -> Rows:
+    """Return an order of rows, group by group, in which similar rows of a group lie close to each other.
+
+    Each group is halved along the direction in which it spreads most, again and again, until a part fits a page.
+
+    Args:
+        vectors: (N, D), unit length.
+        groups: (N,) what belongs together.
+    """
+    found: list[Rows] = []
+    for group in np.unique(groups):
+        waiting = [np.flatnonzero(groups == group)]
+        while waiting:
+            rows = waiting.pop()
+            along = rows[np.argsort(_spread(vectors[rows]), kind="stable")]
+            if len(rows) <= PAGE:
+                found.append(along)
+            else:
+                half = PAGE * max(1, round(len(rows) / (2 * PAGE)))
+                waiting += [along[half:], along[:half]]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def _spread(vectors: Floats, steps: int = 8) -> Floats:
+    """Return the coordinate of each row along the direction of greatest spread (power iteration)."""
+    centred = vectors - vectors.mean(0)
+    direction = centred[np.argmax((centred**2).sum(1))]
+    for _ in range(steps):
+        direction = centred.T @ (centred @ direction)
+        length = float(np.linalg.norm(direction))
+        if length == 0.0:
+            return np.zeros(len(vectors), np.float32)
+        direction = direction / length
+    coordinates: Floats = centred @ direction
+    return coordinates
+
+
+def _store_neighbours(db: Database, source: EmbeddingFolder, images: Rows, rows: Rows) -> int:
+    """Store for each image that is asked for which labeled ones lie nearest."""
+    row_of = dict(zip(images.tolist(), rows.tolist(), strict=True))
+    labeled = [image.id for image in all_images(db) if image.label.state == "labeled" and image.id in row_of]
+    asked = [(request, image) for request, image in open_images(db) if image in row_of]
+    if not labeled or not asked:
+        return 0
+    known = source.unit_vectors(np.array([row_of[image] for image in labeled], np.int64))
+    for start in range(0, len(asked), _BLOCK):
+        part = asked[start : start + _BLOCK]
+        similarity = source.unit_vectors(np.array([row_of[image] for _, image in part], np.int64)) @ known.T
+        nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :NEIGHBOURS]
+        for at, (request, image) in enumerate(part):
+            near = [(labeled[column], float(similarity[at, column])) for column in nearest[at].tolist()]
+            put_neighbours(db, request, image, near)
+    return len(asked)

@@ -1,0 +1,1 @@
+"""What goes out: labeled images as datasets of their own."""

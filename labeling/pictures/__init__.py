@@ -1,0 +1,1 @@
+"""Pictures for the pages, decoded away from the server."""

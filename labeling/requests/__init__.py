@@ -1,0 +1,1 @@
+"""What people are asked: strategies choose from a pool, request tables become questions."""

@@ -1,0 +1,149 @@
+"""What a strategy may choose from: embeddings as they were made, with the labels of this moment.
+
+An embeddings folder knows the labels of the day it was made. Here its vectors are linked into a folder whose table says
+what the project knows now, so that a strategy sees every label since, and never asks for what needs no answer: images
+that were answered or rejected, are asked for already, are kept for validation, or whose file is gone.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from barlowmatch.data.tables import write_table
+from barlowmatch.errors import InputError
+from barlowmatch.files import cannot_write, write_json
+from labeling.embeddings.folder import EmbeddingFolder, read_embedding_folder
+from labeling.embeddings.importing import match_images
+from storage.classes import list_classes
+from storage.database import Database
+from storage.images import all_images
+from storage.people import fold
+from storage.predictions import root_class
+from storage.records import Image
+from storage.requests import open_images
+
+COLUMNS = ("row", "split", "file", "sha256", "label")
+OUT = "test"
+"""Split of rows that are neither learned from nor asked for; no strategy looks at it."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A folder that strategies read.
+
+    Attributes:
+        folder: an embeddings folder.
+        images: image of each file that may be asked for, by the file's name in it.
+        labeled: images to learn from.
+    """
+
+    folder: Path
+    images: dict[str, Image]
+    labeled: int
+
+
+@dataclass(frozen=True)
+class _Row:
+    split: str
+    label: int | None
+    image: Image
+
+
+def write_pool(db: Database, source: Path, folder: Path) -> Pool:
+    """Write the pool of this moment.
+
+    Args:
+        db: the project.
+        source: a finished embeddings folder of its images.
+        folder: an empty folder; the vectors are linked into it, not copied.
+
+    Raises:
+        InputError: the embeddings are damaged or of other images, or the folder cannot be written.
+    """
+    embeddings = read_embedding_folder(source)
+    rows = _rows(db, embeddings, source)
+    names, keeps_probabilities = _class_names(db, embeddings, rows)
+    table = [
+        (number, row.split if row else OUT, file, sha256, names[row.label] if row and row.label is not None else "")
+        for number, (file, sha256) in enumerate(zip(embeddings.files, embeddings.sha256, strict=True))
+        for row in [rows.get(number)]
+    ]
+    try:
+        write_table(folder / "files.csv", COLUMNS, table)
+        for path in source.glob("*.npy"):
+            if keeps_probabilities or not path.name.startswith("probabilities"):
+                (folder / path.name).symlink_to(path.absolute())
+        meta: dict[str, Any] = json.loads((source / "meta.json").read_text(encoding="utf-8"))
+        classes = [{"id": number, "name": name} for number, name in names.items()]
+        known = meta["classes"] if keeps_probabilities else classes
+        write_json(folder / "meta.json", meta | {"classes": known, "probabilities": keeps_probabilities})
+    except OSError as error:
+        raise InputError(cannot_write(folder, error)) from error
+    free = {embeddings.files[number]: row.image for number, row in rows.items() if row.split == "unlabeled"}
+    return Pool(folder, free, sum(row.split == "train" for row in rows.values()))
+
+
+def _rows(db: Database, embeddings: EmbeddingFolder, source: Path) -> dict[int, _Row]:
+    """Return what each row is now; where several images have its content, the one that settles it."""
+    images, places = match_images(db, embeddings, source)
+    place_of = dict(zip(images.tolist(), places.tolist(), strict=True))
+    asked = {image for _, image in open_images(db)}
+    found: dict[int, _Row] = {}
+    for image in all_images(db):
+        place = place_of.get(image.id)
+        if place is None:
+            continue
+        row = _row(image, asked)
+        if place not in found or _weight(row) > _weight(found[place]):
+            found[place] = row
+    return found
+
+
+def _row(image: Image, asked: set[int]) -> _Row:
+    kept = image.split in ("val", "test")
+    if image.label.state == "labeled":
+        return _Row(image.split if kept else "train", image.label.class_id, image)
+    free = image.label.state == "none" and not kept and image.id not in asked
+    return _Row("unlabeled" if free else OUT, None, image)
+
+
+def _weight(row: _Row) -> int:
+    """Order what images of one content say: validation, labels, reasons not to ask, and last that one may ask."""
+    return {"unlabeled": 0, OUT: 1, "train": 2, "val": 3}[row.split]
+
+
+def _class_names(db: Database, embeddings: EmbeddingFolder, rows: dict[int, _Row]) -> tuple[dict[int, str], bool]:
+    """Return a name for each class, and whether the folder's probabilities still are about these classes.
+
+    They are not once a class was added that has labels, or two were merged: then a strategy that needs probabilities
+    fits a linear classifier to the labeled embeddings.
+    """
+    present = {item.id: item.name for item in list_classes(db)}
+    columns = _columns(db, embeddings)
+    used = {row.label for row in rows.values() if row.label is not None}
+    if columns is not None and used <= columns.keys():
+        return columns, True
+    return present, False
+
+
+def _columns(db: Database, embeddings: EmbeddingFolder) -> dict[int, str] | None:
+    """Return the name of the column of each class; None without probabilities, or where columns have become one."""
+    if not embeddings.classifies:
+        return None
+    by_name = {fold(item.name): item.id for item in list_classes(db, merged=True)}
+    ids = set(by_name.values())
+    columns: dict[int, str] = {}
+    for number, name in embeddings.classes:
+        found = by_name.get(fold(name), number)
+        root = root_class(db, found) if found in ids else found
+        if root in columns:
+            return None
+        columns[root] = name
+    return columns
+
+
+def file_of(image: Image) -> str:
+    """Return where an image lies below the dataset, as tables name it."""
+    return os.fsdecode(image.path)

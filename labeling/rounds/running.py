@@ -1,0 +1,266 @@
+"""Running the round: one process that runs the stages of a plan as child processes and passes on how far they are.
+
+It may be stopped at any moment: the stage at work writes a checkpoint, the steps that are done stand in `round.json`,
+and the same round goes on from there when it is resumed.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from barlowmatch.errors import InputError
+from barlowmatch.events import (
+    Console,
+    Emit,
+    JsonLines,
+    Progress,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Said,
+    fan_out,
+)
+from barlowmatch.files import write_json
+from labeling.configs import ChooseConfig
+from labeling.embeddings.importing import import_embeddings
+from labeling.embeddings.newest import newest_embeddings
+from labeling.project import ProjectFolder, reading
+from labeling.requests.choosing import choose
+from labeling.requests.tables import import_request
+from labeling.rounds.planning import (
+    RoundWish,
+    Situation,
+    Step,
+    divide_time,
+    keep_steps,
+    kept_steps,
+    plan_round,
+    round_command,
+    round_wish,
+)
+from labeling.runs import launching
+from labeling.runs.stages import STAGES
+from labeling.runs.state import Run
+from labeling.runs.supervising import ROUND, Runs
+from labeling.runs.wishes import Asked, checkpoint_of, make_plan, make_wish
+from storage.database import now
+from storage.errors import StorageError
+from storage.requests import draw_unlabeled, list_requests
+from storage.splits import split_counts
+
+STOPPED = 143
+LOOK_SECONDS = 0.3
+MAY_FAIL = ("train-classifier", "fixmatch")
+"""Stages without which a round still ends in a request: by what the stage before them knows."""
+
+
+class Stopped(Exception):  # noqa: N818 - not a fault
+    """The round was asked to stop."""
+
+
+class Round:
+    """A round at work.
+
+    Args:
+        paths: where the project is.
+        name: of its run folder.
+        wish: what it was asked for.
+        emit: hears how far it is.
+    """
+
+    def __init__(self, paths: ProjectFolder, name: str, wish: RoundWish, emit: Emit) -> None:
+        self._paths = paths
+        self._name = name
+        self._wish = wish
+        self._emit = emit
+        self._runs = Runs(paths)
+        self._folder = self._runs.folder(name)
+        self._results: dict[str, Any] = {}
+        self._until = time.monotonic() + 60 * wish.minutes
+        self.stopping = False
+
+    def run(self) -> dict[str, Any]:
+        """Do the steps that are not done yet, and return what came of them.
+
+        Raises:
+            InputError: a step failed without which there can be no request.
+            Stopped: it was asked to stop.
+        """
+        steps = kept_steps(self._folder) or plan_round(self._situation(), self._wish)
+        for place, step in enumerate(steps):
+            if step.state in ("done", "skipped", "failed"):
+                self._emit(Said(message=f"{step.title}: {step.why}"))
+                continue
+            steps[place] = self._timed(steps)[place]
+            steps[place] = self._do(steps, place)
+            keep_steps(self._folder, steps)
+        return self._results
+
+    def _timed(self, steps: list[Step]) -> list[Step]:
+        """Divide the time that is left anew: a stage may have needed less than its share."""
+        waiting = [replace(step, state="waiting") if step.state == "running" else step for step in steps]
+        left = max(0.5, (self._until - time.monotonic()) / 60)
+        with reading(self._paths.folder) as db:
+            return divide_time(waiting, left, split_counts(db).labeled)
+
+    def _do(self, steps: list[Step], place: int) -> Step:
+        step = steps[place] = replace(steps[place], state="running")
+        keep_steps(self._folder, steps)
+        self._need_time()
+        minutes = "" if step.minutes is None else f" About {step.minutes:.2g} minutes."
+        self._emit(Said(message=f"{step.title}: {step.why}{minutes}"))
+        if step.key not in STAGES:
+            why = {"ask": self._ask, "take-up": self._take_up}[step.key]()
+            return replace(step, state="done", why=why)
+        name = step.run or launching.new_name(step.key)
+        steps[place] = step = replace(step, run=name)
+        keep_steps(self._folder, steps)
+        try:
+            self._run_stage(step, name)
+        except (InputError, StorageError) as error:
+            if step.key not in MAY_FAIL:
+                raise
+            self._emit(Said(message=f"{step.title} failed, the round goes on without it: {error}", level="warning"))
+            return replace(step, state="failed", why=str(error))
+        return replace(step, state="done")
+
+    def _run_stage(self, step: Step, name: str) -> None:
+        """Start the run of a step, or go on with it, and follow it to its end."""
+        known = self._runs.find(name)
+        if known is None:
+            asked = Asked(step.key, minutes=step.minutes)
+            with reading(self._paths.folder) as db:
+                plan = make_plan(db, self._runs, asked)
+            self._runs.start(name, make_wish(self._runs, name, asked, plan, within=self._name))
+        elif known.state not in ("running", "done"):
+            self._runs.resume(name, within=self._name)
+        run = self._follow(step, name)
+        if self.stopping or run.state == "stopped":
+            raise Stopped
+        if run.state != "done":
+            raise InputError(f"{name}: {run.message or 'it ended early'}")
+
+    def _follow(self, step: Step, name: str) -> Run:
+        """Pass on how far a run is until its process has ended."""
+        told: Progress | None = None
+        asked_to_stop = False
+        while True:
+            pid = launching.living_process(self._runs.folder(name))
+            if pid is not None and self.stopping and not asked_to_stop:
+                launching.ask_to_stop(pid)
+                asked_to_stop = True
+            progress = self._runs.story(name).progress
+            if progress is not None and progress != told:
+                told = progress
+                self._emit(replace(progress, work=f"{step.title}: {progress.work}", metrics={}))
+            if pid is None:
+                return self._runs.need(name)
+            time.sleep(LOOK_SECONDS)
+
+    def _ask(self) -> str:
+        """Choose images, and ask for their labels."""
+        budget = self._wish.budget - self._situation().asked
+        to = self._folder / "request.csv"
+        config = ChooseConfig(project=self._paths.folder, strategy=self._wish.strategy, budget=max(1, budget), to=to)
+        choose(config, self._emit)
+        self._need_time()
+        added = import_request(self._paths.folder, to, self._wish.overlap)
+        self._results |= {"request": added.id, "items": added.items}
+        return f"Request {added.id} asks about {added.items:,} images."
+
+    def _take_up(self) -> str:
+        """Take up guesses and neighbours from the newest embeddings."""
+        with reading(self._paths.folder) as db:
+            embedded = newest_embeddings(self._paths, db)
+        if embedded is None:
+            return "There was nothing to take up."
+        taken = import_embeddings(self._paths.folder, embedded.folder)
+        self._results |= {"predictions": taken.predictions, "neighbours": taken.neighbours}
+        return f"{taken.predictions:,} guesses, and the nearest labeled images of {taken.neighbours:,} asked ones."
+
+    def _need_time(self) -> None:
+        if self.stopping:
+            raise Stopped
+
+    def _situation(self) -> Situation:
+        runs = [run for run in self._runs.newest() if run.stage == "pretrain" and checkpoint_of(self._runs, run)]
+        done = next((run.name for run in runs if run.state == "done"), None)
+        unfinished = next((run.name for run in runs if run.state != "done" and run.command), None)
+        with reading(self._paths.folder) as db:
+            counts = split_counts(db)
+            embedded = newest_embeddings(self._paths, db)
+            requests = [request for request in list_requests(db) if request.purpose == "train"]
+            asked = sum(min(request.left, request.items) for request in requests)
+            askable = bool(draw_unlabeled(db, 1))
+        images = counts.learnable + counts.kept
+        rows = 0 if embedded is None else embedded.rows
+        return Situation(counts, done, unfinished, rows, images, askable, asked)
+
+
+def run_round(paths: ProjectFolder, name: str, wish: RoundWish) -> int:
+    """Run a round in its run folder, and return the exit status: 0, or 143 when it was asked to stop.
+
+    Raises:
+        InputError: a step failed without which there can be no request.
+    """
+    folder = paths.runs / name
+    os.nice(launching.NICENESS)
+    lines, console = JsonLines(folder / "events.jsonl"), Console()
+    emit = fan_out(lines, console)
+    work = Round(paths, name, wish, emit)
+    started = time.monotonic()
+    try:
+        emit(RunStarted(stage=ROUND, folder=str(folder)))
+        with _stop_signals(work):
+            results = work.run()
+        results |= {"seconds": round(time.monotonic() - started, 1)}
+        write_json(folder / "result.json", results)
+        emit(RunFinished(step=0, results=results))
+    except Exception as error:
+        if work.stopping or isinstance(error, Stopped):
+            emit(RunFailed(reason="stopped as asked; it goes on from here when it is resumed", status=STOPPED))
+            return STOPPED
+        emit(RunFailed(reason=str(error).split("\n")[0] or type(error).__name__, status=2))
+        raise
+    finally:
+        console.close()
+        lines.close()
+    return 0
+
+
+@contextmanager
+def _stop_signals(work: Round) -> Iterator[None]:
+    """Let SIGTERM and SIGINT stop the round between two looks at its stage."""
+
+    def handle(*_: object) -> None:
+        work.stopping = True
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def begin_by_hand(paths: ProjectFolder, wish: RoundWish) -> str:
+    """Make the run folder of a round that somebody starts on the command line, and return its name.
+
+    Raises:
+        Refused: a run is at work.
+    """
+    Runs(paths).need_free()
+    name = launching.new_name(ROUND)
+    described = round_wish(paths, name, wish)
+    folder = paths.runs / name
+    folder.mkdir(parents=True)
+    facts = {
+        "stage": ROUND, "command": round_command(described), "created": now(), "launched": now(),
+        "about": described.about, "within": None, "used_minutes": 0.0,
+    }  # fmt: skip
+    launching.note_own_process(folder, facts)
+    return name

@@ -1,0 +1,154 @@
+"""How long a run will take: by the rate of a former run of the same kind on this machine, else by steps timed now."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from labeling.processes import read_json
+from labeling.project import ProjectFolder
+from labeling.runs import launching
+from labeling.runs.launching import EVENTS, LAUNCH, OUTPUT
+from labeling.runs.stages import command_words
+from labeling.runs.state import Run, timestamp
+from labeling.runs.stories import Story, last_lines
+from labeling.runs.supervising import Runs
+from labeling.runs.wishes import Plan, checkpoint_of
+from storage.database import now
+
+TIMING_MINUTES = 0.5
+"""Time that timing steps may take, the start of the process included."""
+_SPEED = (
+    "backbone", "image_size", "batch_size", "mu", "projector_width", "classifier_width", "precision", "device",
+    "threads", "fine_tune",
+)  # fmt: skip
+"""Parameters that a step's time depends on."""
+_BATCH = {"pretrain": 256, "train-classifier": 32, "fixmatch": 64}
+"""Batch sizes where none is asked for."""
+_TIMING = "A few steps are being timed; this takes half a minute."
+_HELD_OUT = 0.2
+"""Share of the labels that the stages hold out where there is no validation split."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long a run will take.
+
+    Attributes:
+        state: `known`; `timing` while steps are timed, ask again then; `unknown` where it cannot be said.
+        seconds: from its start to its end, None unless known.
+        steps: steps (of `embed`: images) in all.
+        by: what the estimate rests on: name of a former run, or None for steps timed now.
+        message: the same in a sentence.
+    """
+
+    state: Literal["known", "timing", "unknown"]
+    seconds: float | None
+    steps: int
+    by: str | None
+    message: str
+
+
+class Estimates:
+    """Estimates for the runs of a project.
+
+    Args:
+        paths: where the project is.
+        runs: its runs, by whose rates new ones are judged.
+    """
+
+    def __init__(self, paths: ProjectFolder, runs: Runs) -> None:
+        self._paths = paths
+        self._runs = runs
+
+    def ask(self, plan: Plan) -> Estimate:
+        """Return how long a plan would take; where nobody knows, a few steps of it are timed in a process."""
+        steps = steps_of(plan)
+        for run in self._runs.newest():
+            if run.stage == plan.stage.name and self._is_alike(run, plan):
+                measured = _measured(self._runs.story(run.name), run.stage, run.seconds)
+                if measured is not None:
+                    return _known(*measured, steps, run.name)
+        return self._timed(plan, steps)
+
+    def stop(self) -> None:
+        """End whatever is being timed: the machine is wanted."""
+        for folder in self._paths.runs.glob(".timing-*"):
+            pid = launching.living_process(folder)
+            if pid is not None:
+                launching.ask_to_stop(pid)
+
+    def _is_alike(self, run: Run, plan: Plan) -> bool:
+        if plan.stage.name == "embed":
+            return run.about.get("starts_from") == (plan.source.name if plan.source else None)
+        config = read_json(self._runs.folder(run.name) / "config.json").get("config", {})
+        wanted = vars(plan.config)
+        return bool(config) and all(config.get(name) == wanted.get(name) for name in _SPEED)
+
+    def _timed(self, plan: Plan, steps: int) -> Estimate:
+        if not plan.stage.timed:
+            return Estimate("unknown", None, steps, None, "It says how long as soon as it has begun.")
+        folder = self._paths.runs / f".timing-{_key(plan)}"
+        facts = read_json(folder / LAUNCH)
+        if facts and launching.living_process(folder) is not None:
+            return Estimate("timing", None, steps, None, _TIMING)
+        if facts:
+            story = Story(folder / EVENTS).catch_up()
+            measured = _measured(story, plan.stage.name, (story.heard or 0.0) - timestamp(facts["launched"]))
+            if measured is not None:
+                return _known(*measured, steps, None)
+            said = next(iter(last_lines(folder / OUTPUT, 1)), "it was ended from outside")
+            return Estimate("unknown", None, steps, None, f"Steps could not be timed: {said}")
+        other = self._runs.running()
+        if other is not None:
+            text = f"{other.name} is running; steps timed beside it would mislead."
+            return Estimate("unknown", None, steps, None, text)
+        self._start(folder, plan)
+        return Estimate("timing", None, steps, None, _TIMING)
+
+    def _start(self, folder: Path, plan: Plan) -> None:
+        config = replace(plan.config, minutes=TIMING_MINUTES)
+        checkpoint = None if plan.source is None else checkpoint_of(self._runs, plan.source)
+        words = command_words(plan.stage, plan.preset, config, folder, checkpoint)
+        facts = {
+            "stage": plan.stage.name, "created": now(), "launched": now(), "about": {},
+            "command": [*launching.python_words(plan.launcher), "-m", *words],
+        }  # fmt: skip
+        launching.launch(folder, facts, launching.starter(self._paths.folder, folder), own_group=True)
+
+
+def steps_of(plan: Plan) -> int:
+    """Return the steps a plan takes in all, as the stage itself will count them; of `embed` the images."""
+    counts, config = plan.counts, plan.config
+    if plan.stage.name == "embed":
+        return counts.learnable + counts.kept
+    batch = config.batch_size or _BATCH[plan.stage.name]
+    labeled = counts.labeled if counts.kept else round(counts.labeled * (1 - _HELD_OUT))
+    rows = labeled if plan.stage.name == "train-classifier" else counts.learnable
+    if plan.stage.name == "fixmatch":
+        an_epoch = config.num_steps or max(1, round(rows / (config.mu * batch)))
+    else:
+        an_epoch = max(1, round(rows / min(batch, max(rows, 1))))
+    return int(config.num_epochs * an_epoch)
+
+
+def _measured(story: Story, stage: str, seconds: float) -> tuple[float, float] | None:
+    """Return seconds beside the steps (start, evaluations) and seconds a step, None where nothing was timed."""
+    progress = story.progress
+    if progress is None or progress.work != stage or not progress.rate or progress.done < 3:
+        return None
+    a_step = 1 / progress.rate
+    return max(0.0, seconds - progress.done * a_step), a_step
+
+
+def _known(before: float, a_step: float, steps: int, by: str | None) -> Estimate:
+    source = f"the rate of {by}" if by else "steps timed just now on this machine"
+    return Estimate("known", before + a_step * steps, steps, by, f"Judged by {source}.")
+
+
+def _key(plan: Plan) -> str:
+    """Return what names a kind of run: the same for all that take the same time a step."""
+    speed: dict[str, Any] = {name: getattr(plan.config, name, None) for name in _SPEED}
+    facts = [plan.stage.name, plan.launcher, speed, plan.source.name if plan.source else None]
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,167 @@
+"""The stages that the app offers to run: what each is for, its form, what it starts from, and its command line."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from barlowmatch.configs.inference import EmbedConfig
+from barlowmatch.configs.presets import PRESETS
+from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
+from labeling.forms import read_form, words
+from labeling.runs.manifests import MANIFEST
+from storage.errors import Refused
+from storage.splits import SplitCounts
+
+HIDDEN = frozenset({
+    "dataset_folder", "manifest", "train_split", "group_by", "strict", "cache_folder", "checkpoint_path", "run_dir",
+    "resume", "train_from_start", "wide", "transfer_path", "best_path", "model_name", "out_path", "minutes",
+})  # fmt: skip
+"""Parameters that the app sets by itself, and `minutes`, which is asked for apart."""
+EMBEDDINGS = "embeddings"
+"""Folder in the run folder of `embed`."""
+PLAIN = "standard"
+"""The one preset of a stage without recipes."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as the app offers it.
+
+    Attributes:
+        name: of the command.
+        title: for people.
+        about: what it is for, in a sentence.
+        config: class of its parameters.
+        basic: parameters that are shown first.
+        starts_from: stages whose checkpoint it may start from, the best first; newest of them wins for `embed`.
+        timed: whether it takes `--minutes`.
+    """
+
+    name: str
+    title: str
+    about: str
+    config: type
+    basic: tuple[str, ...]
+    starts_from: tuple[str, ...]
+    timed: bool = True
+
+    @property
+    def presets(self) -> Mapping[str, Callable[[], Any]]:
+        """The recipes of its parameters by name."""
+        return PRESETS.get(self.config, {PLAIN: self.config})
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            "pretrain", "Pretrain", "Learns what the images have in common, without any label. Once is enough.",
+            PretrainConfig, ("views", "image_size", "num_epochs", "batch_size"), (),
+        ),
+        Stage(
+            "train-classifier", "Train classifier", "Learns the classes from the labels there are.",
+            ClassifyConfig, ("views", "num_epochs", "batch_size", "fine_tune"), ("pretrain",),
+        ),
+        Stage(
+            "fixmatch", "FixMatch", "Goes on with the unlabeled images too: what the model is sure of teaches it.",
+            FixMatchConfig, ("views", "num_epochs", "batch_size", "threshold"), ("train-classifier", "pretrain"),
+        ),
+        Stage(
+            "embed", "Embed", "Describes every image by numbers, so that images can be compared and asked for.",
+            EmbedConfig, ("batch_size", "number_format"), ("fixmatch", "train-classifier", "pretrain"), timed=False,
+        ),
+    )
+}  # fmt: skip
+
+PRESET_WORDS = {
+    "quick": "A result in minutes on any machine: a thin network.",
+    "laptop": "A full network with narrow heads, for a machine without a GPU and an hour or more.",
+    "small-images": "The recipe for small images, on a GPU.",
+    "paper": "The method's own recipe for 96 px images and hundreds of classes; days on a GPU.",
+    PLAIN: "There is nothing to choose.",
+}
+
+
+def find_stage(name: str) -> Stage:
+    """Return a stage by name.
+
+    Raises:
+        Refused: there is none of this name.
+    """
+    if name not in STAGES:
+        raise Refused(f"no stage {name!r}", "stage", f"the stages are {', '.join(STAGES)}", "invalid")
+    return STAGES[name]
+
+
+def fitting_preset() -> str:
+    """Return the preset that suits this machine."""
+    if has_gpu():
+        return "small-images"
+    return "laptop" if (os.cpu_count() or 1) >= 8 else "quick"
+
+
+def has_gpu() -> bool:
+    """Say whether an accelerator seems to be here, without loading what would use it."""
+    return shutil.which("nvidia-smi") is not None or (sys.platform == "darwin" and os.uname().machine == "arm64")
+
+
+def base_config(stage: Stage, preset: str, counts: SplitCounts, views: Mapping[str, Any]) -> Any:
+    """Return a preset's config as it fits a dataset: no batch larger than the images, and the project's views.
+
+    Args:
+        stage: whose config.
+        preset: recipe to start from.
+        counts: of the dataset.
+        views: fields that the answers about the user's pictures decide (`labeling.runs.views.view_flags`).
+
+    Raises:
+        Refused: the stage has no such preset.
+    """
+    if preset not in stage.presets:
+        raise Refused(f"no preset {preset!r}", "preset", f"there are {', '.join(stage.presets)}", "invalid")
+    config = stage.presets[preset]()
+    fitted: dict[str, Any] = {}
+    available = counts.labeled if stage.name in ("train-classifier", "fixmatch") else counts.learnable
+    if config.batch_size is not None and 2 <= available < config.batch_size:
+        fitted["batch_size"] = available
+    fitted |= {name: value for name, value in views.items() if hasattr(config, name)}
+    return replace(config, **fitted)
+
+
+def entered_config(base: Any, values: Mapping[str, Any], minutes: float | None) -> Any:
+    """Return a config with the values of a form.
+
+    Raises:
+        Refused: a value does not fit; it names the field.
+    """
+    config = read_form(base, values, hidden=HIDDEN)
+    if minutes is None:
+        return config
+    if not hasattr(config, "minutes"):
+        raise Refused("this stage takes as long as it takes", "minutes", "leave the minutes out", "invalid")
+    return read_form(config, {"minutes": minutes})
+
+
+def command_words(stage: Stage, preset: str, config: Any, folder: Path, checkpoint: Path | None) -> list[str]:
+    """Return the words after `-m` of a run's command line.
+
+    Args:
+        stage: what is run.
+        preset: recipe that the config started from.
+        config: its parameters.
+        folder: the run folder, with the manifest.
+        checkpoint: what it starts from, None for nothing.
+    """
+    recipe = [] if preset == PLAIN else ["--preset", preset]
+    found = ["barlowmatch", stage.name, *recipe, *words(config, stage.presets[preset]())]
+    found += ["--manifest", str(folder / MANIFEST)]
+    if stage.timed:
+        found += ["--run-dir", str(folder), "--resume", "auto"]
+        return found + (["--transfer-path", str(checkpoint)] if checkpoint is not None else [])
+    assert checkpoint is not None
+    found += ["--checkpoint-path", str(checkpoint), "--out-path", str(folder / EMBEDDINGS)]
+    return [*found, "--events", str(folder / "events.jsonl")]

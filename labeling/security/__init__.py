@@ -1,0 +1,1 @@
+"""Who comes in and what may pass: hosts, origins and sizes, sessions and passwords."""

@@ -1,0 +1,104 @@
+"""The app of one project: the API, the scripts and styles of the pages, and the pages themselves."""
+
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labeling.security.doors import Door, Entry
+from storage.errors import Refused
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from labeling.project import Project
+
+ASSETS = Path(__file__).parents[1] / "ui" / "assets"
+ASSETS_URL = "/workbench"
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_ASSET_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+
+
+def build_app(project: "Project", root_path: str = "", *, entry: Entry | None = None, pages: bool = True) -> "FastAPI":
+    """Build the app of a project.
+
+    Args:
+        project: what is served; stays the caller's to close.
+        root_path: prefix of all URLs.
+        entry: how people come in; None: whoever reaches it says a name.
+        pages: whether the pages are served beside the API.
+    """
+    from fastapi import FastAPI
+
+    from labeling import api
+    from labeling.api.access import Context
+    from labeling.api.errors import handle_errors
+    from labeling.api.items import Pictures
+    from labeling.exports.jobs import Exports
+    from labeling.pictures.shop import PictureShop
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        shop = PictureShop(project)
+        app.state.context = Context(project, Pictures(root_path), shop, Exports(project.paths), root_path)
+        yield
+        app.state.context.probing.stop()
+        await shop.close()
+
+    app = FastAPI(
+        title="BarlowMatch labeling", version="1", docs_url=None, redoc_url=None, lifespan=lifespan,
+        openapi_url="/api/openapi.json", root_path=root_path,
+    )  # fmt: skip
+    handle_errors(app)
+    app.include_router(api.router())
+    app.add_api_route("/api/{rest:path}", _no_route, methods=_METHODS, include_in_schema=False)
+    serve_assets(app)
+    if entry is not None:
+        app.add_middleware(Door, project=project, entry=entry, root_path=root_path)
+    return _mount_pages(app, project.name, root_path) if pages else app
+
+
+async def _no_route(rest: str) -> None:
+    """Answer what no route of ours does, before the pages' own answer."""
+    raise Refused(f"no route /api/{rest}", "path", "GET /api/openapi.json lists them", "missing")
+
+
+def serve_assets(app: "FastAPI") -> None:
+    """Serve the pages' own scripts and styles, by their names and nothing else."""
+    from fastapi.responses import FileResponse
+
+    from barlowmatch.data.natural import natural_key
+
+    files = sorted(
+        (path for path in ASSETS.glob("*") if path.suffix in _ASSET_TYPES), key=lambda p: natural_key(p.name)
+    )
+    known = {path.name: path for path in files}
+
+    @app.get(ASSETS_URL + "/{name}", include_in_schema=False)
+    async def asset(name: str) -> FileResponse:
+        if name not in known:
+            raise Refused(f"no file {name!r}", "name", None, "missing")
+        media_type = _ASSET_TYPES[known[name].suffix]
+        return FileResponse(known[name], media_type=media_type, headers={"cache-control": "no-cache"})
+
+
+def _mount_pages(app: "FastAPI", name: str, root_path: str) -> "FastAPI":
+    import gradio as gr
+
+    from labeling import ui
+
+    blocks, options = ui.build(name)
+    defaults: dict[str, Any] = {
+        "allowed_paths": [], "show_error": False, "ssr_mode": False, "mcp_server": False, "pwa": False,
+        "enable_monitoring": False, "max_file_size": "1mb", "root_path": root_path or None,
+    }  # fmt: skip
+    with warnings.catch_warnings():  # it is told not to, and says so nonetheless
+        warnings.filterwarnings("ignore", message="SSR mode is not supported")
+        mounted: FastAPI = gr.mount_gradio_app(app, blocks, path="/", **{**defaults, **options})
+    return mounted

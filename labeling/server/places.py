@@ -1,0 +1,104 @@
+"""Where images and projects may lie: checks that are shown while somebody types a path."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from labeling.dataset.labelsets import PICTURES
+from labeling.project import NETWORK_DISKS, ProjectFolder, disk_kind
+
+_SECONDS = 1.5
+"""How long files are counted; a folder that takes longer is said to hold at least so many."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder that was looked at.
+
+    Attributes:
+        ok: whether it will do.
+        words: what it is, or why it will not do and the way out.
+        state: `open` where there is a project already, else `new` or `no`.
+    """
+
+    ok: bool
+    words: str
+    state: Literal["new", "open", "no"] = "no"
+
+
+def look_at_images(folder: Path) -> Place:
+    """Say whether a folder holds images; they are counted by their names."""
+    if not folder.is_absolute():
+        return Place(ok=False, words="Type the whole path, from the root of the disk.")
+    if not folder.is_dir():
+        return Place(ok=False, words="There is no such folder.")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return Place(ok=False, words="This folder may not be read; ask its owner.")
+    count, all_of_them = _count_pictures(folder)
+    if count == 0:
+        return Place(ok=False, words="It holds no images (JPEG, PNG, WebP, BMP, TIFF, GIF).")
+    number = f"{count:,} {'image' if count == 1 else 'images'}"
+    return Place(ok=True, words=number if all_of_them else f"At least {number}; counting stopped there.", state="new")
+
+
+def look_at_project(folder: Path, images: Path | None) -> Place:
+    """Say whether a project can be made or opened in a folder.
+
+    Args:
+        folder: of the project.
+        images: of its images, where they are chosen.
+    """
+    if folder.is_absolute() and ProjectFolder(folder).exists:
+        return Place(ok=True, words="There is a project here: open it.", state="open")
+    doubt = _why_no_project(folder, images)
+    if doubt is not None:
+        return Place(ok=False, words=doubt)
+    full = folder.is_dir() and any(folder.iterdir())
+    words = "The folder is not empty; the project's files are put beside what is there." if full else "A new project."
+    return Place(ok=True, words=words, state="new")
+
+
+def _why_no_project(folder: Path, images: Path | None) -> str | None:
+    """Return why no project can be made in a folder, None where one can."""
+    if not folder.is_absolute():
+        return "Type the whole path, from the root of the disk."
+    if images is not None and folder.resolve().is_relative_to(images.resolve()):
+        return "Lies among the images, which are never written to; choose a folder beside them."
+    if images is not None and images.resolve().is_relative_to(folder.resolve()):
+        return "The images lie inside it; choose a folder beside them."
+    around = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not around.is_dir() or not os.access(around, os.W_OK | os.X_OK):
+        return f"{around} may not be written to; choose another place."
+    kind = disk_kind(folder)
+    if kind in NETWORK_DISKS:
+        return f"Lies on a network disk ({kind}), where a database is not safe; choose a local one."
+    return None
+
+
+def suggest_project(images: Path) -> Path:
+    """Return where a project of images might lie: beside them, else in the home folder."""
+    beside = images.with_name(f"{images.name}-labels")
+    return beside if os.access(images.parent, os.W_OK | os.X_OK) else Path.home() / beside.name
+
+
+def list_folders(folder: Path) -> list[str]:
+    """Return the names of the folders inside a folder, those that cannot be read left out."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    except OSError:
+        return []
+    return sorted(names, key=str.casefold)
+
+
+def _count_pictures(folder: Path) -> tuple[int, bool]:
+    """Return how many pictures a folder holds, and whether all were counted."""
+    count, ends = 0, time.monotonic() + _SECONDS
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        count += sum(os.path.splitext(name)[1].lower() in PICTURES for name in files)  # noqa: PTH122 - ten times as fast
+        if time.monotonic() > ends:
+            return count, False
+    return count, True

@@ -1,0 +1,160 @@
+"""The server of one project, for one process on one machine."""
+
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from barlowmatch.errors import InputError
+from labeling.security.guard import App, Guard, is_loopback, own_names
+from labeling.server.application import build_app, serve_assets
+from labeling.server.config import ServerConfig
+
+if TYPE_CHECKING:
+    from labeling.project import Project
+
+
+def serve(config: ServerConfig) -> None:
+    """Serve a project until the process is asked to end; where there is none yet, a page asks for one first.
+
+    Raises:
+        InputError: it is served already, or the port is taken.
+    """
+    from labeling.dataset.indexing import init_project
+    from labeling.project import Project, ProjectFolder
+    from labeling.server.exclusive import serving
+    from labeling.server.recent import remember_project
+
+    paths = None if config.project is None else ProjectFolder(config.project)
+    if paths is not None and not paths.exists and (config.dataset_folder or config.manifest):
+        init_project(paths.folder, dataset_folder=config.dataset_folder, manifest=config.manifest)
+    if paths is None or not paths.exists:
+        _serve_opening(config)
+        return
+    socket = listen(config.host, config.port)
+    url = _url(config, socket)
+    with serving(paths.need(), url), Project(paths.folder) as project:
+        need_admin(project, config)
+        remember_project(paths.folder)
+        print(f"{project.name}: label at {url}", flush=True)  # noqa: T201 - the command's output
+        _run(build_app(project, config.root_path, entry=config.entry), config, socket)
+
+
+def need_admin(project: "Project", config: ServerConfig) -> None:
+    """Make sure that somebody can let others in.
+
+    Raises:
+        InputError: people must log in, and there is no admin yet.
+    """
+    from storage.people import has_admin
+
+    if config.entry is None:
+        return
+    with project.reading() as db:
+        found = has_admin(db, by_password=config.entry.header is None)
+    if not found:
+        reason = f"--host {config.host}" if not is_loopback(config.host) else "--login"
+        raise InputError(
+            f"{reason}: people must log in, and there is no admin yet; add one with "
+            f"python -m labeling people add NAME --role admin --project {project.paths.folder}"
+        )
+
+
+def _serve_opening(config: ServerConfig) -> None:
+    """Serve the page that makes or opens a project, then that project.
+
+    Raises:
+        InputError: others could reach the page, and with it this machine's folders.
+    """
+    from labeling.project import ProjectFolder
+    from labeling.server.opening import Opening
+
+    if config.entry is not None:
+        if config.project is None:
+            raise InputError(f"--project: name the project to serve at {config.host}; only this machine may choose one")
+        ProjectFolder(config.project).need()
+    socket = listen(config.host, config.port)
+    url = _url(config, socket)
+    app = Opening(partial(_opened, config, url), serve_assets, config.project)
+    print(f"open or make a project at {url}", flush=True)  # noqa: T201 - the command's output
+    _run(app, config, socket)
+
+
+@asynccontextmanager
+async def _opened(config: ServerConfig, url: str, folder: Path) -> AsyncIterator[App]:
+    """Open a project that was chosen, and lend the app that serves it."""
+    from starlette.concurrency import run_in_threadpool
+
+    from labeling.project import Project, ProjectFolder
+    from labeling.server.exclusive import serving
+    from labeling.server.recent import remember_project
+
+    with serving(ProjectFolder(folder).need(), url), Project(folder) as project:
+        app = await run_in_threadpool(build_app, project, config.root_path)
+        async with app.router.lifespan_context(app):
+            remember_project(folder)
+            yield app
+
+
+def _run(app: App, config: ServerConfig, socket: Any) -> None:
+    """Serve an app until the process is asked to end."""
+    import uvicorn
+
+    settings = uvicorn.Config(
+        Guard(app, own_names(config.host, config.allowed_host)), log_level="warning", access_log=False,
+        server_header=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    signal.signal(signal.SIGTERM, _leave)  # uvicorn passes the signal on when it has finished
+    uvicorn.Server(settings).run(sockets=[socket])
+
+
+def _url(config: ServerConfig, socket: Any) -> str:
+    """Return where a socket is reached."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{socket.getsockname()[1]}{config.root_path}"
+
+
+def _leave(*_: object) -> None:
+    """Leave by way of everything that is to be closed."""
+    raise SystemExit(143)
+
+
+def listen(host: str, port: int) -> Any:
+    """Return a socket that listens.
+
+    Raises:
+        InputError: the port is taken or the address is none of this machine's.
+    """
+    import socket as sockets
+
+    family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
+    # asyncio spares answers the wait for the last acknowledgement only on sockets that say they are TCP
+    opened = sockets.socket(family, sockets.SOCK_STREAM, sockets.IPPROTO_TCP)
+    opened.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+    try:
+        opened.bind((host, port))
+        opened.listen(2048)  # whoever comes before the app is ready waits
+    except OSError as error:
+        opened.close()
+        reason = error.strerror or str(error)
+        raise InputError(f"--host {host} --port {port}: cannot listen there ({reason}); name another port") from error
+    return opened
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server and return its exit status: 2 for bad input, 130 or (by SystemExit) 143 when asked to end."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        serve(tyro.cli(ServerConfig, args=arguments, prog="app.py"))
+    except InputError as error:
+        print(f"app.py: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0

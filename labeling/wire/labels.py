@@ -1,0 +1,191 @@
+"""Labeling on the wire: images handed out, what people say of them, what becomes of it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from labeling.wire import Id, Uuid, Wire
+from storage.records import Kind, Purpose, State, Status
+
+Client = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class LabelState(Wire):
+    """The present label of an image."""
+
+    state: State
+    class_id: int | None = Field(validation_alias="class", serialization_alias="class")
+    event: int | None
+
+
+class GuessOut(Wire):
+    """What the model thinks."""
+
+    class_id: int = Field(validation_alias="class", serialization_alias="class")
+    probability: float
+
+
+class NeighbourOut(Wire):
+    """A labeled image that lies near."""
+
+    image: int
+    thumb: str
+    class_id: int | None = Field(validation_alias="class", serialization_alias="class")
+    similarity: float
+
+
+class WhyOut(Wire):
+    """Why an image was asked for."""
+
+    strategy: str | None
+    rank: int | None
+    score: float | None
+    reason: str | None
+    neighbours: list[NeighbourOut]
+
+
+class LeaseItem(Wire):
+    """An image to label."""
+
+    image: int
+    file: str
+    url: str
+    thumb: str
+    sha256: str
+    width: int | None
+    height: int | None
+    lease: int | None
+    expires_in_s: float | None
+    request: int | None
+    purpose: Purpose | None
+    blind: bool
+    why: WhyOut | None
+    guesses: list[GuessOut]
+    label: LabelState
+    flagged: bool
+
+
+class LeaseIn(Wire):
+    """A wish for images to label."""
+
+    client: Client
+    count: int = Field(ge=0, le=200)
+    holding: list[Id] = Field(default=[], max_length=500)
+
+
+class LeaseOut(Wire):
+    """Images to label."""
+
+    items: list[LeaseItem]
+    lost: list[int]
+    left: int
+    term_s: float
+
+
+class GridIn(Wire):
+    """A wish for a page of images predicted to be of one class."""
+
+    client: Client
+    class_id: Id = Field(validation_alias="class", serialization_alias="class")
+    count: int = Field(default=48, ge=1, le=200)
+
+
+class GridClass(Wire):
+    """A predicted class with unlabeled images, and the model's mean confidence in it."""
+
+    class_id: int = Field(validation_alias="class", serialization_alias="class")
+    unlabeled: int
+    confidence: float
+
+
+class GridClasses(Wire):
+    """What the grid can show."""
+
+    classes: list[GridClass]
+
+
+class EventIn(Wire):
+    """One thing said about an image."""
+
+    uuid: Uuid
+    kind: Kind
+    image: Id | None = None
+    class_id: Id | None = Field(default=None, validation_alias="class", serialization_alias="class")
+    lease: Id | None = None
+    undoes: Uuid | None = None
+    replaces: Id | None = None
+    batch: Uuid | None = None
+    source: Literal["single", "grid", "browse", "review"] = "single"
+    looked_ms: int | None = Field(default=None, ge=0, lt=2**31)
+
+
+class LabelsIn(Wire):
+    """Things said, in order."""
+
+    client: Client
+    events: list[EventIn] = Field(min_length=1, max_length=500)
+
+
+class ResultOut(Wire):
+    """What became of an event."""
+
+    uuid: str
+    status: Status
+    event: int | None
+    image: int | None
+    message: str | None
+    label: LabelState | None
+    items: list[LeaseItem]
+
+
+class LabelsOut(Wire):
+    """What became of all events of a call; the error fields are set where all are in conflict.
+
+    `fitted` is the label event up to which the guesses know the labels: when it grows, they have changed.
+    """
+
+    results: list[ResultOut]
+    fitted: int | None = None
+    error: str | None = None
+    field: str | None = None
+    hint: str | None = None
+
+
+class GuessesOf(Wire):
+    """What the model thinks of an image now."""
+
+    image: int
+    guesses: list[GuessOut]
+
+
+class GuessesOut(Wire):
+    """The newest guesses of images on hand, and up to which label event they know the labels."""
+
+    fitted: int | None
+    images: list[GuessesOf]
+
+
+class ActIn(Wire):
+    """A wish to undo or redo the last act."""
+
+    uuid: Uuid
+    client: Client
+
+
+class ActOut(ResultOut):
+    """What became of it; `act` is the UUID of what was undone or redone."""
+
+    act: str
+
+
+class ReleaseIn(Wire):
+    """Images to give back; without `leases` all of the client."""
+
+    client: Client
+    leases: list[Id] | None = Field(default=None, max_length=500)
+
+
+class ReleaseOut(Wire):
+    """How many were given back."""
+
+    released: int
