@@ -14,13 +14,15 @@ from barlowmatch.configs.simulate import SimulateConfig, share
 from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.progress import Rate
+from barlowmatch.data.workers import cores
 from barlowmatch.embeddings import Embeddings, read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import write_json
 from barlowmatch.simulation.learners import Learner, Neighbours, Probe
-from barlowmatch.simulation.protocol import Protocol, Trial, run_trial, simulated_strategy
+from barlowmatch.simulation.protocol import Protocol, Trial, simulated_strategy
 from barlowmatch.simulation.report import table_lines, write_report
+from barlowmatch.simulation.running import Setting, run_trials
 from barlowmatch.simulation.world import World, build_world
 
 VERSION = 1
@@ -132,17 +134,20 @@ def _run_trials(
         "version": VERSION, "world": world.fingerprint, "protocol": asdict(protocol), "learner": config.learner,
         "training": _training(config),
     }  # fmt: skip
-    mine = work[first - 1 :: parts]
+    paths = {item: _trial_path(config.dest_path, common, *item) for item in work}
+    mine = [item for item in work[first - 1 :: parts] if not paths[item].is_file()]
     rate = Rate("simulate", len(mine), emit, unit="trial")
-    for name, repeat in mine:
-        path = _trial_path(config.dest_path, common, name, repeat)
-        if not path.is_file():
-            write_json(path, run_trial(world, name, repeat, protocol, learner).to_dict())
+    for trial in run_trials(Setting(world, protocol, learner), mine, _processes(config)):
+        write_json(paths[trial.strategy, trial.repeat], trial.to_dict())
         rate.step()
-    paths = [_trial_path(config.dest_path, common, name, repeat) for name, repeat in work]
-    if not all(path.is_file() for path in paths):
+    if not all(path.is_file() for path in paths.values()):
         return None
-    return [Trial.from_dict(json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    return [Trial.from_dict(json.loads(path.read_text(encoding="utf-8"))) for path in paths.values()]
+
+
+def _processes(config: SimulateConfig) -> int:
+    """Return how many trials to run at once: a stage of training keeps all cores busy by itself."""
+    return 1 if config.learner in ("classifier", "fixmatch") else config.threads or cores()
 
 
 def _training(config: SimulateConfig) -> dict[str, Any] | None:
