@@ -29,8 +29,8 @@ from benchmarks.measuring import table
 PAPER = {"size": 512_000, "dimension": 2048, "labeled": 25_600, "budget": 12_800, "classes": 800}
 SMALL = {"size": 50_000, "dimension": 512, "labeled": 2_500, "budget": 1_000, "classes": 100}
 PARTS = ("kmeans", "k-center", "strategies", "small", "growth")
-GROWTH = (1, 2, 4, 8)
-"""Sizes of the growth table, in eighths of the given size."""
+SIXTEENTHS = (1, 2, 4, 16)
+"""Sizes of the growth table, in sixteenths of the given size."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
@@ -60,12 +60,11 @@ def _run(options: argparse.Namespace, home: Path) -> dict[str, Any]:
             measured = measure_apart(folder, name, SMALL["budget"])
             strategies[name] |= {"seconds_50k": measured["seconds"], "peak_mb_50k": measured["peak_mb"]}
     if "strategies" in options.parts:
-        folder = synthetic(home / f"size-{scale['size']}", scale)
         for name in options.only:
-            strategies[name] |= measure_apart(folder, name, scale["budget"])
+            strategies[name] |= measure_at(home, name, scale)
     if "growth" in options.parts:
         for name in options.only:
-            strategies[name]["growth"] = growth(home, name, scale)
+            strategies[name]["growth"] = growth(home, name, scale, strategies[name].get("seconds"))
     for part, compare in (("kmeans", compare_kmeans), ("k-center", compare_k_center)):
         if part in options.parts:
             pool = Pool.from_embeddings(read_embeddings(synthetic(home / f"size-{scale['size']}", scale)))
@@ -121,14 +120,21 @@ def measure_here(folder: Path, name: str, budget: int) -> dict[str, Any]:
     return {"seconds": round(time.monotonic() - started, 1), "peak_mb": peak}
 
 
-def growth(home: Path, name: str, scale: dict[str, int]) -> float:
+def measure_at(home: Path, name: str, scale: dict[str, int]) -> dict[str, Any]:
+    """Run one strategy on synthetic embeddings of some size."""
+    return measure_apart(synthetic(home / f"size-{scale['size']}", scale), name, scale["budget"])
+
+
+def growth(home: Path, name: str, scale: dict[str, int], at_full_size: float | None) -> float:
     """Return the slope of log seconds over log size, labeled images and budget growing alike."""
     seconds = []
-    for part in GROWTH:
-        smaller = {key: value if key in ("dimension", "classes") else value * part // 8 for key, value in scale.items()}
-        folder = synthetic(home / f"size-{smaller['size']}", smaller)
-        seconds.append(measure_apart(folder, name, smaller["budget"])["seconds"])
-    return round(float(np.polyfit(np.log(GROWTH), np.log(np.maximum(seconds, 0.1)), 1)[0]), 2)
+    for part in SIXTEENTHS:
+        smaller = {
+            key: value if key in ("dimension", "classes") else value * part // 16 for key, value in scale.items()
+        }
+        known = at_full_size if smaller == scale else None
+        seconds.append(measure_at(home, name, smaller)["seconds"] if known is None else known)
+    return round(float(np.polyfit(np.log(SIXTEENTHS), np.log(np.maximum(seconds, 0.1)), 1)[0]), 2)
 
 
 def compare_kmeans(pool: Pool, rounds: int) -> dict[str, float]:

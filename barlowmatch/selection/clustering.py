@@ -71,7 +71,7 @@ def seed_centres(vectors: Vectors, clusters: int, random: np.random.Generator) -
     draws = min(count, clusters * ROOM if clusters * ROOM <= FEW else clusters)
     start = torch.from_numpy(random.integers(count, size=1))
     minima = torch.full((count,), torch.inf, dtype=vectors.dtype)
-    space = Euclidean(vectors)
+    space = Owned(vectors)
     space.lower(minima, start)
     minima[start] = 0
     drawn, _ = d2_sample(space, minima, draws - 1, random)
@@ -80,9 +80,29 @@ def seed_centres(vectors: Vectors, clusters: int, random: np.random.Generator) -
         return torch.cat([points, points[torch.arange(clusters - len(points)) % len(points)]])
     if len(points) == clusters:
         return points
-    _, owners = nearest(vectors, points)
-    weights = torch.bincount(owners, minlength=len(points)).to(points.dtype)
+    weights = torch.bincount(space.owners, minlength=len(points)).to(points.dtype)
     return points[_greedy_seeds(points, weights, clusters, random)]
+
+
+class Owned(Euclidean):
+    """Vectors that know their nearest chosen point, by the order in which points were chosen.
+
+    Attributes:
+        owners: the nearest chosen point of each vector (N,).
+    """
+
+    def __init__(self, vectors: Vectors) -> None:
+        super().__init__(vectors)
+        self.owners = torch.zeros(len(vectors), dtype=torch.int64)
+        self._chosen = 0
+
+    def lower(self, minima: Tensor, places: Tensor) -> None:
+        """Lower `minima` (N,) for further chosen vectors, and note whose the vectors are now."""
+        distances, owners = nearest(self.vectors, self.vectors.take(places))
+        nearer = distances < minima
+        self.owners[nearer] = owners[nearer] + self._chosen
+        minima[nearer] = distances[nearer]
+        self._chosen += len(places)
 
 
 def _greedy_seeds(points: Tensor, weights: Tensor, clusters: int, random: np.random.Generator) -> Tensor:

@@ -43,16 +43,21 @@ class DropQuery(Strategy[DropQueryConfig]):
     def count_flips(self, pool: Pool, random: np.random.Generator, emit: Emit) -> Tensor:
         """Return in how many drops the prediction for each unlabeled image differs from that without (N,)."""
         head = pool.head
-        dice = torch.Generator().manual_seed(int(random.integers(2**62)))
         flips = torch.zeros(len(pool), dtype=torch.int64)
         rate = Rate("drop features", len(pool), emit)
         for part, block in pool.unlabeled.blocks():
             guess = head.logits(block).argmax(1)
             for _ in range(self.config.draws):
-                kept = torch.rand(block.shape, generator=dice, dtype=torch.float32) >= self.config.rate
+                kept = random_bits(block.shape, 1 - self.config.rate, random)
                 flips[part] += head.logits(block * kept).argmax(1) != guess
             rate.step(len(block))
         return flips
+
+
+def random_bits(shape: torch.Size, share: float, random: np.random.Generator) -> Tensor:
+    """Return booleans, each true with probability `share` to 1/65,536: two bytes of chance each, as they are many."""
+    dice = np.frombuffer(random.bytes(2 * shape.numel()), np.uint16).reshape(shape)
+    return torch.from_numpy(dice < round(share * 2**16))
 
 
 def nearest_different(vectors: Vectors, centres: Tensor, owners: Tensor) -> Tensor:
