@@ -29,8 +29,8 @@ from benchmarks.measuring import table
 PAPER = {"size": 512_000, "dimension": 2048, "labeled": 25_600, "budget": 12_800, "classes": 800}
 SMALL = {"size": 50_000, "dimension": 512, "labeled": 2_500, "budget": 1_000, "classes": 100}
 PARTS = ("kmeans", "k-center", "strategies", "small", "growth")
-SIXTEENTHS = (1, 2, 4, 16)
-"""Sizes of the growth table, in sixteenths of the given size."""
+SIXTYFOURTHS = (1, 4, 16, 64)
+"""Sizes of the growth table, in sixty-fourths of the given size."""
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
@@ -128,13 +128,13 @@ def measure_at(home: Path, name: str, scale: dict[str, int]) -> dict[str, Any]:
 def growth(home: Path, name: str, scale: dict[str, int], at_full_size: float | None) -> float:
     """Return the slope of log seconds over log size, labeled images and budget growing alike."""
     seconds = []
-    for part in SIXTEENTHS:
+    for part in SIXTYFOURTHS:
         smaller = {
-            key: value if key in ("dimension", "classes") else value * part // 16 for key, value in scale.items()
+            key: value if key in ("dimension", "classes") else value * part // 64 for key, value in scale.items()
         }
         known = at_full_size if smaller == scale else None
         seconds.append(measure_at(home, name, smaller)["seconds"] if known is None else known)
-    return round(float(np.polyfit(np.log(SIXTEENTHS), np.log(np.maximum(seconds, 0.1)), 1)[0]), 2)
+    return round(float(np.polyfit(np.log(SIXTYFOURTHS), np.log(np.maximum(seconds, 0.1)), 1)[0]), 2)
 
 
 def compare_kmeans(pool: Pool, rounds: int) -> dict[str, float]:
