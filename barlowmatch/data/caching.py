@@ -1,59 +1,39 @@
-"""Which cache a dataset gets, and its images from it."""
+"""Which cache a dataset gets, the room for it, and its images from it."""
 
+import os
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from barlowmatch.configs.shared import Cache
-from barlowmatch.data.cache import SPARE_BYTES, Reasons, Recipe, build_entry, open_entry
-from barlowmatch.data.contents import Digests
+from barlowmatch.data.entries import Content, build_entry, last_use, partial_folder, read_reasons
 from barlowmatch.data.images import Unreadable, read_image
-from barlowmatch.data.lazy import Bytes, LazyImages
-from barlowmatch.data.small_cache import SmallKind, build_small, open_small
+from barlowmatch.data.jpeg_blob import BLOB, PLACES, Checked, JpegBlob
+from barlowmatch.data.lazy import Bytes, FileImages, JpegImages, LazyImages
+from barlowmatch.data.pixel_file import PIXELS, PixelFile
+from barlowmatch.data.recipe import Reasons, Recipe, Wanted
 from barlowmatch.data.squares import to_jpeg, to_square
 from barlowmatch.errors import InputError
-from barlowmatch.events import Emit, Said
+from barlowmatch.events import Said
 
+SPARE_BYTES = 64 * 2**20
+"""Room that a cache leaves on the disk."""
 SAMPLE = 32
 """Pictures compressed to learn how much room all of them need."""
 MARGIN = 1.2
 
 Held = tuple[Bytes | LazyImages, Reasons]
 """Images, and why a row holds none."""
+Kind = Literal["raw", "jpeg", "none"]
 
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a cache should hold, and what building it needs.
-
-    Attributes:
-        folder: of all caches.
-        key: name of the entry.
-        recipe: how pictures become pixels.
-        files: paths, row by row.
-        sha256: their contents.
-        known: rows already known to be unreadable.
-        workers: processes; None = one per core.
-        emit: hears of choices and progress.
-        refuse: called with row and reason of each unreadable file found; may raise to stop.
-    """
-
-    folder: Path
-    key: str
-    recipe: Recipe
-    files: Sequence[str]
-    sha256: Digests
-    known: Reasons
-    workers: int | None
-    emit: Emit
-    refuse: Callable[[int, str], None]
-
-    def entry(self, kind: Cache) -> Path:
-        """Return where the entry of a kind lies."""
-        return self.folder / ("pixels" if kind == "raw" else kind) / self.key
+_CONTENTS: Mapping[Kind, Callable[[Path, Recipe, int], Content]] = {
+    "raw": PixelFile,
+    "jpeg": JpegBlob,
+    "none": Checked,
+}
 
 
 def cached_images(wanted: Wanted, kind: Cache) -> Held:
@@ -64,51 +44,69 @@ def cached_images(wanted: Wanted, kind: Cache) -> Held:
     """
     if kind == "auto":
         kind = _choose(wanted)
-    return _raw(wanted) if kind == "raw" else _small(wanted, "jpeg" if kind == "jpeg" else "none")
-
-
-def _raw(wanted: Wanted) -> Held:
-    entry = wanted.entry("raw")
-    found = open_entry(entry)
+    found = _open(wanted, kind)
     if found is None:
-        build_entry(
-            entry, wanted.recipe, files=wanted.files, sha256=wanted.sha256, known=wanted.known,
-            workers=wanted.workers, emit=wanted.emit, refuse=wanted.refuse,
-        )  # fmt: skip
-        found = open_entry(entry)
-    assert found is not None
-    return found
-
-
-def _small(wanted: Wanted, kind: SmallKind) -> Held:
-    entry = wanted.entry(kind)
-    found = open_small(entry, kind, wanted.recipe, wanted.files)
-    if found is None:
-        if kind == "jpeg":
+        if kind == "raw":
+            _make_room(wanted)
+        elif kind == "jpeg":
             _check_room(wanted)
-        build_small(
-            entry, kind, wanted.recipe, files=wanted.files, sha256=wanted.sha256, known=wanted.known,
-            workers=wanted.workers, emit=wanted.emit, refuse=wanted.refuse,
-        )  # fmt: skip
-        found = open_small(entry, kind, wanted.recipe, wanted.files)
+        build_entry(wanted.entry(kind), wanted, _CONTENTS[kind])
+        found = _open(wanted, kind)
     assert found is not None
     return found
 
 
-def _choose(wanted: Wanted) -> Cache:
+def _open(wanted: Wanted, kind: Kind) -> Held | None:
+    """Return what a whole entry holds, or None where there is none."""
+    entry = wanted.entry(kind)
+    try:
+        return _images(entry, wanted, kind), read_reasons(entry)
+    except (OSError, ValueError):
+        return None
+
+
+def _images(entry: Path, wanted: Wanted, kind: Kind) -> Bytes | LazyImages:
+    recipe = wanted.recipe
+    if kind == "raw":
+        return np.lib.format.open_memmap(entry / PIXELS, "r")
+    if kind == "jpeg":
+        return JpegImages(entry / BLOB, np.load(entry / PLACES), recipe.size)
+    return FileImages(wanted.files, recipe.size, recipe.fit, recipe.sixteen_bit_range)
+
+
+def _choose(wanted: Wanted) -> Kind:
     """Return raw where it is there or the disk has room for it, else jpeg, else none; say so where it is not raw."""
     free = _free(wanted.folder)
     raw = len(wanted.files) * wanted.recipe.row_bytes + SPARE_BYTES
-    partial = wanted.entry("raw").with_name(f".partial-{wanted.key}")
+    partial = partial_folder(wanted.entry("raw"))
     replaceable = sum(_size(old) for old in (wanted.folder / "pixels").glob("[0-9a-f]*"))
     if wanted.entry("raw").is_dir() or raw <= free + replaceable + _size(partial):
         return "raw"
     small = _jpeg_bytes(wanted)
-    kind: Cache = "jpeg" if wanted.entry("jpeg").is_dir() or small <= free else "none"
+    kind: Kind = "jpeg" if wanted.entry("jpeg").is_dir() or small <= free else "none"
     said = f"the decoded images need {raw / 1e9:.1f} GB and {free / 1e9:.1f} GB are free: --cache {kind} is taken"
     slower = "compressed ones are kept" if kind == "jpeg" else "they are decoded anew in each pass"
     wanted.emit(Said(message=f"{said}, {slower}", level="warning"))
     return kind
+
+
+def _make_room(wanted: Wanted) -> None:
+    """Check that the pixels will fit, removing the entries that were used longest ago where they would not."""
+    entry = wanted.entry("raw")
+    pixels = partial_folder(entry) / PIXELS
+    held = pixels.stat().st_blocks * 512 if pixels.exists() and os.name != "nt" else 0
+    needed = len(wanted.files) * wanted.recipe.row_bytes - held + SPARE_BYTES
+    for old in sorted(entry.parent.glob("[0-9a-f]*"), key=last_use):
+        if _free(entry) >= needed:
+            return
+        wanted.emit(Said(message=f"{old}: removed to make room; the images decoded longest ago go first"))
+        shutil.rmtree(old, ignore_errors=True)
+    free = _free(entry)
+    if free < needed:
+        raise InputError(
+            f"{entry.parent}: the decoded images need {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
+            "free; free some space, or choose --cache jpeg, a smaller --image-size or another --cache-folder"
+        )
 
 
 def _check_room(wanted: Wanted) -> None:

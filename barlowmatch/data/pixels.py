@@ -12,12 +12,12 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from barlowmatch.configs.shared import ImageOptions
-from barlowmatch.data.cache import Reasons, Recipe
-from barlowmatch.data.caching import Wanted, cached_images
+from barlowmatch.data.caching import cached_images
 from barlowmatch.data.contents import Contents, index_of, read_contents
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.images import Header, Range, Unreadable, joint_range, read_header
 from barlowmatch.data.lazy import LazyImages
+from barlowmatch.data.recipe import Reasons, Recipe, Wanted
 from barlowmatch.data.workers import Computed, run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
@@ -92,12 +92,12 @@ def load_pixels(
     recipe = Recipe(size, fit, sixteen_bit_range)
     key = recipe.key(contents.sha256)
     wanted = Wanted(
-        folder, key, recipe, Computed(len(dataset), lambda row: os.fspath(dataset.path(row))), contents.sha256, reasons,
-        options.workers, emit, refuse,
+        folder, key, recipe, Computed(len(dataset), lambda row: os.fspath(dataset.path(row))), contents.sha256,
+        contents.reasons, options.workers, emit, refuse,
     )  # fmt: skip
     with _locked(folder, key):
         array, undecodable = cached_images(wanted, options.cache)
-    reasons |= undecodable
+    reasons = undecodable | reasons
     _report(dataset, reasons, refuse, emit)
     readable = np.ones(len(dataset), bool)
     readable[list(reasons)] = False

@@ -1,12 +1,5 @@
-"""Every image decoded once, whichever process dies when."""
+"""The pixels of a dataset: its pictures, at a size and in a range that come from them, and no others."""
 
-import json
-import os
-import random
-import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,63 +9,12 @@ from PIL import Image
 from barlowmatch.configs.shared import ImageOptions
 from barlowmatch.data.images import read_image
 from barlowmatch.data.layouts import read_dataset
-from barlowmatch.data.pixels import Pixels, choose_fit, choose_size, load_pixels
+from barlowmatch.data.pixels import choose_fit, choose_size, load_pixels
 from barlowmatch.data.squares import to_square
 from barlowmatch.errors import InputError
-from barlowmatch.events import Event, Progress, Said
+from barlowmatch.events import Event, Said
+from tests.data.loading import load, write_pictures
 from tests.pictures import deep, photo, write_zoo
-
-LOAD = """
-import json, sys
-from pathlib import Path
-from barlowmatch.configs.shared import ImageOptions
-from barlowmatch.data import cache
-from barlowmatch.data.layouts import read_dataset
-from barlowmatch.data.pixels import load_pixels
-from barlowmatch.errors import InputError
-from barlowmatch.events import Progress
-cache._SAFE_EVERY_SECONDS = 0.02
-options = ImageOptions(dataset_folder=Path(sys.argv[1]), cache_folder=Path(sys.argv[2]), workers=1)
-dones = []
-print("ready", flush=True)
-def hear(event):
-    if isinstance(event, Progress) and event.work == "decode images":
-        dones.append(event.done)
-try:
-    load_pixels(read_dataset(options), options, hear)
-    print(json.dumps(dones))
-except InputError as error:
-    print(json.dumps(str(error)))
-"""
-
-
-def write_pictures(folder: Path, count: int, seed: int = 0) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).integers(0, 256, (count, 16, 16, 3), np.uint8)
-    for number in range(count):
-        Image.fromarray(noise[number]).save(folder / f"{number}.png")
-
-
-def load(folder: Path, cache: Path, heard: list[Event] | None = None, **options: object) -> Pixels:
-    wanted = ImageOptions(dataset_folder=folder, cache_folder=cache, **options)
-    emit = (lambda event: None) if heard is None else heard.append
-    return load_pixels(read_dataset(wanted), wanted, emit)
-
-
-def works(heard: list[Event]) -> set[str]:
-    return {event.work for event in heard if isinstance(event, Progress)}
-
-
-def start(folder: Path, cache: Path) -> "subprocess.Popen[str]":
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.Popen(
-        [sys.executable, "-c", LOAD, str(folder), str(cache)], stdout=subprocess.PIPE, text=True, env=environment
-    )
-
-
-def ended(process: "subprocess.Popen[str]") -> object:
-    out, _ = process.communicate(timeout=60)
-    return json.loads(out.splitlines()[-1])
 
 
 def test_rows_are_the_pictures(tmp_path: Path) -> None:
@@ -100,107 +42,6 @@ def test_every_kind_is_decoded_as_alone_and_every_bad_file_is_named(tmp_path: Pa
     assert warning.startswith("30 of 300 images cannot be read")
     with pytest.raises(InputError, match="leave out --strict"):
         load(tmp_path / "data", tmp_path / "cache", image_size=24, strict=True)
-
-
-def test_a_second_start_reads_no_file(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "data", 30)
-    first: list[Event] = []
-    second: list[Event] = []
-    one, two = (load(tmp_path / "data", tmp_path / "cache", heard) for heard in (first, second))
-    assert works(first) == {"read files", "decode images"}
-    assert works(second) == set()
-    assert np.array_equal(one.array, two.array)
-    assert one.sha256 == two.sha256
-
-
-def test_a_file_changed_behind_the_clock_is_noticed(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "data", 5)
-    load(tmp_path / "data", tmp_path / "cache")
-    path = tmp_path / "data" / "3.png"
-    before = path.stat()
-    content = bytearray(path.read_bytes())
-    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(path)
-    content[: path.stat().st_size] = path.read_bytes()  # the rest of the old file follows the new picture's end
-    path.write_bytes(content)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    assert not load(tmp_path / "data", tmp_path / "cache").array[3].any()
-
-
-def test_the_next_rounds_order_is_copied_not_decoded(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "data", 40)
-    old = load(tmp_path / "data", tmp_path / "cache")
-    for number in range(40):
-        target = tmp_path / "next" / f"{(number * 7) % 40}.png"
-        target.parent.mkdir(exist_ok=True)
-        os.link(tmp_path / "data" / f"{number}.png", target)
-    heard: list[Event] = []
-    new = load(tmp_path / "next", tmp_path / "cache", heard)
-    assert "decode images" not in works(heard)
-    order = [(row * 7) % 40 for row in range(40)]
-    assert np.array_equal(new.array[order], old.array)
-
-
-def test_a_damaged_entry_is_built_again(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "data", 10)
-    whole = load(tmp_path / "data", tmp_path / "cache").array.copy()
-    (entry,) = (tmp_path / "cache" / "pixels").iterdir()
-    os.truncate(entry / "pixels.npy", 1000)
-    assert np.array_equal(load(tmp_path / "data", tmp_path / "cache").array, whole)
-    (entry / "meta.json").unlink()
-    assert np.array_equal(load(tmp_path / "data", tmp_path / "cache").array, whole)
-
-
-def test_another_size_or_fit_is_another_entry(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "data", 4)
-    for options in ({}, {"image_size": 20}, {"fit": "crop"}):
-        load(tmp_path / "data", tmp_path / "cache", **options)
-    assert len(list((tmp_path / "cache" / "pixels").iterdir())) == 3
-
-
-def test_killed_at_any_moment_it_goes_on_and_ends_the_same(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "data", 2500)
-    reference = load(tmp_path / "data", tmp_path / "reference").array
-    moments = random.Random(0)
-    begun = 0
-    for _ in range(5):
-        process = start(tmp_path / "data", tmp_path / "cache")
-        while process.poll() is None and not any((tmp_path / "cache").glob("pixels/.partial-*")):
-            pass
-        time.sleep(moments.uniform(0, 0.05))  # the moment of the kill is what varies; nothing is waited for
-        process.kill()
-        process.communicate()
-        for entry in (tmp_path / "cache" / "pixels").glob("*"):
-            begun += entry.name.startswith(".partial")
-            if not entry.name.startswith(".partial"):
-                assert np.array_equal(np.load(entry / "pixels.npy"), reference)
-    assert begun, "no kill came while it was building"
-    ended(start(tmp_path / "data", tmp_path / "cache"))
-    assert np.array_equal(load(tmp_path / "data", tmp_path / "cache").array, reference)
-
-
-def test_what_was_done_before_a_kill_is_not_done_again(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "data", 2500)
-    process = start(tmp_path / "data", tmp_path / "cache")
-    deadline = time.monotonic() + 30
-    while not any(np.fromfile(path, np.uint8).any() for path in tmp_path.glob("cache/pixels/.partial-*/state")):
-        assert time.monotonic() < deadline
-    process.kill()
-    process.communicate()
-    heard: list[Event] = []
-    load(tmp_path / "data", tmp_path / "cache", heard)
-    (rate,) = {event.total for event in heard if isinstance(event, Progress) and event.work == "decode images"}
-    first = min(event.done for event in heard if isinstance(event, Progress) and event.work == "decode images")
-    assert rate == 2500
-    assert first > 0
-    assert "read files" not in works(heard)
-
-
-def test_two_processes_at_once_decode_once(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "data", 1500)
-    both = [ended(process) for process in [start(tmp_path / "data", tmp_path / "cache") for _ in range(2)]]
-    assert sorted(bool(dones) for dones in both) == [False, True]
-    assert len(list((tmp_path / "cache" / "pixels").iterdir())) == 1
 
 
 def test_16_bit_pictures_share_one_range_that_new_files_hardly_move(tmp_path: Path) -> None:
@@ -236,6 +77,8 @@ def test_content_that_differs_from_the_manifest_is_left_out(tmp_path: Path) -> N
         1: "changed since the manifest was written",
         3: "cannot be read (No such file or directory)",
     }
+    (tmp_path / "M.csv").write_text("file\n0.png\n1.png\n2.png\n3.png\n")
+    assert set(load_pixels(read_dataset(options), options).reasons) == {3}, "what one manifest says binds no other"
 
 
 @pytest.mark.parametrize(
@@ -269,33 +112,3 @@ def test_no_readable_image_at_all_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "data" / "a.png").write_bytes(b"")
     with pytest.raises(InputError, match="none of its"):
         load(tmp_path / "data", tmp_path / "cache")
-
-
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare to mount a small file system")
-@pytest.mark.parametrize(
-    ("mount", "message"),
-    [
-        ("mount -t tmpfs -o size=70m none {cache}", "need 0.1 GB and 0.1 GB are free; free some space"),
-        ("mount --bind -o ro {cache} {cache} && mount -o remount,bind,ro {cache}", "cannot be written (Read-only"),
-    ],
-)
-def test_a_full_disk_and_a_read_only_folder_are_named(mount: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    for number in range(40):
-        Image.new("RGB", (700, 700), (number, 0, 0)).save(tmp_path / "data" / f"{number}.bmp")
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    program = LOAD.replace("workers=1", "workers=1, image_size=700, cache='raw'")
-    command = f'{mount.format(cache=cache)} && exec {sys.executable} -c "$PROGRAM" {tmp_path / "data"} {cache}'
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PROGRAM": program}
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", command],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-        timeout=60,
-    )
-    if "unshare" in done.stderr:
-        pytest.skip(done.stderr)
-    assert message in json.loads(done.stdout.splitlines()[-1]), done.stderr
