@@ -1,0 +1,113 @@
+"""An embeddings folder as it is read: which files, which classes, which vectors."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.dataset import SPLITS, Rows
+from barlowmatch.data.tables import read_table
+from barlowmatch.embeddings.shards import Shards, open_shards
+from barlowmatch.errors import InputError
+
+SCHEMA = 1
+META, FILES = "meta.json", "files.csv"
+COLUMNS = ("row", "split", "file", "sha256", "label")
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedFiles:
+    """What each row is, in the order of the rows.
+
+    Attributes:
+        files: paths relative to the dataset, bytes that are no UTF-8 kept by surrogateescape.
+        splits: `train`, `val`, `test` or `unlabeled`.
+        labels: class names, "" where there is none.
+        sha256: contents in hex, "" where not known.
+    """
+
+    files: Sequence[str]
+    splits: Sequence[str]
+    labels: Sequence[str]
+    sha256: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """A folder of embeddings, checked and memory-mapped.
+
+    Attributes:
+        folder: where it lies.
+        vectors: raw embeddings (rows × D).
+        probabilities: class probabilities (rows × C), columns as `classes`, or None.
+        table: file, split, label and sha256 of each row.
+        classes: the classes in order.
+        labels: position in `classes` or -1 (rows,).
+        meta: what `meta.json` holds besides: checkpoint (its sha256), dimension, stage, …
+    """
+
+    folder: Path
+    vectors: Shards
+    probabilities: Shards | None
+    table: EmbeddedFiles
+    classes: tuple[ImageClass, ...]
+    labels: Rows
+    meta: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def read_embeddings(folder: Path) -> Embeddings:
+    """Open an embeddings folder; sizes are checked against each other, numbers when they are used.
+
+    Raises:
+        InputError: missing, incomplete, of a newer version, or its parts contradict each other.
+    """
+    meta = _read_meta(folder)
+    table = _read_files(folder / FILES)
+    classes = tuple(ImageClass(int(item["id"]), str(item["name"])) for item in meta["classes"])
+    vectors = open_shards(folder, "embeddings", len(table), meta["dimension"])
+    probabilities = None
+    if meta["probabilities"]:
+        probabilities = open_shards(folder, "probabilities", len(table), len(classes))
+    place = {item.name: position for position, item in enumerate(classes)} | {"": -1}
+    unknown = next((name for name in table.labels if name not in place), None)
+    if unknown is not None:
+        raise InputError(f'{folder / FILES}: the label "{unknown}" is not among the classes of {META}; embed again')
+    labels = np.fromiter((place[name] for name in table.labels), np.int64, len(table))
+    return Embeddings(folder, vectors, probabilities, table, classes, labels, meta)
+
+
+def _read_meta(folder: Path) -> dict[str, Any]:
+    path = folder / META
+    if not path.is_file():
+        missing = "holds no finished embeddings" if folder.is_dir() else "no such folder"
+        raise InputError(f"{folder}: {missing}; write them with python -m barlowmatch embed --out-path {folder}")
+    try:
+        meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        newer = int(meta["schema"]) > SCHEMA
+        int(meta["dimension"]), list(meta["classes"]), bool(meta["probabilities"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: damaged ({error}); embed again") from error
+    if newer:
+        raise InputError(f"{path}: written by a newer version (schema {meta['schema']}); update BarlowMatch")
+    return meta
+
+
+def _read_files(path: Path) -> EmbeddedFiles:
+    table = read_table(path)
+    columns = {name: table.need([name]) for name in COLUMNS}
+    if columns["row"] != [str(row) for row in range(len(table))]:
+        raise InputError(f"{path}: its rows are not numbered from 0 in order; embed again")
+    strange = next((split for split in columns["split"] if split not in SPLITS), None)
+    if strange is not None:
+        raise InputError(f'{path}: the split "{strange}" is none of {", ".join(SPLITS)}; embed again')
+    return EmbeddedFiles(columns["file"], columns["split"], columns["label"], columns["sha256"])

@@ -1,0 +1,152 @@
+"""Writing an embeddings folder, by one process or by many."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from barlowmatch import distributed
+from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.dataset import Rows
+from barlowmatch.data.tables import write_table
+from barlowmatch.embeddings.folder import COLUMNS, FILES, META, SCHEMA, EmbeddedFiles
+from barlowmatch.embeddings.shards import shard_name
+from barlowmatch.errors import InputError
+from barlowmatch.files import aside, cannot_write, reserve, sync_file, sync_folder, write_json
+
+
+class EmbeddingsWriter:
+    """Writes an embeddings folder row by row; it appears when all is durable, replacing an older one, or not at all.
+
+    Under torchrun every process makes one and writes the rows of `share`; the main process writes the rest.
+
+        with EmbeddingsWriter(folder, table, dimension=512, classes=classes, checkpoint=sha256) as writer:
+            for rows, embeddings, probabilities in outputs:
+                writer.write(rows, embeddings, probabilities)
+
+    Args:
+        folder: where to.
+        table: what each row is.
+        dimension: D of the embeddings.
+        classes: columns of the probabilities, in order, with ids.
+        checkpoint: sha256 of the checkpoint that made them.
+        with_probabilities: whether rows come with class probabilities.
+        number_format: how embeddings are stored.
+        meta: further plain values for `meta.json`.
+
+    Raises:
+        InputError: the folder cannot be written or holds something else.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        table: EmbeddedFiles,
+        *,
+        dimension: int,
+        classes: Sequence[ImageClass],
+        checkpoint: str,
+        with_probabilities: bool,
+        number_format: Literal["float16", "float32"] = "float16",
+        meta: dict[str, Any] | None = None,
+    ) -> None:
+        if folder.exists() and not (folder / META).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"{folder}: exists and is no embeddings folder; name another one or remove it")
+        self.folder = folder
+        self.share = distributed.share(len(table))
+        self._table = table
+        self._partial = Path(distributed.from_main(str(aside(folder))))
+        self._meta = {
+            "schema": SCHEMA,
+            "checkpoint": checkpoint,
+            "rows": len(table),
+            "dimension": dimension,
+            "number_format": number_format,
+            "classes": [{"id": item.id, "name": item.name} for item in classes],
+            "probabilities": with_probabilities,
+            "shards": distributed.world_size(),
+            **(meta or {}),
+        }
+        self._written = np.zeros(self.share.stop - self.share.start, bool)
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self._partial.mkdir(parents=True, exist_ok=True)
+            self._open("embeddings", self._meta["dimension"], self._meta["number_format"])
+            if self._meta["probabilities"]:
+                self._open("probabilities", len(self._meta["classes"]), "float32")
+        except OSError as error:
+            self._discard()
+            raise InputError(cannot_write(self.folder, error)) from error
+        return self
+
+    def write(self, rows: Rows, embeddings: npt.ArrayLike, probabilities: npt.ArrayLike | None = None) -> None:
+        """Write embeddings (n, D) and probabilities (n, C) of rows of this process's share.
+
+        Raises:
+            InputError: an embedding is not finite, also after rounding to the stored format; the line names the file.
+        """
+        places = np.asarray(rows) - self.share.start
+        with np.errstate(over="ignore"):
+            stored = np.asarray(embeddings).astype(self._meta["number_format"])
+        wrong = np.flatnonzero(~np.isfinite(stored).all(1))
+        if len(wrong):
+            raise InputError(
+                f"{self._table.files[rows[wrong[0]]]}: its embedding holds NaN or a number beyond "
+                f"{self._meta['number_format']}; the checkpoint is damaged or --number-format float32 is needed"
+            )
+        self._arrays["embeddings"][places] = stored
+        if self._meta["probabilities"]:
+            self._arrays["probabilities"][places] = np.asarray(probabilities)
+        self._written[places] = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        except OSError as failure:
+            raise InputError(cannot_write(self.folder, failure)) from failure
+        finally:
+            self._arrays.clear()
+            self._discard()
+
+    def _open(self, name: str, width: int, number_format: str) -> None:
+        path = self._partial / shard_name(name, distributed.rank(), self._meta["shards"])
+        self._arrays[name] = np.lib.format.open_memmap(path, "w+", np.dtype(number_format), (len(self._written), width))
+        reserve(path)
+
+    def _finish(self) -> None:
+        missing = np.flatnonzero(~self._written)
+        assert len(missing) == 0, f"row {missing[0] + self.share.start} was not written"
+        for array in self._arrays.values():
+            assert isinstance(array, np.memmap)
+            array.flush()
+        distributed.barrier()
+        if distributed.is_main():
+            self._publish()
+        distributed.barrier()
+
+    def _publish(self) -> None:
+        table = self._table
+        rows = zip(range(len(table)), table.splits, table.files, table.sha256, table.labels, strict=True)
+        write_table(self._partial / FILES, COLUMNS, rows)
+        for path in self._partial.glob("*.npy"):
+            sync_file(path)
+        write_json(self._partial / META, self._meta)
+        old = aside(self.folder)
+        if self.folder.exists():
+            self.folder.rename(old)
+        self._partial.rename(self.folder)
+        sync_folder(self.folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _discard(self) -> None:
+        if distributed.is_main():
+            shutil.rmtree(self._partial, ignore_errors=True)
