@@ -1,21 +1,18 @@
-"""Run folders: where a run leaves its config, its events, its log and its results.
+"""A run from its start to its end, and what it leaves in its folder.
 
 A run is a folder: `config.json`, `process.json`, `events.jsonl`, `log.txt`, `result.json`, `last.pt`, `best.pt`. Its
 state is what its last event says and whether its process lives.
 """
 
-import dataclasses
 import importlib.metadata
 import json
 import os
-import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +36,7 @@ from barlowmatch.events import (
     silent,
 )
 from barlowmatch.files import cannot_write, write_json
+from barlowmatch.run_folders import Place, plain
 
 SCHEMA = 1
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "timm", "scikit-learn", "faiss-cpu")
@@ -74,67 +72,6 @@ class Run:
 def process_age() -> float:
     """Return the seconds since this process started, imports included."""
     return time.time() - psutil.Process().create_time()
-
-
-def run_folder(stage: str, config: RunOptions) -> Path:
-    """Return the folder of a run: the one named, the one beside the checkpoint, the one to resume, or a new one."""
-    if config.run_dir is not None:
-        return config.run_dir
-    if config.checkpoint_path is not None:
-        name = config.checkpoint_path.name.split(".")[0] or config.checkpoint_path.name
-        return config.checkpoint_path.with_name(f"{name}.run")
-    if wants_resume(config):
-        found = _newest_unfinished(stage, config)
-        if found is not None:
-            return found
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return Path("runs") / f"{stage}-{stamp}-{secrets.token_hex(3)}"
-
-
-def wants_resume(config: RunOptions) -> bool:
-    """Say whether the run goes on from its checkpoint; a launcher's restart after a lost process always does."""
-    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    return restarted or config.resume == "auto" or config.train_from_start == 0
-
-
-def plain(config: Any) -> dict[str, Any]:
-    """Return a config as plain values, for JSON and checkpoints."""
-    return {
-        name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(config).items()
-    }
-
-
-IRRELEVANT_TO_RESUME = {
-    "resume", "train_from_start", "run_dir", "checkpoint_path", "best_path", "cache_folder", "workers", "threads",
-    "device", "checkpoint_minutes", "tensorboard", "minutes", "dataset_folder", "manifest", "strict",
-    "activation_memory",
-}  # fmt: skip
-"""Parameters that change where and how fast a run runs, not what it computes; the dataset is compared by content."""
-
-
-def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return, as `--flag old → new`, the parameters that would make a resumed run another run."""
-    return [
-        f"--{name.replace('_', '-')} {old[name]} → {value}"
-        for name, value in new.items()
-        if name in old and name not in IRRELEVANT_TO_RESUME and _normal(old[name]) != _normal(value)
-    ]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run lives: its folder, its latest checkpoint and its best model."""
-
-    folder: Path
-    last_path: Path
-    best_path: Path
-
-
-def place_run(stage: str, config: RunOptions) -> Place:
-    """Return where a run will live; nothing is created. All processes of a run get the same answer."""
-    folder = Path(distributed.from_main(str(run_folder(stage, config))))
-    best = getattr(config, "best_path", None)
-    return Place(folder, config.checkpoint_path or folder / "last.pt", best or folder / "best.pt")
 
 
 @contextmanager
@@ -223,10 +160,6 @@ def _reason(error: BaseException) -> str:
     return text.splitlines()[0]
 
 
-def _normal(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _description(stage: str, config: RunOptions, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
@@ -267,22 +200,6 @@ def _last_line(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace").rstrip().rsplit("\n", 1)[-1]
     except OSError:
         return ""
-
-
-def _newest_unfinished(stage: str, config: RunOptions) -> Path | None:
-    """Return the newest run of this stage and config under `runs/` that has a checkpoint and no result."""
-    pattern = re.compile(rf"{re.escape(stage)}-\d{{8}}T\d{{6}}Z-[0-9a-f]{{6}}")
-    folders = [folder for folder in Path("runs").glob(f"{stage}-*") if pattern.fullmatch(folder.name)]
-    for folder in sorted(folders, reverse=True):
-        if (folder / "result.json").exists() or not (folder / "last.pt").is_file():
-            continue
-        try:
-            described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if not changed_fields(described.get("config", {}), plain(config)):
-            return folder
-    return None
 
 
 def _tensorboard(folder: Path) -> Emit:

@@ -14,7 +14,7 @@ from barlowmatch.evaluation import Report, judge
 from barlowmatch.events import Emit, Said
 from barlowmatch.inference import classify_rows
 from barlowmatch.models.network import Network
-from barlowmatch.runs import place_run
+from barlowmatch.run_folders import place_run
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import build_classifying_network, read_origin
 from barlowmatch.stages.session import checkpoint_to_resume, open_training, train_network

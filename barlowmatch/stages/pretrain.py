@@ -22,7 +22,7 @@ from barlowmatch.losses import barlow_twins_loss
 from barlowmatch.models.network import Network
 from barlowmatch.optim import LARS, parameter_groups, warmup_cosine
 from barlowmatch.randomness import SampleRandom
-from barlowmatch.runs import place_run
+from barlowmatch.run_folders import place_run
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import build_pretraining_network, read_origin
 from barlowmatch.stages.session import checkpoint_to_resume, open_training, train_network

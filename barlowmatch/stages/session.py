@@ -11,17 +11,8 @@ from barlowmatch.data.dataset import Dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.network import Network
-from barlowmatch.runs import (
-    Place,
-    Run,
-    changed_fields,
-    finish,
-    keep_old_checkpoint,
-    open_run,
-    plain,
-    start,
-    wants_resume,
-)
+from barlowmatch.run_folders import Place, changed_fields, plain, wants_resume
+from barlowmatch.runs import Run, finish, keep_old_checkpoint, open_run, start
 from barlowmatch.training import Task, Trainer
 
 

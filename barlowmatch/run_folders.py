@@ -1,0 +1,96 @@
+"""Where a run lives, and which earlier run it goes on from."""
+
+import dataclasses
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from barlowmatch import distributed
+from barlowmatch.configs.shared import RunOptions
+
+
+def run_folder(stage: str, config: RunOptions) -> Path:
+    """Return the folder of a run: the one named, the one beside the checkpoint, the one to resume, or a new one."""
+    if config.run_dir is not None:
+        return config.run_dir
+    if config.checkpoint_path is not None:
+        name = config.checkpoint_path.name.split(".")[0] or config.checkpoint_path.name
+        return config.checkpoint_path.with_name(f"{name}.run")
+    if wants_resume(config):
+        found = _newest_unfinished(stage, config)
+        if found is not None:
+            return found
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return Path("runs") / f"{stage}-{stamp}-{secrets.token_hex(3)}"
+
+
+def wants_resume(config: RunOptions) -> bool:
+    """Say whether the run goes on from its checkpoint; a launcher's restart after a lost process always does."""
+    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return restarted or config.resume == "auto" or config.train_from_start == 0
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """Return a config as plain values, for JSON and checkpoints."""
+    return {
+        name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(config).items()
+    }
+
+
+IRRELEVANT_TO_RESUME = {
+    "resume", "train_from_start", "run_dir", "checkpoint_path", "best_path", "cache_folder", "workers", "threads",
+    "device", "checkpoint_minutes", "tensorboard", "minutes", "dataset_folder", "manifest", "strict",
+    "activation_memory",
+}  # fmt: skip
+"""Parameters that change where and how fast a run runs, not what it computes; the dataset is compared by content."""
+
+
+def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return, as `--flag old → new`, the parameters that would make a resumed run another run."""
+    return [
+        f"--{name.replace('_', '-')} {old[name]} → {value}"
+        for name, value in new.items()
+        if name in old and name not in IRRELEVANT_TO_RESUME and _normal(old[name]) != _normal(value)
+    ]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run lives: its folder, its latest checkpoint and its best model."""
+
+    folder: Path
+    last_path: Path
+    best_path: Path
+
+
+def place_run(stage: str, config: RunOptions) -> Place:
+    """Return where a run will live; nothing is created. All processes of a run get the same answer."""
+    folder = Path(distributed.from_main(str(run_folder(stage, config))))
+    best = getattr(config, "best_path", None)
+    return Place(folder, config.checkpoint_path or folder / "last.pt", best or folder / "best.pt")
+
+
+def _normal(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _newest_unfinished(stage: str, config: RunOptions) -> Path | None:
+    """Return the newest run of this stage and config under `runs/` that has a checkpoint and no result."""
+    pattern = re.compile(rf"{re.escape(stage)}-\d{{8}}T\d{{6}}Z-[0-9a-f]{{6}}")
+    folders = [folder for folder in Path("runs").glob(f"{stage}-*") if pattern.fullmatch(folder.name)]
+    for folder in sorted(folders, reverse=True):
+        if (folder / "result.json").exists() or not (folder / "last.pt").is_file():
+            continue
+        try:
+            described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if not changed_fields(described.get("config", {}), plain(config)):
+            return folder
+    return None
