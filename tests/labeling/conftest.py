@@ -12,10 +12,12 @@ from starlette.testclient import TestClient
 
 from labeling.dataset.indexing import init_project
 from labeling.project import Project, writing
+from labeling.security.doors import Entry
 from labeling.server.application import build_app
 from storage.database import transaction
 from storage.records import NewItem
 from storage.requests import add_request
+from tests.labeling.logins import URL, settle
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +66,20 @@ def project(folder: Path) -> Iterator[Project]:
 @pytest.fixture
 def server(project: Project) -> Iterator[TestClient]:
     with TestClient(build_app(project, pages=False), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+@pytest.fixture
+def team(project: Project) -> Project:
+    """Return a project whose people log in."""
+    project.write(settle)
+    return project
+
+
+@pytest.fixture
+def nobody(team: Project) -> Iterator[TestClient]:
+    """A browser in which nobody is logged in."""
+    with TestClient(build_app(team, entry=Entry(), pages=False), base_url=URL, follow_redirects=False) as client:
         yield client
 
 

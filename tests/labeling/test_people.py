@@ -14,7 +14,7 @@ from labeling.security.doors import Entry
 from labeling.security.passwords import fits
 from labeling.server.application import build_app
 from storage.people import find_member
-from tests.labeling.test_login import PASSWORD, URL, log_in, settle
+from tests.labeling.logins import PASSWORD, URL, log_in, settle
 
 People = Callable[..., tuple[int, str, str]]
 
