@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from labeling.example import write_example
 from tests.browser.bench import CHROMIUM, FLAGS, Bench, Tab, serving
@@ -51,6 +51,17 @@ def tab(context: BrowserContext, bench: Bench, person: str) -> Iterator[Tab]:
     tab.leave()
     assert tab.elsewhere == []
     assert tab.complaints == []
+
+
+@pytest.fixture
+def page(context: BrowserContext, bench: Bench) -> Iterator[Page]:
+    """An empty page of Ann's; whatever the test does on it, no script may fail."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    assert context.request.post(f"{bench.url}/api/people/me", data={"name": "Ann"}).ok
+    yield page
+    assert complaints == []
 
 
 @pytest.fixture(scope="session")
