@@ -29,7 +29,7 @@ from benchmarks.measuring import table
 PAPER = {"size": 512_000, "dimension": 2048, "labeled": 25_600, "budget": 12_800, "classes": 800}
 SMALL = {"size": 50_000, "dimension": 512, "labeled": 2_500, "budget": 1_000, "classes": 100}
 PARTS = ("kmeans", "k-center", "strategies", "small", "growth")
-SIXTYFOURTHS = (1, 4, 16, 64)
+SIXTYFOURTHS = (1, 2, 8, 64)
 """Sizes of the growth table, in sixty-fourths of the given size."""
 
 

@@ -77,7 +77,7 @@ class CoverageConfig(StrategyConfig):
 
     anchors: Annotated[
         int, Range(1, 10_000_000, "images"), Doc("Images over which coverage is averaged; more are drawn from.")
-    ] = 50_000
+    ] = 25_000
     candidates: Annotated[
         int,
         Range(1, 10_000_000, "images"),
@@ -118,7 +118,7 @@ class ProbCoverConfig(CoverageConfig):
         Doc("Radius of the ball on unit vectors; default the largest whose balls are pure."),
     ] = None
     purity: Annotated[
-        float, Range(0, 1), Doc("Share of balls that must hold one k-means cluster only, where radius is not given.")
+        float, Range(0, 1), Doc("Share of a ball that must be of one k-means cluster, where radius is not given.")
     ] = 0.95
     clusters: Annotated[
         int | None, Range(2, 100_000), Doc("Clusters by which purity is judged; default the number of classes.")

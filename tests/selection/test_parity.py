@@ -114,10 +114,11 @@ def test_the_radius_is_the_largest_pure_one(scene: Scene) -> None:
     clusters = torch.from_numpy(np.random.default_rng(0).integers(3, size=len(points)) * (points[:, 0] > 0))
     radius = pure_radius(vectors, clusters, 0.9)
     between = distances(points, points)
-    alien = clusters.numpy()[:, None] != clusters.numpy()[None]
+    alike = clusters.numpy()[:, None] == clusters.numpy()[None]
 
     def purity(value: float) -> float:
-        return 1 - float(((between <= value) & alien).any(1).mean())
+        inside = between <= value
+        return float(((inside & alike).sum(1) / inside.sum(1)).mean())
 
     assert purity(radius) >= 0.9 > purity(radius * 1.00001)
 
