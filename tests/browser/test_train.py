@@ -110,3 +110,20 @@ def test_a_run_that_dies_is_told_as_dead_with_its_last_lines(context: BrowserCon
         os.killpg(os.getpgid(pid), signal.SIGKILL)
         expect(page.locator(".tr-run .tr-state")).to_have_text("Died", timeout=PATIENCE)
         expect(page.locator(".tr-message")).to_contain_text("Pretrain: It learns what 1,697 images have in common")
+
+
+def test_how_runs_are_started_is_set_on_the_page(context: BrowserContext, project: Path) -> None:
+    with serving(project) as bench:
+        page = open_page(context, bench)
+        page.get_by_text("Several GPUs or a cluster").click()
+        field = page.get_by_label("Start runs with")
+        expect(field).to_have_value("")
+        field.fill("no-such-program --many 4")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("there is no program 'no-such-program'")).to_be_visible()
+        field.fill("torchrun --nproc-per-node 2")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("Saved")).to_be_visible()
+        page.reload()
+        page.get_by_text("Several GPUs or a cluster").click()
+        expect(page.get_by_label("Start runs with")).to_have_value("torchrun --nproc-per-node 2")

@@ -8,6 +8,7 @@ import { drawPlot } from "./plot.js";
 import { StrategyForm } from "./strategies.js";
 
 const ASK_AGAIN = 500; // milliseconds, while a strategy chooses
+const LOOK_AGAIN = 10_000; // milliseconds, for labels and embeddings that came meanwhile
 const CURVES = 5;
 const ROUND_MINUTES = 10;
 
@@ -17,6 +18,8 @@ export async function mount(host) {
   const [facts, simulation] = await Promise.all([api.get("api/strategies"), api.get("api/simulation")]);
   const page = new RequestPage(host, facts, simulation);
   await Promise.all([page.refresh(), page.listRequests()]);
+  setInterval(() => page.look(), LOOK_AGAIN);
+  document.addEventListener("visibilitychange", () => page.look());
 }
 
 class RequestPage {
@@ -33,6 +36,7 @@ class RequestPage {
       h("p", { class: "wb-hint" }, `${simulation.name}: means over repetitions with their 95 % intervals.`),
     );
     this.requests = h("section", { class: "rq-card" });
+    this.facing = this.about();
     const head = h(
       "header",
       { class: "wb-head" },
@@ -45,7 +49,7 @@ class RequestPage {
       h(
         "div",
         { class: "rq-page" },
-        h("div", { class: "rq-side" }, head, this.about(), this.form.element, this.plotSection, this.requests),
+        h("div", { class: "rq-side" }, head, this.facing, this.form.element, this.plotSection, this.requests),
         this.result,
       ),
     );
@@ -62,7 +66,8 @@ class RequestPage {
       return h("p", { class: "wb-hint" }, `${words} The embeddings are of ${when}${few}.`);
     }
     const error = h("div", { class: "wb-error", role: "alert" });
-    const run = h("button", { type: "button", onclick: () => this.runRound(run, error) }, "Run a round");
+    const ask = h("button", { type: "button", onclick: () => this.runRound(ask, error) }, "Run a round");
+    const run = this.roundRuns ? roundLink() : ask;
     const why =
       `All strategies but random compare pictures by their embeddings, and there are none yet. A round makes them in about ${ROUND_MINUTES} minutes: it learns from all pictures without labels, then embeds them. It goes on when you close this page.`;
     return h(
@@ -78,11 +83,30 @@ class RequestPage {
     error.textContent = "";
     try {
       await api.post("api/rounds", { uuid: uuid(), minutes: ROUND_MINUTES });
-      button.replaceWith(h("a", { href: new URL("train", api.BASE) }, "The round runs: watch it on Train"));
+      this.roundRuns = true;
+      button.replaceWith(roundLink());
     } catch (problem) {
       error.textContent = problem.message;
       button.disabled = false;
     }
+  }
+
+  /** See what came while the page was open: a round ends, people label. */
+  async look() {
+    if (document.hidden) return;
+    let facts;
+    try {
+      facts = await api.get("api/strategies");
+    } catch {
+      return; // the next look may succeed, and what is shown was true a moment ago
+    }
+    if (JSON.stringify(facts) === JSON.stringify(this.facts)) return;
+    this.facts = facts;
+    const facing = this.about();
+    this.facing.replaceWith(facing);
+    this.facing = facing;
+    this.form.update(facts);
+    await this.listRequests();
   }
 
   plot() {
@@ -183,6 +207,10 @@ class RequestPage {
     );
     fill(this.requests, h("h2", {}, "Asked for now"), h("ul", { class: "rq-requests" }, rows));
   }
+}
+
+function roundLink() {
+  return h("a", { href: new URL("train", api.BASE) }, "The round runs: watch it on Train");
 }
 
 function failed({ strategy, chore }) {

@@ -5,6 +5,7 @@ import { FieldForm } from "./forms.js";
 
 const FIRST = 5; // strategies shown without unfolding
 const BUDGET = 100;
+const NONE_LEFT = "No picture is left to ask for.";
 
 const NEEDS = {
   embeddings: "embeddings",
@@ -20,7 +21,9 @@ export class StrategyForm {
     const ready = strategies.filter((entry) => entry.lacks === null);
     const first = ready[0]; // there is one: random needs nothing
     const others = strategies.filter((entry) => entry.lacks !== null);
-    const cards = [...ready, ...others].map((entry) => card(entry, entry === first));
+    const ordered = [...ready, ...others];
+    const cards = ordered.map((entry) => card(entry, entry === first));
+    this.cards = new Map(ordered.map(({ name }, place) => [name, cards[place]]));
     const more = h(
       "details",
       { class: "rq-more" },
@@ -31,7 +34,7 @@ export class StrategyForm {
     this.budgetInput = number("budget", Math.max(1, Math.min(BUDGET, free)), 1, Math.max(1, free));
     this.overlapInput = number("overlap", 1, 1, 20);
     this.error = h("div", { class: "wb-error", role: "alert" });
-    this.go = h("button", { class: "wb-main", type: "submit", disabled: free === 0 }, "Preview");
+    this.go = h("button", { class: "wb-main", type: "submit" }, "Preview");
     this.element = h(
       "form",
       { class: "rq-form", onsubmit: (event) => this.submit(event), onchange: (event) => this.picked(event) },
@@ -46,8 +49,23 @@ export class StrategyForm {
         this.error,
       ),
     );
-    if (free === 0) this.error.textContent = "No picture is left to ask for.";
     this.drawParameters(first);
+    this.choosing = false;
+    this.update({ strategies, free });
+  }
+
+  /** Take over what there is now and what each strategy lacks; what was chosen and typed stays. */
+  update({ strategies, free }) {
+    Object.assign(this, { strategies, free });
+    for (const { name, needs, lacks } of strategies) {
+      const element = this.cards.get(name);
+      element.querySelector("input").disabled = lacks !== null;
+      element.querySelector("small").replaceWith(needWords(needs, lacks));
+    }
+    this.budgetInput.max = Math.max(1, free);
+    if (free === 0) this.error.textContent = NONE_LEFT;
+    else if (this.error.textContent === NONE_LEFT) this.error.textContent = "";
+    this.busy = this.choosing;
   }
 
   get strategy() {
@@ -59,7 +77,8 @@ export class StrategyForm {
   }
 
   set busy(value) {
-    this.go.disabled = value;
+    this.choosing = value;
+    this.go.disabled = value || this.free === 0;
   }
 
   picked(event) {
@@ -90,15 +109,19 @@ export class StrategyForm {
 }
 
 function card({ name, summary, needs, lacks }, checked) {
-  const words = needs.length > 0 ? `Needs ${needs.map((need) => NEEDS[need]).join(" and ")}.` : "Needs nothing.";
   return h(
     "label",
     { class: "rq-strategy" },
     h("input", { type: "radio", name: "strategy", value: name, checked, disabled: lacks !== null }),
     h("b", {}, name),
     h("span", {}, summary),
-    h("small", { class: lacks === null ? "" : "rq-lacks" }, lacks ?? words),
+    needWords(needs, lacks),
   );
+}
+
+function needWords(needs, lacks) {
+  const words = needs.length > 0 ? `Needs ${needs.map((need) => NEEDS[need]).join(" and ")}.` : "Needs nothing.";
+  return h("small", { class: lacks === null ? "" : "rq-lacks" }, lacks ?? words);
 }
 
 function number(name, value, min, max) {

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { fill, h } from "./dom.js";
+import { Launcher } from "./launcher.js";
 import { themeButton, whoAmI } from "./page.js";
 import { History } from "./runhistory.js";
 import { RunView } from "./runview.js";
@@ -29,7 +30,7 @@ class TrainPage {
     this.now = h("section", { class: "tr-now", "aria-label": "Run", hidden: true }, this.view.element);
     const head = h("header", { class: "wb-head" }, h("h1", {}, "Train"), h("span", { class: "wb-space" }), themeButton());
     const wishes = h("div", { class: "tr-wishes" }, this.round.element, this.stage.element);
-    fill(host, h("div", { class: "tr-page" }, h("div", {}, head, this.error, this.now, wishes, this.history.element)));
+    fill(host, h("div", { class: "tr-page" }, h("div", {}, head, this.error, this.now, wishes, this.history.element, new Launcher().element)));
     document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
   }
 

@@ -1,0 +1,52 @@
+// How runs are started: by this Python, or by a program in front of it that spreads them over GPUs or sends them away.
+
+import * as api from "./api.js";
+import { h, uuid } from "./dom.js";
+
+const HELP =
+  "Leave it empty to use this machine as it is. For several GPUs: torchrun --nproc-per-node 4. On a cluster whose disk holds this project: srun --gres gpu:1 python. It counts for every run started from here.";
+
+/** The field, folded away; what it says is asked for when it is unfolded. */
+export class Launcher {
+  constructor() {
+    this.input = h("input", { name: "launcher", autocomplete: "off", spellcheck: "false", placeholder: "this Python", maxlength: 500, "aria-describedby": "launcher-help" });
+    this.told = h("span", { role: "status" });
+    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.element = h(
+      "form",
+      { class: "tr-card", "aria-label": "How runs are started", onsubmit: (event) => this.save(event), oninput: () => this.say("") },
+      h(
+        "details",
+        { class: "form-more", ontoggle: () => this.read() },
+        h("summary", {}, "Several GPUs or a cluster"),
+        h("div", { class: "tr-line tr-launcher" }, h("label", {}, "Start runs with", this.input), h("button", { type: "submit" }, "Save"), this.told),
+        h("p", { class: "wb-hint", id: "launcher-help" }, HELP),
+        this.error,
+      ),
+    );
+  }
+
+  async read() {
+    try {
+      this.input.value = (await api.get("api/launcher")).launcher;
+    } catch (error) {
+      this.say("", error.message);
+    }
+  }
+
+  async save(event) {
+    event.preventDefault();
+    try {
+      const { launcher } = await api.put("api/launcher", { uuid: uuid(), launcher: this.input.value });
+      this.input.value = launcher;
+      this.say("Saved");
+    } catch (error) {
+      this.say("", error.message);
+    }
+  }
+
+  say(words, problem = "") {
+    this.told.textContent = words;
+    this.error.textContent = problem;
+  }
+}
