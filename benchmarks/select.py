@@ -168,10 +168,13 @@ def compare_kmeans(pool: Pool, rounds: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def compare_k_center(pool: Pool, rounds: int, picks: int = 600, dense_picks: int = 60) -> dict[str, float]:
-    """Choose farthest first, beside one dense pass a pick over the same vectors in memory."""
+def compare_k_center(pool: Pool, rounds: int, picks: int = 1200, dense_picks: int = 60) -> dict[str, float]:
+    """Choose farthest first, beside one dense pass a pick over the same vectors in memory.
+
+    Both go on from the same distances: to some of the labeled vectors, as those to all take minutes and tell nothing.
+    """
     vectors = pool.unlabeled.whole()
-    start, _ = nearest(pool.unlabeled, pool.labeled.whole())
+    start, _ = nearest(pool.unlabeled, pool.labeled.whole()[::16])
     ours, theirs = [], []
     for _ in range(rounds):
         started = time.monotonic()
