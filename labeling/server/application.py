@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parents[1] / "ui" / "assets"
 ASSETS_URL = "/workbench"
+IDLE_SECONDS = 1.0
+"""Between Gradio's looks for queued events: the pages queue none, and by itself it looks a thousand times a second."""
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _ASSET_TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -101,4 +103,6 @@ def _mount_pages(app: "FastAPI", name: str, root_path: str) -> "FastAPI":
     with warnings.catch_warnings():  # it is told not to, and says so nonetheless
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
         mounted: FastAPI = gr.mount_gradio_app(app, blocks, path="/", **{**defaults, **options})
+    for pause in ("sleep_when_free", "progress_update_sleep_when_free"):
+        setattr(blocks._queue, pause, IDLE_SECONDS)
     return mounted

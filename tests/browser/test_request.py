@@ -72,7 +72,7 @@ def test_embeddings_that_come_while_the_page_is_open_are_noticed(page: Page, ben
     page.get_by_label("Pictures to ask for").fill("9")
     expect(page.locator("[name=strategy][value=auto]")).to_be_disabled()
     embed_pixels(bench.project)
-    expect(page.locator(".rq-missing")).to_have_count(0)
+    expect(page.locator(".rq-missing")).to_have_count(0, timeout=60_000)
     expect(page.locator("[name=strategy][value=auto]")).to_be_enabled()
     expect(page.get_by_label("Pictures to ask for")).to_have_value("9")
 

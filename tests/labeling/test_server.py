@@ -58,6 +58,13 @@ def test_one_server_a_project_and_no_torch(folder: Path) -> None:
         assert json.loads((folder / ".server.json").read_text())["pid"] == os.getpid()
 
 
+def test_a_server_with_nothing_to_do_does_nothing(folder: Path) -> None:
+    with serving(folder) as (_, process):
+        server = psutil.Process(process.pid)
+        # The pages are still being built when the address is told; Gradio's queue alone takes more than this, if let.
+        assert any(server.cpu_percent(1.0) <= 1.0 for _ in range(60))
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
