@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from barlowmatch.simulation.statistics import (
 )
 
 BASELINE = "random"
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Told apart by colour-blind people too (Okabe and Ito 2008)."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+"""Lines of one colour differ by these; with more than 48 strategies they begin anew."""
 
 
 @dataclass(frozen=True)
@@ -139,17 +144,19 @@ def plot(path: Path, rows: Sequence[Row], budgets: Sequence[int], settings: dict
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(9, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
+    looks = cycle(product(MARKERS, COLORS))
     for row in rows:
-        line, = axes.plot(
-            budgets, [100 * item.mean for item in row.accuracy], label=row.strategy, marker="o", markersize=3,
-            linestyle="--" if row.strategy == BASELINE else "-", color="black" if row.strategy == BASELINE else None,
+        marker, color = (".", "black") if row.strategy == BASELINE else next(looks)
+        axes.plot(
+            budgets, [100 * item.mean for item in row.accuracy], label=row.strategy, color=color, marker=marker,
+            markersize=4, linestyle="--" if row.strategy == BASELINE else "-",
         )  # fmt: skip
         axes.fill_between(
             budgets, [100 * item.low for item in row.accuracy], [100 * item.high for item in row.accuracy],
-            color=line.get_color(), alpha=0.12, linewidth=0,
+            color=color, alpha=0.12, linewidth=0,
         )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xticks(budgets, [str(budget) for budget in budgets], minor=False)
@@ -158,7 +165,7 @@ def plot(path: Path, rows: Sequence[Row], budgets: Sequence[int], settings: dict
     axes.set_ylabel("accuracy on test images, %")
     axes.set_title(f"{settings['images']} images, {settings['learner']}, {settings['repeats']} repetitions")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside right upper", fontsize=8)
     with whole_file(path) as partial:
         figure.savefig(partial, format="png", dpi=130)
 
