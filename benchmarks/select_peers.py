@@ -17,7 +17,7 @@ from benchmarks.measuring import table
 
 Array = npt.NDArray[np.float64]
 Picks = npt.NDArray[np.int64]
-RADIUS, SIGMA = 1.08, 1.0
+RADIUS, SIGMA = 1.0, 1.0
 
 
 @dataclass(frozen=True)

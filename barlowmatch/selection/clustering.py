@@ -153,8 +153,11 @@ def lloyd(
         lower -= shifts.max()
         halves = _half_gaps(centres)
         stale = torch.nonzero(upper + _SLACK[upper.dtype] > torch.maximum(lower, halves[owners])).squeeze(1)
-        if len(stale):
+        if 2 * len(stale) > len(vectors):  # to copy most of them costs more than to look at the rest as well
+            stale, part = torch.arange(len(vectors)), vectors
+        else:
             part = vectors.only(stale)
+        if len(stale):
             fresh, upper[stale], lower[stale] = _two_nearest(part, centres)
             _move_sums(part, owners[stale], fresh, sums, counts)
             owners[stale] = fresh

@@ -77,7 +77,7 @@ class CoverageConfig(StrategyConfig):
 
     anchors: Annotated[
         int, Range(1, 10_000_000, "images"), Doc("Images over which coverage is averaged; more are drawn from.")
-    ] = 25_000
+    ] = 50_000
     candidates: Annotated[
         int,
         Range(1, 10_000_000, "images"),

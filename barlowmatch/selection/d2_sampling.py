@@ -56,17 +56,17 @@ def _accept(
     space: Space, minima: Tensor, drawn: Tensor, dice: "np.ndarray[tuple[int], np.dtype[np.float64]]", limit: int
 ) -> tuple[Tensor, Tensor]:
     """Accept draws in turn with probability now/then; the first always is."""
-    among = space.among(drawn)
-    then = minima[drawn]
-    now = then.clone()
+    among = space.among(drawn).numpy()
+    thresholds = dice * minima[drawn].double().numpy()
+    now, same = minima[drawn].numpy(), drawn.numpy()
     chosen: list[int] = []
     values: list[float] = []
-    for place, die in enumerate(dice.tolist()):
-        if die * float(then[place]) < float(now[place]):
+    for place, threshold in enumerate(thresholds.tolist()):
+        if threshold < now[place]:
             chosen.append(place)
             values.append(float(now[place]))
-            torch.minimum(now, among[place], out=now)
-            now[drawn == drawn[place]] = 0
+            np.minimum(now, among[place], out=now)
+            now[same == same[place]] = 0
             if len(chosen) == limit:
                 break
     return drawn[torch.tensor(chosen)], torch.tensor(values, dtype=minima.dtype)

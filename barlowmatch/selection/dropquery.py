@@ -55,9 +55,9 @@ class DropQuery(Strategy[DropQueryConfig]):
 
 
 def random_bits(shape: torch.Size, share: float, random: np.random.Generator) -> Tensor:
-    """Return booleans, each true with probability `share` to 1/65,536: two bytes of chance each, as they are many."""
-    dice = np.frombuffer(random.bytes(2 * shape.numel()), np.uint16).reshape(shape)
-    return torch.from_numpy(dice < round(share * 2**16))
+    """Return booleans, each true with probability `share` to 1/256: a byte of chance each, as they are very many."""
+    dice = np.frombuffer(random.bytes(shape.numel()), np.uint8).reshape(shape)
+    return torch.from_numpy(dice < round(share * 2**8))
 
 
 def nearest_different(vectors: Vectors, centres: Tensor, owners: Tensor) -> Tensor:
