@@ -3,8 +3,13 @@
 import * as api from "./api.js";
 import { h, uuid } from "./dom.js";
 
-const HELP =
-  "Leave it empty to use this machine as it is. For several GPUs: torchrun --nproc-per-node 4. On a cluster whose disk holds this project: srun --gres gpu:1 python. It counts for every run started from here.";
+const HELP = [
+  "Leave it empty to use this machine as it is. For several GPUs: ",
+  h("code", {}, "torchrun --nproc-per-node 4"),
+  ". On a cluster whose disk holds this project: ",
+  h("code", {}, "srun --gres gpu:1 python"),
+  ". It counts for every run started from here.",
+];
 
 /** The field, folded away; what it says is asked for when it is unfolded. */
 export class Launcher {
