@@ -14,7 +14,14 @@ const HELP = [
 /** The field, folded away; what it says is asked for when it is unfolded. */
 export class Launcher {
   constructor() {
-    this.input = h("input", { name: "launcher", autocomplete: "off", spellcheck: "false", placeholder: "this Python", maxlength: 500, "aria-describedby": "launcher-help" });
+    this.input = h("input", {
+      name: "launcher",
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: "this Python",
+      maxlength: 500,
+      "aria-describedby": "launcher-help",
+    });
     this.told = h("span", { role: "status" });
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.element = h(
