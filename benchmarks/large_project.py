@@ -43,7 +43,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 
 def _questions(client: Client) -> dict[str, str]:
-    """Return what Browse asks, by what it is."""
+    """Return what the pages ask, by what it is."""
     classes = [item["id"] for item in client.get("/api/classes")["classes"]]
     people = client.get("/api/people")
     me = people["me"]["id"]
@@ -52,6 +52,9 @@ def _questions(client: Client) -> dict[str, str]:
     image = client.get("/api/images?limit=60")
     return {
         "progress": "/api/progress",
+        "strategies": "/api/strategies",
+        "requests": "/api/requests",
+        "runs": "/api/runs",
         "classes": "/api/classes",
         "people": "/api/people",
         "grid classes": "/api/grid",
