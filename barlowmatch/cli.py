@@ -15,7 +15,7 @@ from typing import Any
 
 import tyro
 
-from barlowmatch import distributed
+from barlowmatch import launcher
 from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.presets import PRESETS
 from barlowmatch.errors import InputError
@@ -57,7 +57,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, 2 for bad input, 143 or 130 when asked to stop."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    console = Console() if distributed.is_main() else None
+    console = Console() if launcher.is_main() else None
     try:
         if not words or words[0] in ("-h", "--help"):
             print(usage())  # noqa: T201 - the command's output
@@ -98,7 +98,7 @@ def run_command(command: Command, config: Any, emit: Emit) -> int:
         return 130
     if not hasattr(config, "run_dir"):  # those with a run folder have told their end themselves
         emit(RunFinished(step=0))
-    if hasattr(stage, "present") and distributed.is_main():
+    if hasattr(stage, "present") and launcher.is_main():
         stage.present(config, result)
     return 0
 
@@ -183,7 +183,7 @@ def _take_events(words: Sequence[str]) -> tuple[Path | None, list[str]]:
 @contextlib.contextmanager
 def _written(name: str, path: Path | None, emit: Emit) -> Iterator[Emit]:
     """Append what is emitted to a file too, with a beginning and an end."""
-    if path is None or not distributed.is_main():
+    if path is None or not launcher.is_main():
         yield emit
         return
     try:
@@ -241,6 +241,6 @@ def _one_line(box: str, cls: type) -> str:
 
 
 def _complain(message: str) -> int:
-    if distributed.is_main():
+    if launcher.is_main():
         print(f"barlowmatch: {message}", file=sys.stderr)  # noqa: T201 - the command's output
     return 2

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from barlowmatch import distributed
+from barlowmatch import distributed, launcher
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.errors import InputError
 
@@ -90,7 +90,7 @@ def _choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if name == "cuda":
-        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        name = f"cuda:{launcher.local_rank()}"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

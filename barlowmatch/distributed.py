@@ -5,7 +5,6 @@ Sums over processes are differentiable, so a loss may depend on statistics of th
 function here is the identity and costs nothing.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from barlowmatch import launcher
 
 PATIENCE = timedelta(hours=6)
 """How long processes wait for each other: one node may still be decoding millions of images when another is done.
@@ -31,20 +32,10 @@ def rank() -> int:
     return dist.get_rank() if world_size() > 1 else 0
 
 
-def is_main() -> bool:
-    """Say whether this is the one process that writes and reports."""
-    return int(os.environ.get("RANK", "0")) == 0
-
-
-def launched() -> bool:
-    """Say whether torchrun (or a launcher that sets its variables) started this process."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
     """Join the other processes for the duration of a run; nothing happens without a launcher."""
-    if not launched():
+    if not launcher.is_one_of_several():
         yield
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from barlowmatch import distributed
+from barlowmatch import launcher
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.errors import InputError
 from barlowmatch.events import (
@@ -89,7 +89,7 @@ def open_run(stage: str, config: RunOptions, place: Place, facts: Mapping[str, A
         InputError: the folder cannot be written, or a live run has it.
     """
     folder = place.folder
-    if not distributed.is_main():
+    if not launcher.is_main():
         yield Run(stage, folder, silent, place.last_path, place.best_path)
         return
     _refuse_a_live_run(folder)
@@ -134,7 +134,7 @@ def start(run: Run, step: int) -> None:
 
 def finish(run: Run, step: int, results: Mapping[str, Any]) -> None:
     """Write `result.json` and report the end."""
-    if distributed.is_main():
+    if launcher.is_main():
         write_json(run.folder / "result.json", results)
     run.emit(RunFinished(step=step, results=results))
 
@@ -142,7 +142,7 @@ def finish(run: Run, step: int, results: Mapping[str, Any]) -> None:
 def keep_old_checkpoint(run: Run) -> None:
     """Before a fresh start over an existing checkpoint, keep that one as `.bak`."""
     for path in (run.last_path, run.best_path):
-        if distributed.is_main() and path.is_file():
+        if launcher.is_main() and path.is_file():
             backup = path.with_name(path.name + ".bak")
             path.replace(backup)
             run.emit(Said(message=f"{path}: existed; kept as {backup.name}, this run starts afresh"))

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from barlowmatch import distributed
+from barlowmatch import distributed, launcher
 from barlowmatch.activations import bound_activations, memory_advice
 from barlowmatch.checkpoints import Checkpoint, save_checkpoint
 from barlowmatch.compute import Compute
@@ -220,7 +220,7 @@ class Trainer:
         if device.type != "cpu" and step % 16 and step < self.state.total_steps:
             return  # reading a number makes the accelerator wait
         due = pace.due(REPORT_SECONDS, step) or step == self.state.total_steps  # short runs have a curve too
-        if distributed.is_main() and due:
+        if launcher.is_main() and due:
             self._report(metrics, pace)
         bad, stop, save = distributed.any_process(
             (int(self.last_bad) >= 0, request.status is not None, self._saving_due()), device
@@ -297,12 +297,12 @@ class Trainer:
             self._save_best()
 
     def _saving_due(self) -> bool:
-        return distributed.is_main() and time.monotonic() - self.saved_at > 60 * self.config.checkpoint_minutes
+        return launcher.is_main() and time.monotonic() - self.saved_at > 60 * self.config.checkpoint_minutes
 
     def _save(self, *, best: bool = False) -> None:
         self._check_weights()
         started = time.monotonic()
-        if distributed.is_main():
+        if launcher.is_main():
             save_checkpoint(self.run.last_path, self._checkpoint())
             self.run.emit(CheckpointSaved(step=self.state.step, path=str(self.run.last_path)))
         if best:
@@ -311,7 +311,7 @@ class Trainer:
         self.saving_seconds = self.saved_at - started
 
     def _save_best(self) -> None:
-        if distributed.is_main():
+        if launcher.is_main():
             save_checkpoint(self.run.best_path, {**self._facts(), **_parts(self.averaged())})
 
     def _facts(self) -> Checkpoint:

@@ -6,6 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from benchmarks.labeling_server import Client, running, write_project
 from benchmarks.measuring import table
@@ -27,6 +28,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
         with running(home / "project") as (url, process):
             client = Client(url, "Ann")
             client.get("/api/progress")
+            with urlopen(url) as page:
+                page.read()
             opened = time.monotonic() - started
             questions = _questions(client)
             times = {name: _median(client, path) for name, path in questions.items()}

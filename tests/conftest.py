@@ -1,8 +1,6 @@
 """Fixtures every test may use: real images as folders, and the product's command as a real process."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+from tests.commands import Finished, Started
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
+_CORES, _WORKERS = os.cpu_count() or 1, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, min(2, _CORES // _WORKERS))))
+
+Command = Callable[..., Finished]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -29,12 +30,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def barlowmatch() -> Command:
     """Run `python -m barlowmatch …` and return the finished process."""
 
-    def run(*words: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-        root = Path(__file__).parents[1]
-        return subprocess.run(
-            [sys.executable, "-m", "barlowmatch", *map(str, words)],
-            capture_output=True, text=True, check=False, cwd=cwd, env={**os.environ, "PYTHONPATH": str(root)},
-        )  # fmt: skip
+    def run(*words: object, cwd: Path | None = None) -> Finished:
+        return Started([str(word) for word in words], cwd).finish()
 
     return run
 

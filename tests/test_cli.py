@@ -125,3 +125,11 @@ def test_a_wrong_command_ends_with_status_2_and_one_line(tmp_path: Path) -> None
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "barlowmatch: pretrian: no such command; did you mean pretrain?\n"
+
+
+def test_mistakes_are_told_at_once() -> None:
+    program = "import sys; from barlowmatch.cli import main; print(main(sys.argv[1:]), 'torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "pretrain", "--epochs", "3"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "2 False\n", "torch takes seconds to import, and help needs none of it"

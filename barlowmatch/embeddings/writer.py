@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from barlowmatch import distributed
+from barlowmatch import distributed, launcher
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.dataset import Rows
 from barlowmatch.data.tables import write_table
@@ -129,7 +129,7 @@ class EmbeddingsWriter:
             assert isinstance(array, np.memmap)
             array.flush()
         distributed.barrier()
-        if distributed.is_main():
+        if launcher.is_main():
             self._publish()
         distributed.barrier()
 
@@ -148,5 +148,5 @@ class EmbeddingsWriter:
         shutil.rmtree(old, ignore_errors=True)
 
     def _discard(self) -> None:
-        if distributed.is_main():
+        if launcher.is_main():
             shutil.rmtree(self._partial, ignore_errors=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch import distributed
+from barlowmatch import launcher
 from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.data.classes import ImageClass
@@ -55,7 +55,7 @@ def _outputs(
         yield place, output
         place += len(output.rows)
         done = place - share.start
-        if distributed.is_main() and (pace.due(REPORT_SECONDS, done) or done == total):
+        if launcher.is_main() and (pace.due(REPORT_SECONDS, done) or done == total):
             rate = pace.rate(done)
             left = (total - done) / rate if rate else 0.0
             emit(Progress(work="embed", done=done, total=total, unit="image", rate=rate, remaining=left))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch import distributed
+from barlowmatch import launcher
 from barlowmatch.configs.inference import PredictConfig
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
@@ -28,7 +28,7 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
         rows = applied.images.all
         probabilities = classify_rows(applied.network, applied.images.store, rows, applied.compute).numpy()
         names = applied.class_names
-        if distributed.is_main():
+        if launcher.is_main():
             best = probabilities.argmax(1)
             with (
                 whole_file(config.out_path) as partial,

@@ -23,17 +23,19 @@ from labeling.api import (
 from labeling.api.access import person
 from labeling.wire import Error
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Error, "description": sentence}
-    for code, sentence in {
-        401: "no person chosen, or nobody logged in",
-        403: "for admins of the project",
-        404: "no such thing",
-        409: "in the way of something else",
-        422: "a field is missing or out of range",
-        507: "the disk is full, nothing is stored",
-    }.items()
+_SENTENCES = {
+    401: "no person chosen, or nobody logged in",
+    403: "for admins of the project",
+    404: "no such thing",
+    409: "in the way of something else",
+    422: "a field is missing or out of range",
+    507: "the disk is full, nothing is stored",
 }
+_SCHEMA = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    code: {"description": sentence, "content": _SCHEMA} for code, sentence in _SENTENCES.items()
+}
+_ERRORS[404]["model"] = Error  # once a route is enough for the schema to be there; six times would slow the start
 
 
 def router() -> APIRouter:

@@ -1,10 +1,9 @@
 """The app of one project: the API, the scripts and styles of the pages, and the pages themselves."""
 
-import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labeling.security.doors import Door, Entry
 from storage.errors import Refused
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parents[1] / "ui" / "assets"
 ASSETS_URL = "/workbench"
-IDLE_SECONDS = 1.0
-"""Between Gradio's looks for queued events: the pages queue none, and by itself it looks a thousand times a second."""
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _ASSET_TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -63,7 +60,11 @@ def build_app(project: "Project", root_path: str = "", *, entry: Entry | None = 
     serve_assets(app)
     if entry is not None:
         app.add_middleware(Door, project=project, entry=entry, root_path=root_path)
-    return _mount_pages(app, project.name, root_path) if pages else app
+    if not pages:
+        return app
+    from labeling.ui.mounting import mount_pages
+
+    return mount_pages(app, project.name, root_path)
 
 
 async def _no_route(rest: str) -> None:
@@ -88,21 +89,3 @@ def serve_assets(app: "FastAPI") -> None:
             raise Refused(f"no file {name!r}", "name", None, "missing")
         media_type = _ASSET_TYPES[known[name].suffix]
         return FileResponse(known[name], media_type=media_type, headers={"cache-control": "no-cache"})
-
-
-def _mount_pages(app: "FastAPI", name: str, root_path: str) -> "FastAPI":
-    import gradio as gr
-
-    from labeling import ui
-
-    blocks, options = ui.build(name)
-    defaults: dict[str, Any] = {
-        "allowed_paths": [], "show_error": False, "ssr_mode": False, "mcp_server": False, "pwa": False,
-        "enable_monitoring": False, "max_file_size": "1mb", "root_path": root_path or None,
-    }  # fmt: skip
-    with warnings.catch_warnings():  # it is told not to, and says so nonetheless
-        warnings.filterwarnings("ignore", message="SSR mode is not supported")
-        mounted: FastAPI = gr.mount_gradio_app(app, blocks, path="/", **{**defaults, **options})
-    for pause in ("sleep_when_free", "progress_update_sleep_when_free"):
-        setattr(blocks._queue, pause, IDLE_SECONDS)
-    return mounted

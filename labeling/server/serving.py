@@ -1,5 +1,6 @@
 """The server of one project, for one process on one machine."""
 
+import gc
 import logging
 import signal
 import sys
@@ -17,6 +18,8 @@ from labeling.server.application import build_app, serve_assets
 from labeling.server.config import ServerConfig
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from labeling.project import Project
 
 
@@ -43,7 +46,7 @@ def serve(config: ServerConfig) -> None:
         need_admin(project, config)
         remember_project(paths.folder)
         print(f"{project.name}: label at {url}", flush=True)  # noqa: T201 - the command's output
-        _run(build_app(project, config.root_path, entry=config.entry), config, socket)
+        _run(_build(project, config), config, socket)
 
 
 def need_admin(project: "Project", config: ServerConfig) -> None:
@@ -96,10 +99,20 @@ async def _opened(config: ServerConfig, url: str, folder: Path) -> AsyncIterator
     from labeling.server.recent import remember_project
 
     with serving(ProjectFolder(folder).need(), url), Project(folder) as project:
-        app = await run_in_threadpool(build_app, project, config.root_path)
+        app = await run_in_threadpool(_build, project, config)
         async with app.router.lifespan_context(app):
             remember_project(folder)
             yield app
+
+
+def _build(project: "Project", config: ServerConfig) -> "FastAPI":
+    """Build the app of a project and have what it is made of, which stays, left out of all searches for garbage."""
+    gc.disable()
+    try:
+        return build_app(project, config.root_path, entry=config.entry)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _run(app: App, config: ServerConfig, socket: Any) -> None:

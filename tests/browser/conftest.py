@@ -5,12 +5,15 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from labeling.example import write_example
 from tests.browser.bench import CHROMIUM, FLAGS, Bench, Tab, serving
 
 NewTab = Callable[..., Tab]
+PATIENCE = 60_000
+"""Milliseconds: other tests may take all cores."""
+expect.set_options(timeout=PATIENCE)
 _people = count(1)
 
 
@@ -38,7 +41,7 @@ def person() -> str:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from labeling.project import reading
 from labeling.runs.manifests import write_manifest
 from tests.browser.bench import ROOT, Bench, check_looks, serving
-from tests.labeling.test_evaluating import write_run
+from tests.labeling.rounds.test_evaluating import write_run
 
 RUN = "train-classifier-20260101T000000Z-0a0a0a"
 QUICK = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float32", "--batch-size", "32",

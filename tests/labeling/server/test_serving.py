@@ -18,7 +18,7 @@ from labeling.project import ProjectFolder
 from labeling.server import exclusive
 from tests.labeling.conftest import Tab
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def start(*words: object) -> "subprocess.Popen[str]":

@@ -18,8 +18,8 @@ from labeling.runs.views import QUESTIONS, view_flags
 from labeling.server.application import build_app
 from storage.checks import find_faults
 from storage.control import Control, Counts
+from tests.labeling.api.test_dataset import fresh
 from tests.labeling.conftest import Tab
-from tests.labeling.test_dataset_api import fresh
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from storage.predictions import guesses_of
 from storage.probing import newest_fit
 from storage.records import NewItem
 from storage.requests import add_request
-from tests.labeling.clusters import DIMENSION, clusters
 from tests.labeling.conftest import Tab
+from tests.labeling.probe.clusters import DIMENSION, clusters
 
 
 def embed(project: Path, folder: Path) -> dict[int, int]:

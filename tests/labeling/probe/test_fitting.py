@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from labeling.probe.fitting import MOST, STRENGTH, Space, draw_evenly, fit
 from labeling.probe.ranking import covered, doubt, herd, kernel
-from tests.labeling.clusters import DIMENSION, clusters
+from tests.labeling.probe.clusters import DIMENSION, clusters
 
 # ---- the fit -------------------------------------------------------------------------------------------------------
 

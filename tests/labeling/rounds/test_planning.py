@@ -19,7 +19,7 @@ from storage.requests import list_requests
 from storage.splits import SplitCounts
 from tests.conftest import write_seed_layout
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WISH = RoundWish(minutes=20, budget=100)
 
 

@@ -16,7 +16,7 @@ from storage.requests import list_requests
 
 
 def labeling(*words: object) -> "subprocess.CompletedProcess[str]":
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     return subprocess.run(
         [sys.executable, "-m", "labeling", *map(str, words)], capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(root)},

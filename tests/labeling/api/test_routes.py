@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from labeling.project import Project
 from tests.labeling.conftest import Tab
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "api.md"
 
 
 def new() -> str:

@@ -3,12 +3,13 @@
 import hashlib
 import uuid
 
+from argon2 import extract_parameters
 from starlette.testclient import TestClient
 
 from labeling.project import Project
 from labeling.security.attempts import KEPT, Allowance, Attempts, neighbourhood
 from labeling.security.doors import Entry
-from labeling.security.passwords import fits
+from labeling.security.passwords import _NOBODYS, fits, hash_password
 from labeling.server.application import build_app
 from tests.labeling.logins import PASSWORD, URL, log_in
 
@@ -81,6 +82,10 @@ def test_an_unknown_name_is_answered_like_a_wrong_password(nobody: TestClient) -
     answers = [nobody.post("/api/login", json={"name": name, "password": "x"}) for name in ("Ann", "Nobody", "dataset")]
     assert len({(answer.status_code, answer.text) for answer in answers}) == 1
     assert not fits("x", None)
+
+
+def test_an_unknown_name_costs_as_much_time_as_a_wrong_password() -> None:
+    assert extract_parameters(_NOBODYS) == extract_parameters(hash_password(PASSWORD))
 
 
 def test_waits_double_end_and_are_forgotten_on_success() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from labeling.dataset.importing import Choice, store
 from labeling.project import reading
 from storage.checks import find_faults
+from tests.labeling.api.test_dataset import finished, fresh
 from tests.labeling.conftest import Tab
-from tests.labeling.test_dataset_api import finished, fresh
 
 TABLE = """file,label
 unlabeled/000.png,cat

@@ -17,7 +17,7 @@ from storage.database import Database
 from storage.images import all_images
 from storage.requests import count_drawable, draw_unlabeled
 from tests.labeling.conftest import Tab
-from tests.labeling.test_predicting import write as write_embeddings
+from tests.labeling.embeddings.test_importing import write as write_embeddings
 
 FREE = 10
 """Unlabeled images of the project that no request asks about."""
