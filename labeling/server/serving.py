@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from labeling.project import Project
 
 
+SWITCH_SECONDS = 0.0002
+"""Python's threads take turns after so long: by itself after five milliseconds, for which an answer would wait while
+the thread that writes is at work."""
+
+
 def serve(config: ServerConfig) -> None:
     """Serve a project until the process is asked to end; where there is none yet, a page asks for one first.
 
@@ -119,6 +124,7 @@ def _run(app: App, config: ServerConfig, socket: Any) -> None:
     """Serve an app until the process is asked to end."""
     import uvicorn
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     settings = uvicorn.Config(
         Guard(app, own_names(config.host, config.allowed_host)), log_level="warning", access_log=False,
         server_header=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=5,
