@@ -1,10 +1,14 @@
 """How the pages come into the app: what Gradio is told, and the work at its start that nobody here has any use of."""
 
 import inspect
+import ssl
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import jinja2
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -21,7 +25,11 @@ def mount_pages(app: "FastAPI", title: str, root_path: str) -> "FastAPI":
         title: of the window.
         root_path: prefix of all URLs.
     """
-    with _instead(inspect, "getfile", _no_components):
+    with (
+        _instead(inspect, "getfile", _no_components),
+        _instead(jinja2, "Template", cache(jinja2.Template)),  # of its help texts, compiled for each component anew
+        _instead(ssl, "create_default_context", cache(ssl.create_default_context)),  # for three clients unused here
+    ):
         import gradio as gr
 
         from labeling.ui.pages import HEAD, build, theme
