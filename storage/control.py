@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from storage.database import Database
 from storage.errors import Refused
 from storage.images import set_split
+from storage.predictions import LEARNED
 from storage.records import NewItem
 from storage.requests import add_request, draw_unlabeled
+from storage.settings import get_setting
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,13 @@ def count_all(db: Database) -> Counts:
                   sum(state = 'labeled' AND split IN ('train', 'unlabeled')) AS labels FROM image"""
     ).fetchone()
     left = db.execute("SELECT coalesce(sum(left), 0) FROM request WHERE purpose <> 'control'").fetchone()[0]
-    known = db.execute(
-        """SELECT coalesce(run.event, (SELECT max(id) FROM label_event WHERE created <= run.created), 0) AS event
-           FROM run WHERE id = (SELECT max(run) FROM prediction)"""
-    ).fetchone()
+    learned = get_setting(db, LEARNED)
     since = db.execute(
         """SELECT count(*) FROM image WHERE state = 'labeled' AND split IN ('train', 'unlabeled') AND event > ?""",
-        (0 if known is None else known["event"],),
+        (learned or 0,),
     ).fetchone()[0]
     return Counts(
-        row["images"] or 0, row["validation"] or 0, row["labels"] or 0, int(left), known is not None, int(since)
+        row["images"] or 0, row["validation"] or 0, row["labels"] or 0, int(left), learned is not None, int(since)
     )
 
 

@@ -43,11 +43,6 @@ def recount(db: Database, image: int) -> None:
     db.execute(_COUNT + "WHERE request_item.image = ?", (image,))
 
 
-def recount_all(db: Database) -> None:
-    """Derive anew how many answers all requests still want."""
-    db.execute(_COUNT)
-
-
 def end_expired(db: Database, at: Instant) -> int:
     """Take back what was not answered in time; return how many."""
     rows = db.execute(
@@ -200,11 +195,16 @@ def fill_slots(db: Database, image: int, person: int, at: Instant) -> None:
 
 
 def lease_again(db: Database, token: int, client: str, at: Instant, term: float) -> int | None:
-    """Bring a lease back after its answer was undone; return its token, None where the slot is somebody else's now."""
+    """Bring a lease back after its answer was undone; return its token.
+
+    None where the slot is somebody else's now, or the undo came from no page that could show the image: the image is
+    free for everybody then.
+    """
     row = get_lease(db, token)
     if row is None:
         return None
-    if row["state"] != "done" and _is_taken(db, row):
+    if not client or _is_taken(db, row):
+        db.execute("UPDATE lease SET state = 'released' WHERE token = ? AND state = 'done'", (token,))
         return None
     db.execute(
         "UPDATE lease SET state = 'active', client = ?, boot = ?, expires = ? WHERE token = ?",

@@ -16,6 +16,10 @@ class NewPrediction:
     place: int
 
 
+LEARNED = "learned"
+"""Setting: the label event at which the network behind the predictions was trained."""
+
+
 def add_run(db: Database, folder: bytes, stage: str, event: int | None = None) -> int:
     """Return the number of a run folder in the index, entered where new."""
     db.execute(

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,13 +23,22 @@ _forks.set_forkserver_preload([f"barlowmatch.stages.{command.stage}" for command
 
 
 class Started:
-    """A command that runs: `python -m barlowmatch WORDS`."""
+    """A command that runs: `python -m barlowmatch WORDS`.
 
-    def __init__(self, words: Sequence[str], cwd: Path | None = None) -> None:
+    Args:
+        words: command and flags.
+        cwd: where; by default here.
+        environment: variables beside those of the tests.
+    """
+
+    def __init__(
+        self, words: Sequence[str], cwd: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.words = list(words)
         self._said = [tempfile.NamedTemporaryFile("r", encoding="utf-8") for _ in range(2)]  # noqa: SIM115 - by `finish`
         paths = [file.name for file in self._said]
-        self._process = _forks.Process(target=_become, args=(self.words, cwd or Path.cwd(), dict(os.environ), paths))
+        variables = {**os.environ, **(environment or {})}
+        self._process = _forks.Process(target=_become, args=(self.words, cwd or Path.cwd(), variables, paths))
         self._process.start()
 
     @property

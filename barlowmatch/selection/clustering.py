@@ -106,24 +106,28 @@ class Owned(Euclidean):
 
 
 def _greedy_seeds(points: Tensor, weights: Tensor, clusters: int, random: np.random.Generator) -> Tensor:
-    """Choose k of some weighted points (m, D): of a few D² draws a centre the one that lowers the inertia most."""
-    among = squared_distances(points, points).fill_diagonal_(0)
+    """Choose k of some weighted points (m, D): of a few D² draws a centre the one that lowers the inertia most.
+
+    The steps are many and small: in NumPy, as torch's threads would take longer to meet than to compute.
+    """
+    among = squared_distances(points, points).fill_diagonal_(0).numpy()
+    importance = weights.numpy()
     trials = 4 * (2 + int(math.log(clusters)))  # four times scikit-learn's: costs nothing here, and the inertia falls
-    chosen = [int(random.choice(len(points), p=(weights.double() / weights.double().sum()).numpy()))]
-    minima = among[chosen[0]].clone()
-    taken = torch.zeros(len(points), dtype=torch.bool)
+    chosen = [int(random.choice(len(points), p=importance / importance.sum(dtype=np.float64)))]
+    minima = among[chosen[0]]
+    taken = np.zeros(len(points), np.bool_)
     taken[chosen[0]] = True
     for _ in range(clusters - 1):
-        edges = np.cumsum((minima * weights).double().numpy())
+        edges = np.cumsum(minima * importance, dtype=np.float64)
         if edges[-1] > 0:
             dice = random.random(trials) * edges[-1]
-            draws = torch.from_numpy(np.searchsorted(edges, dice, side="right").clip(max=len(points) - 1))
-            lowered = torch.minimum(minima, among[draws])
-            best = int((lowered @ weights).argmin())
+            draws = np.searchsorted(edges, dice, side="right").clip(max=len(points) - 1)
+            lowered = np.minimum(minima, among[draws])
+            best = int(np.einsum("ij,j->i", lowered, importance).argmin())
             chosen.append(int(draws[best]))
             minima = lowered[best]
         else:  # copies of chosen points only
-            chosen.append(int((~taken).to(torch.uint8).argmax()))
+            chosen.append(int(taken.argmin()))
         taken[chosen[-1]] = True
     return torch.tensor(chosen)
 

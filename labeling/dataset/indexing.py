@@ -9,7 +9,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,17 +113,18 @@ def _enter(db: Database, paths: ProjectFolder, index: Index, manifest: str | Non
     put_setting(db, "root", str(index.root))
     put_setting(db, "manifest", manifest)
     put_setting(db, "group_by", group_by)
-    _enter_classes(db, index)
-    ids = add_images(db, (found.new for found in index.found))
-    labeled = [(image, found.label) for image, found in zip(ids, index.found, strict=True) if found.label]
-    import_own_labels(db, labeled)
+    _enter_images(db, index, index.found)
 
 
-def _enter_classes(db: Database, index: Index) -> None:
+def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> None:
+    """Store new images, the classes they are of, and their labels."""
     known = class_ids(db)
     for number, name in index.classes:
         if number not in known:
             add_class(db, number, name, None, None)
+    ids = add_images(db, (found.new for found in fresh))
+    labeled = [(image, found.label) for image, found in zip(ids, fresh, strict=True) if found.label]
+    import_own_labels(db, labeled, {name: number for number, name in index.classes})
 
 
 def read_index(paths: ProjectFolder, manifest: str | None, group_by: str | None, events: Path | None = None) -> Index:
@@ -244,9 +245,7 @@ def _compare(db: Database, index: Index) -> Rescanned:
             moved.add(_link_again(db, alike.pop(0), found.new))
         else:
             fresh.append(found)
-    _enter_classes(db, index)
-    ids = add_images(db, (found.new for found in fresh))
-    import_own_labels(db, [(image, found.label) for image, found in zip(ids, fresh, strict=True) if found.label])
+    _enter_images(db, index, fresh)
     missed = [image for image in lost if image.present and image.id not in moved]
     replaced = sum(image.path in now_there for image in missed)
     return Rescanned(len(fresh), len(moved), len(missed) - replaced, replaced)

@@ -1,7 +1,7 @@
 """Labels that come from elsewhere: the dataset's own, and tables of file and label."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +28,15 @@ class Imported:
     known: int
 
 
-def import_own_labels(db: Database, labeled: Sequence[tuple[int, str]]) -> None:
-    """Store the dataset's own labels of new images, (image, class name) each, in one go."""
+def import_own_labels(db: Database, labeled: Sequence[tuple[int, str]], ids: Mapping[str, int]) -> None:
+    """Store the dataset's own labels of new images in one go.
+
+    Args:
+        db: the database.
+        labeled: image, and the name of its class in the dataset.
+        ids: classes by that name; in the project they may go by another by now.
+    """
     person = find_or_add_person(db, DATASET).id
-    ids = {item.name: item.id for item in list_classes(db, merged=True)}
     sent = ((image, ids[name]) for image, name in labeled)
     append_imported(db, (_imported(image, class_id, person) for image, class_id in sent))
     refresh_all(db)

@@ -12,14 +12,16 @@ import numpy as np
 
 from barlowmatch.errors import InputError
 from labeling.embeddings.folder import EmbeddingFolder, Floats, Rows, read_embedding_folder
+from labeling.processes import read_json
 from labeling.project import writing
 from storage.classes import list_classes
 from storage.database import Database, transaction
 from storage.images import all_images
 from storage.people import fold
-from storage.predictions import NewPrediction, add_run, put_predictions
+from storage.predictions import LEARNED, NewPrediction, add_run, put_predictions
 from storage.records import Guess
-from storage.requests import open_images, put_neighbours
+from storage.requests import latest_event, open_images, put_neighbours
+from storage.settings import put_setting
 
 PAGE = 48
 """Images of a leaf of the order: about a page of the grid."""
@@ -44,15 +46,32 @@ def import_embeddings(folder: Path, embeddings: Path) -> Taken:
     source = read_embedding_folder(embeddings)
     with writing(folder) as db:
         images, rows = match_images(db, source, embeddings)
-        with transaction(db):
+        probabilities = source.probabilities(rows)
+        predictions: list[NewPrediction] = []
+        if probabilities is not None:
+            columns = _class_columns(db, source, embeddings)
+            predictions = list(_predictions(images, probabilities, source.unit_vectors(rows), columns))
+        neighbours = list(_neighbours(db, source, images, rows))
+        with transaction(db):  # all is computed by now: who labels meanwhile waits for the writing alone
             run = add_run(db, os.fsencode(embeddings.absolute()), source.stage)
-            probabilities = source.probabilities(rows)
-            stored = 0
-            if probabilities is not None:
-                columns = _class_columns(db, source, embeddings)
-                new = _predictions(images, probabilities, source.unit_vectors(rows), columns)
-                stored = put_predictions(db, run, new)
-            return Taken(stored, _store_neighbours(db, source, images, rows))
+            stored = put_predictions(db, run, predictions)
+            if stored:
+                put_setting(db, LEARNED, learned_at(embeddings) or latest_event(db))
+            for request, image, near in neighbours:
+                put_neighbours(db, request, image, near)
+        return Taken(stored, len(neighbours))
+
+
+def learned_at(embeddings: Path) -> int | None:
+    """Return the label event that the network behind a run's embeddings was trained at, None for those from elsewhere.
+
+    Args:
+        embeddings: folder in the run folder of `embed`.
+    """
+    run = embeddings.absolute().parent
+    trained = read_json(run / "launch.json").get("about", {}).get("starts_from")
+    event: int | None = read_json(run.parent / trained / "manifest.json").get("event") if trained else None
+    return event
 
 
 def match_images(db: Database, source: EmbeddingFolder, folder: Path) -> tuple[Rows, Rows]:
@@ -134,19 +153,19 @@ def _spread(vectors: Floats, steps: int = 8) -> Floats:
     return coordinates
 
 
-def _store_neighbours(db: Database, source: EmbeddingFolder, images: Rows, rows: Rows) -> int:
-    """Store for each image that is asked for which labeled ones lie nearest."""
+def _neighbours(
+    db: Database, source: EmbeddingFolder, images: Rows, rows: Rows
+) -> Iterator[tuple[int, int, list[tuple[int, float]]]]:
+    """Yield each request and image it asks about, with the labeled images that lie nearest."""
     row_of = dict(zip(images.tolist(), rows.tolist(), strict=True))
     labeled = [image.id for image in all_images(db) if image.label.state == "labeled" and image.id in row_of]
     asked = [(request, image) for request, image in open_images(db) if image in row_of]
     if not labeled or not asked:
-        return 0
+        return
     known = source.unit_vectors(np.array([row_of[image] for image in labeled], np.int64))
     for start in range(0, len(asked), _BLOCK):
         part = asked[start : start + _BLOCK]
         similarity = source.unit_vectors(np.array([row_of[image] for _, image in part], np.int64)) @ known.T
         nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :NEIGHBOURS]
         for at, (request, image) in enumerate(part):
-            near = [(labeled[column], float(similarity[at, column])) for column in nearest[at].tolist()]
-            put_neighbours(db, request, image, near)
-    return len(asked)
+            yield request, image, [(labeled[column], float(similarity[at, column])) for column in nearest[at].tolist()]

@@ -1,7 +1,8 @@
 """Round by round: what the project's trained networks got right on the control sample, and what was forecast.
 
-A round is all runs whose manifest was written at one label event; the network that was trained last speaks for it. Its
-figures stand in the run's `result.json`, the labels it learned from in the `manifest.json` beside it.
+A round is what one run of `python -m labeling round` trained, though people label meanwhile, and otherwise all runs
+whose manifest was written at one label event; the network that was trained last speaks for it. Its figures stand in the
+run's `result.json`, the labels it learned from in the `manifest.json` beside it.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from labeling.rounds.forecasting import Forecast, Measured, between, forecast
+from labeling.runs.launching import LAUNCH
 from labeling.runs.manifests import read_facts
 from storage.database import Database
 from storage.settings import get_setting, put_setting
@@ -29,6 +31,7 @@ class Judged:
     Attributes:
         run: name of the run folder.
         stage: the command that trained it.
+        within: the round that ran it, None where it was started by itself.
         event: label event of its manifest.
         labels: images it learned from.
         count: control images it was judged by.
@@ -40,6 +43,7 @@ class Judged:
 
     run: str
     stage: str
+    within: str | None
     event: int
     labels: int
     count: int
@@ -72,11 +76,12 @@ def _read(path: Path, stamp: int) -> Judged | None:
     """Return the figures of a run, None where it has none; `stamp`, the file's time, makes a new one be read anew."""
     stage = read_json(path.with_name("config.json")).get("stage")
     val: dict[str, Any] = read_json(path).get("val") or {}
-    manifest = read_facts(path.parent)
+    manifest, within = read_facts(path.parent), read_json(path.with_name(LAUNCH)).get("within")
     if stage not in STAGES or manifest is None or not val.get("count") or not manifest.labels.get("train"):
         return None
     return Judged(
-        run=path.parent.name, stage=stage, event=manifest.event, labels=manifest.labels["train"], count=val["count"],
+        run=path.parent.name, stage=stage, within=within, event=manifest.event,
+        labels=manifest.labels["train"], count=val["count"],
         right=round(val["accuracy"] * val["count"]), interval=(val["accuracy_low"], val["accuracy_high"]),
         balanced_accuracy=val["balanced_accuracy"], finished=stamp,
     )  # fmt: skip
@@ -99,7 +104,10 @@ class Round:
 
 def rounds_of(runs: list[Judged]) -> list[Judged]:
     """Return the network that speaks for each round, by label event: the one that was trained last."""
-    return list({run.event: run for run in runs}.values())
+    begun: dict[str | None, int] = {}
+    for run in runs:
+        begun.setdefault(run.within, run.event)
+    return list({run.event if run.within is None else begun[run.within]: run for run in runs}.values())
 
 
 def history(rounds: list[Judged], kept: dict[str, Any]) -> list[Round]:

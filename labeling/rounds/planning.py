@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from barlowmatch.files import write_json
+from barlowmatch.selection.catalog import find_strategy
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from labeling.runs.supervising import ROUND, Wish
@@ -33,12 +34,20 @@ StepState = Literal["waiting", "running", "done", "skipped", "failed"]
 
 @dataclass(frozen=True)
 class RoundWish:
-    """What a round is asked for: time for all of it, and what kind of request it ends with."""
+    """What a round is asked for: time for all of it, and what kind of request it ends with.
+
+    Raises:
+        InputError: no such strategy; said here, not when the training is over.
+    """
 
     minutes: float
     strategy: str = "auto"
     budget: int = 100
     overlap: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a strategy that there is not."""
+        find_strategy(self.strategy)
 
 
 @dataclass(frozen=True)

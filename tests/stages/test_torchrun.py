@@ -16,7 +16,9 @@ import torch
 from barlowmatch.checkpoints import load_checkpoint
 from barlowmatch.embeddings import read_embeddings
 from barlowmatch.events import CheckpointSaved, read_events
+from tests.commands import Started
 from tests.conftest import Command
+from tests.processes import free_port, rank_variables
 from tests.stages.test_training import tensors
 
 EXACT = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float64", "--batch-size", "17")
@@ -37,6 +39,14 @@ def run_torchrun(count: int, *words: object) -> None:
         torchrun(count, *words), capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def run_ranks(count: int, *words: object) -> None:
+    """Run the processes that torchrun would start; that it starts them so, `pretrain` and the long tests show."""
+    port = free_port()
+    ranks = [Started(list(map(str, words)), None, rank_variables(rank, count, port)) for rank in range(count)]
+    for done in [rank.finish() for rank in ranks]:
+        assert done.returncode == 0, done.stderr[-3000:]
 
 
 def words(stage: str, data: Path, path: Path) -> list[object]:
@@ -67,7 +77,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_l
 @pytest.mark.parametrize(("stage", "count"), [("pretrain", 2), ("train-classifier", 3), ("fixmatch", 2)])
 def test_processes_equal_one(stage: str, count: int, tmp_path: Path, seed_layout: Path, alone: Path) -> None:
     """A batch of 17 divides by neither 2 nor 3."""
-    run_torchrun(count, *words(stage, seed_layout, tmp_path / "many.pt"))
+    run = run_torchrun if stage == "pretrain" else run_ranks
+    run(count, *words(stage, seed_layout, tmp_path / "many.pt"))
     assert furthest(load_checkpoint(alone / f"{stage}.pt"), load_checkpoint(tmp_path / "many.pt")) < 1e-9
 
 
@@ -86,7 +97,7 @@ def test_embeddings_of_processes_equal_one(
     line = ["embed", "--dataset-folder", seed_layout, "--checkpoint-path", alone / "fixmatch.pt", *exact, "--out-path"]
     done = barlowmatch(*line, tmp_path / "one")
     assert done.returncode == 0, done.stderr
-    run_torchrun(count, *line, tmp_path / "many")
+    run_ranks(count, *line, tmp_path / "many")
     one, many = read_embeddings(tmp_path / "one"), read_embeddings(tmp_path / "many")
     rows = np.arange(len(one))
     assert len(list((tmp_path / "many").glob("embeddings-*"))) == count

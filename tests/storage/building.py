@@ -40,9 +40,9 @@ class Scene:
 
     def say(self, name: str, kind: Kind, image: int | None = None, **further: object) -> Outcome:
         person = self.who(name)
-        own = str(further.pop("uuid", uuid.uuid4()))
+        own, client = str(further.pop("uuid", uuid.uuid4())), str(further.pop("client", name))
         body = repr((kind, image, sorted(further.items()))).encode()
-        sent = Sent(own, body, kind, person, client=name, image=image, **further)  # type: ignore[arg-type]
+        sent = Sent(own, body, kind, person, client=client, image=image, **further)  # type: ignore[arg-type]
         with transaction(self.db):
             return record(self.db, sent, self.at, TERM)
 

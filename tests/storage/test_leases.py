@@ -50,6 +50,26 @@ def test_an_answer_under_a_lease_is_acknowledged_and_counts(scene: Scene) -> Non
     assert answers_left(scene.db) == 1
 
 
+def test_what_is_undone_from_no_page_is_free_for_everybody(scene: Scene) -> None:
+    """As where an import is taken back: nobody has the image in front of them."""
+    scene.ask(scene.images[:2])
+    for image in scene.images[:2]:
+        act = scene.say("dataset", "label", image, class_id=0, client="").uuid
+        scene.say("dataset", "undo", undoes=act, client="")
+    assert [lease.image for lease in take(scene, "Ann", 5)] == scene.images[:2]
+
+
+def test_an_undo_takes_nothing_out_of_the_hands_of_others(scene: Scene) -> None:
+    scene.ask(scene.images[:1])
+    (mine,) = take(scene, "Ann", 1)
+    act = scene.say("Ann", "label", mine.image, class_id=0, lease=mine.token).uuid
+    scene.ask(scene.images[:1], purpose="repeat")
+    (theirs,) = take(scene, "Bob", 1)
+    assert scene.say("Ann", "undo", undoes=act).again == ((mine.image, None),)
+    assert scene.say("Bob", "label", theirs.image, class_id=1, lease=theirs.token).status == "acknowledged"
+    assert find_faults(scene.db) == []
+
+
 @pytest.mark.parametrize(
     ("case", "words"),
     [

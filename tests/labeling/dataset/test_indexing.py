@@ -4,17 +4,20 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from barlowmatch.errors import InputError
 from labeling.dataset.indexing import Rescanned, init_project, rescan
 from labeling.project import reading, writing
 from storage.checks import find_faults
+from storage.classes import rename_class
 from storage.clock import instant
 from storage.database import transaction
 from storage.images import all_images
 from storage.leases import lease_next
 from storage.people import find_or_add_person
-from storage.records import Image, NewItem
+from storage.records import Image as Known
+from storage.records import NewItem
 from storage.requests import add_request, list_requests
 
 
@@ -28,12 +31,12 @@ def own(dataset: Path, template: Path, tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
-def images(folder: Path) -> dict[str, Image]:
+def images(folder: Path) -> dict[str, Known]:
     with reading(folder) as db:
         return {f"{image.id} {image.name}": image for image in all_images(db)}
 
 
-def by_name(folder: Path) -> dict[str, Image]:
+def by_name(folder: Path) -> dict[str, Known]:
     return {image.name: image for image in images(folder).values() if image.present}
 
 
@@ -149,3 +152,13 @@ def test_a_manifest_becomes_a_project(dataset: Path, tmp_path: Path) -> None:
         "unlabeled/000.png": ("train", "labeled"), "unlabeled/001.png": ("val", "labeled"),
         "unlabeled/002.png": ("unlabeled", "none"),
     }  # fmt: skip
+
+
+def test_a_renamed_class_is_still_that_of_its_folder(own: Path) -> None:
+    with writing(own) as db, transaction(db):
+        cat = db.execute("SELECT id FROM class WHERE name = 'cat'").fetchone()["id"]
+        rename_class(db, cat, "feline")
+    new = own.parent / "images" / "train" / "cat" / "new.png"
+    Image.new("RGB", (9, 9), (1, 2, 3)).save(new)
+    assert rescan(own) == Rescanned(added=1, moved=0, gone=0, replaced=0)
+    assert by_name(own)["train/cat/new.png"].label.class_id == cat

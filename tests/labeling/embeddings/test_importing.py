@@ -1,5 +1,7 @@
 """What a model thinks is taken up for the right images, and similar ones lie side by side."""
 
+import json
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,16 @@ from barlowmatch.data.classes import ImageClass
 from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
 from barlowmatch.errors import InputError
 from labeling.embeddings.importing import PAGE, import_embeddings, similarity_order
-from labeling.project import reading
+from labeling.project import reading, writing
+from storage.clock import instant
+from storage.control import count_all
+from storage.database import Database, transaction
+from storage.events import record
 from storage.images import all_images
-from storage.predictions import guesses_of
-from storage.requests import why_asked
+from storage.people import find_or_add_person
+from storage.predictions import NewPrediction, add_run, guesses_of, put_predictions
+from storage.records import Guess, Sent
+from storage.requests import latest_event, why_asked
 
 
 def write(folder: Path, project: Path, classes: tuple[str, ...], *, by_name: bool = False) -> dict[int, np.ndarray]:
@@ -94,3 +102,35 @@ def test_the_order_keeps_groups_together_and_neighbours_near() -> None:
 
 def test_images_that_are_all_alike_have_an_order_too() -> None:
     assert sorted(similarity_order(np.ones((200, 4), np.float32), np.zeros(200, np.int64)).tolist()) == list(range(200))
+
+
+def test_what_the_model_does_not_know_yet_is_counted_from_when_it_was_trained(folder: Path) -> None:
+    """Not from when its predictions were taken up, nor from what is learned beside: people label all the while."""
+    runs = folder / "runs"
+    (runs / "fixmatch-1").mkdir(parents=True)
+    write(runs / "embed-1" / "embeddings", folder, ("dog", "cat"))
+    with writing(folder) as db:
+        images = [image.id for image in all_images(db) if image.split == "unlabeled"]
+        for place, image in enumerate(images[:5]):
+            if place == 2:
+                (runs / "fixmatch-1" / "manifest.json").write_text(json.dumps({"event": latest_event(db)}))
+            label(db, image)
+        (runs / "embed-1" / "launch.json").write_text(json.dumps({"about": {"starts_from": "fixmatch-1"}}))
+        assert not count_all(db).predicted
+    import_embeddings(folder, runs / "embed-1" / "embeddings")
+    with writing(folder) as db:
+        with transaction(db):
+            guess = Guess(db.execute("SELECT id FROM class").fetchone()["id"], 0.9)
+            put_predictions(
+                db, add_run(db, b"probe", "probe", latest_event(db)), [NewPrediction(images[0], (guess,), 0)]
+            )
+        assert (count_all(db).predicted, count_all(db).new_labels) == (True, 3)
+
+
+def label(db: Database, image: int) -> None:
+    """Store what somebody says of an image."""
+    with transaction(db):
+        person = find_or_add_person(db, "Ann").id
+        known = db.execute("SELECT id FROM class").fetchone()["id"]
+        sent = Sent(str(uuid.uuid4()), b"body", "label", person, image=image, class_id=known)
+        assert record(db, sent, instant(), 60.0).status in ("acknowledged", "late")

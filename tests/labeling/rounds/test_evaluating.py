@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
-from labeling.project import Project, reading, writing
-from labeling.rounds.evaluating import keep_forecast, kept_forecasts
+from labeling.project import Project, ProjectFolder, reading, writing
+from labeling.rounds.evaluating import judged_runs, keep_forecast, kept_forecasts, rounds_of
 from labeling.rounds.forecasting import Measured, between, forecast
 from storage.database import transaction
 from storage.images import all_images
@@ -33,8 +33,9 @@ def error_after(labels: int, a: float, b: float) -> float:
 
 
 def write_run(
-    project: Path, name: str, *, labels: int, event: int, right: int, count: int = 200, stage: str = "train-classifier"
-) -> None:
+    project: Path, name: str, *, labels: int, event: int, right: int, count: int = 200, stage: str = "train-classifier",
+    within: str | None = None,
+) -> None:  # fmt: skip
     """Write what a finished run leaves, as far as its figures go."""
     folder = project / "runs" / name
     folder.mkdir(parents=True)
@@ -49,6 +50,7 @@ def write_run(
     }  # fmt: skip
     for file, content in (
         ("config.json", {"stage": stage}), ("manifest.json", manifest), ("result.json", {"val": val}),
+        ("launch.json", {"within": within}),
     ):  # fmt: skip
         (folder / file).write_text(json.dumps(content))
 
@@ -75,6 +77,15 @@ def test_without_noise_the_curve_itself_is_forecast() -> None:
         assert said.accuracy == pytest.approx(expected, abs=2e-4)
         assert said.low < expected < said.high
         assert said.high - said.low < 0.002
+
+
+def test_a_round_stays_one_though_people_label_while_it_trains(folder: Path) -> None:
+    write_run(folder, "train-classifier-1", labels=100, event=10, right=140, within="round-1")
+    write_run(folder, "fixmatch-1", labels=110, event=20, right=150, stage="fixmatch", within="round-1")
+    write_run(folder, "train-classifier-2", labels=300, event=40, right=160, within="round-2")
+    write_run(folder, "train-classifier-3", labels=110, event=20, right=130)
+    found = rounds_of(judged_runs(ProjectFolder(folder)))
+    assert [run.run for run in found] == ["fixmatch-1", "train-classifier-3", "train-classifier-2"]
 
 
 def test_more_labels_are_never_forecast_to_harm_and_fewer_images_to_judge_by_are_less_sure() -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from barlowmatch.data.tables import read_table
+from barlowmatch.errors import InputError
 from labeling.dataset.indexing import init_project
+from labeling.processes import read_json
 from labeling.project import ProjectFolder, reading
 from labeling.rounds.planning import RESERVE, RoundWish, Situation, Step, kept_steps, plan_round
 from labeling.runs.launching import living_process
@@ -71,6 +73,11 @@ class TestPlans:
         assert minutes["train-classifier"] <= max(1.0, labeled / 100)
 
 
+def test_a_strategy_that_there_is_not_is_refused_before_anything_is_trained() -> None:
+    with pytest.raises(InputError, match="typiclust"):
+        RoundWish(minutes=60, strategy="typiclustt")
+
+
 def begin(project: Path, *words: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "labeling", "round", "--project", str(project), *words], cwd=ROOT, text=True,
@@ -120,8 +127,8 @@ def test_a_round_is_stopped_in_the_middle_goes_on_and_ends_in_a_request(tmp_path
     for run in runs.newest():
         if run.stage in ("pretrain", "train-classifier", "fixmatch"):
             never_trained_on(project, runs.folder(run.name))
-    val = runs.results(next(run.name for run in runs.newest() if run.stage == "fixmatch"))["val"]
-    assert val["count"] == 40
+    tuned = next(run.name for run in runs.newest() if run.stage == "fixmatch")
+    assert read_json(runs.folder(tuned) / "result.json")["val"]["count"] == 40
 
 
 def never_trained_on(project: Path, folder: Path) -> None:
