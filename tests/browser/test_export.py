@@ -13,16 +13,19 @@ def test_three_forms_are_written_their_tables_downloaded_and_a_model_trained(
     tab: Tab, barlowmatch: Command, tmp_path: Path
 ) -> None:
     tab.open("/export")
+    table = tab.page.locator("article", has_text="tables").get_by_text("labels.csv")
     for form, name in (("Tables only", "tables"), ("Class folders", "sorted"), ("Training layout", "seeded")):
         tab.page.get_by_text(form, exact=True).first.click()
         tab.page.get_by_label("Name").fill(name)
         tab.page.keyboard.press("Enter")
         expect(tab.page.locator("article b").first).to_have_text(name)
+        table.focus()
     done = tab.page.locator("article[data-state=done]")
     expect(done).to_have_count(3, timeout=30_000)
+    expect(table).to_be_focused()  # while the others ran
 
     with tab.page.expect_download() as download:
-        tab.page.locator("article", has_text="tables").get_by_text("labels.csv").click()
+        table.click()
     rows = list(csv.DictReader(download.value.path().open()))
 
     labeled = tab.bench.rows("SELECT count(*) FROM image WHERE state = 'labeled'")[0][0]

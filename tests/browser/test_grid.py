@@ -60,3 +60,17 @@ def test_shift_click_takes_a_range_and_a_turns_the_choice_about(tab: Tab) -> Non
 
     expect(tab.page.locator(".wb-grid .wb-words")).to_have_text("5 taken in, 43 left out")
     assert tab.events() == []
+
+
+def test_keys_that_belong_to_one_picture_are_refused(tab: Tab) -> None:
+    _open(tab)
+    for key in ("f", "x", "r", "n"):
+        tab.page.locator(".wb-refusal").evaluate("said => said.replaceChildren()")
+        tab.page.keyboard.press(key)
+        tab.says("one picture at a time")
+    expect(tab.page.locator("dialog[open]")).to_have_count(0)
+
+    tab.page.keyboard.press("Escape")
+
+    tab.ready()
+    assert tab.events() == []

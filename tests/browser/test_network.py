@@ -71,3 +71,21 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tab: Tab) -> None:
     assert [image for _, image, *_ in tab.events()] == images
     expect(tab.page.locator(".wb-message")).to_have_count(0)
     tab.complaints.clear()
+
+
+def test_who_answers_in_the_servers_place_takes_nothing_away(tab: Tab) -> None:
+    statuses = iter([404])  # the page to open a project on the same port knows no labels; then a proxy says 400
+
+    def stranger(route: Route) -> None:
+        route.fulfill(status=next(statuses, 400), body="{}")
+
+    tab.open().ready()
+    tab.page.route(re.compile("/api/labels"), stranger)
+    with tab.page.expect_response(lambda answer: answer.status == 400):
+        images = tab.press("1", "2")
+    expect(tab.page.locator(".wb-chip")).to_contain_text("2 not stored yet")
+
+    tab.page.unroute_all()
+
+    assert [image for _, image, *_ in tab.events()] == images
+    tab.complaints.clear()

@@ -67,12 +67,7 @@ def test_the_figures_are_those_of_the_run_and_cells_open_their_pictures(page: Pa
         if cell.locator("a").count()
     }
     names = list(val["recalls"])
-    judged = {
-        (label, predicted): number
-        for label, row in zip(names, val["confusion"], strict=True)
-        for predicted, number in zip(names, row, strict=True)
-        if number
-    }
+    judged = {(names[label], names[predicted]): number for label, predicted, number in val["confusion"]}
     assert shown == judged, "the run's own matrix is what its embedded predictions say"
     cell = page.locator(".pg-matrix a").first
     number = int(cell.inner_text())

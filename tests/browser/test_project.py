@@ -59,8 +59,10 @@ def test_the_first_hour_offers_200_pictures_and_says_what_fewer_cost(page_of: Ta
             "261: known to ±6.0 points",
         ]
     )
-    sizes.select_option("50")
-    expect(page.locator(".pj-next h2")).to_have_text("Label the control sample: 50 random pictures to go")
+    sizes.focus()
+    for count in (100, 50):
+        page.keyboard.press("ArrowUp")
+        expect(page.locator(".pj-next h2")).to_have_text(f"Label the control sample: {count} random pictures to go")
     assert page_of.bench.rows("SELECT count(*) FROM image WHERE split = 'val'") == [(50,)]
     expect(page.get_by_role("button", name="Run the round")).to_be_visible()
     page.get_by_role("button", name="Start labeling").click()
@@ -76,17 +78,25 @@ def test_what_is_wrong_with_the_images_is_named(page_of: Tab) -> None:
     expect(images.get_by_text("copy.png", exact=True)).to_be_visible()
 
     Image.new("RGB", (20, 20), "red").save(page_of.bench.project.parent / "images" / "new.png")
+    page_of.page.route("**/api/dataset", lambda route: route.abort(), times=1)  # one look finds no server
     images.get_by_role("button", name="Read the folder again").click()
+    minutes = page_of.page.get_by_label("Minutes it may take")
+    minutes.focus()
     expect(images.get_by_text("Read again: 1 new.")).to_be_visible(timeout=60_000)
+    expect(images.locator(".wb-error")).to_have_text("")
+    expect(minutes).to_be_focused()
+    page_of.complaints.clear()  # the browser notes the cut
 
 
 def test_answers_about_ones_own_pictures_are_kept(page_of: Tab) -> None:
     page = page_of.page
+    page.get_by_label("Minutes it may take").fill("60")
     mirror = page.locator("article[data-change=mirror]")
     mirror.get_by_role("button", name="No, another").focus()
     page.keyboard.press("Enter")
     expect(mirror.get_by_role("button", name="No, another")).to_have_attribute("aria-pressed", "true")
     assert page_of.bench.rows("SELECT value FROM project WHERE key = 'views'") == [('{"mirror": "other"}',)]
+    expect(page.get_by_label("Minutes it may take")).to_have_value("60")
     page.reload()
     page.locator("summary", has_text="What leaves").click()
     expect(mirror.get_by_text("So training leaves that as it is.")).to_be_visible()
@@ -104,6 +114,7 @@ def test_classes_are_added_renamed_merged_and_split_and_labels_imported_and_take
     table = tmp_path / "labels.csv"
     rows = "".join(f"{number:03d}.png,{'kitten' if number < 4 else 'heron'}\n" for number in range(9) if number != 1)
     table.write_text(f"file,label\n{rows}nowhere.png,cat\n")
+    page.route("**/api/imports", lambda route: route.abort(), times=1)  # one look finds no server
     page.get_by_label("Table from this computer").set_input_files(table)
     preview = page.locator(".pj-preview")
     expect(preview.locator("h3")).to_have_text("labels.csv: 9 rows", timeout=60_000)

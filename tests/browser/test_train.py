@@ -103,7 +103,12 @@ def test_a_run_that_dies_is_told_as_dead_with_its_last_lines(context: BrowserCon
         page.get_by_label("Minutes").first.fill("3")
         page.get_by_role("button", name="Run the round").click()
         expect(page.locator(".tr-steps li")).to_have_count(6, timeout=PATIENCE)
-        expect(page.locator(".tr-steps li[data-state=running]")).to_contain_text("Pretrain")
+        step = page.locator(".tr-steps li[data-state=running]")
+        expect(step).to_contain_text("Pretrain")
+        step.get_by_role("button", name="show").focus()
+        since = page.locator(".tr-run header small")
+        expect(since).not_to_have_text(since.inner_text())  # shown anew
+        expect(step.get_by_role("button", name="show")).to_be_focused()
         round_folder = next((project / "runs").glob("round-*"))
         pid = living_process(round_folder)
         assert pid is not None

@@ -3,6 +3,7 @@
 /** Where the workbench is served, root path included, ending in a slash. */
 export const BASE = new URL("../", import.meta.url);
 const PATIENCE = 20_000; // milliseconds for an answer
+const REFUSED = [413, 422]; // said of the events themselves; 400 and 404 also come from whoever else listens there
 
 /** What went wrong, in a sentence; `status` 0 and `offline` where the server could not be reached. */
 export class ApiError extends Error {
@@ -75,8 +76,8 @@ export async function fetchPicture(item) {
 }
 
 /**
- * Store events; resolves to one result an event. `hear` gets each answer as a whole. A call the server cannot read is sent event by event, so that one
- * bad event never holds up the others.
+ * Store events; resolves to one result an event. `hear` gets each answer as a whole. A call the server cannot take is
+ * sent event by event, so that one bad event never holds up the others.
  */
 export async function sendEvents(client, events, hear = () => {}) {
   try {
@@ -85,7 +86,7 @@ export async function sendEvents(client, events, hear = () => {}) {
     return answer.results;
   } catch (error) {
     if (error.body?.results) return error.body.results;
-    if (![400, 404, 409, 413, 422].includes(error.status)) throw error;
+    if (!REFUSED.includes(error.status)) throw error;
     if (events.length === 1) return [{ uuid: events[0].uuid, status: "refused", message: error.message, items: [] }];
     const results = [];
     for (const event of events) results.push(...(await sendEvents(client, [event], hear)));

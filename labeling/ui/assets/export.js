@@ -35,6 +35,7 @@ class ExportPage {
     });
     this.go = h("button", { class: "wb-main", type: "submit" }, "Export");
     this.list = h("div", { class: "wb-exports", "aria-live": "polite" });
+    this.states = [];
     const waiting =
       disputed > 0
         ? ` ${count(disputed, "image")} on which people disagree ${disputed === 1 ? "is" : "are"} left out; settle them in Browse.`
@@ -95,11 +96,22 @@ class ExportPage {
     try {
       const { exports } = await api.get("api/exports");
       running = exports.some((entry) => entry.state === "running");
-      fill(this.list, exports.length ? exports.map(card) : h("p", { class: "wb-hint" }, "Nothing was exported yet."));
+      this.show(exports);
     } catch (error) {
       this.error.textContent = error.message;
     }
     if (running) this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
+  }
+
+  /** Show exports; while one runs, the cards of the others are left alone and keep their focus. */
+  show(exports) {
+    const before = this.states;
+    this.states = exports.map((entry) => JSON.stringify(entry));
+    if (exports.length === 0) fill(this.list, h("p", { class: "wb-hint" }, "Nothing was exported yet."));
+    else if (exports.length !== before.length) fill(this.list, exports.map(card));
+    else
+      for (const [place, entry] of exports.entries())
+        if (this.states[place] !== before[place]) this.list.children[place].replaceWith(card(entry));
   }
 }
 

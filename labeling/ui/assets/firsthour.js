@@ -15,7 +15,16 @@ export class FirstHour {
     this.words = h("h2", {});
     this.why = h("p", {});
     this.act = h("div", { class: "pj-act" });
-    this.round = h("div", { class: "pj-round" });
+    this.told = h("div", { class: "pj-told" });
+    this.minutes = h("input", { type: "number", name: "minutes", min: 1, max: 10000, step: 1, value: MINUTES, inputmode: "numeric" });
+    this.go = h("button", { type: "submit" }, "Run the round");
+    this.wish = h(
+      "form",
+      { class: "pj-act", onsubmit: (event) => (event.preventDefault(), this.run()) },
+      h("label", {}, "Minutes it may take", this.minutes),
+      this.go,
+    );
+    this.round = h("div", { class: "pj-round", hidden: true }, this.told, this.wish);
     this.element = h(
       "section",
       { class: "pj-next", "aria-label": "What next" },
@@ -34,27 +43,29 @@ export class FirstHour {
     this.start = start;
     this.words.textContent = start.next.words;
     this.why.textContent = start.next.why;
-    fill(this.act, this.actions(start));
+    this.showActions(start);
     this.showRound();
   }
 
-  actions({ next, control }) {
+  showActions({ next, control }) {
     const sizing = control.may_change && (next.act === "control" || (next.act === "label" && control.left > 0));
-    if (sizing) return [this.sizes(control), this.main("Start labeling", () => this.label())];
-    if (next.act === "label") return link("Label", "", true);
-    if (next.act === "export") return [link("Ask for more", "request", true), link("Export", "export", false)];
-    return [];
+    const sizes = sizing && sizesOf(control);
+    const state = JSON.stringify(sizes || next.act);
+    if (state === this.acting) return; // a choice that is left alone keeps its focus
+    this.acting = state;
+    if (sizes) fill(this.act, this.sizes(sizes, control), this.main("Start labeling", () => this.label()));
+    else if (next.act === "label") fill(this.act, link("Label", "", true));
+    else if (next.act === "export") fill(this.act, link("Ask for more", "request", true), link("Export", "export", false));
+    else fill(this.act);
   }
 
   /** The choice of how many pictures, each size with what it can tell. */
-  sizes(control) {
-    const counts = new Map(control.sizes.map((size) => [size.count, size.half_width]));
-    if (control.items) counts.set(control.items, control.half_width);
+  sizes(sizes, control) {
     const chosen = control.items || Math.min(200, control.largest);
     this.count = h(
       "select",
       { name: "count", onchange: () => this.resize() },
-      [...counts].sort(([left], [right]) => left - right).map(([count, half]) =>
+      sizes.map(([count, half]) =>
         h("option", { value: count, selected: count === chosen }, `${count.toLocaleString("en")}: known to ±${points(half)} points`),
       ),
     );
@@ -87,9 +98,13 @@ export class FirstHour {
     if (!this.start) return;
     const asked = this.start.next.act === "round";
     const early = this.start.control.left > 0;
+    const learned = early && this.learned;
+    this.round.hidden = !this.running && !asked && !early;
+    this.wish.hidden = Boolean(this.running || learned);
+    this.go.classList.toggle("wb-main", asked);
     if (this.running) {
       fill(
-        this.round,
+        this.told,
         h("p", {}, h("b", {}, "A round is running. "), early ? "Label meanwhile: it does not need your labels yet." : ""),
         wait(this.running),
         h("p", { class: "wb-hint" }, this.running.whole),
@@ -97,26 +112,14 @@ export class FirstHour {
       );
       return;
     }
-    if (!asked && !early) return fill(this.round);
-    if (early && this.learned) {
+    if (learned) {
       const words = "This machine has looked through your pictures: done. The next round comes when the control sample is labeled.";
-      return fill(this.round, h("p", {}, words));
+      return fill(this.told, h("p", {}, words));
     }
-    this.minutes = h("input", { type: "number", name: "minutes", min: 1, max: 10000, step: 1, value: MINUTES, inputmode: "numeric" });
     const words = early
       ? "Meanwhile this machine can learn what is in your pictures; that needs no labels."
       : "Pretrain, train, then ask about the pictures that help most. What is there already is not done again.";
-    fill(
-      this.round,
-      this.ended && h("p", { class: "wb-error" }, this.ended),
-      h("p", {}, words),
-      h(
-        "form",
-        { class: "pj-act", onsubmit: (event) => (event.preventDefault(), this.run()) },
-        h("label", {}, "Minutes it may take", this.minutes),
-        h("button", { class: asked ? "wb-main" : "", type: "submit" }, "Run the round"),
-      ),
-    );
+    fill(this.told, this.ended && h("p", { class: "wb-error" }, this.ended), h("p", {}, words));
   }
 
   async run() {
@@ -165,6 +168,13 @@ function atHand(runs, round) {
   const most = round.about.minutes;
   const whole = `${step ? `${step.why} ` : ""}${most ? `It was given ${duration(60 * most)}; ` : ""}${duration(round.seconds)} so far.`;
   return { work: work && work !== part.stage ? `${title}: ${lower(work)}` : title, done, total, remaining, whole };
+}
+
+/** The sizes there are to choose from, the present one among them, each with what it can tell. */
+function sizesOf(control) {
+  const sizes = new Map(control.sizes.map((size) => [size.count, size.half_width]));
+  if (control.items) sizes.set(control.items, control.half_width);
+  return [...sizes].sort(([left], [right]) => left - right);
 }
 
 function lower(text) {

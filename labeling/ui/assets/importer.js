@@ -15,6 +15,7 @@ export class Importer {
     this.file = h("input", { type: "file", name: "table", accept: ".csv,.tsv,.txt,text/csv", onchange: () => this.upload() });
     this.path = h("input", { name: "path", placeholder: "/path/to/labels.csv or a folder of class folders", autocomplete: "off", spellcheck: "false" });
     this.error = h("div", { class: "wb-error", role: "alert" });
+    this.cut = h("p", { class: "wb-error" });
     this.body = h("div", { class: "pj-import", "aria-live": "polite" });
     this.element = h(
       "section",
@@ -35,11 +36,17 @@ export class Importer {
 
   async refresh() {
     clearTimeout(this.timer);
-    const found = await api.get("api/imports");
-    const running = found.chore.state === "running";
-    if (this.busy && !running && found.act !== "preview") this.stored();
-    this.busy = running;
-    fill(this.body, this.parts(found, running));
+    let running = true; // until the server says otherwise
+    try {
+      const found = await api.get("api/imports");
+      const busy = found.chore.state === "running";
+      if (this.busy && !busy && found.act !== "preview") await this.stored();
+      running = this.busy = busy;
+      fill(this.body, this.parts(found, running));
+    } catch (problem) {
+      this.cut.textContent = problem.message;
+      this.body.prepend(this.cut); // until the next answer
+    }
     if (running) this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
   }
 

@@ -17,6 +17,7 @@ import { Session } from "./session.js";
 import { Tally } from "./tally.js";
 
 const PAN = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
+const OF_ONE = ["skip", "reject", "flag", "new_class"]; // what is said of the painted picture, which the grid hides
 const ASK_PROGRESS = 15_000; // milliseconds between questions how far the work is
 const NOTICE = 300; // milliseconds one needs to see that a guess is another one
 const ASK_PICTURE = 1_500; // milliseconds before a picture that did not arrive is asked for again
@@ -117,7 +118,9 @@ class LabelPage {
   }
 
   press(meaning, event) {
-    if (meaning.class !== undefined) this.decide("label", meaning.class, event);
+    if (OF_ONE.includes(meaning.action) && !this.gridView.element.hidden)
+      this.refuse("That key belongs to one picture at a time.");
+    else if (meaning.class !== undefined) this.decide("label", meaning.class, event);
     else if (["skip", "reject"].includes(meaning.action)) this.decide(meaning.action, null, event);
     else this[meaning.action](event);
   }

@@ -13,6 +13,7 @@ export class DatasetReport {
     this.read = read;
     this.body = h("div", { class: "pj-report" });
     this.error = h("div", { class: "wb-error", role: "alert" });
+    this.cut = h("p", { class: "wb-error" });
     this.again = h("button", { type: "button", onclick: () => this.readAgain() }, "Read the folder again");
     this.element = h(
       "section",
@@ -25,12 +26,17 @@ export class DatasetReport {
 
   async refresh() {
     clearTimeout(this.timer);
-    const found = await api.get("api/dataset");
-    const running = found.reading.state === "running";
-    if (this.wasRunning && !running) this.read();
-    this.wasRunning = running;
-    this.again.disabled = running;
-    fill(this.body, this.parts(found, running));
+    let running = true; // until the server says otherwise
+    try {
+      const found = await api.get("api/dataset");
+      const reading = found.reading.state === "running";
+      if (this.wasRunning && !reading) await this.read();
+      running = this.wasRunning = this.again.disabled = reading;
+      fill(this.body, this.parts(found, running));
+    } catch (problem) {
+      this.cut.textContent = problem.message;
+      this.body.prepend(this.cut); // until the next answer
+    }
     if (running) this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
   }
 

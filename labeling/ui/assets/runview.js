@@ -89,8 +89,7 @@ export class RunView {
     this.again.hidden = !AGAIN.includes(run.state) || !run.command;
     this.showProgress(run);
     this.showMessage(run);
-    fill(this.steps, run.steps.map((step) => this.step(step)));
-    this.steps.hidden = run.steps.length === 0;
+    this.showSteps(run);
     const figures = run.state === "running" ? [] : accuracies(run.figures);
     fill(this.figures, figures.map(([name, words]) => [h("dt", {}, name), h("dd", {}, words)]));
     this.figures.hidden = figures.length === 0;
@@ -105,6 +104,14 @@ export class RunView {
     const rate = told.samples_rate ? `${short(told.samples_rate)} images/s` : told.rate ? `${short(told.rate)} ${told.unit}s/s` : "";
     const work = told.work === run.stage ? `${sentence(told.unit)}s` : sentence(told.work);
     return fill(this.progress, wait({ work, done: told.done, total: told.total, remaining: told.remaining }), h("small", { class: "tr-rate" }, rate));
+  }
+
+  showSteps({ steps }) {
+    const state = JSON.stringify(steps);
+    if (state === this.stepsState) return; // steps that are left alone keep their focus
+    this.stepsState = state;
+    fill(this.steps, steps.map((step) => this.step(step)));
+    this.steps.hidden = steps.length === 0;
   }
 
   showMessage(run) {
