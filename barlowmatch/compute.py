@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from barlowmatch import distributed, launcher
 from barlowmatch.configs.shared import ComputeOptions
+from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
 
 WORTHWHILE = 1.15
@@ -74,8 +75,9 @@ def choose_compute(options: ComputeOptions) -> Compute:
     Raises:
         InputError: no such device here.
     """
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
+    threads = _choose_threads(options.threads)
+    if threads is not None:
+        torch.set_num_threads(threads)
     device = _choose_device(options.device)
     if device.type == "cpu":
         keep_freed_memory()
@@ -84,6 +86,14 @@ def choose_compute(options: ComputeOptions) -> Compute:
     if options.precision == "auto":
         return Compute(device, torch.float32, autocast=bfloat16_pays(device))
     return Compute(device, torch.float32, autocast=options.precision == "bfloat16")
+
+
+def _choose_threads(asked: int | None) -> int | None:
+    """Return how many threads to set, None for torch's choice: all cores, or what OMP_NUM_THREADS says."""
+    # torchrun sets OMP_NUM_THREADS to 1 unless the user set it, and leaves the other cores idle.
+    if asked is None and launcher.is_one_of_several() and os.environ.get("OMP_NUM_THREADS", "1") == "1":
+        return max(1, cores() // launcher.local_count())
+    return asked
 
 
 def _choose_device(name: str) -> torch.device:

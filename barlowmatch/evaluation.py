@@ -47,13 +47,14 @@ class Report:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return plain values for JSON; of the confusion the cells that are not zero, as [label, predicted, count]."""
+        cells = self.confusion.nonzero()
         return {
             "count": self.count,
             **self.figures(),
             "calibration_error": self.calibration_error,
             "recalls": dict(zip(self.class_names, self.recalls, strict=True)),
-            "confusion": self.confusion.tolist(),
+            "confusion": np.column_stack((*cells, self.confusion[cells])).tolist(),
         }
 
     def lines(self) -> list[str]:

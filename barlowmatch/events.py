@@ -16,6 +16,8 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
+from barlowmatch.data.tables import shown
+
 VERSION = 1
 
 
@@ -117,9 +119,12 @@ def to_json(event: Event) -> str:
 
 
 def from_json(line: str) -> Event | None:
-    """Return the event of a line, or None for a line cut short or an event of a newer version."""
+    """Return the event of a line, or None for a line cut short or an event of a newer version.
+
+    Stories are read to be shown: their text has escapes for bytes of file names that are no UTF-8.
+    """
     try:
-        values = json.loads(line)
+        values = shown(json.loads(line))
         kind = KINDS[values.pop("event")]
         known = {item.name for item in dataclasses.fields(kind)}
         return kind(**{name: value for name, value in values.items() if name in known})

@@ -14,6 +14,8 @@ from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import NotFiniteError
 from barlowmatch.models.network import Network
 
+DEFAULT_BATCH = 256
+
 
 @dataclass(frozen=True)
 class Output:
@@ -26,7 +28,7 @@ class Output:
 
 @torch.no_grad()
 def apply_network(
-    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int = 256
+    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int = DEFAULT_BATCH
 ) -> Iterator[Output]:
     """Yield the network's output for `rows`, a batch at a time, in evaluation mode."""
     was_training = network.training
@@ -43,22 +45,26 @@ def apply_network(
         network.train(was_training)
 
 
-def embed_rows(network: Network, store: ImageStore, rows: Rows, compute: Compute) -> Tensor:
+def embed_rows(
+    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int = DEFAULT_BATCH
+) -> Tensor:
     """Return the embeddings (n, D) of `rows`; the processes share the work and each gets all of them."""
-    return _gather(
-        [output.embeddings for output in _shared(network, store, rows, compute)], len(rows), network.dimension
-    )
+    parts = [output.embeddings for output in _shared(network, store, rows, compute, batch_size)]
+    return _gather(parts, len(rows), network.dimension)
 
 
-def classify_rows(network: Network, store: ImageStore, rows: Rows, compute: Compute) -> Tensor:
+def classify_rows(
+    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int = DEFAULT_BATCH
+) -> Tensor:
     """Return the class probabilities (n, C) of `rows`; the processes share the work and each gets all of them."""
     assert network.classifier is not None
-    parts = [output.logits.softmax(1) for output in _shared(network, store, rows, compute) if output.logits is not None]
+    outputs = _shared(network, store, rows, compute, batch_size)
+    parts = [output.logits.softmax(1) for output in outputs if output.logits is not None]
     return _gather(parts, len(rows), network.classifier.last.out_features)
 
 
-def _shared(network: Network, store: ImageStore, rows: Rows, compute: Compute) -> Iterator[Output]:
-    return apply_network(network, store, rows[distributed.share(len(rows))], compute)
+def _shared(network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int) -> Iterator[Output]:
+    return apply_network(network, store, rows[distributed.share(len(rows))], compute, batch_size)
 
 
 def _gather(parts: list[Tensor], count: int, width: int) -> Tensor:

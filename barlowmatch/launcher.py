@@ -16,3 +16,8 @@ def is_one_of_several() -> bool:
 def local_rank() -> int:
     """Return which of the processes on its machine this is, from 0."""
     return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def local_count() -> int:
+    """Return how many processes were launched on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -133,10 +133,19 @@ def start(run: Run, step: int) -> None:
 
 
 def finish(run: Run, step: int, results: Mapping[str, Any]) -> None:
-    """Write `result.json` and report the end."""
+    """Write `result.json` and report the end; which classes are taken for which stands in the file only."""
     if launcher.is_main():
         write_json(run.folder / "result.json", results)
-    run.emit(RunFinished(step=step, results=results))
+    run.emit(RunFinished(step=step, results=_without_confusion(results)))
+
+
+def _without_confusion(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return results that fit a line of `events.jsonl` however many classes there are."""
+    return {
+        name: _without_confusion(value) if isinstance(value, Mapping) else value
+        for name, value in results.items()
+        if name != "confusion"
+    }
 
 
 def keep_old_checkpoint(run: Run) -> None:

@@ -176,6 +176,8 @@ class Trainer:
         """
         pace = Pace(self.config.minutes, self.state.step, self.task.samples_per_step)
         with stop_signals() as request, self._batches() as batches:
+            if self.state.step and self._evaluation_due():
+                self._evaluate()  # the checkpoint may have been written before this epoch was judged
             while self.state.step < self.state.total_steps:
                 with memory_advice(self.state.step, self.compute.device):
                     metrics = self._step(next(batches))
@@ -259,10 +261,13 @@ class Trainer:
     def _epoch_ended(self) -> bool:
         return self.state.step % self.task.steps_per_epoch == 0 and self.state.step < self.state.total_steps
 
-    def _end_epoch(self) -> None:
+    def _evaluation_due(self) -> bool:
         epoch = self.state.step // self.task.steps_per_epoch
         epochs = math.ceil(self.state.total_steps / self.task.steps_per_epoch)
-        if epoch % max(1, epochs // EVALUATIONS) == 0:
+        return self._epoch_ended() and epoch % max(1, epochs // EVALUATIONS) == 0
+
+    def _end_epoch(self) -> None:
+        if self._evaluation_due():
             self._evaluate()
         elapsed = time.monotonic() - self.saved_at
         if distributed.from_main(elapsed * SAVING_SHARE >= self.saving_seconds):

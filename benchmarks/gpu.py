@@ -20,11 +20,10 @@ from barlowmatch.events import Progress, read_events, silent
 from barlowmatch.stages.images import load_images
 from barlowmatch.stages.networks import Origin, build_pretraining_network
 from barlowmatch.stages.pretrain import BarlowTwins, Pair
-from barlowmatch.training import Trainer
 from benchmarks.datasets import write_cifar10, write_cifar10_flat
 from benchmarks.measuring import barlowmatch, read_result, table
 from benchmarks.sides import plain
-from benchmarks.steps import run_of
+from benchmarks.steps import time_trainer
 
 PAPER_IMAGES, PAPER_EPOCHS = 512_000, 400
 
@@ -75,11 +74,12 @@ def wide_resnet(home: Path, size: Size) -> dict[str, Any]:
     compute = choose_compute(config)
     images = load_images(read_dataset(config), config, compute, silent)
     task = BarlowTwins(build_pretraining_network(config, Origin(), images), images, config, compute)
-    trainer = Trainer(task, config, run_of(home / "wide-run"), compute, {})
-    real = _pairs_per_second(trainer, size)
+    task.register_forward_pre_hook(lambda _task, _batch: _settle(compute))  # before the clock is looked at
+    measure = time_trainer(task, config, compute, home / "wide-run", size.steps)
+    real = size.wide_batch / measure()["seconds"]
     held = task.batch(0)
     task.batch = lambda step: held  # type: ignore[method-assign]
-    synthetic = _pairs_per_second(trainer, size)
+    synthetic = size.wide_batch / measure()["seconds"]
     rate = _matrix_rate(compute, size.matrix)
     return plain(
         images_per_second=2 * real,
@@ -90,19 +90,15 @@ def wide_resnet(home: Path, size: Size) -> dict[str, Any]:
     )
 
 
-def _pairs_per_second(trainer: Trainer, size: Size) -> float:
-    trainer.state.total_steps = trainer.state.step + 3
-    trainer.train()
-    started = _now(trainer.compute)
-    trainer.state.total_steps = trainer.state.step + size.steps
-    trainer.train()
-    return size.steps * size.wide_batch / (_now(trainer.compute) - started)
-
-
 def _now(compute: Compute) -> float:
+    _settle(compute)
+    return time.perf_counter()
+
+
+def _settle(compute: Compute) -> None:
+    """Wait until the device has done what it was given."""
     if compute.device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 def _work_of_a_pair(task: BarlowTwins, batch: Pair, compute: Compute) -> float:

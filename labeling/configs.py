@@ -1,5 +1,6 @@
 """Parameters of the commands of `python -m labeling`."""
 
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -92,6 +93,11 @@ class StoreLabelsConfig(LabelsOptions):
         bool, Doc("Store labels of images that have another answer too; people's answers then stand beside them.")
     ] = False
 
+    def __post_init__(self) -> None:
+        """Check ranges, and that the import's UUID is one: those of its labels come from it."""
+        super().__post_init__()
+        _check_uuid("--uuid", self.uuid)
+
 
 @dataclass(frozen=True, kw_only=True)
 class UndoLabelsConfig(ProjectOptions):
@@ -100,6 +106,12 @@ class UndoLabelsConfig(ProjectOptions):
     uuid: Annotated[str, Doc("UUID of the import.")]
     undo: Annotated[str, Doc("UUID of taking it back.")]
     events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that both UUIDs are some."""
+        super().__post_init__()
+        _check_uuid("--uuid", self.uuid)
+        _check_uuid("--undo", self.undo)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,3 +202,13 @@ class LaunchConfig(ProjectOptions):
     """Do what was launched in a run folder, with the labels of this moment; the app starts runs by it."""
 
     run: Annotated[str, Doc("Name of the folder in runs/.")]
+
+
+def _check_uuid(flag: str, text: str) -> None:
+    """Refuse what is no UUID in the one spelling that the API knows; the UUID named as an example is a fresh one."""
+    try:
+        if str(uuid.UUID(text)) == text:
+            return
+    except ValueError:
+        pass
+    raise InputError(f"{flag} {text}: must be a UUID in small letters with hyphens, such as {uuid.uuid4()}")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Fault = Literal["invalid", "taken", "missing"]
+Fault = Literal["invalid", "taken", "missing", "forbidden"]
 
 
 class StorageError(Exception):
@@ -19,7 +19,8 @@ class Refused(StorageError):  # noqa: N818
     Attributes:
         field: name of the offending field, in dotted form.
         hint: the way out, or None where the message says it.
-        fault: whether the value is `invalid` by itself, `taken` by something else, or names what is `missing`.
+        fault: whether the value is `invalid` by itself, `taken` by something else, names what is `missing`, or is
+            `forbidden` to who asks.
     """
 
     def __init__(self, message: str, field: str, hint: str | None = None, fault: Fault = "taken") -> None:

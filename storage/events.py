@@ -10,7 +10,6 @@ from storage.present import present_label, refresh_image
 from storage.records import Outcome, Past, Sent, Status
 from storage.undoing import brought_back, redo, undo
 
-ANSWERS = ("label", "reject", "confirm")
 _LEASED = ("label", "reject", "skip")
 _DELIBERATE = ("browse", "import", "prelabel", "review")
 """Sources that speak about an image without having been asked: they need no lease."""

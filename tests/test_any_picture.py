@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from barlowmatch.data.tables import read_table
 from barlowmatch.embeddings import read_embeddings
 from tests.conftest import Command
 from tests.pictures import write_zoo
@@ -45,7 +46,8 @@ def test_every_kind_of_picture_goes_through(tmp_path: Path, barlowmatch: Command
         assert [file for file in broken if file not in said] == [], name
     assert sorted(read_embeddings(tmp_path / "e").table.files) == good
     predictions = pd.read_csv(tmp_path / "p.csv")
-    assert sorted(predictions["file"]) == good
+    assert sorted(read_table(tmp_path / "p.csv").columns["file"]) == good
+    assert not any(cell.startswith("=") for cell in predictions["file"]), "no spreadsheet runs a file's name"
     assert predictions[["p(left)", "p(right)"]].sum(axis=1).between(0.999, 1.001).all()
 
 

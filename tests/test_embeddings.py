@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter, Shards, read_embeddings
+from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter, read_embeddings
 from barlowmatch.errors import InputError
 
 ROWS, D = 7, 5
@@ -93,15 +93,6 @@ def test_shards_read_as_one(tmp_path: Path) -> None:
     read = read_embeddings(tmp_path / "e").vectors
     mixed = np.array([6, 0, 3, 2, 2])
     np.testing.assert_array_equal(read.take(mixed), whole[mixed])
-    blocks = list(read.blocks())
-    assert [start for start, _ in blocks] == [0, 3]
-    np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), whole)
-
-
-def test_blocks_cover_a_long_array() -> None:
-    values = np.arange(30, dtype=np.float32).reshape(15, 2)
-    shards = Shards([values[:7], values[7:]])
-    np.testing.assert_array_equal(np.concatenate([block for _, block in shards.blocks()]), values)
 
 
 def test_damage_is_named(tmp_path: Path) -> None:

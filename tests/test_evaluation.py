@@ -31,7 +31,13 @@ def test_figures_equal_scikit_learns() -> None:
     assert judge(probabilities[seen], labels[seen], NAMES).balanced_accuracy == pytest.approx(
         balanced_accuracy_score(labels[seen], guesses[seen])
     )
-    assert (report.confusion == confusion_matrix(labels, guesses, labels=range(4))).all()
+    expected = confusion_matrix(labels, guesses, labels=range(4))
+    assert (report.confusion == expected).all()
+    cells = report.to_dict()["confusion"]
+    assert all(number > 0 for _, _, number in cells)
+    assert {(label, guess): number for label, guess, number in cells} == {
+        place: number for place, number in np.ndenumerate(expected) if number
+    }
 
 
 def test_a_class_with_few_labels_is_not_judged() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from typing_extensions import Doc
 
@@ -13,6 +13,8 @@ from barlowmatch.configs.shared import RunOptions
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig(RunOptions):
     """Learn from all images without labels (Barlow Twins)."""
+
+    usual_batch: ClassVar[int] = 256  # where none is asked for
 
     projector_width: Annotated[
         int | None, Range(8, 65536), Doc("Width of the projector; default 2048, with --wide 1 the paper's 8192.")
@@ -61,6 +63,8 @@ class ClassifierOptions(RunOptions):
 class ClassifyConfig(ClassifierOptions):
     """Train a classifier on the pretrained backbone with the labeled images (Adam, one cosine over the run)."""
 
+    usual_batch: ClassVar[int] = 64  # where none is asked for
+
     learning_rate_classifier: Annotated[float, Range(0, 10), Doc("Adam rate of the classifier.")] = 1e-2
     learning_rate_barlow: Annotated[float, Range(0, 10), Doc("Adam rate of the backbone.")] = 1e-5
     model_name: Annotated[Literal["barlow"], Doc("How the backbone was pretrained; the seed's name for it.")] = "barlow"
@@ -69,6 +73,8 @@ class ClassifyConfig(ClassifierOptions):
 @dataclass(frozen=True, kw_only=True)
 class FixMatchConfig(ClassifierOptions):
     """Fine-tune with consistency and pseudo-labels on labeled and unlabeled images (FixMatch)."""
+
+    usual_batch: ClassVar[int] = 64  # where none is asked for
 
     num_steps: Annotated[
         int | None, Range(1, 10**7, "steps"), Doc("Steps an epoch; default one pass over the unlabeled images.")
@@ -83,6 +89,3 @@ class FixMatchConfig(ClassifierOptions):
     ] = "fixed"
     learning_rate: Annotated[float, Range(0, 10, open_low=True), Doc("SGD rate, η·cos(7πk/16K).")] = 0.003
     momentum: Annotated[float, Range(0, 1), Doc("Nesterov momentum.")] = 0.9
-
-
-TrainingConfig = PretrainConfig | ClassifyConfig | FixMatchConfig

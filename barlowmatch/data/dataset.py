@@ -1,7 +1,6 @@
 """A dataset: which images there are, in which split, and what is known about them."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -96,12 +95,6 @@ class Dataset:
     def path(self, row: int) -> Path:
         """Return the file of a row."""
         return self.root / self.files[row]
-
-    def without(self, rows: Sequence[int] | Rows) -> "Dataset":
-        """Return the dataset without some rows; the others keep their order."""
-        keep = np.ones(len(self), dtype=bool)
-        keep[np.asarray(rows, dtype=np.int64)] = False
-        return self.only(np.flatnonzero(keep))
 
     def only(self, rows: Rows) -> "Dataset":
         """Return the dataset of some rows, in the order given."""

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from barlowmatch.data.images import Range, read_image
+from barlowmatch.data.images import Range, Unreadable, read_image
 from barlowmatch.data.squares import to_square
 from barlowmatch.data.workers import cores
+from barlowmatch.errors import InputError
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -93,8 +94,14 @@ class FileImages(LazyImages):
         """Return the image of one row.
 
         Raises:
-            Unreadable: the file was damaged or removed since it was checked.
+            InputError: the file was damaged or removed since it was checked.
         """
         size = self.shape[2]
         content = Path(os.fspath(self._files[row]))
-        return to_square(read_image(content, sixteen_bit_range=self._range, at_least=size), size, self._fit)
+        try:
+            image = read_image(content, sixteen_bit_range=self._range, at_least=size)
+        except Unreadable as error:
+            raise InputError(
+                f"{content}: {error}, and was readable at the start; put it back, or keep copies by --cache jpeg"
+            ) from error
+        return to_square(image, size, self._fit)

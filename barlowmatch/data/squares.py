@@ -1,7 +1,6 @@
 """Making a picture square."""
 
 from io import BytesIO
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +10,6 @@ PADDING = (128, 128, 128)
 """Mid grey: no dataset's colour, and close to nothing once the network's input is standardised."""
 
 JPEG_QUALITY = 92
-
-ResolvedFit = Literal["pad", "crop", "squash"]
 
 
 def to_square(image: Image.Image, size: int, fit: str) -> npt.NDArray[np.uint8]:

@@ -6,9 +6,11 @@ semicolons or tabs. Names of files and folders may hold bytes that are no UTF-8;
 
 import csv
 import io
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TextIO
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import write_text
@@ -106,10 +108,19 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
 def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as CSV, its cells guarded against formulas."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([guard(str(value)) for value in row] for row in rows)
+    write_rows(text, header, rows)
     return text.getvalue()
+
+
+def write_rows(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table as CSV into an open file, row by row, its cells guarded against formulas."""
+    plain = csv.writer(file, lineterminator="\n")
+    quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    guarded = ([guard(str(value)) for value in row] for row in rows)
+    for cells in itertools.chain([header], guarded):
+        # A lone \r ends a line to every reader, but is quoted only by writers that end theirs with it.
+        writer = quoted if any("\r" in cell for cell in cells) else plain
+        writer.writerow(cells)
 
 
 def guard(value: str) -> str:
@@ -148,6 +159,19 @@ def _rows(path: Path, text: str) -> Iterable[tuple[int, list[str]]]:
 def is_text(value: str) -> bool:
     """Say whether a value is free of bytes that are no UTF-8."""
     return value.isascii() or not any("\udc80" <= character <= "\udcff" for character in value)
+
+
+def shown(value: Any) -> Any:
+    """Return plain values with all their text as it can be shown and sent: bytes that are no UTF-8 as escapes."""
+    match value:
+        case str():
+            return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        case list():
+            return [shown(item) for item in value]
+        case dict():
+            return {shown(name): shown(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 def _check_text(table: Table, name: str) -> None:

@@ -1,6 +1,6 @@
 """Arrays that lie in one file, or in as many as there were processes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from barlowmatch.data.dataset import Rows
 from barlowmatch.errors import InputError
-
-BLOCK_BYTES = 32 * 2**20
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -37,13 +35,6 @@ class Shards:
             mine = np.flatnonzero(owner == place)
             result[mine] = part[rows[mine] - self._starts[place]]
         return result
-
-    def blocks(self) -> Iterator[tuple[int, Floats]]:
-        """Yield (first row, rows) in blocks of some megabytes."""
-        length = max(1, BLOCK_BYTES // (self.shape[1] * self.dtype.itemsize))
-        for first, part in zip(self._starts.tolist(), self._parts, strict=False):
-            for start in range(0, len(part), length):
-                yield first + start, part[start : start + length]
 
 
 def shard_name(name: str, number: int, count: int) -> str:

@@ -1,8 +1,10 @@
 """Backbones: images to embeddings, by name, with the stem that suits the image size."""
 
+import copy
 import inspect
 from typing import Any, Literal
 
+import torch
 import torchvision
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
@@ -63,6 +65,8 @@ def build_backbone(name: str, image_size: int, stem: Stem) -> nn.Module:
         nn.init.kaiming_normal_(backbone.conv1.weight, mode="fan_out", nonlinearity="relu")
         if stem == "small":
             backbone.maxpool = nn.Identity()
+    if not isinstance(backbone, ResNet):
+        _check_embeddings(name, backbone, image_size)
     return backbone
 
 
@@ -107,5 +111,20 @@ def _create_timm(name: str, image_size: int) -> nn.Module:
         network = timm.create_model(name, pretrained=False, num_classes=0)
     except (AssertionError, ValueError) as error:
         raise InputError(f"--backbone {name}: cannot take images of {image_size} px ({error})") from error
-    network.dimension = network.num_features
+    network.dimension = getattr(network, "head_hidden_size", None) or network.num_features
     return network
+
+
+def _check_embeddings(name: str, network: nn.Module, image_size: int) -> None:
+    """Refuse a network that in training gives anything but an embedding of each image, as with auxiliary outputs."""
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            # A copy: the statistics of batch norm would remember the zeros.
+            output = copy.deepcopy(network)(torch.zeros(2, 3, image_size, image_size))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(
+            f"--backbone {name}: cannot take images of {image_size} px ({reason}); name another"
+        ) from error
+    if not isinstance(output, torch.Tensor) or output.shape != (2, network.dimension):
+        raise InputError(f"--backbone {name}: does not give one embedding an image; name another, such as resnet18")

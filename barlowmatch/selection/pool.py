@@ -69,7 +69,6 @@ class Pool:
         rows: row of each unlabeled image in the embeddings folder (N,).
         class_names: the classes in order; empty where nobody knows them yet.
         source: raw probabilities of all rows, or None.
-        labeled_rows: row of each labeled image in the embeddings folder (L,).
         calibration: probabilities (V, C) and labels (V,) of validation images, or None; they are never requested.
     """
 
@@ -78,8 +77,6 @@ class Pool:
     files: tuple[str, ...]
     rows: Rows
     class_names: tuple[str, ...]
-    labeled_rows: Rows
-    labeled_files: tuple[str, ...]
     source: Shards | None = None
     calibration: tuple[Tensor, Tensor] | None = None
 
@@ -151,8 +148,6 @@ class Pool:
             files=names[len(labeled) :],
             rows=unlabeled,
             class_names=class_names,
-            labeled_rows=labeled,
-            labeled_files=names[: len(labeled)],
             source=probabilities,
         )
 
@@ -185,18 +180,11 @@ class Pool:
         Raises:
             InputError: there are none, and fewer than two classes have a label.
         """
-        return self._probabilities(self.rows, self.files, self.unlabeled)
-
-    @cached_property
-    def labeled_probabilities(self) -> Probabilities:
-        """Class probabilities of the labeled images."""
-        return self._probabilities(self.labeled_rows, self.labeled_files, self.labeled)
-
-    def _probabilities(self, rows: Rows, files: Sequence[str], vectors: Vectors) -> Probabilities:
+        vectors = self.unlabeled
         if self.source is not None:
-            return Probabilities(self.source, rows, files, vectors.dtype, self.class_names)
+            return Probabilities(self.source, self.rows, self.files, vectors.dtype, self.class_names)
         names = [self.class_names[place] for place in self.head.classes.tolist()]
         values = torch.empty(len(vectors), len(names), dtype=torch.float32)
         for part, block in vectors.blocks():
             values[part] = self.head.probabilities(block)
-        return Probabilities(Shards([values.numpy()]), np.arange(len(values)), files, vectors.dtype, names)
+        return Probabilities(Shards([values.numpy()]), np.arange(len(values)), self.files, vectors.dtype, names)

@@ -42,7 +42,7 @@ class Probe:
     def judge(self, rows: Rows, answers: Rows, seed: int) -> Judgement:
         """Fit the regression; with one class only, guess it."""
         if len(np.unique(answers)) < 2:
-            return judgement(np.full(len(self.test), answers[0] if len(answers) else 0), self.world.test_labels)
+            return judge_one_class(answers, self.world.test_labels)
         head = fit_head(_unit(self.world.vectors[rows]), answers)
         guesses = torch.cat([head.logits(part).argmax(1) for part in torch.split(self.test, ROWS)])
         return judgement(head.classes[guesses].numpy(), self.world.test_labels)
@@ -74,6 +74,11 @@ def judgement(guesses: Rows, labels: Rows) -> Judgement:
     right = guesses == labels
     per_class = [float(right[labels == item].mean()) for item in np.unique(labels)]
     return Judgement(float(right.mean()), float(np.mean(per_class)))
+
+
+def judge_one_class(answers: Rows, labels: Rows) -> Judgement:
+    """Return how well it fits to guess the only class that was answered, the first where none was."""
+    return judgement(np.full(len(labels), answers[0] if len(answers) else 0), labels)
 
 
 def _unit(vectors: "np.ndarray[tuple[int, int], np.dtype[np.float32]]") -> Tensor:

@@ -20,11 +20,6 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether zero is outside."""
-        return self.low > 0 or self.high < 0
-
 
 def bca(values: Values, seed: int = 0) -> Interval:
     """Return the mean of some values with its 95 % interval (bias-corrected and accelerated bootstrap, Efron 1987)."""

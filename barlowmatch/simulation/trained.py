@@ -11,7 +11,7 @@ from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig
 from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.listings import write_manifest
 from barlowmatch.events import silent
-from barlowmatch.simulation.learners import Judgement
+from barlowmatch.simulation.learners import Judgement, judge_one_class
 from barlowmatch.simulation.world import World
 
 NEVER = 10**9
@@ -35,9 +35,11 @@ class Trained:
         self.test_rows = np.array([place[file] for file in world.test_files], np.int64)
 
     def judge(self, rows: Rows, answers: Rows, seed: int) -> Judgement:
-        """Train and return the figures on the test images."""
+        """Train and return the figures on the test images; with one class only, guess it."""
         from barlowmatch.stages import classify, fixmatch
 
+        if len(np.unique(answers)) < 2:
+            return judge_one_class(answers, self.world.test_labels)
         manifest = self._manifest(rows, answers)
         common: dict[str, Any] = {
             "manifest": manifest, "seed": seed, "select_best_from": NEVER, "num_epochs": self.config.learner_epochs,
@@ -67,9 +69,10 @@ class Trained:
         labels[self.test_rows], splits[self.test_rows] = self.world.test_labels, "val"
         used = np.sort(np.concatenate([self.pool_rows, self.test_rows]))
         self.folder.mkdir(parents=True, exist_ok=True)
-        link = self.folder / "images"
-        if not link.exists():
-            link.symlink_to(self.dataset.root.resolve(), target_is_directory=True)
+        link, root = self.folder / "images", self.dataset.root.resolve()
+        if link.resolve() != root:  # there is none, or an earlier simulation was of other images
+            link.unlink(missing_ok=True)
+            link.symlink_to(root, target_is_directory=True)
         current = replace(self.dataset, root=link, labels=labels, splits=splits).only(used)
         path = self.folder / "manifest.csv"
         write_manifest(path, current, current.sha256 or [""] * len(current))

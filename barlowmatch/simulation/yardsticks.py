@@ -55,6 +55,3 @@ class Inverted(Strategy[StrategyConfig]):
         scores = torch.cat([(block @ centres.T).amin(1) for _, block in pool.unlabeled.blocks()])
         places = largest(scores, budget)[0][:budget]
         return Picks(places, scores[places], ["like all centroids of labeled images"] * budget)
-
-
-YARDSTICKS = (BalancedOracle.name, Inverted.name)

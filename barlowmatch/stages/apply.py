@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barlowmatch import distributed
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.inference import InferenceOptions
@@ -13,11 +14,10 @@ from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
+from barlowmatch.inference import DEFAULT_BATCH
 from barlowmatch.models.network import Network
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import backbone_name, restore_network
-
-DEFAULT_BATCH = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +29,14 @@ class Applied:
         checkpoint: what it was restored from.
         images: decoded as the network wants them.
         compute: on what.
+        batch_size: images this process takes at once.
     """
 
     network: Network
     checkpoint: Checkpoint
     images: Images
     compute: Compute
+    batch_size: int
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -69,4 +71,9 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
         images = load_images(dataset, config, compute, emit, network.architecture)
         compute.prepare(network)
         network.eval()
-        yield Applied(network, checkpoint, images, compute)
+        yield Applied(network, checkpoint, images, compute, batch_of_a_process(config.batch_size))
+
+
+def batch_of_a_process(asked: int | None) -> int:
+    """Return this process's part of the batch asked for over all processes; by default each takes a full one."""
+    return DEFAULT_BATCH if asked is None else max(1, asked // distributed.world_size())

@@ -64,19 +64,25 @@ class ClassificationTask(Task):
         return {} if report is None else {"val": report.to_dict()}
 
 
-def check_labels(dataset: Dataset) -> None:
-    """Refuse to train a classifier that has nothing to tell apart.
+def check_labels(dataset: Dataset, emit: Emit) -> None:
+    """Refuse to train a classifier that has nothing to tell apart, and name the classes that it cannot learn.
 
     Raises:
         InputError: fewer than two classes have a labeled training image.
     """
     present = np.unique(dataset.labels[dataset.train])
+    lost = np.setdiff1d(dataset.labels[dataset.val], present)
+    missing = ", ".join(dataset.class_names[label] for label in lost[:10])
     if len(present) < 2:
         named = ", ".join(dataset.class_names[label] for label in present) or "none"
+        held = f", or hold out less by --val-share (all labels of {missing} are in validation)" if len(lost) else ""
         raise InputError(
             f"{dataset.root}: labeled training images of {len(present)} class ({named}); "
-            "label at least one image of two classes"
+            f"label at least one image of two classes{held}"
         )
+    if len(lost):
+        message = f"all labels of {missing} are in validation, so nothing is learned of them; label more images of them"
+        emit(Said(message=message, level="warning"))
 
 
 def tell_about_validation(task: ClassificationTask, least: int, emit: Emit) -> None:
@@ -99,7 +105,7 @@ def run_classification(
     """
     with computing(config) as chosen:
         dataset = read_dataset(config, emit)
-        check_labels(dataset)
+        check_labels(dataset, emit)
         place = place_run(stage, config)
         resumed = checkpoint_to_resume(stage, config, dataset, place)
         compute = chosen.as_before(resumed)

@@ -20,8 +20,6 @@ from barlowmatch.stages.classification import ClassificationTask, run_classifica
 from barlowmatch.stages.images import Images
 from barlowmatch.stages.pretrain import batch_size
 
-DEFAULT_BATCH = 32
-
 
 @dataclass(frozen=True)
 class LabeledBatch:
@@ -38,7 +36,7 @@ class Supervised(ClassificationTask):
     def __init__(self, network: Network, images: Images, config: ClassifyConfig, compute: Compute) -> None:
         super().__init__(network, images, config, compute)
         self.config = config
-        self.samples_per_step = batch_size(config.batch_size, len(images.train), DEFAULT_BATCH)
+        self.samples_per_step = batch_size(config, len(images.train))
         self.views_per_step = self.samples_per_step
         self.stream = Stream(images.train, self.samples_per_step, config.seed)
         self.steps_per_epoch = self.stream.steps_per_pass

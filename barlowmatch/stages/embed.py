@@ -14,7 +14,7 @@ from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
 from barlowmatch.events import Emit, Progress, Said, silent
 from barlowmatch.inference import Output, apply_network
 from barlowmatch.pacing import Pace
-from barlowmatch.stages.apply import DEFAULT_BATCH, Applied, applied_network
+from barlowmatch.stages.apply import Applied, applied_network
 
 REPORT_SECONDS = 0.5
 
@@ -26,32 +26,35 @@ def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
         InputError: the checkpoint or the dataset cannot be read, or the folder cannot be written.
     """
     with applied_network(config, emit) as applied:
-        rows = applied.images.all
+        rows, classifies = applied.images.all, _knows_the_labels(applied, config, emit)
         with EmbeddingsWriter(
             config.out_path,
             _table(applied, rows),
             dimension=applied.network.dimension,
-            classes=_classes(applied),
+            classes=_classes(applied, classifies),
             checkpoint=content_hash(config.checkpoint_path),
-            with_probabilities=applied.network.classifier is not None,
+            with_probabilities=classifies,
             number_format=config.number_format,
-            meta={"stage": applied.checkpoint["stage"], "image_size": applied.images.size},
+            meta={
+                "stage": applied.checkpoint["stage"],
+                "image_size": applied.images.size,
+                "dataset": applied.images.dataset.fingerprint,
+            },
         ) as writer:
-            for place, output in _outputs(applied, config, rows, writer.share, emit):
+            for place, output in _outputs(applied, rows, writer.share, emit):
                 probabilities = None if output.logits is None else output.logits.softmax(1).numpy()
                 writer.write(np.arange(place, place + len(output.rows)), output.embeddings.numpy(), probabilities)
         emit(Said(message=f"{config.out_path}: {len(rows)} embeddings of {applied.network.dimension} numbers"))
     return {"folder": str(config.out_path), "count": len(rows), "dimension": applied.network.dimension}
 
 
-def _outputs(
-    applied: Applied, config: EmbedConfig, rows: Rows, share: slice, emit: Emit
-) -> Iterator[tuple[int, Output]]:
+def _outputs(applied: Applied, rows: Rows, share: slice, emit: Emit) -> Iterator[tuple[int, Output]]:
     """Yield the place and the output of each batch of this process's share, and report how far it is."""
-    size = config.batch_size or DEFAULT_BATCH
     place, total = share.start, share.stop - share.start
-    pace = Pace(None, 0, size)
-    for output in apply_network(applied.network, applied.images.store, rows[share], applied.compute, size):
+    pace = Pace(None, 0, applied.batch_size)
+    for output in apply_network(
+        applied.network, applied.images.store, rows[share], applied.compute, applied.batch_size
+    ):
         yield place, output
         place += len(output.rows)
         done = place - share.start
@@ -72,8 +75,22 @@ def _table(applied: Applied, rows: Rows) -> EmbeddedFiles:
     )
 
 
-def _classes(applied: Applied) -> list[ImageClass]:
-    """Return the classes the probabilities speak of; without a classifier those of the dataset."""
+def _knows_the_labels(applied: Applied, config: EmbedConfig, emit: Emit) -> bool:
+    """Say whether there is a classifier that knows every class that has labels; probabilities without one mislead."""
     if applied.network.classifier is None:
+        return False
+    dataset, rows = applied.images.dataset, applied.images.all
+    labels, known = dataset.labels[rows], applied.labels_as_known()[rows]
+    unknown = np.unique(labels[(labels >= 0) & (known < 0)])
+    if len(unknown):
+        named = ", ".join(dataset.class_names[label] for label in unknown[:10])
+        message = f"{config.checkpoint_path}: does not know {named}; no probabilities are written"
+        emit(Said(message=f"{message}, and strategies that need them fit a linear classifier", level="warning"))
+    return len(unknown) == 0
+
+
+def _classes(applied: Applied, classifies: bool) -> list[ImageClass]:
+    """Return the classes the probabilities speak of; without probabilities those of the dataset."""
+    if not classifies:
         return list(applied.images.dataset.classes)
     return [ImageClass(int(item["id"]), item["name"]) for item in applied.checkpoint["classes"]]

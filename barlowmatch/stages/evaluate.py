@@ -67,7 +67,7 @@ def _judge_classifier(applied: Applied, rows: Rows, config: EvaluateConfig) -> R
             f"{config.checkpoint_path}: does not know the class {unknown[0]} (its classes: "
             f"{', '.join(applied.class_names[:10])}); train a classifier on this dataset first"
         )
-    probabilities = classify_rows(applied.network, applied.images.store, rows, applied.compute)
+    probabilities = classify_rows(applied.network, applied.images.store, rows, applied.compute, applied.batch_size)
     return judge(probabilities, labels, applied.class_names)
 
 
@@ -78,9 +78,9 @@ def _judge_embeddings(applied: Applied, rows: Rows, config: EvaluateConfig) -> d
         return {}
     network, store, labels = applied.network, images.store, images.dataset.labels
     accuracy = knn_accuracy(
-        embed_rows(network, store, images.train, applied.compute),
+        embed_rows(network, store, images.train, applied.compute, applied.batch_size),
         labels[images.train],
-        embed_rows(network, store, rows, applied.compute),
+        embed_rows(network, store, rows, applied.compute, applied.batch_size),
         labels[rows],
         classes=len(images.dataset.classes),
         neighbours=config.knn,

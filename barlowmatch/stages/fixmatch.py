@@ -20,8 +20,6 @@ from barlowmatch.randomness import SampleRandom
 from barlowmatch.stages.classification import ClassificationTask, run_classification
 from barlowmatch.stages.images import Images
 
-DEFAULT_BATCH = 64
-
 
 @dataclass(frozen=True)
 class MixedBatch:
@@ -43,7 +41,7 @@ class FixMatch(ClassificationTask):
     def __init__(self, network: Network, images: Images, config: FixMatchConfig, compute: Compute) -> None:
         super().__init__(network, images, config, compute)
         self.config = config
-        self.labeled_per_step = config.batch_size or DEFAULT_BATCH
+        self.labeled_per_step = config.batch_size or config.usual_batch
         self.unlabeled_per_step = config.mu * self.labeled_per_step
         self.samples_per_step = self.labeled_per_step + self.unlabeled_per_step
         self.views_per_step = self.labeled_per_step + 2 * self.unlabeled_per_step

@@ -16,6 +16,8 @@ from barlowmatch.events import Emit
 from barlowmatch.models.network import Architecture
 
 STATISTICS_SAMPLE = 4096
+STATISTICS_BLOCK = 32
+"""Images looked at at a time, so that those decoded when asked for keep all cores at work."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +75,19 @@ class Images:
         rows = self.learnable
         if len(rows) > STATISTICS_SAMPLE:
             rows = np.sort(np.random.default_rng(seed).choice(rows, STATISTICS_SAMPLE, replace=False))
-        values = self.pixels.array[rows].astype(np.float64) / 255
-        mean, std = values.mean((0, 2, 3)), values.std((0, 2, 3))
+        counts = self._levels(rows)
+        shares, values = counts / counts.sum(1, keepdims=True), np.arange(256) / 255
+        mean = shares @ values
+        std = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1))
         return tuple(map(float, mean)), tuple(float(max(deviation, 1e-3)) for deviation in std)
+
+    def _levels(self, rows: Rows) -> Rows:
+        """Return how often each channel of some rows has each of its levels (3, 256), in the memory of a few images."""
+        counts = np.zeros((3, 256), np.int64)
+        for start in range(0, len(rows), STATISTICS_BLOCK):
+            for image in self.pixels.array[rows[start : start + STATISTICS_BLOCK]]:
+                counts += [np.bincount(channel.ravel(), minlength=256) for channel in image]
+        return counts
 
     def _readable(self, rows: Rows) -> Rows:
         readable: Rows = rows[self.pixels.readable[rows]]

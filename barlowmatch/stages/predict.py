@@ -1,12 +1,12 @@
 """Name the class of each image of a folder, with its probability."""
 
-import csv
 from typing import Any
 
 import numpy as np
 
 from barlowmatch import launcher
 from barlowmatch.configs.inference import PredictConfig
+from barlowmatch.data.tables import write_rows
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import whole_file
@@ -26,7 +26,9 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
                 f"{config.checkpoint_path}: has no classifier; give a checkpoint of train-classifier or fixmatch"
             )
         rows = applied.images.all
-        probabilities = classify_rows(applied.network, applied.images.store, rows, applied.compute).numpy()
+        probabilities = classify_rows(
+            applied.network, applied.images.store, rows, applied.compute, applied.batch_size
+        ).numpy()
         names = applied.class_names
         if launcher.is_main():
             best = probabilities.argmax(1)
@@ -34,11 +36,12 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
                 whole_file(config.out_path) as partial,
                 partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
             ):
-                writer = csv.writer(file)
-                writer.writerow(["file", "class", "probability", *(f"p({name})" for name in names)])
-                for row, place, shares in zip(rows, best, probabilities, strict=True):
-                    numbers = [f"{share:.6f}" for share in shares]
-                    writer.writerow([applied.images.dataset.files[row], names[place], numbers[place], *numbers])
+                numbers = ([f"{share:.6f}" for share in shares] for shares in probabilities)
+                lines = (
+                    [applied.images.dataset.files[row], names[place], shares[place], *shares]
+                    for row, place, shares in zip(rows, best, numbers, strict=True)
+                )
+                write_rows(file, ["file", "class", "probability", *(f"p({name})" for name in names)], lines)
             counts = np.bincount(best, minlength=len(names))
             shown = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
             emit(Said(message=f"{config.out_path}: {len(rows)} predictions ({shown})"))

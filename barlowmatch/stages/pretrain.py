@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from barlowmatch import distributed
 from barlowmatch.compute import Compute, computing
-from barlowmatch.configs.training import PretrainConfig
+from barlowmatch.configs.training import ClassifyConfig, PretrainConfig
 from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.sampling import Stream
@@ -28,7 +28,6 @@ from barlowmatch.stages.networks import build_pretraining_network, read_origin
 from barlowmatch.stages.session import checkpoint_to_resume, open_training, train_network
 from barlowmatch.training import Task
 
-DEFAULT_BATCH = 256
 KNN_ROWS = 5000
 """At most so many labeled images vote, and so many are judged, while pretraining."""
 
@@ -58,7 +57,7 @@ class BarlowTwins(Task):
         self.compute = compute
         self.images = images
         rows = images.learnable
-        self.samples_per_step = batch_size(config.batch_size, len(rows), DEFAULT_BATCH)
+        self.samples_per_step = batch_size(config, len(rows))
         self.views_per_step = 2 * self.samples_per_step
         self.stream = Stream(rows, self.samples_per_step, config.seed)
         self.steps_per_epoch = self.stream.steps_per_pass
@@ -117,19 +116,20 @@ def knn_figures(network: Network, images: Images, compute: Compute, seed: int) -
     return {"knn_accuracy": accuracy}
 
 
-def batch_size(asked: int | None, available: int, default: int) -> int:
-    """Return the batch size: the one asked for, else the default or all images where they are fewer.
+def batch_size(config: PretrainConfig | ClassifyConfig, available: int) -> int:
+    """Return the batch size: the one asked for, else the stage's usual one or all images where they are fewer.
 
     Raises:
         InputError: fewer than two images, or fewer than the batch that was asked for.
     """
     if available < 2:
         raise InputError(f"the dataset has {available} images to learn from; at least 2 are needed")
+    asked = config.batch_size
     if asked is not None and asked > available:
         raise InputError(
             f"--batch-size {asked}: there are only {available} images to learn from; give {available} or less"
         )
-    size = asked or min(default, available)
+    size = asked or min(config.usual_batch, available)
     if size < distributed.world_size():
         raise InputError(f"--batch-size {size}: fewer than the {distributed.world_size()} processes")
     return size
@@ -154,7 +154,7 @@ def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
         resumed = checkpoint_to_resume("pretrain", config, dataset, place)
         compute = chosen.as_before(resumed)
         origin = read_origin(config)
-        batch_size(config.batch_size, len(dataset.train) + len(dataset.unlabeled), DEFAULT_BATCH)
+        batch_size(config, len(dataset.train) + len(dataset.unlabeled))
         with open_training("pretrain", config, dataset, place, emit) as opened:
             images = load_images(dataset, config, compute, opened.emit, origin.architecture)
             network = build_pretraining_network(config, origin, images)

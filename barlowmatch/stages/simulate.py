@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.simulate import SimulateConfig, share
 from barlowmatch.data.dataset import Dataset, Rows
@@ -74,14 +75,24 @@ def present(config: SimulateConfig, result: dict[str, Any]) -> None:
 def _read(config: SimulateConfig, emit: Emit) -> tuple[Embeddings, Dataset | None]:
     """Return the embeddings, made here where they are not given, and the dataset where one is named."""
     has_dataset = config.dataset_folder is not None or config.manifest is not None
-    folder = config.representations_path
-    if folder is None:
-        if not has_dataset or config.checkpoint_path is None:
-            raise InputError("--representations-path: name embeddings, or --dataset-folder and --checkpoint-path")
-        folder = config.dest_path / "representations"
-        if not (folder / "meta.json").is_file():
-            _embed(config, folder, emit)
-    return read_embeddings(folder), read_dataset(config, emit) if has_dataset else None
+    dataset = read_dataset(config, emit) if has_dataset else None
+    if config.representations_path is not None:
+        return read_embeddings(config.representations_path), dataset
+    if dataset is None or config.checkpoint_path is None:
+        raise InputError("--representations-path: name embeddings, or --dataset-folder and --checkpoint-path")
+    return _own_embeddings(config, config.checkpoint_path, dataset, emit), dataset
+
+
+def _own_embeddings(config: SimulateConfig, checkpoint: Path, dataset: Dataset, emit: Emit) -> Embeddings:
+    """Return the embeddings made here earlier where they are by this checkpoint of these images, else new ones."""
+    folder = config.dest_path / "representations"
+    if checkpoint.is_file() and (folder / "meta.json").is_file():
+        found = read_embeddings(folder)
+        origin = found.meta["checkpoint"], found.meta.get("dataset")
+        if origin == (content_hash(checkpoint), dataset.fingerprint):
+            return found
+    _embed(config, folder, emit)
+    return read_embeddings(folder)
 
 
 def _embed(config: SimulateConfig, folder: Path, emit: Emit) -> None:
@@ -154,8 +165,6 @@ def _training(config: SimulateConfig) -> dict[str, Any] | None:
     """Return what a trained learner depends on besides."""
     if config.learner not in ("classifier", "fixmatch") or config.checkpoint_path is None:
         return None
-    from barlowmatch.checkpoints import content_hash
-
     return {
         "checkpoint": content_hash(config.checkpoint_path), "epochs": config.learner_epochs, "views": config.views,
         "image_size": config.image_size, "fit": config.fit,

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from labeling.api.access import Context, Here, Who
+from labeling.api.access import Context, Here, Who, my_role
 from labeling.names import DEFAULT_KEYS, clean_key, clean_name, new_class_id
 from labeling.wire import Id
 from labeling.wire import classes as wire
 from storage import classes as store
 from storage.database import Database
+from storage.errors import Refused
 from storage.people import get_person_settings
 from storage.records import ImageClass
 from storage.written import body_hash, once
@@ -39,8 +40,11 @@ async def add_class(new: wire.ClassIn, here: Here, who: Who) -> wire.ClassOut:
 
 
 @routes.patch("/api/classes/{class_id}")
-async def change_class(class_id: Id, change: wire.ClassChange, here: Here, who: Who) -> wire.ClassOut:
-    """Rename a class, change its key, color or place."""
+async def change_class(class_id: Id, change: wire.ClassChange, request: Request, here: Here, who: Who) -> wire.ClassOut:
+    """Rename a class, change its key, color or place; all but the key is for admins."""
+    further = sorted(change.model_fields_set - {"uuid", "key"})
+    if further and my_role(request) != "admin":
+        raise Refused("this is for admins of the project", further[0], "ask one of them", "forbidden")
 
     def work(db: Database) -> Any:
         if change.name is not None:

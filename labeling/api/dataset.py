@@ -4,10 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from barlowmatch.data.tables import shown
 from labeling.api.access import Here
 from labeling.api.items import Pictures
 from labeling.chores import Told
-from labeling.dataset.reports import Report, file_of, kept_report
+from labeling.dataset.reports import Report, kept_report
 from labeling.wire import dataset as wire
 from storage.classes import list_classes
 from storage.database import Database
@@ -32,7 +33,7 @@ def show_dataset(here: Here) -> wire.DatasetOut:
     with here.project.reading() as db:
         whole = progress(db)
         return wire.DatasetOut(
-            root=str(root), there=root.is_dir(), images=whole.images, missing=whole.missing,
+            root=shown(str(root)), there=root.is_dir(), images=whole.images, missing=whole.missing,
             report=None if report is None else _report(db, report, here.pictures), reading=chore_out(told),
             changed=told.results if told.state == "done" else {},
             samples=[thumb_out(image, here.pictures) for image in draw_images(db, SAMPLES, seed=0)],
@@ -89,17 +90,17 @@ def urls(image: Image, pictures: Pictures) -> dict[str, str]:
 
 
 def _report(db: Database, report: Report, pictures: Pictures) -> wire.ReportOut:
-    found = report.found
+    found = shown(report.found)
     return wire.ReportOut(
         time=report.time, layout=found["layout"], images=found["images"], bytes=found["bytes"],
         splits=found["splits"], formats=found["formats"], modes=found["modes"], sizes=found["sizes"],
         groups=found["groups"], problems=found["problems"], warnings=found["warnings"],
         unreadable=[
-            wire.BrokenOut(file=file_of(item["file"]), split=item["split"], reason=item["reason"])
+            wire.BrokenOut(file=item["file"], split=item["split"], reason=item["reason"])
             for item in found["unreadable"][:SHOWN_BROKEN]
         ],
         unreadable_count=found["unreadable_count"],
-        copies=[_copies(db, item, pictures) for item in found["duplicates"][:SHOWN_COPIES]],
+        copies=[_copies(db, item, pictures) for item in report.found["duplicates"][:SHOWN_COPIES]],
         copies_count=found["duplicates_count"],
     )  # fmt: skip
 
@@ -108,6 +109,6 @@ def _copies(db: Database, item: dict[str, Any], pictures: Pictures) -> wire.Copi
     known = next((image for image in find_images(db, item["files"]) if image is not None), None)
     image = None if known is None else get_image(db, known)
     return wire.CopiesOut(
-        files=[file_of(file) for file in item["files"]], splits=item["splits"], labels=item["labels"],
+        files=shown(item["files"]), splits=item["splits"], labels=item["labels"],
         thumb=None if image is None else pictures.thumb(image.id, image.sha256),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from labeling.api.access import NobodyError
 from labeling.pictures.shop import GoneError, UnreadableError
 from storage.errors import DiskFull, Refused, StorageError
 
-_STATUS = {"invalid": 422, "taken": 409, "missing": 404}
+_STATUS = {"invalid": 422, "taken": 409, "missing": 404, "forbidden": 403}
 log = logging.getLogger("labeling")
 
 

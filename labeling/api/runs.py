@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Query
 
+from barlowmatch.data.tables import shown
 from labeling.api.access import Context, Here, Who
 from labeling.forms import form_fields
 from labeling.rounds.planning import RoundWish, kept_steps, round_wish
@@ -56,7 +57,7 @@ def show_run(name: str, here: Here) -> wire.RunDetail:
     run = here.runs.need(name)
     story = here.runs.story(name)
     return wire.RunDetail(
-        **_out(run).model_dump(), command=shlex.join(run.command), curves=_curves(story.curves),
+        **_out(run).model_dump(), command=shown(shlex.join(run.command)), curves=_curves(story.curves),
         evaluations=_curves(story.evaluations), checkpoint=story.checkpoint,
         said=[wire.SaidOut(time=said.time, level=said.level, message=said.message) for said in story.sentences],
         log=here.runs.log(name),

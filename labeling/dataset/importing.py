@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from barlowmatch.data.progress import Rate
+from barlowmatch.data.tables import shown
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
 from labeling.dataset.labelsets import Row, read_labels
@@ -172,7 +173,7 @@ def store(folder: Path, source: Path, own: str, choice: Choice, who: str, emit: 
             person = find_or_add_person(db, DATASET).id
             if choice.add_classes:
                 _add_classes(db, plan.unknown_classes)
-            _register(db, own, source=source.name, by=who, time=now(), parts=-(-plan.rows // _AT_ONCE))
+            _register(db, own, source=shown(source.name), by=who, time=now(), parts=-(-plan.rows // _AT_ONCE))
         known = _known_classes(db)
         labeled = [(image, known[fold(label)]) for image, label in wanted if fold(label) in known]
         rate = Rate("store labels", len(labeled), emit, unit="label")

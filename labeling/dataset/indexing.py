@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from barlowmatch.data.tables import read_table
+from barlowmatch.data.tables import read_table, shown
 from barlowmatch.errors import InputError
 from labeling.dataset.labels import import_own_labels
 from labeling.dataset.reports import keep_report
@@ -183,11 +183,6 @@ def _found(root: Path, file: str, sha256: str, split: str, label: str, group: st
         NewImage(path, shown(file), sha256, split, group or None, size, mtime_ns),  # type: ignore[arg-type]
         label,
     )
-
-
-def shown(file: str) -> str:
-    """Return a file name as text that can be stored and shown: bytes that are no UTF-8 as escapes."""
-    return file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _point_to(paths: ProjectFolder, root: Path) -> None:

@@ -1,6 +1,5 @@
 """The dataset report of a project: what `python -m barlowmatch inspect` last found, kept in the project's cache."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ _KEPT_FILES = 200
 
 @dataclass(frozen=True)
 class Report:
-    """A report and when it was made, as ISO 8601 in UTC."""
+    """A report and when it was made, as ISO 8601 in UTC; it names files by bytes that may be no UTF-8."""
 
     time: str
     found: dict[str, Any]
@@ -39,11 +38,6 @@ def kept_report(paths: ProjectFolder) -> Report | None:
     """Return the newest report, None where the images were never read by a version that keeps one."""
     kept = read_json(_place(paths))
     return Report(kept["time"], kept["found"]) if kept else None
-
-
-def file_of(text: str) -> str:
-    """Return a file name of a report as text that can be shown: bytes that are no UTF-8 as escapes."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def _place(paths: ProjectFolder) -> Path:

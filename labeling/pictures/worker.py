@@ -6,8 +6,8 @@ only this process with it. One task a line comes in as JSON, one answer a line g
 
 import hashlib
 import json
-import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,18 @@ _AS_IS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP":
 
 def main() -> None:
     """Answer tasks until the input ends."""
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    _limit_memory()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
         sys.stdout.flush()
+
+
+def _limit_memory() -> None:
+    """Let a picture that swallows memory fail by itself, where the system has such a limit."""
+    with suppress(ImportError, ValueError):  # Windows knows no limits, and macOS refuses this one
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
 def answer(task: dict[str, Any]) -> dict[str, Any]:

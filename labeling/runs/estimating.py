@@ -24,8 +24,6 @@ _SPEED = (
     "threads", "fine_tune",
 )  # fmt: skip
 """Parameters that a step's time depends on."""
-_BATCH = {"pretrain": 256, "train-classifier": 32, "fixmatch": 64}
-"""Batch sizes where none is asked for."""
 _TIMING = "A few steps are being timed; this takes half a minute."
 _HELD_OUT = 0.2
 """Share of the labels that the stages hold out where there is no validation split."""
@@ -84,7 +82,9 @@ class Estimates:
             return run.about.get("starts_from") == (plan.source.name if plan.source else None)
         config = read_json(self._runs.folder(run.name) / "config.json").get("config", {})
         wanted = vars(plan.config)
-        return bool(config) and all(config.get(name) == wanted.get(name) for name in _SPEED)
+        if not config or any(config.get(name) != wanted.get(name) for name in _SPEED):
+            return False
+        return _batch_size(plan, run.labels.get("train", 0)) == _batch_size(plan, plan.counts.labeled)
 
     def _timed(self, plan: Plan, steps: int) -> Estimate:
         if not plan.stage.timed:
@@ -123,7 +123,7 @@ def steps_of(plan: Plan) -> int:
     counts, config = plan.counts, plan.config
     if plan.stage.name == "embed":
         return counts.learnable + counts.kept
-    batch = config.batch_size or _BATCH[plan.stage.name]
+    batch = config.batch_size or config.usual_batch
     labeled = counts.labeled if counts.kept else round(counts.labeled * (1 - _HELD_OUT))
     rows = labeled if plan.stage.name == "train-classifier" else counts.learnable
     if plan.stage.name == "fixmatch":
@@ -131,6 +131,12 @@ def steps_of(plan: Plan) -> int:
     else:
         an_epoch = max(1, round(rows / min(batch, max(rows, 1))))
     return int(config.num_epochs * an_epoch)
+
+
+def _batch_size(plan: Plan, labeled: int) -> int:
+    """Return the images in a batch; a classifier's usual batch is no larger than the labels there are."""
+    usual: int = plan.config.usual_batch
+    return plan.config.batch_size or (min(usual, labeled) if plan.stage.name == "train-classifier" else usual)
 
 
 def _measured(story: Story, stage: str, seconds: float) -> tuple[float, float] | None:
@@ -150,5 +156,6 @@ def _known(before: float, a_step: float, steps: int, by: str | None) -> Estimate
 def _key(plan: Plan) -> str:
     """Return what names a kind of run: the same for all that take the same time a step."""
     speed: dict[str, Any] = {name: getattr(plan.config, name, None) for name in _SPEED}
+    speed["batch_size"] = _batch_size(plan, plan.counts.labeled)
     facts = [plan.stage.name, plan.launcher, speed, plan.source.name if plan.source else None]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]

@@ -33,7 +33,7 @@ import psutil
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write, write_json
-from labeling.processes import read_json
+from labeling.processes import read_json, started_at
 from labeling.project import reading, writing
 from labeling.runs.manifests import read_facts, write_manifest
 from storage.database import transaction
@@ -103,7 +103,7 @@ def launch(folder: Path, facts: dict[str, Any], starter: Sequence[str], *, own_g
     except OSError as error:
         raise InputError(cannot_write(folder, error)) from error
     _children[process.pid] = process
-    write_json(folder / LAUNCH, known | {"pid": process.pid, "start_time": _start_time(process.pid)})
+    write_json(folder / LAUNCH, known | {"pid": process.pid, "start_time": started_at(process.pid)})
     return process.pid
 
 
@@ -159,7 +159,7 @@ def living_process(folder: Path) -> int | None:
             continue
         if pid in _children:
             _children[pid].poll()  # takes leave of a dead child, which would else count as a process
-        now = _start_time(pid)
+        now = started_at(pid)
         if now is not None and abs(now - started) < 1:
             return pid
     return None
@@ -178,11 +178,3 @@ def ask_to_stop(pid: int) -> None:
 def wait_for(pid: int) -> int:
     """Wait for a process that this one started, and return its exit status."""
     return _children[pid].wait()
-
-
-def _start_time(pid: int) -> float | None:
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.Error:
-        return None

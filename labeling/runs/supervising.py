@@ -6,9 +6,9 @@ tab or ending the server changes nothing; a later server reads the same files. T
 index of these folders and can be made anew from them.
 
 Whoever wants the figures of a run over the labels it had reads, of each `Run` in `Runs.newest()` whose state is `done`,
-`run.event` (the label event) and `run.labels` (labels by split), and `Runs.results(run.name)["val"]`: count, accuracy,
-accuracy_low, accuracy_high, balanced_accuracy, recalls by class and confusion, as `barlowmatch.evaluation.Report`
-gives them.
+`run.event` (the label event) and `run.labels` (labels by split), and `val` in the `result.json` of its folder: count,
+accuracy, accuracy_low, accuracy_high, balanced_accuracy, recalls by class and confusion, as
+`barlowmatch.evaluation.Report` gives them.
 """
 
 import os
@@ -114,10 +114,6 @@ class Runs:
             while len(self._stories) > STORIES:
                 self._stories.popitem(last=False)
         return story.catch_up()
-
-    def results(self, name: str) -> dict[str, Any]:
-        """Return the closing figures of a run as `result.json` has them, {} before it is done."""
-        return read_json(self.folder(name) / "result.json")
 
     def log(self, name: str, lines: int = 100) -> list[str]:
         """Return the last lines that a run wrote."""

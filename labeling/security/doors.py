@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from labeling.names import clean_name
 from labeling.project import Project
 from labeling.security.attempts import BY_ADDRESS, BY_NAME, Attempts
-from labeling.security.guard import App, Receive, Send
+from labeling.security.guard import App, Receive, Send, path_inside
 from storage import people as store
 from storage.errors import Refused
 from storage.people import Member, Role
@@ -95,7 +95,7 @@ class Door:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        path = self._path(scope)
+        path = path_inside(scope, self._root)
         scope["door"] = self
         scope["address"] = self._address(scope)
         try:
@@ -121,11 +121,6 @@ class Door:
     def entry(self) -> Entry:
         """How people come in."""
         return self._entry
-
-    def _path(self, scope: MutableMapping[str, Any]) -> str:
-        path: str = scope["path"]
-        inside = self._root and (path == self._root or path.startswith(self._root + "/"))
-        return path[len(self._root) :] if inside else path
 
     def _refusal(self, scope: MutableMapping[str, Any], path: str, visitor: Visitor | None) -> Response | None:
         method = scope.get("method", "GET")

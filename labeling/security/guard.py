@@ -41,11 +41,13 @@ class Guard:
     Args:
         app: what is guarded.
         hosts: names this server goes by, without ports; `*` for any.
+        root_path: prefix of all URLs.
     """
 
-    def __init__(self, app: App, hosts: frozenset[str]) -> None:
+    def __init__(self, app: App, hosts: frozenset[str], root_path: str = "") -> None:
         self._app = app
         self._hosts = hosts
+        self._root = root_path.rstrip("/")
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve or refuse a request."""
@@ -67,7 +69,7 @@ class Guard:
         if writes and not _same_origin(headers, host):
             return _refuse(403, "the request comes from another site", "origin", "use the pages of this server")
         length = headers.get("content-length", "unknown" if "transfer-encoding" in headers else "0")
-        if scope["path"].startswith("/api/") and (not length.isdigit() or int(length) > LARGEST_BODY):
+        if path_inside(scope, self._root).startswith("/api/") and (not length.isdigit() or int(length) > LARGEST_BODY):
             return _refuse(
                 413,
                 f"the request is larger than {LARGEST_BODY // 10**6} MB or says no length",
@@ -77,6 +79,12 @@ class Guard:
         if "/file=http" in scope["path"] or "/monitoring" in scope["path"]:
             return _refuse(404, "no such route", None, None)
         return None
+
+
+def path_inside(scope: MutableMapping[str, Any], root: str) -> str:
+    """Return the path of a request without the prefix of all URLs, which some proxies pass on and some take off."""
+    path: str = scope["path"]
+    return path[len(root) :] if path == root or path.startswith(root + "/") else path
 
 
 def _same_origin(headers: dict[str, str], host: str) -> bool:

@@ -126,8 +126,8 @@ def _run(app: App, config: ServerConfig, socket: Any) -> None:
 
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = uvicorn.Config(
-        Guard(app, own_names(config.host, config.allowed_host)), log_level="warning", access_log=False,
-        server_header=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=5,
+        Guard(app, own_names(config.host, config.allowed_host), config.root_path), log_level="warning",
+        access_log=False, server_header=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=5,
     )  # fmt: skip
     signal.signal(signal.SIGTERM, _leave)  # uvicorn passes the signal on when it has finished
     uvicorn.Server(settings).run(sockets=[socket])

@@ -5,7 +5,6 @@ import os
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -250,15 +249,6 @@ def test_the_fingerprint_sees_names_labels_splits_and_classes(tmp_path: Path) ->
     prints.append(read(tmp_path).fingerprint)
     prints.append(read(tmp_path, train_split="val").fingerprint)
     assert len(set(prints)) == len(prints) - 1
-
-
-def test_without_keeps_the_other_rows_in_order(tmp_path: Path) -> None:
-    write_seed(tmp_path, ROUND)
-    dataset = read(tmp_path)
-    fewer = dataset.without([0, 13])
-    assert fewer.files == tuple(file for row, file in enumerate(dataset.files) if row not in (0, 13))
-    assert np.array_equal(fewer.labels, np.delete(dataset.labels, [0, 13]))
-    assert len(fewer.train) == 11
 
 
 def test_listed_classes_give_names_and_ids(tmp_path: Path) -> None:

@@ -51,6 +51,13 @@ def test_small_caches_hold_the_same_rows(folder: Path, tmp_path: Path, kind: Cac
     assert not (tmp_path / "small" / "pixels").exists()
 
 
+def test_a_file_that_went_away_meanwhile_is_named(folder: Path, tmp_path: Path) -> None:
+    pixels = load(folder, tmp_path / "cache", "none")
+    (folder / "03.png").unlink()
+    with pytest.raises(InputError, match=r"03\.png: cannot be read \(No such file.*; put it back, or .*--cache jpeg"):
+        pixels.array[np.array([2, 3])]
+
+
 def test_a_second_start_builds_nothing(folder: Path, tmp_path: Path) -> None:
     load(folder, tmp_path / "cache", "jpeg")
     blob = next((tmp_path / "cache" / "jpeg").glob("*/images.bin"))

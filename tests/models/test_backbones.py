@@ -39,6 +39,39 @@ def test_timms_networks_are_taken_by_name() -> None:
     assert backbone(torch.zeros(2, 3, 64, 64)).shape == (2, 192)
 
 
+@pytest.mark.parametrize("name", ["mobilenetv3_small_050", "mobilenetv4_conv_small_035", "ghostnet_050"])
+def test_a_layer_that_widens_the_features_at_the_end_counts(name: str) -> None:
+    backbone = build_backbone(name, 64, "small")
+    assert backbone(torch.zeros(2, 3, 64, 64)).shape == (2, backbone.dimension)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        ("googlenet", 64, "does not give one embedding an image"),
+        ("inception_v3", 96, "cannot take images of 96 px"),
+        ("maxvit_t", 224, "does not give one embedding an image"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The default weight initialization:FutureWarning")
+def test_a_network_that_gives_no_embedding_is_refused(name: str, size: int, said: str) -> None:
+    with pytest.raises(InputError, match=f"--backbone {name}: {said}.*name another") as error:
+        build_backbone(name, size, "small")
+    assert "\n" not in str(error.value)
+
+
+def test_looking_at_a_network_leaves_no_trace() -> None:
+    """Statistics and random numbers are as if nobody had looked."""
+    torch.manual_seed(0)
+    backbone = build_backbone("mobilenet_v3_small", 64, "small")
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    reference = torchvision.models.mobilenet_v3_small(weights=None)
+    assert torch.equal(after, torch.rand(1))
+    for name, value in backbone.state_dict().items():
+        assert torch.equal(value, reference.state_dict()[name]), name
+
+
 def test_an_unknown_network_names_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean resnet18"):
         build_backbone("resnet_18", 32, "small")

@@ -138,7 +138,7 @@ class OurClusters(ClusterMixin, BaseEstimator):
 def test_typi_clust(scene: Scene) -> None:
     budget, pool = 12, scene.pool
     owners = typiclust.assign_clusters(pool.vectors, 30 + budget, np.random.default_rng(2), lambda event: None)
-    order = np.concatenate([pool.labeled_rows, pool.rows])
+    order = np.concatenate([np.flatnonzero(scene.labels >= 0), pool.rows])
     OurClusters.owners = np.empty(1000, np.int64)
     OurClusters.owners[order] = owners
     labeled = set(OurClusters.owners[scene.labels >= 0].tolist())

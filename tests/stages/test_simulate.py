@@ -2,11 +2,13 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.simulate import SimulateConfig
 from barlowmatch.errors import InputError
 from barlowmatch.stages.simulate import run
@@ -85,14 +87,19 @@ def test_mistakes_are_answered_in_one_line(folder: Path, tmp_path: Path, options
     assert "\n" not in str(complaint.value)
 
 
-def test_embeddings_are_made_and_a_classifier_learns(barlowmatch: Command, tmp_path: Path, seed_layout: Path) -> None:
-    """The whole way from images: the dataset's labels play the human, and training is the stage's own."""
-    checkpoint = tmp_path / "pretrained.pt"
+def pretrained(barlowmatch: Command, path: Path, data: Path, seed: int = 0) -> Path:
+    """Pretrain for an epoch and return the checkpoint."""
     done = barlowmatch(
-        "pretrain", "--dataset-folder", seed_layout, "--checkpoint-path", checkpoint, "--num-epochs", 1,
+        "pretrain", "--dataset-folder", data, "--checkpoint-path", path, "--num-epochs", 1, "--seed", seed,
         "--batch-size", 64, "--backbone", "resnet18_quarter", "--projector-width", 32,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_embeddings_are_made_and_a_classifier_learns(barlowmatch: Command, tmp_path: Path, seed_layout: Path) -> None:
+    """The whole way from images: the dataset's labels play the human, and training is the stage's own."""
+    checkpoint = pretrained(barlowmatch, tmp_path / "pretrained.pt", seed_layout)
     result = run(
         SimulateConfig(
             dataset_folder=seed_layout,
@@ -111,3 +118,29 @@ def test_embeddings_are_made_and_a_classifier_learns(barlowmatch: Command, tmp_p
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["settings"]["test_images"] == 40
     assert np.isfinite([item["mean"] for row in summary["rows"] for item in row["accuracy"]]).all()
+
+
+def test_embeddings_of_another_checkpoint_or_dataset_are_made_anew(
+    barlowmatch: Command, tmp_path: Path, seed_layout: Path
+) -> None:
+    first, second = (pretrained(barlowmatch, tmp_path / f"{n}.pt", seed_layout, n) for n in range(2))
+    data = shutil.copytree(seed_layout, tmp_path / "data")
+    made = tmp_path / "out" / "representations" / "meta.json"
+
+    def simulated(checkpoint: Path) -> int:
+        run(
+            SimulateConfig(
+                dataset_folder=data, checkpoint_path=checkpoint, dest_path=tmp_path / "out", strategies="random",
+                budgets="5", repeats=1,
+            )
+        )  # fmt: skip
+        return made.stat().st_mtime_ns
+
+    before = simulated(first)
+    assert simulated(first) == before, "they are reused"
+    after = simulated(second)
+    assert after != before
+    assert json.loads(made.read_text())["checkpoint"] == content_hash(second)
+    shutil.copy(data / "unlabeled" / "0.png", data / "unlabeled" / "300.png")
+    assert simulated(second) != after
+    assert json.loads(made.read_text())["rows"] == 401

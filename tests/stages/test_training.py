@@ -11,7 +11,18 @@ import pytest
 import torch
 
 from barlowmatch.checkpoints import load_checkpoint, save_checkpoint
-from barlowmatch.events import CheckpointSaved, Evaluated, Progress, RunFailed, RunFinished, RunStarted, read_events
+from barlowmatch.cli import parse_config
+from barlowmatch.events import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Progress,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    read_events,
+)
+from barlowmatch.stages import classify
 from tests.commands import Started
 from tests.conftest import Command
 
@@ -79,6 +90,29 @@ def test_a_killed_run_resumes_to_the_same_weights(
     expected, found = tensors(uninterrupted[stage]), tensors(load_checkpoint(path))
     assert expected.keys() == found.keys()
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+def test_an_epoch_that_a_kill_left_unjudged_is_judged_on_resuming(tmp_path: Path, seed_layout: Path) -> None:
+    """The checkpoint between steps is written before the epoch is judged; at such rates the first one is the best."""
+    flags = ("--select-best-from", "1", "--checkpoint-minutes", "0.0001", "--num-epochs", "4", "--batch-size", "60",
+             "--learning-rate-barlow", "1e-6", "--learning-rate-classifier", "1e-6")  # fmt: skip
+    whole = words("train-classifier", seed_layout, tmp_path / "whole.pt", *flags)
+    classify.run(parse_config(whole[0], whole[1:]))
+    expected = load_checkpoint(tmp_path / "whole.run" / "best.pt")
+    assert expected["step"] < expected["total_steps"]
+
+    def kill_before_the_best_is_judged(event: Event) -> None:
+        if isinstance(event, CheckpointSaved) and event.step == expected["step"]:
+            raise KeyboardInterrupt
+
+    killed = words("train-classifier", seed_layout, tmp_path / "killed.pt", *flags, "--resume", "auto")
+    with pytest.raises(KeyboardInterrupt):
+        classify.run(parse_config(killed[0], killed[1:]), kill_before_the_best_is_judged)
+    classify.run(parse_config(killed[0], killed[1:]))
+    found = load_checkpoint(tmp_path / "killed.run" / "best.pt")
+    assert (found["step"], found["metrics"]) == (expected["step"], expected["metrics"])
+    best, again = tensors(expected), tensors(found)
+    assert [name for name in best if not torch.equal(best[name], again[name])] == []
 
 
 def test_a_resumed_run_keeps_the_arithmetic_it_began_in(

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,29 @@ def test_the_report_is_there_from_the_start_and_names_what_is_wrong(tab: Tab, me
     assert {tuple(size) for size in report["sizes"]["common"]} == {(12, 12, 3), (20, 20, 1)}
     assert {sample["file"] for sample in found["samples"]} == {"0.png", "1.png", "2.png", "copy.png"}
     assert found["reading"]["state"] == "never"
+
+
+def test_names_that_are_no_utf8_are_shown_escaped_and_still_found(tmp_path: Path) -> None:
+    images = tmp_path / "caf\udce9"
+    content = BytesIO()
+    Image.new("RGB", (9, 9), "red").save(content, "PNG")
+    for label in ("train/cat", "train/dog"):
+        (images / label).mkdir(parents=True)
+        (images / label / "\udce9.png").write_bytes(content.getvalue())
+    (images / "train" / "cat" / "broken\udce9.png").write_bytes(b"no picture")
+    init_project(tmp_path / "project", dataset_folder=images)
+    with (
+        Project(tmp_path / "project") as project,
+        TestClient(build_app(project, pages=False), base_url="http://127.0.0.1") as server,
+    ):
+        tab = Tab(server, "Ann")
+        found = tab.get("/api/dataset")
+        report = found["report"]
+        assert found["root"] == str(tmp_path / "caf\\xe9")
+        assert "train/cat/\\xe9.png" in report["warnings"][-1]
+        assert report["unreadable"][0]["file"] == "train/cat/broken\\xe9.png"
+        assert report["copies"][0]["files"] == ["train/cat/\\xe9.png", "train/dog/\\xe9.png"]
+        assert tab.http.get(report["copies"][0]["thumb"]).headers["content-type"] == "image/webp"
 
 
 def test_read_anew_takes_up_what_is_new_and_tells_how_it_ended(tab: Tab, messy: Path) -> None:

@@ -26,7 +26,7 @@ val/cat/0.png,cat
 
 def look(tab: Tab, table: str, parts: int = 3) -> str:
     """Upload a table in parts and have it looked at; return the UUID of the preview."""
-    own, content = fresh(), table.encode()
+    own, content = fresh(), table.encode("utf-8", "surrogateescape")
     size = -(-len(content) // parts)
     for at in range(0, len(content), size):
         answer = tab.http.put(f"/api/uploads/{own}?name=new labels.csv&at={at}", content=content[at : at + size])
@@ -55,6 +55,16 @@ def test_a_preview_says_what_would_be_stored_and_stores_nothing(ann: Tab) -> Non
     assert found["differing"][0]["file"] == "train/cat/1.png"
     assert (found["differing"][0]["present"], found["differing"][0]["label"]) == ("cat", "dog")
     assert ann.get("/api/progress")["event"] == before
+
+
+def test_names_that_are_no_utf8_are_shown_escaped(ann: Tab, folder: Path, tmp_path: Path) -> None:
+    look(ann, "file,label\ncaf\udce9.png,cat\n")
+    assert finished(ann, "/api/imports", "chore")["preview"]["first_unknown_files"] == ["caf\\xe9.png"]
+
+    table = tmp_path / "caf\udce9.csv"
+    table.write_text("file,label\nunlabeled/000.png,cat\n")
+    store(folder, table, fresh(), Choice(add_classes=False, also_labeled=False), "Ann", lambda event: None)
+    assert [entry["source"] for entry in ann.get("/api/imports")["imports"]] == ["caf\\xe9.csv"]
 
 
 def test_an_import_is_stored_once_and_taken_back_whole(ann: Tab, folder: Path) -> None:

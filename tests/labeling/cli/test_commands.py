@@ -14,6 +14,8 @@ from storage.checks import find_faults
 from storage.database import open_reader, transaction
 from storage.requests import list_requests
 
+OWN = "0bb78e1a-6f0b-4b5e-9d0c-2f0f6f1c7a11"
+
 
 def labeling(*words: object) -> "subprocess.CompletedProcess[str]":
     root = Path(__file__).parents[3]
@@ -38,6 +40,9 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["import", "--project", "nowhere"], "name something by"),
         (["import", "--project", "nowhere", "--rescan"], "no labeling project"),
         (["export", "--project", "nowhere", "--format", "csv", "--name", "../x"], "must be a plain name"),
+        (["store-labels", "--project", "p", "--source", "l.csv", "--by", "Ann", "--uuid", "abc"], "--uuid abc: must"),
+        (["undo-labels", "--project", "p", "--uuid", OWN, "--undo", "abc"], "--undo abc: must be"),
+        (["undo-labels", "--project", "p", "--uuid", OWN.upper(), "--undo", OWN], "--uuid 0BB78E1A"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

@@ -1,6 +1,9 @@
 """Pictures are shown as what they are, and never as what they are not."""
 
 import hashlib
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -169,6 +172,27 @@ def test_a_worker_that_dies_is_replaced(ann: Tab, add: Callable[[str, bytes], in
                 for n in range(6)}  # fmt: skip
     assert 200 in statuses
     assert statuses <= {200, 422}
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        "sys.modules['resource'] = None",  # Windows has no such module
+        "import resource; resource.setrlimit = lambda *_: int('macOS refuses')",  # a ValueError
+    ],
+)
+def test_pictures_are_made_where_the_system_limits_no_memory(system: str, tmp_path: Path) -> None:
+    content = encoded(RED, "PNG")
+    (tmp_path / "a.png").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    task = {"kind": "full", "path": str(tmp_path / "a.png"), "sha256": digest, "target": "", "range": None}
+    worker = "import runpy; runpy.run_module('labeling.pictures.worker', run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {system}; {worker}"],
+        input=json.dumps(task) + "\n", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["media_type"] == "image/png"
 
 
 def test_names_that_are_no_utf8_are_served_by_id(ann: Tab, add: Callable[[str, bytes], int], project: Project) -> None:

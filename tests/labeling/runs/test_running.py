@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from barlowmatch.data.tables import read_table
-from barlowmatch.events import JsonLines, Progress, RunStarted
+from barlowmatch.events import JsonLines, Progress, RunFailed, RunStarted, Said
 from labeling.dataset.indexing import init_project
 from labeling.project import Project, ProjectFolder, reading, writing
 from labeling.runs.launching import living_process, new_name, python_words
@@ -205,6 +205,19 @@ class TestByTheApi:
         estimate = ann.post("/api/estimate", {"stage": "pretrain", "preset": "quick", "config": whole})
         assert (estimate["state"], estimate["by"], estimate["steps"]) == ("known", name, done["figures"]["steps"])
 
+    def test_what_a_run_says_of_names_that_are_no_utf8_is_shown(self, ann: Tab, paths: ProjectFolder) -> None:
+        folder = paths.runs / "pretrain-20260101T000000Z-abcdef"
+        folder.mkdir(parents=True)
+        (folder / "launch.json").write_text(json.dumps({"stage": "pretrain", "command": ["x", "caf\udce9"]}))
+        lines = JsonLines(folder / "events.jsonl")
+        lines(Said(message="caf\udce9.png cannot be read", level="warning"))
+        lines(RunFailed(reason="caf\udce9.png cannot be read", status=2))
+        lines.close()
+
+        run = ann.get(f"/api/runs/{folder.name}")
+        assert {run["message"], run["said"][0]["message"]} == {"caf\\xe9.png cannot be read"}
+        assert run["command"] == "x 'caf\\xe9'"
+
     @pytest.mark.parametrize(
         ("wish", "field"),
         [
@@ -234,7 +247,7 @@ class TestByTheApi:
         }
         assert [form["lacks"] is None for form in forms.values()] == [True, True, True, False]
         batch = {preset["values"]["batch_size"] for preset in forms["train-classifier"]["presets"]}
-        assert batch == {6}, "no batch is larger than the labels there are"
+        assert batch == {None, 6}, "no batch is larger than the labels there are"
         assert ann.get("/api/forms/dance", 422)["field"] == "stage"
 
     def test_ten_tabs_that_poll_for_an_hour_do_not_grow_the_memory(self, ann: Tab, paths: ProjectFolder) -> None:

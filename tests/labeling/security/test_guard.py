@@ -55,6 +55,14 @@ def test_a_large_body_is_refused_before_it_is_read(guarded: TestClient) -> None:
     assert guarded.post("/api/labels", content=endless()).status_code == 413
 
 
+@pytest.mark.parametrize("path", ["/label/api/labels", "/api/labels"])
+def test_a_large_body_is_refused_behind_a_proxy_that_passes_its_prefix_on_or_not(project: Project, path: str) -> None:
+    app = Guard(build_app(project, "/label", pages=False), own_names("127.0.0.1", ()), "/label/")
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        assert client.post(path, content=b"{}").status_code == 401
+        assert client.post(path, content=b"x" * 1_000_001).status_code == 413
+
+
 @pytest.mark.parametrize("path", ["/api/people", "/api/nothing", "/img/1", "/workbench/nothing.js"])
 def test_every_answer_carries_its_headers(guarded: TestClient, path: str) -> None:
     headers = guarded.get(path).headers

@@ -1,6 +1,7 @@
 """Who somebody is and may do: by login, or where a trusted proxy names people."""
 
 import re
+import uuid
 from typing import Any
 
 from starlette.testclient import TestClient
@@ -34,6 +35,19 @@ def test_an_annotator_labels_and_no_more(nobody: TestClient) -> None:
                 assert answer.status_code == 403
                 assert answer.json()["error"] == "this is for admins of the project"
     assert allowed == ANNOTATORS
+
+
+def test_an_annotator_changes_the_key_of_a_class_and_no_more(nobody: TestClient) -> None:
+    ann, root = log_in(nobody, "Ann"), log_in(nobody, "Root")
+    (cat, *_) = ann.get("/api/classes").json()["classes"]
+    path = f"/api/classes/{cat['id']}"
+    for change in ({"name": "kitten"}, {"color": "#000000"}, {"position": 1}, {"key": "k", "name": "kitten"}):
+        answer = ann.patch(path, json={"uuid": str(uuid.uuid4()), **change})
+        assert (answer.status_code, answer.json()["error"]) == (403, "this is for admins of the project")
+    assert ann.get("/api/classes").json()["classes"][0] == cat
+    assert ann.patch(path, json={"uuid": str(uuid.uuid4()), "key": "k"}).json() == {**cat, "key": "k"}
+    whole = {"name": "kitten", "color": "#000000", "key": "t"}
+    assert root.patch(path, json={"uuid": str(uuid.uuid4()), **whole}).json() == {**cat, **whole}
 
 
 def test_people_choose_no_names_where_they_log_in(nobody: TestClient) -> None:

@@ -1,0 +1,49 @@
+"""Estimates by former runs: which of them was of the same kind."""
+
+import json
+from pathlib import Path
+
+from barlowmatch.configs.presets import classify_quick
+from barlowmatch.configs.training import ClassifyConfig
+from barlowmatch.events import JsonLines, Progress, RunFinished, RunStarted
+from barlowmatch.run_folders import plain
+from labeling.project import ProjectFolder
+from labeling.runs.estimating import Estimates, steps_of
+from labeling.runs.stages import STAGES
+from labeling.runs.supervising import Runs
+from labeling.runs.wishes import Plan
+from storage.splits import SplitCounts
+
+
+def plan_for(labels: int) -> Plan:
+    counts = SplitCounts(learnable=1000, labeled=labels, classes=2, judged=20, kept=20)
+    return Plan(STAGES["train-classifier"], "quick", classify_quick(), None, counts, "")
+
+
+def write_run(paths: ProjectFolder, number: int, labels: int) -> str:
+    """Write what a finished run of the recipe left in its folder."""
+    name = f"train-classifier-2026010{number}T000000Z-abcdef"
+    folder = paths.runs / name
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"stage": "train-classifier", "config": plain(classify_quick())}))
+    facts = {"event": 1, "images": 1000, "labels": {"train": labels, "val": 20}}
+    (folder / "manifest.json").write_text(json.dumps(facts))
+    lines = JsonLines(folder / "events.jsonl")
+    lines(RunStarted(stage="train-classifier", folder=str(folder)))
+    lines(Progress(work="train-classifier", done=40, total=40, rate=10.0))
+    lines(RunFinished(step=40))
+    lines.close()
+    return name
+
+
+def test_a_run_of_fewer_labels_than_a_batch_says_nothing_of_one_of_whole_batches(tmp_path: Path) -> None:
+    paths = ProjectFolder(tmp_path)
+    many, few = write_run(paths, 1, labels=100), write_run(paths, 2, labels=10)
+    estimates = Estimates(paths, Runs(paths))
+
+    assert [estimates.ask(plan_for(labels)).by for labels in (10, 64, 400)] == [few, many, many]
+
+
+def test_steps_are_those_of_the_usual_batch_or_of_the_labels_there_are() -> None:
+    assert ClassifyConfig.usual_batch == 64
+    assert [steps_of(plan_for(labels)) / 40 for labels in (10, 64, 640)] == [1, 1, 10]

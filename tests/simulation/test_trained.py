@@ -1,0 +1,44 @@
+"""Learners that train the network itself: which images they see, and what they do with one class."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from barlowmatch.configs.shared import DatasetOptions
+from barlowmatch.configs.simulate import SimulateConfig
+from barlowmatch.data.layouts import read_dataset
+from barlowmatch.simulation.trained import Trained
+from barlowmatch.simulation.world import World
+from tests.conftest import write_seed_layout
+
+
+def learner(data: Path, folder: Path) -> Trained:
+    """Return a learner of the digits: those of train are asked for, those of val judge."""
+    dataset = read_dataset(DatasetOptions(dataset_folder=data))
+    pool, test = dataset.train, dataset.val
+    nothing = np.zeros((0, 4), np.float32)
+    world = World(
+        tuple(dataset.files[row] for row in pool), nothing, dataset.labels[pool], dataset.labels[pool],
+        tuple(dataset.files[row] for row in test), nothing, dataset.labels[test], dataset.class_names,
+    )  # fmt: skip
+    return Trained(world, dataset, SimulateConfig(dataset_folder=data, learner="classifier"), folder)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_one_class_is_guessed(count: int, seed_layout: Path, tmp_path: Path) -> None:
+    found = learner(seed_layout, tmp_path / "training")
+    rows = np.flatnonzero(found.world.answers == 7)[:count]
+    judged = found.judge(rows, found.world.answers[rows], 0)
+    guess = 7 if count else 0
+    assert judged.accuracy == (found.world.test_labels == guess).mean()
+    assert judged.balanced_accuracy == pytest.approx(0.1)
+
+
+def test_images_of_another_folder_are_not_taken_for_these(seed_layout: Path, tmp_path: Path) -> None:
+    other = write_seed_layout(tmp_path / "other")
+    for data in (seed_layout, other, other):
+        found = learner(data, tmp_path / "training")
+        manifest = found._manifest(np.arange(4), found.world.answers[:4])
+        files = read_dataset(DatasetOptions(manifest=manifest))
+        assert files.path(0).resolve().is_relative_to(data.resolve())

@@ -1,0 +1,85 @@
+"""The commands that apply a network: their batches, and classes that the network does not know."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torchvision.models.resnet import ResNet
+
+from barlowmatch.configs.inference import EmbedConfig, EvaluateConfig, PredictConfig
+from barlowmatch.embeddings import read_embeddings
+from barlowmatch.events import Event, Said
+from barlowmatch.stages import embed, evaluate, predict
+from barlowmatch.stages.apply import batch_of_a_process
+from tests.conftest import Command
+from tests.processes import in_processes
+
+
+@pytest.fixture(scope="module")
+def common(tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_layout: Path) -> dict[str, Any]:
+    path = tmp_path_factory.mktemp("classifier") / "c.pt"
+    done = barlowmatch(
+        "train-classifier", "--dataset-folder", seed_layout, "--checkpoint-path", path, "--num-epochs", 1,
+        "--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float32", "--classifier-width", 32,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {"dataset_folder": seed_layout, "checkpoint_path": path, "precision": "float32"}
+
+
+@pytest.fixture
+def batches() -> Iterator[list[int]]:
+    """Collect how many images a backbone is given at once."""
+    found: list[int] = []
+
+    def note(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if isinstance(module, ResNet):
+            found.append(len(inputs[0]))
+
+    hook = register_module_forward_pre_hook(note)
+    yield found
+    hook.remove()
+
+
+def test_the_batch_asked_for_is_the_batch_computed(common: dict[str, Any], batches: list[int], tmp_path: Path) -> None:
+    predict.run(PredictConfig(**common, batch_size=150, out_path=tmp_path / "p.csv"))
+    assert batches == [150, 150, 100]
+    batches.clear()
+    embed.run(EmbedConfig(**common, batch_size=150, out_path=tmp_path / "e"))
+    assert batches == [150, 150, 100]
+    batches.clear()
+    evaluate.run(EvaluateConfig(**common, batch_size=30))
+    assert batches == [30, 10, 30, 30, 30, 10]
+
+
+def batches_of_a_process(_rank: int) -> tuple[int, int, int]:
+    return batch_of_a_process(7), batch_of_a_process(2), batch_of_a_process(None)
+
+
+def test_the_batch_is_that_of_all_processes_together() -> None:
+    assert in_processes(2, batches_of_a_process) == [(3, 1, 256)] * 2
+
+
+def test_with_a_class_the_checkpoint_does_not_know_there_are_no_probabilities(
+    common: dict[str, Any], tmp_path: Path
+) -> None:
+    data = shutil.copytree(common["dataset_folder"], tmp_path / "data")
+    labels = torch.load(data / "train_label_tensor.pt")
+    labels[0] = 11
+    torch.save(labels, data / "train_label_tensor.pt")
+    events: list[Event] = []
+    embed.run(EmbedConfig(**{**common, "dataset_folder": data, "out_path": tmp_path / "e"}), events.append)
+    read = read_embeddings(tmp_path / "e")
+    assert read.probabilities is None
+    assert read.table.labels[0] == read.classes[read.labels[0]].name == "11"
+    told = [event.message for event in events if isinstance(event, Said) and "c.pt: does not know 11" in event.message]
+    assert len(told) == 1
+
+
+def test_with_known_classes_there_are_probabilities(common: dict[str, Any], tmp_path: Path) -> None:
+    embed.run(EmbedConfig(**common, out_path=tmp_path / "e"))
+    assert read_embeddings(tmp_path / "e").probabilities is not None

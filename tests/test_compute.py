@@ -1,0 +1,43 @@
+"""On what to compute: the threads of processes that share a machine."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from barlowmatch.compute import choose_compute
+from barlowmatch.configs.shared import ComputeOptions
+from barlowmatch.data.workers import cores
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(cores() + 3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_cores_serve_the_processes_of_a_machine_in_equal_parts(
+    processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchrun sets OMP_NUM_THREADS to 1 where nobody set it."""
+    for name, value in (("WORLD_SIZE", 4), ("LOCAL_WORLD_SIZE", processes), ("OMP_NUM_THREADS", 1)):
+        monkeypatch.setenv(name, str(value))
+    choose_compute(ComputeOptions(device="cpu", precision="float32"))
+    assert torch.get_num_threads() == max(1, cores() // processes)
+
+
+@pytest.mark.parametrize(
+    ("threads", "variables", "expected"),
+    [(1, {"WORLD_SIZE": "4", "OMP_NUM_THREADS": "1"}, 1), (None, {"WORLD_SIZE": "4", "OMP_NUM_THREADS": "3"}, None),
+     (None, {"OMP_NUM_THREADS": "1"}, None)],
+)  # fmt: skip
+def test_what_the_user_says_holds(
+    threads: int | None, variables: dict[str, str], expected: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    choose_compute(ComputeOptions(device="cpu", precision="float32", threads=threads))
+    assert torch.get_num_threads() == (expected or cores() + 3)
