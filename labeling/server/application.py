@@ -52,8 +52,9 @@ def build_app(project: "Project", root_path: str = "", *, entry: Entry | None = 
 
     app = FastAPI(
         title="BarlowMatch labeling", version="1", docs_url=None, redoc_url=None, lifespan=lifespan,
-        openapi_url="/api/openapi.json", root_path=root_path,
+        openapi_url="/api/openapi.json",
     )  # fmt: skip
+    app.root_path = root_path  # uvicorn's, which FastAPI would rather have set, doubles a prefix that a proxy leaves on
     handle_errors(app)
     app.include_router(api.router())
     app.add_api_route("/api/{rest:path}", _no_route, methods=_METHODS, include_in_schema=False)
