@@ -21,7 +21,7 @@ def test_three_forms_are_written_their_tables_downloaded_and_a_model_trained(
         expect(tab.page.locator("article b").first).to_have_text(name)
         table.focus()
     done = tab.page.locator("article[data-state=done]")
-    expect(done).to_have_count(3, timeout=30_000)
+    expect(done).to_have_count(3)
     expect(table).to_be_focused()  # while the others ran
 
     with tab.page.expect_download() as download:

@@ -82,7 +82,7 @@ def test_from_a_bare_folder_to_a_second_request_and_an_export(tab: Tab, folder: 
     go_to(tab, "Export")
     page.get_by_text("Tables only", exact=True).click()
     page.keyboard.press("Enter")
-    expect(page.locator("article[data-state=done]")).to_have_count(1, timeout=30_000)
+    expect(page.locator("article[data-state=done]")).to_have_count(1)
 
 
 def go_to(tab: Tab, name: str) -> None:

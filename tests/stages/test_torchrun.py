@@ -24,7 +24,7 @@ from tests.stages.test_training import tensors
 EXACT = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float64", "--batch-size", "17")
 STAGES: dict[str, tuple[str, ...]] = {
     "pretrain": (*EXACT, "--projector-width", "32", "--num-epochs", "1"),
-    "train-classifier": (*EXACT, "--classifier-width", "32", "--num-epochs", "5"),
+    "train-classifier": (*EXACT, "--classifier-width", "32", "--num-epochs", "2"),
     "fixmatch": (*EXACT, "--classifier-width", "32", "--num-epochs", "1", "--num-steps", "20", "--mu", "2"),
 }
 

@@ -132,14 +132,18 @@ export class FirstHour {
   /** Ask what runs, and go on asking while anything does. */
   async followRuns() {
     clearTimeout(this.timer);
-    const { runs } = await api.get("api/runs").catch(() => ({ runs: null }));
-    const before = this.running;
-    const round = runs?.find((run) => run.stage === "round");
-    const detail = round?.state === "running" && (await api.get(`api/runs/${round.name}`).catch(() => null));
-    if (runs) this.running = detail ? atHand(runs, detail) : null;
-    this.learned = round?.state === "done";
-    this.ended = ["failed", "dead"].includes(round?.state) ? `The last round stopped: ${round.message}` : "";
-    if (before && !this.running) await this.changed();
+    try {
+      const { runs } = await api.get("api/runs");
+      const round = runs.find((run) => run.stage === "round");
+      const detail = round?.state === "running" && (await api.get(`api/runs/${round.name}`));
+      const before = this.running;
+      this.running = detail ? atHand(runs, detail) : null;
+      this.learned = round?.state === "done";
+      this.ended = ["failed", "dead"].includes(round?.state) ? `The last round stopped: ${round.message}` : "";
+      if (before && !this.running) await this.changed();
+    } catch {
+      // what was known stays; where a round runs it is asked for again
+    }
     this.showRound();
     if (this.running) this.timer = setTimeout(() => this.followRuns(), ASK_AGAIN);
   }
