@@ -1,14 +1,12 @@
 """The only training loop: steps, schedule, averaging, evaluation, checkpoints, resume, stopping, and time.
 
-A stage is a `Task`: a network, the batch of a step and its loss. Everything random in a step is a function of
+A stage is a `Task` (`barlowmatch.task`). Everything random in a step is a function of
 (seed, step, sample), so the loop's whole state is the weights, the optimizer, the average and the step number.
 """
 
 import math
 import signal
-import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from barlowmatch import distributed, launcher
 from barlowmatch.activations import bound_activations, memory_advice
@@ -30,55 +27,14 @@ from barlowmatch.models.network import Network
 from barlowmatch.optim import Ema
 from barlowmatch.pacing import Pace
 from barlowmatch.runs import Interrupted, Run
+from barlowmatch.stopping import StopRequest, stop_signals
+from barlowmatch.task import Task
 
 EVALUATIONS = 20
 """About how many times a run measures itself."""
 REPORT_SECONDS = 0.5
 SAVING_SHARE = 0.05
 """Checkpoints at epoch ends may take this share of the time; a run of short epochs writes at some of them only."""
-
-
-class Task(nn.Module, ABC):
-    """What a stage adds to the loop: `forward(batch)` returns `{"loss": …}` and figures worth watching.
-
-    Attributes:
-        network: what is trained.
-        samples_per_step: images or pairs a step works on, over all processes.
-        views_per_step: images the network sees in a step, over all processes.
-        steps_per_epoch: steps that make an epoch.
-        ema_decay: largest decay of the averaged model; None = no average is kept.
-        judged_by: the figure of `evaluate` that picks the best model; None = the last one is the best.
-    """
-
-    network: Network
-    samples_per_step: int
-    views_per_step: int
-    steps_per_epoch: int
-    ema_decay: float | None = None
-    judged_by: str | None = None
-
-    @abstractmethod
-    def batch(self, step: int) -> Any:
-        """Return this process's share of the batch of `step`; called from another thread, ahead of time."""
-
-    @abstractmethod
-    def optimizer(self) -> Optimizer:
-        """Return a new optimizer over the parameters to train; each group's `lr` is its base rate."""
-
-    @abstractmethod
-    def rate(self, step: int, total: int) -> float:
-        """Return the factor on the base learning rates at `step` of `total`."""
-
-    def evaluate(self, network: Network) -> dict[str, float]:
-        """Return figures of `network` on the validation split; nothing where there is none."""
-        return {}
-
-    def extra_state(self) -> dict[str, Any]:
-        """Return tensors and plain values of the task itself that a resumed run needs."""
-        return {}
-
-    def load_extra_state(self, state: dict[str, Any]) -> None:
-        """Take back what `extra_state` returned."""
 
 
 @dataclass
@@ -89,31 +45,6 @@ class State:
     total_steps: int = 0
     best: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
-
-
-class StopRequest:
-    """Whether SIGTERM or SIGINT came, and the exit status that goes with it."""
-
-    status: int | None = None
-
-
-@contextmanager
-def stop_signals() -> Iterator[StopRequest]:
-    """Turn SIGTERM and SIGINT into a request that the loop looks at between steps."""
-    request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
-        yield request  # signals reach the main thread only; whoever runs a stage elsewhere stops it otherwise
-        return
-
-    def handle(number: int, _frame: object) -> None:
-        request.status = 128 + number
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Trainer:

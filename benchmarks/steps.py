@@ -13,7 +13,8 @@ from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.events import silent
 from barlowmatch.runs import Run
-from barlowmatch.training import Task, Trainer
+from barlowmatch.task import Task
+from barlowmatch.training import Trainer
 from benchmarks.sides import Figures
 
 Mark = tuple[float, float, float]

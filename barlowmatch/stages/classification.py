@@ -18,7 +18,7 @@ from barlowmatch.run_folders import place_run
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import build_classifying_network, read_origin
 from barlowmatch.stages.session import checkpoint_to_resume, open_training, train_network
-from barlowmatch.training import Task
+from barlowmatch.task import Task
 
 
 class ClassificationTask(Task):

@@ -26,7 +26,7 @@ from barlowmatch.run_folders import place_run
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import build_pretraining_network, read_origin
 from barlowmatch.stages.session import checkpoint_to_resume, open_training, train_network
-from barlowmatch.training import Task
+from barlowmatch.task import Task
 
 KNN_ROWS = 5000
 """At most so many labeled images vote, and so many are judged, while pretraining."""

@@ -13,7 +13,8 @@ from barlowmatch.events import Emit, Said
 from barlowmatch.models.network import Network
 from barlowmatch.run_folders import Place, changed_fields, plain, wants_resume
 from barlowmatch.runs import Run, finish, keep_old_checkpoint, open_run, start
-from barlowmatch.training import Task, Trainer
+from barlowmatch.task import Task
+from barlowmatch.training import Trainer
 
 
 def checkpoint_to_resume(stage: str, config: RunOptions, dataset: Dataset, place: Place) -> Checkpoint | None:

@@ -86,8 +86,9 @@ def _import(config: ImportConfig) -> dict[str, int]:
         print(f"{config.request}: request {added.id} asks about {added.items} images{reasons}")
     if config.embeddings is not None:
         from labeling.embeddings.importing import import_embeddings
+        from labeling.runs.launching import learned_at
 
-        taken = import_embeddings(config.project, config.embeddings)
+        taken = import_embeddings(config.project, config.embeddings, learned_at(config.embeddings))
         print(f"{config.embeddings}: {taken.predictions} predictions, neighbours of {taken.neighbours} asked images")
     return files
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from barlowmatch.errors import InputError
 from labeling.embeddings.folder import EmbeddingFolder, Floats, Rows, read_embedding_folder
-from labeling.processes import read_json
 from labeling.project import writing
 from storage.classes import list_classes
 from storage.database import Database, transaction
@@ -37,8 +36,13 @@ class Taken:
     neighbours: int
 
 
-def import_embeddings(folder: Path, embeddings: Path) -> Taken:
+def import_embeddings(folder: Path, embeddings: Path, learned: int | None = None) -> Taken:
     """Store what an embeddings folder says about the images of a project.
+
+    Args:
+        folder: of the project.
+        embeddings: what is taken up.
+        learned: label event at which their network was trained, None where unknown: it counts as knowing all labels.
 
     Raises:
         InputError: it is damaged, of other images, or its classes are not the project's.
@@ -56,22 +60,10 @@ def import_embeddings(folder: Path, embeddings: Path) -> Taken:
             run = add_run(db, os.fsencode(embeddings.absolute()), source.stage)
             stored = put_predictions(db, run, predictions)
             if stored:
-                put_setting(db, LEARNED, learned_at(embeddings) or latest_event(db))
+                put_setting(db, LEARNED, latest_event(db) if learned is None else learned)
             for request, image, near in neighbours:
                 put_neighbours(db, request, image, near)
         return Taken(stored, len(neighbours))
-
-
-def learned_at(embeddings: Path) -> int | None:
-    """Return the label event that the network behind a run's embeddings was trained at, None for those from elsewhere.
-
-    Args:
-        embeddings: folder in the run folder of `embed`.
-    """
-    run = embeddings.absolute().parent
-    trained = read_json(run / "launch.json").get("about", {}).get("starts_from")
-    event: int | None = read_json(run.parent / trained / "manifest.json").get("event") if trained else None
-    return event
 
 
 def match_images(db: Database, source: EmbeddingFolder, folder: Path) -> tuple[Rows, Rows]:

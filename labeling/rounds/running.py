@@ -178,7 +178,7 @@ class Round:
             embedded = newest_embeddings(self._paths, db)
         if embedded is None:
             return "There was nothing to take up."
-        taken = import_embeddings(self._paths.folder, embedded.folder)
+        taken = import_embeddings(self._paths.folder, embedded.folder, launching.learned_at(embedded.folder))
         self._results |= {"predictions": taken.predictions, "neighbours": taken.neighbours}
         return f"{taken.predictions:,} guesses, and the nearest labeled images of {taken.neighbours:,} asked ones."
 

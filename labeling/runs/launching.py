@@ -178,3 +178,15 @@ def ask_to_stop(pid: int) -> None:
 def wait_for(pid: int) -> int:
     """Wait for a process that this one started, and return its exit status."""
     return _children[pid].wait()
+
+
+def learned_at(embeddings: Path) -> int | None:
+    """Return the label event that the network behind a run's embeddings was trained at, None for those from elsewhere.
+
+    Args:
+        embeddings: folder in the run folder of `embed`.
+    """
+    run = embeddings.absolute().parent
+    trained = read_json(run / LAUNCH).get("about", {}).get("starts_from")
+    manifest = read_facts(run.parent / trained) if trained else None
+    return None if manifest is None else manifest.event

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,16 @@ class Tab:
         return self.say({
             "kind": "label", "image": item["image"], "class": self.classes[name], "lease": item["lease"], **further,
         })[0]  # fmt: skip
+
+
+@contextmanager
+def serving_tab(folder: Path) -> Iterator[Tab]:
+    """Serve a project in this process, and be Ann in a tab of hers."""
+    with (
+        Project(folder) as project,
+        TestClient(build_app(project, pages=False), base_url="http://127.0.0.1") as server,
+    ):
+        yield Tab(server, "Ann")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from labeling.processes import started_at
 from labeling.project import Project, reading
 from labeling.server.application import build_app
 from storage.checks import find_faults
-from tests.labeling.conftest import Tab
+from tests.labeling.conftest import Tab, serving_tab
 
 
 def fresh() -> str:
@@ -58,11 +58,8 @@ def messy(tmp_path: Path) -> Path:
 @pytest.fixture
 def tab(messy: Path, tmp_path: Path) -> Any:
     init_project(tmp_path / "project", dataset_folder=messy)
-    with (
-        Project(tmp_path / "project") as project,
-        TestClient(build_app(project, pages=False), base_url="http://127.0.0.1") as server,
-    ):
-        yield Tab(server, "Ann")
+    with serving_tab(tmp_path / "project") as tab:
+        yield tab
 
 
 def test_the_report_is_there_from_the_start_and_names_what_is_wrong(tab: Tab, messy: Path) -> None:

@@ -8,18 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import stats
-from starlette.testclient import TestClient
 
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
 from labeling.dataset.indexing import init_project
-from labeling.project import Project, reading
+from labeling.project import reading
 from labeling.rounds.next_step import half_width, next_step
 from labeling.runs.views import QUESTIONS, view_flags
-from labeling.server.application import build_app
 from storage.checks import find_faults
 from storage.control import Control, Counts
 from tests.labeling.api.test_dataset import fresh
-from tests.labeling.conftest import Tab
+from tests.labeling.conftest import Tab, serving_tab
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +37,8 @@ def tab(bare: Path, tmp_path: Path) -> Iterator[Tab]:
     import shutil
 
     shutil.copytree(bare, tmp_path / "project", symlinks=True)
-    with (
-        Project(tmp_path / "project") as project,
-        TestClient(build_app(project, pages=False), base_url="http://127.0.0.1") as server,
-    ):
-        yield Tab(server, "Ann")
+    with serving_tab(tmp_path / "project") as tab:
+        yield tab
 
 
 def test_the_size_of_the_control_sample_changes_until_the_first_answer(tab: Tab, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
 from barlowmatch.errors import InputError
 from labeling.embeddings.importing import PAGE, import_embeddings, similarity_order
 from labeling.project import reading, writing
+from labeling.runs.launching import learned_at
 from storage.clock import instant
 from storage.control import count_all
 from storage.database import Database, transaction
@@ -113,11 +114,14 @@ def test_what_the_model_does_not_know_yet_is_counted_from_when_it_was_trained(fo
         images = [image.id for image in all_images(db) if image.split == "unlabeled"]
         for place, image in enumerate(images[:5]):
             if place == 2:
-                (runs / "fixmatch-1" / "manifest.json").write_text(json.dumps({"event": latest_event(db)}))
+                (runs / "fixmatch-1" / "manifest.json").write_text(
+                    json.dumps({"event": latest_event(db), "images": 40, "labels": {}})
+                )
             label(db, image)
         (runs / "embed-1" / "launch.json").write_text(json.dumps({"about": {"starts_from": "fixmatch-1"}}))
         assert not count_all(db).predicted
-    import_embeddings(folder, runs / "embed-1" / "embeddings")
+    embeddings = runs / "embed-1" / "embeddings"
+    import_embeddings(folder, embeddings, learned_at(embeddings))
     with writing(folder) as db:
         with transaction(db):
             guess = Guess(db.execute("SELECT id FROM class").fetchone()["id"], 0.9)

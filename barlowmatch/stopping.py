@@ -1,0 +1,31 @@
+"""How a run learns that it is to stop: signals become a request that is looked at between steps."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class StopRequest:
+    """Whether SIGTERM or SIGINT came, and the exit status that goes with it."""
+
+    status: int | None = None
+
+
+@contextmanager
+def stop_signals() -> Iterator[StopRequest]:
+    """Turn SIGTERM and SIGINT into a request that the loop looks at between steps."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request  # signals reach the main thread only; whoever runs a stage elsewhere stops it otherwise
+        return
+
+    def handle(number: int, _frame: object) -> None:
+        request.status = 128 + number
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
