@@ -110,7 +110,7 @@ def _kept_bytes(network: Network, count: int, compute: Compute) -> int:
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # the tensor itself, where it is an output, would keep the graph alive for ever
 
     size = network.architecture.image_size
     images = torch.zeros(count, 3, size, size, dtype=compute.dtype, device=compute.device)

@@ -108,6 +108,7 @@ def _choose_device(name: str) -> torch.device:
         raise InputError(f"--device {name}: not available here; use --device auto or cpu") from error
     if device.type == "cuda":
         torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True  # all batches of a run have the same shape
     return device
 
 

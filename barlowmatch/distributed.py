@@ -136,7 +136,7 @@ class SyncBatchNorm(_BatchNorm):
         axes = [axis for axis in range(input.dim()) if axis != 1]
         shape = [1, -1] + [1] * (input.dim() - 2)
         values = input if input.dtype == torch.float64 else input.float()
-        count = all_reduce_sum(values.new_tensor(float(values.numel() // values.shape[1])))
+        count = all_reduce_sum(values.new_full((), float(values.numel() // values.shape[1])))
         mean = all_reduce_sum(values.sum(axes)) / count
         centred = values - mean.view(shape)
         variance = all_reduce_sum((centred * centred).sum(axes)) / count

@@ -32,7 +32,7 @@ def barlow_twins_loss(first: Tensor, second: Tensor, lambd: float, scale: float 
     """
     with torch.autocast(first.device.type, enabled=False):
         first, second = (_at_least_float32(projection) for projection in (first, second))
-        count = all_reduce_sum(first.new_tensor(float(len(first))))
+        count = all_reduce_sum(first.new_full((), float(len(first))))
         first, second = _standardise(first, count), _standardise(second, count)
         diagonal = all_reduce_sum((first * second).sum(0)) / count
         redundancy = _square_of_all(first, second, count) - diagonal.square().sum()
@@ -105,5 +105,5 @@ def _share_of_mean(values: Tensor) -> Tensor:
     """Return this process's share of the mean over all processes' values: the shares' mean is the mean."""
     if world_size() == 1:
         return values.mean()
-    count = all_reduce_sum(values.new_tensor(float(len(values))))
+    count = all_reduce_sum(values.new_full((), float(len(values))))
     return values.sum() * world_size() / count

@@ -13,8 +13,9 @@ from torch.optim import Optimizer
 class LARS(Optimizer):
     """SGD with momentum whose step is scaled to each weight's norm (You et al. 2017, 1708.03888).
 
-    As in Barlow Twins' official code: with g the gradient plus weight decay, g is scaled by η·|w|/|g|, then
-    v ← momentum·v + g and w ← w − lr·v. Groups with `adapt=False` (biases and norms) take plain momentum steps.
+    With g the gradient plus weight decay and t = η·|w|/|g|, g is scaled, then v ← momentum·v + g and w ← w − lr·v. The
+    scale is t in Barlow Twins' official code, and min(t/lr, 1) where the trust is a `clip` as in solo-learn's: steps of
+    plain SGD, of at most η·|w|. Groups with `adapt=False` (biases and norms) take plain momentum steps.
 
     Args:
         params: groups of parameters; each may set `lr`, `weight_decay` and `adapt`.
@@ -22,6 +23,7 @@ class LARS(Optimizer):
         weight_decay: L2 factor.
         momentum: of v.
         eta: trust coefficient η.
+        clip: whether the trust only limits the steps.
         adapt: whether the step is scaled to the weight.
     """
 
@@ -33,11 +35,11 @@ class LARS(Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.9,
         eta: float = 1e-3,
+        clip: bool = False,
         adapt: bool = True,
     ) -> None:
-        super().__init__(
-            params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "eta": eta, "adapt": adapt}
-        )
+        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "eta": eta}
+        super().__init__(params, {**defaults, "clip": clip, "adapt": adapt})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -51,7 +53,9 @@ class LARS(Optimizer):
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         updates: list[Tensor] = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
         if group["adapt"]:
-            torch._foreach_mul_(updates, self._trust(weights, updates, group["eta"]))
+            trust = self._trust(weights, updates, group["eta"])
+            scale = (trust / group["lr"]).clamp_(max=1) if group["clip"] else trust
+            torch._foreach_mul_(updates, list(scale.unbind()))
         velocities = [self._velocity(weight) for weight in weights]
         torch._foreach_mul_(velocities, group["momentum"])
         torch._foreach_add_(velocities, updates)
@@ -65,13 +69,10 @@ class LARS(Optimizer):
         return velocity
 
     @staticmethod
-    def _trust(weights: list[Tensor], updates: list[Tensor], eta: float) -> list[Tensor]:
-        """Return η·|w|/|g| for each tensor, 1 where either norm is zero."""
-        sizes, lengths = torch._foreach_norm(weights), torch._foreach_norm(updates)
-        return [
-            torch.where((size > 0) & (length > 0), eta * size / length, torch.ones_like(size))
-            for size, length in zip(sizes, lengths, strict=True)
-        ]
+    def _trust(weights: list[Tensor], updates: list[Tensor], eta: float) -> Tensor:
+        """Return η·|w|/|g| of each tensor, 1 where either norm is zero."""
+        sizes, lengths = (torch.stack(torch._foreach_norm(tensors)) for tensors in (weights, updates))
+        return torch.where((sizes > 0) & (lengths > 0), eta * sizes / lengths, torch.ones_like(sizes))
 
 
 def parameter_groups(

@@ -144,12 +144,12 @@ def pseudo_labels(name: str, threshold: float, classes: int) -> PseudoLabels:
 
 def _mean(values: Tensor) -> Tensor:
     """Return the mean over the samples (the first axis) of all processes."""
-    count = all_reduce_sum(values.new_tensor(float(len(values))))
+    count = all_reduce_sum(values.new_full((), float(len(values))))
     return all_reduce_sum(values.sum(0)) / count
 
 
 def _mean_and_variance(values: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and unbiased variance of values (N,) over all processes."""
-    count = all_reduce_sum(values.new_tensor(float(len(values))))
+    count = all_reduce_sum(values.new_full((), float(len(values))))
     mean = all_reduce_sum(values.sum()) / count
     return mean, all_reduce_sum((values - mean).square().sum()) / (count - 1).clamp_min(1)

@@ -13,6 +13,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from barlowmatch.transfer import send
+
 _GOLDEN = 0x9E3779B97F4A7C15
 _FIRST = 0xBF58476D1CE4E5B9
 _SECOND = 0x94D049BB133111EB
@@ -44,7 +46,7 @@ class SampleRandom:
 
     def on(self, device: torch.device | str) -> "SampleRandom":
         """Return the same source drawing on `device`; the numbers are the same everywhere."""
-        return replace(self, index=self.index.to(device))
+        return replace(self, index=send(self.index, torch.device(device)))
 
     def bits(self, name: str, *shape: int) -> Tensor:
         """Return 64 random bits a value, (B, *shape) int64."""

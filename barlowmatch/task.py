@@ -19,6 +19,8 @@ class Task(nn.Module, ABC):
         steps_per_epoch: steps that make an epoch.
         ema_decay: largest decay of the averaged model; None = no average is kept.
         judged_by: the figure of `evaluate` that picks the best model; None = the last one is the best.
+        replayable: whether `forward` depends on the tensors of its batch alone, a dataclass of nothing else, so that a
+            GPU may replay it without Python.
     """
 
     network: Network
@@ -27,6 +29,7 @@ class Task(nn.Module, ABC):
     steps_per_epoch: int
     ema_decay: float | None = None
     judged_by: str | None = None
+    replayable: bool = False
 
     @abstractmethod
     def batch(self, step: int) -> Any:

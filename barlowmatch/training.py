@@ -7,9 +7,6 @@ A stage is a `Task` (`barlowmatch.task`). Everything random in a step is a funct
 import math
 import signal
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -21,11 +18,14 @@ from barlowmatch.activations import bound_activations, memory_advice
 from barlowmatch.checkpoints import Checkpoint, save_checkpoint
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
+from barlowmatch.distributed import world_size
 from barlowmatch.errors import InputError, NotFiniteError
 from barlowmatch.events import CheckpointSaved, Evaluated, Progress, Said
+from barlowmatch.gradients import Gradients, ReplayedGradients
 from barlowmatch.models.network import Network
 from barlowmatch.optim import Ema
 from barlowmatch.pacing import Pace
+from barlowmatch.prefetch import Prefetcher
 from barlowmatch.runs import Interrupted, Run
 from barlowmatch.stopping import StopRequest, stop_signals
 from barlowmatch.task import Task
@@ -58,7 +58,7 @@ class Trainer:
         facts: what every checkpoint of the run carries (stage, config, classes, architecture, dataset).
 
     Attributes:
-        waited: seconds that steps stood still because their batch was not ready.
+        prefetcher: where the batches come from.
     """
 
     def __init__(self, task: Task, config: RunOptions, run: Run, compute: Compute, facts: Checkpoint) -> None:
@@ -73,13 +73,15 @@ class Trainer:
         if recomputed:
             run.emit(Said(message=f"activations of {recomputed} blocks are recomputed on the way back, to save memory"))
         distributed.synchronise_batch_norm(task.network)
+        self.gradients = Gradients(task, compute)
+        self.replayed = task.replayable and compute.device.type == "cuda" and not recomputed and world_size() == 1
         self.optimizer = task.optimizer()
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.ema = Ema(task.network, task.ema_decay) if task.ema_decay is not None else None
         self.state = State(total_steps=config.num_epochs * task.steps_per_epoch)
         self.saved_at = time.monotonic()
         self.saving_seconds = 0.0
-        self.waited = 0.0
+        self.prefetcher = Prefetcher(task, compute.device)
         self.last_bad = torch.full((), -1, dtype=torch.int64, device=compute.device)
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -105,8 +107,10 @@ class Trainer:
             InputError: the loss became NaN or infinite; the last good checkpoint is kept.
             Interrupted: SIGTERM or SIGINT came; a checkpoint was written first.
         """
+        if self.replayed and self.state.step < self.state.total_steps:
+            self._record()
         pace = Pace(self.config.minutes, self.state.step, self.task.samples_per_step)
-        with stop_signals() as request, self._batches() as batches:
+        with stop_signals() as request, self.prefetcher.batches(self.state.step) as batches:
             if self.state.step and self._evaluation_due():
                 self._evaluate()  # the checkpoint may have been written before this epoch was judged
             while self.state.step < self.state.total_steps:
@@ -127,6 +131,18 @@ class Trainer:
         assert isinstance(network, Network)
         return network
 
+    def _record(self) -> None:
+        """Have the gradients replayed from now on, where the network can be recorded."""
+        self.task.train()
+        batch, left = self.task.batch(self.state.step), self.state.total_steps - self.state.step
+        try:
+            self.gradients = ReplayedGradients(
+                self.task, self.compute, batch, steps=left, minutes=self.config.minutes, emit=self.run.emit
+            )
+        except RuntimeError as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+            self.run.emit(Said(message=f"steps are not replayed as a CUDA graph ({reason})", level="warning"))
+
     def _step(self, batch: Any) -> dict[str, Tensor]:
         """Make one step, without waiting for the device."""
         self.task.train()
@@ -135,17 +151,14 @@ class Trainer:
             group["lr"] = base * factor
         # Networks of other libraries may draw from torch's own stream (stochastic depth); tie it to the step as well.
         torch.manual_seed(self.config.seed * 1_000_003 + self.state.step)
-        with self.compute.context():
-            metrics: dict[str, Tensor] = self.task(batch)
-        metrics["loss"].backward()  # type: ignore[no-untyped-call]
+        metrics = self.gradients(batch)
         distributed.average_gradients(self.task.parameters())
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
         if self.ema is not None:
             self.ema.update(self.task.network)
-        finite = torch.isfinite(metrics["loss"].detach())
+        finite = torch.isfinite(metrics["loss"])
         self.last_bad = torch.where(finite | (self.last_bad >= 0), self.last_bad, self.state.step)
-        return {name: value.detach() for name, value in metrics.items()}
+        return metrics
 
     def _look_up(self, request: StopRequest, metrics: dict[str, Tensor], pace: Pace) -> None:
         """Between steps: report, and stop for a bad loss or a signal, in every process alike."""
@@ -263,24 +276,6 @@ class Trainer:
             "task": self.task.extra_state(),
             "best": self.state.best,
         }
-
-    @contextmanager
-    def _batches(self) -> Iterator[Iterator[Any]]:
-        """Yield the batches from the present step on, each gathered while the step before is computed."""
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
-
-            def ahead() -> Iterator[Any]:
-                step = self.state.step
-                waiting: Future[Any] = pool.submit(self.task.batch, step)
-                while True:
-                    asked = time.monotonic()
-                    batch = waiting.result()
-                    self.waited += time.monotonic() - asked
-                    step += 1
-                    waiting = pool.submit(self.task.batch, step)
-                    yield batch
-
-            yield ahead()
 
 
 def _parts(network: Network) -> Checkpoint:

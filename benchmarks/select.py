@@ -152,8 +152,9 @@ def compare_kmeans(pool: Pool, rounds: int) -> dict[str, float]:
         between = time.monotonic()
         nearest(pool.unlabeled, clustering.centres)
         ours.append(time.monotonic() - started)
+        inertia = clustering.inertia(pool.labeled)
         print(f"kmeans, ours: {between - started:.1f} s + {ours[-1] - between + started:.1f} s, "
-              f"{clustering.passes} passes, inertia {clustering.inertia:.1f}", flush=True)  # fmt: skip
+              f"{clustering.passes} passes, inertia {inertia:.1f}", flush=True)  # fmt: skip
         started = time.monotonic()
         peer = KMeans(clusters, n_init=1, random_state=seed).fit(labeled)
         between = time.monotonic()
@@ -161,7 +162,7 @@ def compare_kmeans(pool: Pool, rounds: int) -> dict[str, float]:
         theirs.append(time.monotonic() - started)
         print(f"kmeans, scikit-learn: {between - started:.1f} s + {theirs[-1] - between + started:.1f} s, "
               f"{peer.n_iter_} passes, inertia {peer.inertia_:.1f}", flush=True)  # fmt: skip
-        inertias.append(clustering.inertia / peer.inertia_)
+        inertias.append(inertia / peer.inertia_)
     return {
         "ratio_vs_sklearn": round(median(theirs) / median(ours), 2), "inertia_ratio": round(median(inertias), 4),
         "seconds": round(median(ours), 1), "seconds_sklearn": round(median(theirs), 1),

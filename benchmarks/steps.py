@@ -50,7 +50,7 @@ def time_trainer(task: Task, config: RunOptions, compute: Compute, folder: Path,
     """Return a function that goes on training for a few steps and returns their figures."""
     trainer = Trainer(task, config, run_of(folder), compute, {})
     marks: list[Mark] = []
-    task.register_forward_pre_hook(lambda _task, _batch: marks.append(mark(trainer.waited)))
+    task.register_forward_pre_hook(lambda _task, _batch: marks.append(mark(trainer.prefetcher.waited)))
 
     def measure() -> Figures:
         marks.clear()

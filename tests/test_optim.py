@@ -26,33 +26,42 @@ def assert_same(one: nn.Module, other: nn.Module) -> None:
         torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-14)
 
 
-def official_lars(
-    weights: list[Tensor], velocities: list[Tensor], *, lr: float, decay: float, momentum: float, eta: float
+def published_lars(
+    weights: list[Tensor],
+    velocities: list[Tensor],
+    *,
+    lr: float,
+    decay: float,
+    momentum: float,
+    eta: float,
+    clip: bool,
 ) -> None:
-    """Barlow Twins' optimizer for one step: 1-D parameters are neither decayed nor adapted."""
+    """One step of Barlow Twins' optimizer, or of solo-learn's: 1-D parameters are neither decayed nor adapted."""
     for weight, velocity in zip(weights, velocities, strict=True):
         assert weight.grad is not None
         update = weight.grad.clone()
         if weight.ndim > 1:
             update += decay * weight
             size, length = float(weight.norm()), float(update.norm())
-            update *= eta * size / length if size > 0 and length > 0 else 1.0
+            trust = eta * size / length if size > 0 and length > 0 else 1.0
+            update *= min(trust / lr, 1.0) if clip else trust
         velocity.mul_(momentum).add_(update)
         weight.sub_(lr * velocity)
 
 
-def test_lars_is_the_one_of_barlow_twins() -> None:
+@pytest.mark.parametrize(("eta", "clip"), [(0.003, False), (0.3, True)])
+def test_lars_is_the_published_one(eta: float, clip: bool) -> None:
     mine, theirs = network(), network()
     with torch.no_grad():  # a weight of norm zero takes a plain step
         mine[3].weight.zero_(), theirs[3].weight.zero_()
-    optimizer = LARS(parameter_groups(mine, lr=0.2, weight_decay=1e-2, lr_biases=0.2), momentum=0.9, eta=0.003)
+    optimizer = LARS(parameter_groups(mine, lr=0.2, weight_decay=1e-2, lr_biases=0.2), momentum=0.9, eta=eta, clip=clip)
     weights = list(theirs.parameters())
     velocities = [torch.zeros_like(weight) for weight in weights]
     for step in range(20):
         set_gradients(mine, step), set_gradients(theirs, step)
         optimizer.step()
         with torch.no_grad():
-            official_lars(weights, velocities, lr=0.2, decay=1e-2, momentum=0.9, eta=0.003)
+            published_lars(weights, velocities, lr=0.2, decay=1e-2, momentum=0.9, eta=eta, clip=clip)
         assert_same(mine, theirs)
 
 

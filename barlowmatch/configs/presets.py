@@ -6,6 +6,7 @@ where it is not the stage's usual one, which gives way where there are fewer ima
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
@@ -15,18 +16,14 @@ def pretrain_paper() -> PretrainConfig:
     """Return the paper's recipe: Wide-ResNet-50-2, projector 8192, learning rate 0.05 to 0.002."""
     return PretrainConfig(
         backbone="wide_resnet50_2", projector_width=8192, num_epochs=400, batch_size=512, learning_rate=0.05,
-        learning_rate_biases=0.0012, final_rate=0.04, loss_scale=1.0, weight_decay=1.5e-5,
+        learning_rate_biases=0.0012, trust=1e-3, trust_as="scale", final_rate=0.04, loss_scale=1.0,
+        weight_decay=1.5e-5,
     )  # fmt: skip
 
 
 def pretrain_small_images() -> PretrainConfig:
-    """Return solo-learn's recipe for 32 px images: ResNet-18, projector 2048, λ 5.1e-3, loss × 0.1, LARS 0.3."""
+    """Return solo-learn's recipe for 32 px images: projector 2048, λ 5.1e-3, loss × 0.1, LARS clipping 0.3."""
     return PretrainConfig(backbone="resnet18", projector_width=2048, num_epochs=200)
-
-
-def pretrain_laptop() -> PretrainConfig:
-    """Return a recipe with a narrow projector, for a machine without a GPU."""
-    return PretrainConfig(backbone="resnet18", projector_width=1024, num_epochs=50)
 
 
 def pretrain_quick() -> PretrainConfig:
@@ -36,8 +33,13 @@ def pretrain_quick() -> PretrainConfig:
     """
     return PretrainConfig(
         backbone="resnet18_quarter", projector_width=512, num_epochs=20, warmup_epochs=1.0,
-        learning_rate=2.0, learning_rate_biases=0.05,
+        learning_rate=2.0, learning_rate_biases=0.05, trust=1e-3, trust_as="scale",
     )  # fmt: skip
+
+
+def pretrain_laptop() -> PretrainConfig:
+    """Return a recipe with a narrow projector and the rates of `quick`, for a machine without a GPU."""
+    return replace(pretrain_quick(), backbone="resnet18", projector_width=1024, num_epochs=50)
 
 
 def classify_paper() -> ClassifyConfig:

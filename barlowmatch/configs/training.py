@@ -28,7 +28,16 @@ class PretrainConfig(RunOptions):
     ] = 0.3
     learning_rate_biases: Annotated[
         float, Range(0, 100), Doc("Rate of biases and norms at batch 256; scaled by batch/256.")
-    ] = 0.005
+    ] = 0.3
+    trust: Annotated[
+        float, Range(0, 1, open_low=True), Doc("LARS' η: its ratio is η·|w|/|g| for weights w with gradient g.")
+    ] = 0.02
+    trust_as: Annotated[
+        Literal["clip", "scale"],
+        Doc(
+            "What LARS does with the ratio: `clip` limits the rate to it (solo-learn), `scale` multiplies (the paper)."
+        ),
+    ] = "clip"
     final_rate: Annotated[float, Range(0, 1), Doc("Share of the learning rate that is left at the end.")] = 0.001
     warmup_epochs: Annotated[
         float, Range(0, 1000, "epochs"), Doc("Linear warm-up; never more than a tenth of the run.")

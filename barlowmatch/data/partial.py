@@ -5,13 +5,9 @@ Which images an operation touches is drawn on the CPU: the host knows it without
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
-
-def send(values: Tensor, device: torch.device) -> Tensor:
-    """Return values drawn on the CPU on `device`; through pinned memory, else the copy would wait for the device."""
-    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
+from barlowmatch.transfer import send
 
 
 def change_some(images: Tensor, chosen: Tensor, operation: Callable[..., Tensor], *parameters: Tensor) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from barlowmatch.data.partial import send
+from barlowmatch.transfer import send
 
 BLUR_RADIUS = 8
 """Pixels a blur reaches: four standard deviations of the widest."""
@@ -20,7 +20,7 @@ def crop_and_resize(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     """Bring a part of each image to `size` by Pillow's bicubic filter.
 
     Args:
-        images: uint8 (B, 3, H, W).
+        images: uint8 (B, 3, H, H).
         boxes: top, left, height and width of the parts in px (B, 4), int64 on the CPU.
         size: side of the result in px.
 
@@ -33,10 +33,9 @@ def crop_and_resize(images: Tensor, boxes: Tensor, size: int) -> Tensor:
 
 
 def _crop_and_resize_at_once(images: Tensor, boxes: Tensor, size: int) -> Tensor:
-    top, left, height, width = send(boxes, images.device).unbind(1)
-    vertical = bicubic_matrix(top, height, images.shape[2], size)
-    horizontal = bicubic_matrix(left, width, images.shape[3], size)
-    return apply_lines(images.float() / 255, vertical, horizontal)
+    boxes = send(boxes, images.device)
+    vertical, horizontal = bicubic_matrix(boxes[:, :2], boxes[:, 2:], images.shape[2], size).unbind(1)
+    return apply_lines(images.float().div_(255), vertical, horizontal)
 
 
 def _crop_and_resize_each(images: Tensor, boxes: Tensor, size: int) -> Tensor:
@@ -48,27 +47,27 @@ def _crop_and_resize_each(images: Tensor, boxes: Tensor, size: int) -> Tensor:
 
 
 def bicubic_matrix(start: Tensor, length: Tensor, size: int, out: int) -> Tensor:
-    """Return the matrices (B, out, size) that resize the part [start, start + length) of a line of `size` pixels.
+    """Return the matrices (…, out, size) that resize the part [start, start + length) of a line of `size` pixels.
 
     As in Pillow, the filter (Keys' cubic, a = −1/2) widens when the line shrinks, and pixels outside the part do not
     count.
 
     Args:
-        start: first pixel of the part (B,), whole numbers.
-        length: pixels of the part (B,), whole numbers.
+        start: first pixel of the part (…), whole numbers.
+        length: pixels of the part (…), whole numbers.
         size: pixels of the line.
         out: pixels wanted.
     """
-    start, length = start.view(-1, 1, 1).float(), length.view(-1, 1, 1).float()
+    start, length = start[..., None, None].float(), length[..., None, None].float()
     scale = length / out
     wide = scale.clamp_min(1)
-    centre = start + (torch.arange(out, device=start.device).view(1, -1, 1) + 0.5) * scale
-    pixel = torch.arange(size, device=start.device).view(1, 1, -1)
+    centre = start + (torch.arange(out, device=start.device).unsqueeze(1) + 0.5) * scale
+    pixel = torch.arange(size, device=start.device)
     # Pillow rounds the bounds of the support to whole pixels.
     first = torch.maximum(start, torch.floor(centre - 2 * wide + 0.5))
     last = torch.minimum(start + length, torch.floor(centre + 2 * wide + 0.5))
     weights = _cubic((pixel + 0.5 - centre) / wide) * ((pixel >= first) & (pixel < last))
-    return weights / weights.sum(2, keepdim=True)
+    return weights / weights.sum(-1, keepdim=True)
 
 
 def _cubic(distance: Tensor) -> Tensor:
@@ -85,9 +84,7 @@ def apply_lines(images: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
     """
     count, channels, height, width = images.shape
     rows = torch.bmm(images.reshape(count, channels * height, width), horizontal.transpose(1, 2)).clamp_(0, 1)
-    columns = rows.view(count, channels, height, -1).transpose(1, 2).reshape(count, height, -1)
-    result = torch.bmm(vertical, columns).clamp_(0, 1)
-    return result.view(count, vertical.shape[1], channels, -1).transpose(1, 2)
+    return torch.matmul(vertical.unsqueeze(1), rows.view(count, channels, height, -1)).clamp_(0, 1)
 
 
 def blur(images: Tensor, sigma: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from barlowmatch.data.lazy import LazyImages
+from barlowmatch.transfer import send
 
 BLOCK = 4096
 """Images moved to an accelerator at a time."""
@@ -30,11 +31,8 @@ class ImageStore:
     def take(self, rows: Tensor) -> Tensor:
         """Return the images of `rows` (B,) as (B, 3, H, W) uint8 on the device."""
         if self._resident is not None:
-            return self._resident[rows.to(self.device)]
-        batch = torch.from_numpy(self._images[rows.numpy()])
-        if self.device.type == "cuda":
-            batch = batch.pin_memory()
-        return batch.to(self.device, non_blocking=True)
+            return self._resident[send(rows, self.device)]
+        return send(torch.from_numpy(self._images[rows.numpy()]), self.device)
 
 
 def _moved(images: NDArray[np.uint8] | LazyImages, device: torch.device) -> Tensor:

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from barlowmatch.configs.shared import RunOptions, Views
 from barlowmatch.data import color
-from barlowmatch.data.partial import change_some, send
+from barlowmatch.data.partial import change_some
 from barlowmatch.data.randaugment import OPERATIONS, cutout, randaugment
 from barlowmatch.data.resampling import blur, crop_and_resize
 from barlowmatch.randomness import SampleRandom
+from barlowmatch.transfer import send
 
 View = Callable[[Tensor, SampleRandom], Tensor]
 
@@ -104,9 +105,7 @@ def _barlow_view(of: Family, size: int, blurred: float, solarized: float) -> Vie
     def apply(images: Tensor, random: SampleRandom) -> Tensor:
         random = random.on("cpu")
         result = random_resized_crop(turn(images, random, of), random, size, of.smallest_crop)
-        jitter(result, random, 0.8, of.hue)
-        if of.grey:
-            change_some(result, random.happens("grey", of.grey), lambda part: color.grey(part).expand_as(part))
+        recolor(result, random, of)
         if blurred:
             change_some(result, random.happens("blur", blurred), blur, random.between("sigma", 0.1, 2.0))
         if solarized:
@@ -197,20 +196,15 @@ def _mirrored(move: Tensor, length: int) -> Tensor:
     return torch.where(place >= length, 2 * (length - 1) - place, place)
 
 
-def jitter(images: Tensor, random: SampleRandom, probability: float, hue: float) -> None:
-    """Jitter the colours of some images, in place, in an order of each image's own.
+def recolor(images: Tensor, random: SampleRandom, family: Family) -> None:
+    """Jitter the colors of four images in five, in place, in an order of each image's own; then some lose their color.
 
-    Brightness and contrast change by up to 0.4, saturation by up to 0.2, hue by up to `hue` of a circle.
+    Brightness and contrast change by up to 0.4, saturation by up to 0.2, hue by up to the family's share of a circle.
     """
-    operations: list[tuple[Callable[[Tensor, Tensor], Tensor], Tensor]] = [
-        (color.brightness, random.between("brightness", 0.6, 1.4)),
-        (color.contrast, random.between("contrast", 0.6, 1.4)),
-        (color.saturation, random.between("saturation", 0.8, 1.2)),
-    ]
-    if hue:
-        operations.append((color.hue, random.between("hue", -hue, hue)))
-    happens = random.happens("jitter", probability)
-    order = random.permutations("order", len(operations))
-    for place in range(len(operations)):
-        for number, (operation, strength) in enumerate(operations):
-            change_some(images, happens & (order[:, place] == number), operation, strength)
+    ranges = {"brightness": (0.6, 1.4), "contrast": (0.6, 1.4), "saturation": (0.8, 1.2)}
+    if family.hue:
+        ranges["hue"] = (-family.hue, family.hue)
+    strengths = torch.stack([random.between(name, *limits) for name, limits in ranges.items()], 1)
+    left_alone = ~random.happens("jitter", 0.8)
+    order = random.permutations("order", len(ranges)).masked_fill_(left_alone.unsqueeze(1), color.NONE)
+    color.jitter(images, order, strengths, random.happens("grey", family.grey))

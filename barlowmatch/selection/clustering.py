@@ -28,19 +28,19 @@ class Clustering:
     Attributes:
         centres: (k, D).
         owners: nearest centre of each vector (N,).
-        distances: squared distance to it (N,).
         passes: of Lloyd's algorithm.
     """
 
     centres: Tensor
     owners: Tensor
-    distances: Tensor
     passes: int
 
-    @property
-    def inertia(self) -> float:
-        """Sum of the squared distances."""
-        return float(self.distances.double().sum())
+    def inertia(self, vectors: Vectors) -> float:
+        """Return the sum of the squared distances of the vectors that were clustered to their centres."""
+        return sum(
+            float((block - self.centres[self.owners[part]]).square_().sum(dtype=torch.float64))
+            for part, block in vectors.blocks()
+        )
 
 
 def kmeans(
@@ -141,18 +141,18 @@ def lloyd(
     computed again only where the bounds, moved as far as the centres moved, allow that another centre is the nearest.
     """
     centres = centres.clone()
-    limit = TOLERANCE * _mean_variance(vectors)
     owners, upper, lower = _two_nearest(vectors, centres)
     sums, counts = _sums(vectors, owners, len(centres))
+    limit = TOLERANCE * _mean_variance(vectors, sums)
     passes = 0
     while passes < iterations:
         passes += 1
         moved = _means(vectors, centres, sums, counts, upper)
         shifts = (moved - centres).norm(dim=1)
-        centres = moved
         report(1)
         if float(shifts.square().sum()) <= limit:
-            break
+            break  # where the centres are, their vectors are known
+        centres = moved
         upper += shifts[owners]
         lower -= shifts.max()
         halves = _half_gaps(centres)
@@ -165,8 +165,7 @@ def lloyd(
             fresh, upper[stale], lower[stale] = _two_nearest(part, centres)
             _move_sums(part, owners[stale], fresh, sums, counts)
             owners[stale] = fresh
-    distances, owners = nearest(vectors, centres)
-    return Clustering(centres, owners, distances, passes)
+    return Clustering(centres, owners, passes)
 
 
 _SLACK = {torch.float64: 1e-9, torch.float32: 1e-3}
@@ -225,10 +224,7 @@ def _half_gaps(centres: Tensor) -> Tensor:
     return gaps.amin(1).sqrt() / 2
 
 
-def _mean_variance(vectors: Vectors) -> float:
-    """Return the variance of a feature, averaged over the features."""
-    total = torch.zeros(vectors.dimension, dtype=torch.float64)
-    for _, block in vectors.blocks():
-        total += block.sum(0, dtype=torch.float64)
-    mean = total / len(vectors)
+def _mean_variance(vectors: Vectors, sums: Tensor) -> float:
+    """Return the variance of a feature, averaged over the features, of vectors whose sums (k, D) are at hand."""
+    mean = sums.sum(0) / len(vectors)
     return max(0.0, (float(vectors.squares.sum()) / len(vectors) - float(mean.square().sum())) / vectors.dimension)

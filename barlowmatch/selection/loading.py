@@ -80,6 +80,8 @@ def parse_settings(name: str, cls: type[StrategyConfig], settings: Sequence[str]
     Raises:
         InputError: no such parameter, or the value is of another kind or outside its range.
     """
+    if not settings:
+        return cls()
     known = {parameter.name.replace("_", "-"): parameter for parameter in parameters(cls)}
     words: list[str] = []
     for setting in settings:

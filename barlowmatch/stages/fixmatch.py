@@ -19,6 +19,7 @@ from barlowmatch.pseudo_labels import pseudo_labels
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.stages.classification import ClassificationTask, run_classification
 from barlowmatch.stages.images import Images
+from barlowmatch.transfer import send
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,13 @@ class FixMatch(ClassificationTask):
         labeled = SampleRandom(seed, step, positions).child("labeled")
         unlabeled = SampleRandom(seed, step, pool_positions).child("unlabeled")
         # Dropout masks: labeled images take even positions, the two views of an unlabeled one odd ones.
-        keys = torch.cat([4 * positions, 4 * pool_positions + 1, 4 * pool_positions + 3]).to(device)
+        keys = torch.cat([4 * positions, 4 * pool_positions + 1, 4 * pool_positions + 3])
         return MixedBatch(
             labeled=self.weak(pixels, labeled).to(dtype),
             labels=self.images.labels(rows),
             weak=self.weak(pool, unlabeled.child("weak")).to(dtype),
             strong=self.strong(pool, unlabeled.child("strong")).to(dtype),
-            random=SampleRandom(seed, step, keys),
+            random=SampleRandom(seed, step, send(keys, device)),
         )
 
     def forward(self, batch: MixedBatch) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
 from barlowmatch.models.network import Architecture
+from barlowmatch.transfer import send
 
 STATISTICS_SAMPLE = 4096
 STATISTICS_BLOCK = 32
@@ -68,7 +69,7 @@ class Images:
 
     def labels(self, rows: Tensor) -> Tensor:
         """Return the labels (B,) of dataset rows, on the store's device."""
-        return torch.from_numpy(self.dataset.labels[rows.numpy()]).to(self.store.device)
+        return send(torch.from_numpy(self.dataset.labels[rows.numpy()]), self.store.device)
 
     def statistics(self, seed: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return mean and standard deviation of the channels in [0, 1], over a seeded sample of the learnable rows."""

@@ -50,6 +50,8 @@ class BarlowTwins(Task):
         compute: on what.
     """
 
+    replayable = True
+
     def __init__(self, network: Network, images: Images, config: PretrainConfig, compute: Compute) -> None:
         super().__init__()
         self.network = network
@@ -88,7 +90,7 @@ class BarlowTwins(Task):
             weight_decay=self.config.weight_decay,
             lr_biases=self.config.learning_rate_biases * scale,
         )
-        return LARS(groups)
+        return LARS(groups, eta=self.config.trust, clip=self.config.trust_as == "clip")
 
     def rate(self, step: int, total: int) -> float:
         """Return linear warm-up, then a cosine down to the final rate."""

@@ -1,0 +1,166 @@
+"""What only an accelerator can show; skipped where there is none."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from barlowmatch import gradients
+from barlowmatch.cli import COMMANDS, parse_config, run_command
+from barlowmatch.compute import choose_compute
+from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.views import FAMILIES, View, barlow_views, strong_view, weak_view
+from barlowmatch.events import silent
+from barlowmatch.gradients import Gradients, ReplayedGradients
+from barlowmatch.randomness import SampleRandom
+from barlowmatch.runs import Run
+from barlowmatch.stages.classify import Supervised
+from barlowmatch.stages.fixmatch import FixMatch
+from barlowmatch.stages.images import load_images
+from barlowmatch.stages.networks import Origin, build_classifying_network, build_pretraining_network
+from barlowmatch.stages.pretrain import BarlowTwins
+from barlowmatch.training import Trainer
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+SMALL = "--backbone resnet18_quarter --batch-size 16 --num-epochs 1"
+NATURAL = FAMILIES["natural"]
+VIEWS: dict[str, Callable[[int], View]] = {
+    "first": lambda size: barlow_views(NATURAL, size)[0],
+    "second": lambda size: barlow_views(NATURAL, size)[1],
+    "weak": lambda size: weak_view(NATURAL, size),
+    "strong": lambda size: strong_view(NATURAL, size),
+}
+HEADS = {"pretrain": "--projector-width 64", "train-classifier": "--classifier-width 64", "fixmatch": "--mu 2"}
+
+
+def waves(count: int, size: int) -> Tensor:
+    """Return smooth colored images, uint8 (count, 3, size, size)."""
+    places = torch.arange(size, dtype=torch.float64) / size
+    random = torch.Generator().manual_seed(0)
+    slopes = 6 * torch.rand(3, count, 3, 1, 1, generator=random, dtype=torch.float64)
+    waves = torch.sin(slopes[0] * places.view(-1, 1) + slopes[1] * places + slopes[2])
+    return ((waves + 1) * 127.5).round().to(torch.uint8)
+
+
+@pytest.mark.parametrize("size", [32, 96])
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_are_those_of_the_cpu(name: str, size: int) -> None:
+    images, view = waves(64, size), VIEWS[name](size)
+    random = SampleRandom(3, 5, torch.arange(64))
+    here, there = view(images, random), view(images.cuda(), random).cpu()
+    # The CPU's crop rounds to levels, which what comes after it (a solarization, say) may spread for single pixels.
+    assert (here - there).abs().mean() < 0.5 / 255
+    assert ((here - there).abs() < 2.5 / 255).double().mean() > 0.99
+
+
+def trainer_of(stage: str, data: Path, home: Path, more: str = "") -> Trainer:
+    line = f"--dataset-folder {data} --cache-folder {home / 'cache'} --device cuda {SMALL} {HEADS[stage]} {more}"
+    config = parse_config(stage, line.split())
+    compute = choose_compute(config)
+    dataset = read_dataset(config)
+    images = load_images(dataset, config, compute, silent)
+    if stage == "pretrain":
+        task = BarlowTwins(build_pretraining_network(config, Origin(), images), images, config, compute)
+    else:
+        network = build_classifying_network(config, Origin(), images, dataset.classes, silent)
+        task = {"train-classifier": Supervised, "fixmatch": FixMatch}[stage](network, images, config, compute)
+    return Trainer(task, config, Run(stage, home, silent, home / "last.pt", home / "best.pt"), compute, {})
+
+
+@contextmanager
+def waiting_forbidden() -> Iterator[None]:
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("stage", HEADS)
+def test_no_step_waits_for_the_gpu(stage: str, seed_layout: Path, tmp_path: Path) -> None:
+    trainer = trainer_of(stage, seed_layout, tmp_path)
+    for step in range(6):
+        if step < 2:  # kernels are chosen in the first ones
+            trainer._step(trainer.task.batch(step))
+            continue
+        with waiting_forbidden():
+            trainer._step(trainer.task.batch(step))
+
+
+@pytest.mark.parametrize("compile_seconds", [1e9, 0.0])
+def test_what_is_replayed_are_the_gradients(
+    compile_seconds: float, seed_layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gradients, "COMPILE_SECONDS", compile_seconds)
+    task, compute = (
+        (trainer := trainer_of("pretrain", seed_layout, tmp_path, "--precision float32")).task,
+        trainer.compute,
+    )
+    task.train()
+    before = {name: value.clone() for name, value in task.named_buffers()}
+    replayed = ReplayedGradients(task, compute, task.batch(0), steps=1000, minutes=None, emit=silent)
+    for name, value in task.named_buffers():
+        assert torch.equal(value, before[name]), name
+    found = {}
+    for how in (replayed, Gradients(task, compute)):
+        for step in range(1, 4):
+            metrics = how(task.batch(step))
+            together = torch.cat([parameter.grad.flatten() for parameter in task.parameters()])
+            found.setdefault(step, []).append((float(metrics["loss"]), together.clone()))
+    for (loss, gradient), (expected_loss, expected) in found.values():
+        assert loss == pytest.approx(expected_loss, rel=1e-2)
+        assert torch.cosine_similarity(gradient, expected, dim=0) > 0.99
+    assert found[1][0][0] != found[2][0][0]
+    torch.randn(3, device="cuda")  # the generator draws outside of the graph
+
+
+def test_a_run_replays_its_steps(seed_layout: Path, tmp_path: Path) -> None:
+    trainer = trainer_of("pretrain", seed_layout, tmp_path, "--num-epochs 3")
+    trainer.train()
+    assert isinstance(trainer.gradients, ReplayedGradients)
+    torch.randn(3, device="cuda")
+
+
+def test_a_network_that_cannot_be_recorded_is_computed_step_by_step(seed_layout: Path, tmp_path: Path) -> None:
+    trainer = trainer_of("pretrain", seed_layout, tmp_path)
+    trainer.task.network.projector.register_forward_hook(lambda _module, _inputs, output: output * float(output.max()))
+    trainer.train()
+    assert not isinstance(trainer.gradients, ReplayedGradients)
+    torch.randn(3, device="cuda")
+
+
+def test_batches_of_the_second_stream_are_whole(seed_layout: Path, tmp_path: Path) -> None:
+    trainer = trainer_of("pretrain", seed_layout, tmp_path)
+    busy = torch.randn(4096, 4096, device="cuda")
+    with trainer.prefetcher.batches(0) as batches:
+        for step in range(20):
+            batch = next(batches)
+            for _ in range(4):
+                busy @ busy  # the copies below come late
+            sums = batch.first.double().sum(), batch.second.double().sum()
+            expected = trainer.task.batch(step)
+            assert sums == (expected.first.double().sum(), expected.second.double().sum())
+
+
+def test_all_stages_run(seed_layout: Path, tmp_path: Path) -> None:
+    def run(command: str, line: str) -> None:
+        words = f"--dataset-folder {seed_layout} --cache-folder {tmp_path / 'cache'} --device cuda {line}".split()
+        assert run_command(COMMANDS[command], parse_config(command, words), silent) == 0
+
+    for stage, start in (("pretrain", ""), ("train-classifier", "pretrain"), ("fixmatch", "train-classifier")):
+        transfer = f"--transfer-path {tmp_path / start / 'last.pt'}" if start else ""
+        backbone = "" if start else "--backbone resnet18_quarter"
+        for epochs in (1, 2):  # the second time it goes on
+            run(
+                stage,
+                f"--run-dir {tmp_path / stage} --batch-size 16 --num-epochs {epochs} {HEADS[stage]} {backbone} "
+                f"{transfer} --resume {'auto' if epochs == 1 else 'never'}",
+            )
+    checkpoint = f"--checkpoint-path {tmp_path / 'fixmatch' / 'last.pt'}"
+    run("embed", f"{checkpoint} --out-path {tmp_path / 'embeddings'}")
+    run("evaluate", checkpoint)
+    run("predict", f"{checkpoint} --out-path {tmp_path / 'predictions.csv'}")
