@@ -29,7 +29,7 @@ from barlowmatch.training import Trainer
 from benchmarks.datasets import write_cifar10, write_cifar10_flat
 from benchmarks.measuring import barlowmatch, table
 from benchmarks.sides import plain
-from benchmarks.steps import run_of
+from benchmarks.steps import run_of, watched
 
 PAPER_IMAGES, PAPER_EPOCHS = 512_000, 400
 PARTS = ("wide-resnet", "cifar10")
@@ -118,22 +118,18 @@ class _Measured(Exception):  # noqa: N818 - nothing went wrong
 
 def _pairs_per_second(trainer: Trainer, size: Size) -> float:
     """Go on training for some steps and return how many pairs a second it learned from, the first steps left out."""
-    task, compute, times = trainer.task, trainer.compute, []
+    times: list[float] = []
     first = trainer.state.step + size.warm_up
-    rate = task.rate
 
-    def watched(step: int, total: int) -> float:
+    def look(step: int) -> None:
         if step in (first, first + size.steps):
-            times.append(_now(compute))
+            times.append(_now(trainer.compute))
         if len(times) == 2:
             raise _Measured
-        return rate(step, total)
 
-    task.rate = watched  # type: ignore[method-assign]
-    with suppress(_Measured):
+    with suppress(_Measured), watched(trainer.task, look):
         trainer.train()
-    del task.rate
-    return task.samples_per_step * size.steps / (times[1] - times[0])
+    return trainer.task.samples_per_step * size.steps / (times[1] - times[0])
 
 
 def _now(compute: Compute) -> float:

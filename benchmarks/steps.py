@@ -3,7 +3,8 @@
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +47,31 @@ def run_of(folder: Path) -> Run:
     return Run("benchmark", folder, silent, folder / "last.pt", folder / "best.pt")
 
 
+@contextmanager
+def watched(task: Task, look: Callable[[int], None]) -> Iterator[None]:
+    """Call `look(step)` whenever a step of `task` has its batch and begins."""
+    rate = task.rate
+
+    def looked_at(step: int, total: int) -> float:
+        look(step)
+        return rate(step, total)
+
+    task.rate = looked_at  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del task.rate
+
+
 def time_trainer(task: Task, config: RunOptions, compute: Compute, folder: Path, steps: int) -> Callable[[], Figures]:
     """Return a function that goes on training for a few steps and returns their figures."""
     trainer = Trainer(task, config, run_of(folder), compute, {})
-    marks: list[Mark] = []
-    task.register_forward_pre_hook(lambda _task, _batch: marks.append(mark(trainer.prefetcher.waited)))
 
     def measure() -> Figures:
-        marks.clear()
+        marks: list[Mark] = []
         trainer.state.total_steps = trainer.state.step + steps + 2
-        trainer.train()
+        with watched(task, lambda _step: marks.append(mark(trainer.prefetcher.waited))):
+            trainer.train()
         return figures(marks)
 
     return measure

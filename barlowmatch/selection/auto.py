@@ -1,4 +1,4 @@
-"""The strategy for who does not want to choose one: typical images first, then uncertain and diverse ones."""
+"""The strategy for who does not want to choose one: typical images first, then uncertain ones."""
 
 from typing import ClassVar
 
@@ -10,11 +10,11 @@ from barlowmatch.selection.configs import AutoConfig
 from barlowmatch.selection.loading import create_strategy
 from barlowmatch.selection.pool import Pool
 
-TYPICAL, UNCERTAIN = "typiclust", "badge"
+TYPICAL, UNCERTAIN = "typiclust", "uherding"
 
 
 class Auto(Strategy[AutoConfig]):
-    """Typical images until every class has five labels, then uncertain and diverse ones.
+    """Typical images until every class has five labels, then uncertain ones that stand for many.
 
     As many typical images are asked for as labels are missing; which class each will turn out to be nobody knows, so
     the next round asks again. With one class or none known, all are typical ones: there is nothing to be unsure about.
@@ -29,7 +29,7 @@ class Auto(Strategy[AutoConfig]):
             say(emit, f"auto: {budget} typical images ({TYPICAL}), since classes lack labels")
             return _by(TYPICAL, pool, budget, random, emit)
         if typical == 0:
-            say(emit, f"auto: {budget} uncertain and diverse images ({UNCERTAIN})")
+            say(emit, f"auto: {budget} uncertain images that stand for many ({UNCERTAIN})")
             return _by(UNCERTAIN, pool, budget, random, emit)
         say(emit, f"auto: {typical} typical images ({TYPICAL}), then {budget - typical} uncertain ones ({UNCERTAIN})")
         first = _by(TYPICAL, pool, typical, random, emit)

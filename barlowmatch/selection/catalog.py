@@ -35,7 +35,7 @@ class Entry:
 _ENTRIES = (
     Entry(
         "auto",
-        "Typical pictures until every class has five labels, then uncertain and diverse ones: start here.",
+        "Typical pictures until every class has five labels, then uncertain ones that stand for many: start here.",
         configs.AutoConfig, ("embeddings",), "auto:Auto",
     ),
     Entry(

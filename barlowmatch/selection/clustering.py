@@ -99,9 +99,8 @@ class Owned(Euclidean):
     def lower(self, minima: Tensor, places: Tensor) -> None:
         """Lower `minima` (N,) for further chosen vectors, and note whose the vectors are now."""
         distances, owners = nearest(self.vectors, self.vectors.take(places))
-        nearer = distances < minima
-        self.owners[nearer] = owners[nearer] + self._chosen
-        minima[nearer] = distances[nearer]
+        torch.where(distances < minima, owners + self._chosen, self.owners, out=self.owners)
+        torch.minimum(distances, minima, out=minima)
         self._chosen += len(places)
 
 
@@ -115,6 +114,7 @@ def _greedy_seeds(points: Tensor, weights: Tensor, clusters: int, random: np.ran
     trials = 4 * (2 + int(math.log(clusters)))  # four times scikit-learn's: costs nothing here, and the inertia falls
     chosen = [int(random.choice(len(points), p=importance / importance.sum(dtype=np.float64)))]
     minima = among[chosen[0]]
+    lowered = np.empty((trials, len(points)), among.dtype)
     taken = np.zeros(len(points), np.bool_)
     taken[chosen[0]] = True
     for _ in range(clusters - 1):
@@ -122,10 +122,10 @@ def _greedy_seeds(points: Tensor, weights: Tensor, clusters: int, random: np.ran
         if edges[-1] > 0:
             dice = random.random(trials) * edges[-1]
             draws = np.searchsorted(edges, dice, side="right").clip(max=len(points) - 1)
-            lowered = np.minimum(minima, among[draws])
-            best = int(np.einsum("ij,j->i", lowered, importance).argmin())
+            np.minimum(minima, among[draws], out=lowered)
+            best = int((lowered @ importance).argmin())
             chosen.append(int(draws[best]))
-            minima = lowered[best]
+            minima = lowered[best].copy()
         else:  # copies of chosen points only
             chosen.append(int(taken.argmin()))
         taken[chosen[-1]] = True
@@ -188,10 +188,10 @@ def _two_nearest(vectors: Vectors, centres: Tensor) -> tuple[Tensor, Tensor, Ten
 
 
 def _sums(vectors: Vectors, owners: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
-    """Return the sum (k, D) and the number (k,) of each centre's vectors, in float64."""
+    """Return the sum (k, D) and the number (k,) of each centre's vectors, of block after block in float64."""
     sums = torch.zeros(clusters, vectors.dimension, dtype=torch.float64)
     for part, block in vectors.blocks():
-        sums.index_add_(0, owners[part], block.double())
+        sums += torch.zeros(clusters, vectors.dimension, dtype=block.dtype).index_add_(0, owners[part], block)
     return sums, torch.bincount(owners, minlength=clusters).double()
 
 

@@ -170,4 +170,4 @@ def test_what_was_decided_is_said(tmp_path: Path, representations: Path) -> None
         events.append,
     )
     said = [event.message for event in events if isinstance(event, Said)]
-    assert any(message.startswith("auto: 20 uncertain and diverse images") for message in said)
+    assert any(message.startswith("auto: 20 uncertain images that stand for many") for message in said)

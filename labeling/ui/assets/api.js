@@ -28,12 +28,17 @@ async function request(path, options = {}) {
   }
 }
 
+/** A capital letter first, a full stop last. */
+function sentence(words) {
+  const whole = /[.!?…]$/.test(words) ? words : `${words}.`;
+  return whole.charAt(0).toUpperCase() + whole.slice(1);
+}
+
 async function failure(response) {
   const body = await response.json().catch(() => ({}));
   if (response.status === 401 && body.error === "nobody is logged in") toLogin();
   const words = [body.error ?? `The server answered ${response.status}`, body.hint].filter(Boolean);
-  const text = words.map((part) => (/[.!?…]$/.test(part) ? part : `${part}.`)).join(" ");
-  return new ApiError(text.charAt(0).toUpperCase() + text.slice(1), {
+  return new ApiError(words.map(sentence).join(" "), {
     status: response.status,
     field: body.field,
     body,
