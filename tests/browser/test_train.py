@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from labeling.runs.launching import living_process
 from tests.browser.bench import Bench, Tab, serving
@@ -115,6 +115,21 @@ def test_a_run_that_dies_is_told_as_dead_with_its_last_lines(context: BrowserCon
         os.killpg(os.getpgid(pid), signal.SIGKILL)
         expect(page.locator(".tr-run .tr-state")).to_have_text("Died", timeout=PATIENCE)
         expect(page.locator(".tr-message")).to_contain_text("Pretrain: It learns what 1,697 images have in common")
+
+
+def test_a_late_answer_does_not_overwrite_what_is_typed(context: BrowserContext, project: Path) -> None:
+    with serving(project) as bench:
+        page = open_page(context, bench)
+        held: list[Route] = []
+        page.route("**/api/launcher", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks its handlers
+        with page.expect_request("**/api/launcher"):
+            page.get_by_text("Several GPUs or a cluster").click()
+        field = page.get_by_label("Start runs with")
+        field.fill("torchrun")
+        with page.expect_response("**/api/launcher"):
+            held[0].continue_()
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        expect(field).to_have_value("torchrun")
 
 
 def test_how_runs_are_started_is_set_on_the_page(context: BrowserContext, project: Path) -> None:

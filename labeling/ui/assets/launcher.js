@@ -14,6 +14,7 @@ const HELP = [
 /** The field, folded away; what it says is asked for when it is unfolded. */
 export class Launcher {
   constructor() {
+    this.typed = false;
     this.input = h("input", {
       name: "launcher",
       autocomplete: "off",
@@ -26,7 +27,7 @@ export class Launcher {
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.element = h(
       "form",
-      { class: "tr-card", "aria-label": "How runs are started", onsubmit: (event) => this.save(event), oninput: () => this.say("") },
+      { class: "tr-card", "aria-label": "How runs are started", onsubmit: (event) => this.save(event), oninput: () => this.changed() },
       h(
         "details",
         { class: "form-more", ontoggle: () => this.read() },
@@ -40,7 +41,8 @@ export class Launcher {
 
   async read() {
     try {
-      this.input.value = (await api.get("api/launcher")).launcher;
+      const { launcher } = await api.get("api/launcher");
+      if (!this.typed) this.input.value = launcher; // the answer may come late
     } catch (error) {
       this.say("", error.message);
     }
@@ -51,10 +53,16 @@ export class Launcher {
     try {
       const { launcher } = await api.put("api/launcher", { uuid: uuid(), launcher: this.input.value });
       this.input.value = launcher;
+      this.typed = false;
       this.say("Saved");
     } catch (error) {
       this.say("", error.message);
     }
+  }
+
+  changed() {
+    this.typed = true;
+    this.say("");
   }
 
   say(words, problem = "") {
