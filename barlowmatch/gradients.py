@@ -71,15 +71,15 @@ class ReplayedGradients(Gradients):
         self._stream = torch.cuda.Stream(compute.device)  # type: ignore[no-untyped-call]
         self._graph = torch.cuda.CUDAGraph()
         self._batch = replace(batch, **{item.name: getattr(batch, item.name).clone() for item in fields(batch)})
-        with _buffers_kept(task):
-            left = min(self._seconds() * steps, 60 * minutes if minutes is not None else math.inf)
-            backbone = task.network.backbone
-            if COMPILE_GAIN * left > COMPILE_SECONDS:
-                emit(Said(message="compiling the network, which pays in a run of this length"))
-                torch._dynamo.config.suppress_errors = True  # without a C compiler, say, it stays as it is
-                backbone.compile(dynamic=False)
-                self._seconds()
+        backbone = task.network.backbone
         try:
+            with _buffers_kept(task):
+                left = min(self._seconds() * steps, 60 * minutes if minutes is not None else math.inf)
+                if COMPILE_GAIN * left > COMPILE_SECONDS:
+                    emit(Said(message="compiling the network, which pays in a run of this length"))
+                    torch._dynamo.config.suppress_errors = True  # without a C compiler, say, it stays as it is
+                    backbone.compile(dynamic=False)
+                    self._seconds()
             with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
                 self._metrics = super().__call__(self._batch)
         except RuntimeError:

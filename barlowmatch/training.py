@@ -74,7 +74,7 @@ class Trainer:
             run.emit(Said(message=f"activations of {recomputed} blocks are recomputed on the way back, to save memory"))
         distributed.synchronise_batch_norm(task.network)
         self.gradients = Gradients(task, compute)
-        self.replayed = task.replayable and compute.device.type == "cuda" and not recomputed and world_size() == 1
+        self._replayed = task.replayable and compute.device.type == "cuda" and not recomputed and world_size() == 1
         self.optimizer = task.optimizer()
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.ema = Ema(task.network, task.ema_decay) if task.ema_decay is not None else None
@@ -107,10 +107,10 @@ class Trainer:
             InputError: the loss became NaN or infinite; the last good checkpoint is kept.
             Interrupted: SIGTERM or SIGINT came; a checkpoint was written first.
         """
-        if self.replayed and self.state.step < self.state.total_steps:
-            self._record()
-        pace = Pace(self.config.minutes, self.state.step, self.task.samples_per_step)
         with stop_signals() as request, self.prefetcher.batches(self.state.step) as batches:
+            if self._replayed and self.state.step < self.state.total_steps:
+                self._record()
+            pace = Pace(self.config.minutes, self.state.step, self.task.samples_per_step)
             if self.state.step and self._evaluation_due():
                 self._evaluate()  # the checkpoint may have been written before this epoch was judged
             while self.state.step < self.state.total_steps:

@@ -39,7 +39,7 @@ export class FieldForm {
     const id = `${this.prefix}-${field.name}`;
     const input = control(field, id);
     const problem = h("span", { class: "form-problem", id: `${id}-problem`, role: "alert" });
-    const help = h("span", { class: "form-help", id: `${id}-help` }, field.help, limits(field));
+    const help = h("span", { class: "form-help", id: `${id}-help` }, words(field.help), limits(field));
     input.setAttribute("aria-describedby", `${id}-help ${id}-problem`);
     this.controls.set(field.name, { field, input, problem, start: field.default });
     const unit = field.unit && h("span", { class: "form-unit" }, field.unit);
@@ -131,6 +131,11 @@ function read(field, input) {
   if (field.kind === "choice") return field.choices.find((choice) => String(choice) === text);
   const number = Number(text);
   return ["integer", "number"].includes(field.kind) && Number.isFinite(number) ? number : text;
+}
+
+/** A text whose `quoted` parts are what one types or chooses. */
+function words(text) {
+  return text.split("`").map((part, place) => (place % 2 ? h("code", {}, part) : part));
 }
 
 function limits({ low, high, open_low: open }) {
