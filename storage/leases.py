@@ -21,7 +21,8 @@ _COUNT = f"""UPDATE request_item SET free = {_WANTED.format(states="'active', 'd
                                      left = {_WANTED.format(states="'done'")} """
 
 _CANDIDATES = """
-SELECT item.request, item.image FROM request_item AS item JOIN image ON image.id = item.image
+SELECT item.request, item.image
+FROM request_item AS item INDEXED BY request_item_free CROSS JOIN image ON image.id = item.image
 WHERE item.free > 0 AND image.present = 1
   AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.person = :person AND lease.image = item.image
                   AND (lease.state IN ('active', 'skipped') OR lease.state = 'done' AND lease.request = item.request))

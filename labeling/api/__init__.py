@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends, FastAPI
 
 from labeling.api import (
     choices,
@@ -38,26 +38,14 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 _ERRORS[404]["model"] = Error  # once a route is enough for the schema to be there; six times would slow the start
 
 
-def router() -> APIRouter:
-    """Return all routes; each but those for choosing one's name needs a person."""
-    whole = APIRouter(responses=_ERRORS)
-    whole.include_router(people.open_routes)
-    whole.include_router(login.open_routes)
-    for module in (
-        runs,
-        labels,
-        login,
-        team,
-        classes,
-        people,
-        images,
-        requests,
-        exports,
-        dataset,
-        imports,
-        choices,
-        evaluation,
-        start,
-    ):
-        whole.include_router(module.routes, dependencies=[Depends(person)])
-    return whole
+def add_routes(app: FastAPI) -> None:
+    """Add all routes to an app; each but those for choosing one's name needs a person.
+
+    Routes are looked for in this order, so those that a label waits for come first.
+    """
+    for routes in (labels.routes, images.routes):
+        app.include_router(routes, dependencies=[Depends(person)], responses=_ERRORS)
+    for routes in (people.open_routes, login.open_routes):
+        app.include_router(routes, responses=_ERRORS)
+    for module in (runs, login, team, classes, people, requests, exports, dataset, imports, choices, evaluation, start):
+        app.include_router(module.routes, dependencies=[Depends(person)], responses=_ERRORS)

@@ -56,7 +56,7 @@ def build_app(project: "Project", root_path: str = "", *, entry: Entry | None = 
     )  # fmt: skip
     app.root_path = root_path  # uvicorn's, which FastAPI would rather have set, doubles a prefix that a proxy leaves on
     handle_errors(app)
-    app.include_router(api.router())
+    api.add_routes(app)
     app.add_api_route("/api/{rest:path}", _no_route, methods=_METHODS, include_in_schema=False)
     serve_assets(app)
     if entry is not None:

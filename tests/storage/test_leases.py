@@ -1,6 +1,7 @@
 """Leases: nobody gets what another has, nothing is counted twice, whatever people do in whatever order."""
 
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
@@ -10,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from storage import leases
 from storage.checks import find_faults
 from storage.clock import Instant
-from storage.database import Database, transaction
+from storage.database import Database, open_writer, transaction
 from storage.images import mark_gone
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess, Lease
@@ -34,6 +35,34 @@ def test_images_come_in_the_order_they_were_asked_for(scene: Scene) -> None:
     scene.ask(scene.images[5:8])
     assert [lease.image for lease in take(scene, "Ann", 7)] == [*reversed(scene.images[:5]), *scene.images[5:7]]
     assert [lease.image for lease in take(scene, "Bob", 7)] == [scene.images[7]]
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["no statistics", "with statistics"])
+def test_the_next_image_and_its_label_cost_the_same_in_a_large_project(tmp_path: Path, planned: bool) -> None:
+    """A step of SQLite's machine is the unit: with statistics it has taken to reading all images for a lease."""
+    small, large = (_steps_of_a_label(tmp_path / f"{images}.db", images, planned) for images in (100, 4000))
+    assert large < 1.5 * small
+
+
+def _steps_of_a_label(path: Path, images: int, planned: bool) -> int:
+    db = open_writer(path)
+    scene = build(db, images)
+    scene.ask(scene.images[: images - 10])
+    if planned:
+        db.execute("ANALYZE")
+    first, *_ = take(scene, "Ann", 30)
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    db.set_progress_handler(count, 1)
+    scene.say("Ann", "label", first.image, class_id=0, lease=first.token)
+    take(scene, "Ann", 1)
+    answers_left(db)
+    db.close()
+    return steps
 
 
 def test_overlap_gives_an_image_to_so_many_people(scene: Scene) -> None:
