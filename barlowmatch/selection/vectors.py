@@ -11,7 +11,7 @@ from barlowmatch.data.dataset import Rows
 from barlowmatch.embeddings import Shards
 from barlowmatch.errors import InputError
 
-BLOCK_ROWS = 8192
+BLOCK_ROWS = 2048
 EXACT_NUMBERS = 2**22
 """Up to so many numbers everything is computed in float64: it costs milliseconds, and near ties come out right."""
 DEFAULT_MEMORY = 6 * 2**30

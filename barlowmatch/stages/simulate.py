@@ -26,7 +26,7 @@ from barlowmatch.simulation.report import table_lines, write_report
 from barlowmatch.simulation.running import Setting, run_trials
 from barlowmatch.simulation.world import World, build_world
 
-VERSION = 3
+VERSION = 4
 """Of what a trial means; a new one makes finished trials count no more."""
 
 
