@@ -1,6 +1,7 @@
 """Export: three forms, each whole on disk when the page says it is done."""
 
 import csv
+import re
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -51,3 +52,15 @@ def test_a_name_that_is_taken_is_said(tab: Tab) -> None:
 
     expect(tab.page.locator(".wb-error").first).to_contain_text("twice already")
     tab.complaints.clear()  # the browser notes the 409
+
+
+def test_that_the_server_is_away_is_said_only_while_it_is(tab: Tab) -> None:
+    tab.open("/export")
+    tab.page.route(re.compile("/api/exports"), lambda route: route.abort())
+    tab.page.get_by_text("Tables only", exact=True).click()
+    tab.page.keyboard.press("Enter")
+    away = tab.page.locator("h2 + .wb-error")
+    expect(away).not_to_be_empty()
+    tab.page.unroute(re.compile("/api/exports"))
+    expect(away).to_be_empty()
+    tab.complaints.clear()  # the browser notes the requests that failed

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { searchClasses } from "./classes.js";
 import { openDialog } from "./dialog.js";
 import { count, fill, h, uuid } from "./dom.js";
+import { isAdmin } from "./who.js";
 
 /** The table of classes; every change is stored at once. */
 export class ClassTable {
@@ -43,7 +44,7 @@ export class ClassTable {
   row(cls, place) {
     const change = (field, value) => this.change(() => api.patch(`api/classes/${cls.id}`, { uuid: uuid(), [field]: value }));
     const name = h("input", {
-      class: "pj-name", value: cls.name, maxlength: 100, "aria-label": `Name of ${cls.name}`, autocomplete: "off",
+      class: "pj-name", value: cls.name, maxlength: 100, disabled: !isAdmin(), "aria-label": `Name of ${cls.name}`, autocomplete: "off",
       onchange: () => change("name", name.value),
     });
     const key = h("input", {
@@ -52,10 +53,10 @@ export class ClassTable {
       onchange: () => change("key", key.value || null),
     });
     const color = h("input", {
-      class: "pj-color", type: "color", value: cls.color, "aria-label": `Color of ${cls.name}`, onchange: () => change("color", color.value),
+      class: "pj-color", type: "color", value: cls.color, disabled: !isAdmin(), "aria-label": `Color of ${cls.name}`, onchange: () => change("color", color.value),
     });
     const browse = h("a", { href: new URL(`browse?label=${cls.id}`, api.BASE) }, count(cls.count, "image"));
-    const merge = h("button", { class: "wb-quiet", type: "button", disabled: this.classes.length < 2, onclick: () => this.chooseTarget(cls) }, "Merge…");
+    const merge = h("button", { class: "wb-quiet wb-admins", type: "button", disabled: this.classes.length < 2, onclick: () => this.chooseTarget(cls) }, "Merge…");
     return h(
       "div",
       { class: "pj-class", role: "listitem", dataset: { class: cls.name, id: cls.id } },
@@ -70,7 +71,7 @@ export class ClassTable {
       "div",
       { class: "pj-merged" },
       h("span", {}, "↳ with ", h("b", {}, part.name), `, ${count(part.answers, "answer")}`),
-      h("button", { class: "wb-quiet", type: "button", onclick: split }, `Split ${part.name} again`),
+      h("button", { class: "wb-quiet wb-admins", type: "button", onclick: split }, `Split ${part.name} again`),
     );
   }
 

@@ -34,6 +34,7 @@ class ExportPage {
       placeholder: "named by date",
     });
     this.go = h("button", { class: "wb-main", type: "submit" }, "Export");
+    this.away = h("div", { class: "wb-error", role: "alert" });
     this.list = h("div", { class: "wb-exports", "aria-live": "polite" });
     this.states = [];
     const waiting =
@@ -69,7 +70,7 @@ class ExportPage {
       h(
         "div",
         { class: "wb-export" },
-        h("div", {}, head, h("p", { class: "wb-hint" }, about), this.form, h("h2", {}, "Exports"), this.list),
+        h("div", {}, head, h("p", { class: "wb-hint" }, about), this.form, h("h2", {}, "Exports"), this.away, this.list),
       ),
     );
   }
@@ -96,9 +97,10 @@ class ExportPage {
     try {
       const { exports } = await api.get("api/exports");
       running = exports.some((entry) => entry.state === "running");
+      this.away.textContent = "";
       this.show(exports);
     } catch (error) {
-      this.error.textContent = error.message;
+      this.away.textContent = error.message;
     }
     if (running) this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
   }

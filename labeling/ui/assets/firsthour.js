@@ -27,7 +27,7 @@ export class FirstHour {
     this.round = h("div", { class: "pj-round", hidden: true }, this.told, this.wish);
     this.element = h(
       "section",
-      { class: "pj-next", "aria-label": "What next" },
+      { class: "pj-next wb-admins", "aria-label": "What next" },
       h("small", {}, "Next"),
       this.words,
       this.why,

@@ -19,7 +19,7 @@ export class Importer {
     this.body = h("div", { class: "pj-import", "aria-live": "polite" });
     this.element = h(
       "section",
-      { class: "pj-card", "aria-label": "Import labels" },
+      { class: "pj-card wb-admins", "aria-label": "Import labels" },
       h("h2", {}, "Import labels"),
       h("p", { class: "wb-hint" }, "A CSV whose first line is file,label, or folders named like classes. You see first what would be stored."),
       h("label", {}, "Table from this computer", this.file),

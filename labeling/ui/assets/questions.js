@@ -17,7 +17,7 @@ export class Questions {
     this.count = h("small", {});
     this.element = h(
       "details",
-      { class: "pj-card" },
+      { class: "pj-card wb-admins" },
       h("summary", {}, h("h2", {}, "What leaves a picture's class alone"), this.count),
       h(
         "p",

@@ -14,7 +14,7 @@ export class DatasetReport {
     this.body = h("div", { class: "pj-report" });
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.cut = h("p", { class: "wb-error" });
-    this.again = h("button", { type: "button", onclick: () => this.readAgain() }, "Read the folder again");
+    this.again = h("button", { class: "wb-admins", type: "button", onclick: () => this.readAgain() }, "Read the folder again");
     this.element = h(
       "section",
       { class: "pj-card", "aria-label": "Images" },
@@ -60,7 +60,7 @@ export class DatasetReport {
     const path = h("input", { name: "folder", placeholder: "/where/the/images/are/now", autocomplete: "off", spellcheck: "false" });
     return h(
       "form",
-      { class: "pj-warning wb-take", onsubmit: (event) => (event.preventDefault(), this.readAgain(path.value)) },
+      { class: "pj-warning wb-take wb-admins", onsubmit: (event) => (event.preventDefault(), this.readAgain(path.value)) },
       h("p", {}, "The folder is not there. If it was moved, say where it is now; images are found again by their content."),
       h("label", {}, "Folder of the images", path),
       h("button", { type: "submit" }, "Look there"),

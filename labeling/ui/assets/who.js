@@ -6,6 +6,9 @@ import { h } from "./dom.js";
 
 const ROLES = { admin: "Admin", annotator: "Annotator" };
 
+/** Whether the one at the keyboard may do what is for admins; what has the class `wb-admins` others do not see. */
+export const isAdmin = () => !document.querySelector('[data-role="annotator"]');
+
 /** Show who it is beside the page links; `switchPerson` asks for another name where nobody logs in. */
 export function showWho(host, me, login, switchPerson) {
   const frame = host.closest(".gradio-container") ?? document.body;
