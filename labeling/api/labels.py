@@ -11,7 +11,7 @@ from labeling.api import queue
 from labeling.api.access import Context, Here, Who
 from labeling.api.queue import Desk
 from labeling.wire import labels as wire
-from storage.leases import unlabeled_predicted
+from storage.leases import count_predicted, unlabeled_predicted
 
 routes = APIRouter(tags=["labeling"])
 
@@ -67,10 +67,12 @@ async def release(request: Request, here: Here, who: Who) -> wire.ReleaseOut:
 
 
 @routes.post("/api/grid")
-async def grid(wish: wire.GridIn, here: Here, who: Who) -> wire.LeaseOut:
+def grid(wish: wire.GridIn, here: Here, who: Who) -> wire.LeaseOut:
     """Take a page of images predicted to be of one class, similar ones side by side."""
     desk = Desk(who, wish.client, here.pictures)
-    return await here.write(lambda db: queue.take_grid(db, desk, wish))
+    with here.project.reading() as db:  # not inside the write, for which everybody's labels wait
+        left = count_predicted(db, wish.class_id)
+    return here.project.submit(lambda db: queue.take_grid(db, desk, wish, left)).result()
 
 
 @routes.get("/api/grid")

@@ -38,12 +38,12 @@ def take(db: Database, desk: Desk, wish: wire.LeaseIn) -> wire.LeaseOut:
     return _handed(db, taken, lost, answers_left(db), at, desk)
 
 
-def take_grid(db: Database, desk: Desk, wish: wire.GridIn) -> wire.LeaseOut:
-    """Hand out a page of images predicted to be of one class."""
+def take_grid(db: Database, desk: Desk, wish: wire.GridIn, left: int) -> wire.LeaseOut:
+    """Hand out a page of images predicted to be of one class; `left` of it are unlabeled."""
     at = instant()
     leases.end_expired(db, at)
     taken = leases.lease_predicted(db, wish.class_id, desk.person, desk.client, wish.count, at, TERM_SECONDS)
-    return _handed(db, taken, [], leases.count_predicted(db, wish.class_id), at, desk)
+    return _handed(db, taken, [], left, at, desk)
 
 
 def _handed(db: Database, taken: list[Lease], lost: list[int], left: int, at: Instant, desk: Desk) -> wire.LeaseOut:

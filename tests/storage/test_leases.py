@@ -1,6 +1,7 @@
 """Leases: nobody gets what another has, nothing is counted twice, whatever people do in whatever order."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,20 +38,38 @@ def test_images_come_in_the_order_they_were_asked_for(scene: Scene) -> None:
     assert [lease.image for lease in take(scene, "Bob", 7)] == [scene.images[7]]
 
 
+def label_and_lease(scene: Scene) -> None:
+    first, *_ = take(scene, "Ann", 30)
+    scene.say("Ann", "label", first.image, class_id=0, lease=first.token)
+    take(scene, "Ann", 1)
+    answers_left(scene.db)
+
+
+def lease_a_page(scene: Scene) -> None:
+    person = scene.who("Ann")
+    with transaction(scene.db):
+        assert len(leases.lease_predicted(scene.db, 0, person, "Ann", 12, scene.at, TERM)) == 12
+
+
 @pytest.mark.parametrize("planned", [False, True], ids=["no statistics", "with statistics"])
-def test_the_next_image_and_its_label_cost_the_same_in_a_large_project(tmp_path: Path, planned: bool) -> None:
+@pytest.mark.parametrize("act", [label_and_lease, lease_a_page])
+def test_labeling_costs_the_same_in_a_large_project(
+    tmp_path: Path, act: Callable[[Scene], None], planned: bool
+) -> None:
     """A step of SQLite's machine is the unit: with statistics it has taken to reading all images for a lease."""
-    small, large = (_steps_of_a_label(tmp_path / f"{images}.db", images, planned) for images in (100, 4000))
+    small, large = (_steps_of(act, tmp_path / f"{images}.db", images, planned) for images in (100, 4000))
     assert large < 1.5 * small
 
 
-def _steps_of_a_label(path: Path, images: int, planned: bool) -> int:
+def _steps_of(act: Callable[[Scene], None], path: Path, images: int, planned: bool) -> int:
     db = open_writer(path)
     scene = build(db, images)
     scene.ask(scene.images[: images - 10])
+    with transaction(db):
+        run = add_run(db, b"run", "embed")
+        put_predictions(db, run, (NewPrediction(image, (Guess(image % 3, 0.9),), image) for image in scene.images))
     if planned:
         db.execute("ANALYZE")
-    first, *_ = take(scene, "Ann", 30)
     steps = 0
 
     def count() -> None:
@@ -58,9 +77,7 @@ def _steps_of_a_label(path: Path, images: int, planned: bool) -> int:
         steps += 1
 
     db.set_progress_handler(count, 1)
-    scene.say("Ann", "label", first.image, class_id=0, lease=first.token)
-    take(scene, "Ann", 1)
-    answers_left(db)
+    act(scene)
     db.close()
     return steps
 
