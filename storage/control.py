@@ -81,20 +81,24 @@ def resize_control(db: Database, count: int) -> Control:
 
 def count_all(db: Database) -> Counts:
     """Count what the next step follows from; call it inside one read transaction."""
-    row = db.execute(
-        """SELECT sum(present) AS images,
-                  sum(state = 'labeled' AND split IN ('val', 'test')) AS validation,
-                  sum(state = 'labeled' AND split IN ('train', 'unlabeled')) AS labels FROM image"""
-    ).fetchone()
-    left = db.execute("SELECT coalesce(sum(left), 0) FROM request WHERE purpose <> 'control'").fetchone()[0]
+    images = _one(db, "SELECT count(*) FROM image") - _one(db, "SELECT count(*) FROM image WHERE present = 0")
+    labeled = _one(db, "SELECT count(*) FROM image WHERE state = 'labeled'")
+    # + keeps the index of states out of it: by splits it is few rows
+    validation = _one(db, "SELECT count(*) FROM image WHERE +state = 'labeled' AND split IN ('val', 'test')")
+    left = _one(db, "SELECT coalesce(sum(left), 0) FROM request WHERE purpose <> 'control'")
     learned = get_setting(db, LEARNED)
-    since = db.execute(
-        """SELECT count(*) FROM image WHERE state = 'labeled' AND split IN ('train', 'unlabeled') AND event > ?""",
-        (learned or 0,),
-    ).fetchone()[0]
-    return Counts(
-        row["images"] or 0, row["validation"] or 0, row["labels"] or 0, int(left), learned is not None, int(since)
+    new = _one(
+        db,
+        """SELECT count(*) FROM label_event CROSS JOIN image ON image.id = label_event.image
+           WHERE label_event.id > ? AND image.event = label_event.id AND image.state = 'labeled'
+             AND image.split IN ('train', 'unlabeled')""",
+        learned or 0,
     )
+    return Counts(images, validation, labeled - validation, left, learned is not None, new)
+
+
+def _one(db: Database, sql: str, *values: int) -> int:
+    return int(db.execute(sql, values).fetchone()[0])
 
 
 def _is_answered(db: Database, request: int) -> bool:

@@ -3,9 +3,13 @@
 import os
 import random
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from storage.database import Database, Row
 from storage.records import Image, Label, NewImage, Split
+
+MOST_TRIED = 20
+"""So many ids are drawn for each image wanted before all ids are read: only where nearly all files are gone."""
 
 
 def add_images(db: Database, images: Iterable[NewImage]) -> list[int]:
@@ -46,9 +50,20 @@ def find_images(db: Database, files: Iterable[str]) -> list[int | None]:
 
 def draw_images(db: Database, count: int, seed: int) -> list[Image]:
     """Return images whose files are there, drawn by a seed: the same ones each time it is asked with it."""
-    ids = [row["id"] for row in db.execute("SELECT id FROM image WHERE present = 1 ORDER BY id")]
-    drawn = random.Random(seed).sample(ids, min(count, len(ids)))  # noqa: S311 - a sample, no secret
-    return [found for image in drawn if (found := get_image(db, image)) is not None]
+    last = db.execute("SELECT coalesce(max(id), 0) FROM image").fetchone()[0]
+    generator = random.Random(seed)  # noqa: S311 - a sample, no secret
+    tried = generator.sample(range(1, last + 1), min(MOST_TRIED * count, last))
+    found = _present(db, tried, count)
+    if len(found) < count and len(tried) < last:  # few are there: all are looked at, a row for each image
+        ids = [row["id"] for row in db.execute("SELECT id FROM image WHERE present = 1 ORDER BY id")]
+        found = _present(db, generator.sample(ids, min(count, len(ids))), count)
+    return found
+
+
+def _present(db: Database, ids: Iterable[int], count: int) -> list[Image]:
+    """Return the first images of these whose files are there."""
+    found = (get_image(db, image) for image in ids)
+    return list(islice((image for image in found if image is not None and image.present), count))
 
 
 def images_with_hash(db: Database, sha256: str) -> list[Image]:

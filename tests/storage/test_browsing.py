@@ -1,6 +1,10 @@
 """Pages and counts under filters, against a filter in plain Python over all images."""
 
 import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.browsing import Filter, browse, count_images
+from storage.control import LEARNED, count_all
 from storage.database import Database, open_writer, transaction
 from storage.events import history
-from storage.images import all_images, mark_gone, set_split
+from storage.images import all_images, draw_images, mark_gone, set_split
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess
+from storage.settings import put_setting
 from tests.storage.building import Scene, build
 
 FILTERS = st.fixed_dictionaries(
@@ -99,3 +105,43 @@ def test_a_hidden_guess_is_not_shown(busy: Scene) -> None:
     assert asked
     assert all(shown[image] is None for image in asked)
     assert shown[1] is not None
+
+
+@pytest.mark.parametrize("learned", [None, 0, 25, 10**6])
+def test_what_the_next_step_follows_from_is_counted(busy: Scene, learned: int | None) -> None:
+    images = list(all_images(busy.db))
+    events = {row["id"]: row["event"] for row in busy.db.execute("SELECT id, event FROM image")}
+    labeled = [image for image in images if image.label.state == "labeled"]
+    own = [image for image in labeled if image.split in ("train", "unlabeled")]
+    with rolled_back(busy.db):
+        put_setting(busy.db, LEARNED, learned)
+        found = count_all(busy.db)
+    assert found.images == sum(image.present for image in images)
+    assert (found.validation, found.labels) == (len(labeled) - len(own), len(own))
+    assert (found.predicted, found.new_labels) == (
+        learned is not None, sum(events[image.id] > (learned or 0) for image in own),
+    )  # fmt: skip
+
+
+@contextmanager
+def rolled_back(db: Database) -> Iterator[None]:
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("gone", [0, 60, 110])
+def test_pictures_are_drawn_evenly_and_the_same_ones_again(tmp_path: Path, gone: int) -> None:
+    db = open_writer(tmp_path / "project.db")
+    scene = build(db, images=120)
+    mark_gone(db, scene.images[:gone])
+    drawn = [draw_images(db, 5, seed) for seed in range(400)]
+    assert drawn[7] == draw_images(db, 5, 7)
+    assert all(len({image.id for image in some}) == 5 and all(image.present for image in some) for some in drawn)
+    times = Counter(image.id for some in drawn for image in some)
+    assert set(times) == set(scene.images[gone:])
+    assert max(times.values()) < 3 * 400 * 5 / (120 - gone)
+    assert len(draw_images(db, 500, 0)) == 120 - gone
+    db.close()
