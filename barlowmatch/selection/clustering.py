@@ -16,8 +16,7 @@ from barlowmatch.selection.vectors import Vectors
 FEW = 4096
 """Up to so many points the seeding compares several draws for each centre."""
 ROOM = 2
-"""With more points, so many are drawn for each centre, moved to the means of the points nearest to them, and reduced to
-the centres by that comparison."""
+"""With more points, so many draws a centre are reduced to the centres by that comparison."""
 TOLERANCE = 1e-4
 """Lloyd's passes end when the centres move by less than this share of the mean variance of a feature."""
 
@@ -81,9 +80,8 @@ def seed_centres(vectors: Vectors, clusters: int, random: np.random.Generator) -
         return torch.cat([points, points[torch.arange(clusters - len(points)) % len(points)]])
     if len(points) == clusters:
         return points
-    sums, counts = _sums(vectors, space.owners, len(points))
-    means = (sums / counts.clamp_min(1)[:, None]).to(points.dtype)
-    return means[_greedy_seeds(means, counts.to(points.dtype), clusters, random)]
+    weights = torch.bincount(space.owners, minlength=len(points)).to(points.dtype)
+    return points[_greedy_seeds(points, weights, clusters, random)]
 
 
 class Owned(Euclidean):
