@@ -34,6 +34,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
             questions = _questions(client)
             times = {name: _median(client, path) for name, path in questions.items()}
             times["lease of 30"] = _median_of(lambda: client.lease(30))
+            page = {"client": client.tab, "class": client.get("/api/grid")["classes"][0]["class"], "count": 48}
+            times["page of the grid"] = _median_of(lambda: client.post("/api/grid", page))
             memory = process.memory_info().rss / 1e6
             torch = any("torch" in mapped.path for mapped in process.memory_maps())
     finally:
@@ -55,6 +57,8 @@ def _questions(client: Client) -> dict[str, str]:
     image = client.get("/api/images?limit=60")
     return {
         "progress": "/api/progress",
+        "what next": "/api/start",
+        "dataset": "/api/dataset",
         "strategies": "/api/strategies",
         "requests": "/api/requests",
         "runs": "/api/runs",
