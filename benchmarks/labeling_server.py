@@ -1,10 +1,10 @@
 """What the labeling benchmarks share: generated projects, a server as people start it, a client on one connection."""
 
 import hashlib
-import http.client
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import uuid
@@ -112,7 +112,10 @@ class Client:
     """
 
     def __init__(self, url: str, name: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        self._address = urlsplit(url)
+        self._socket = socket.create_connection((self._address.hostname, self._address.port), timeout=60)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._answers = self._socket.makefile("rb")
         self.cookie = ""
         self.tab = uuid.uuid4().hex
         self.post("/api/people/me", {"name": name})
@@ -123,12 +126,11 @@ class Client:
         Raises:
             RuntimeError: it is an error.
         """
-        headers = {"content-type": "application/json", "cookie": self.cookie}
-        return self._ask("POST", path, json.dumps(body), headers)
+        return self._ask("POST", path, json.dumps(body).encode())
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the answer to a question."""
-        return self._ask("GET", path, None, {"cookie": self.cookie})
+        return self._ask("GET", path, b"")
 
     def lease(self, count: int, holding: list[int] | None = None) -> list[dict[str, Any]]:
         """Take images."""
@@ -146,15 +148,24 @@ class Client:
         result: dict[str, Any] = answer["results"][0]
         return result
 
-    def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> dict[str, Any]:
-        self._connection.request(method, path, body, headers)
-        response = self._connection.getresponse()
-        content = response.read()
-        cookie = response.getheader("set-cookie")
-        if cookie:
-            self.cookie = cookie.partition(";")[0]
-        if response.status >= 400:
-            raise RuntimeError(f"{method} {path}: {response.status} {content[:300]!r}")
+    def _ask(self, method: str, path: str, body: bytes) -> dict[str, Any]:
+        """Send a request as a browser does, head and body at once; what this takes counts as the server's time."""
+        head = (
+            f"{method} {path} HTTP/1.1\r\nhost: {self._address.netloc}\r\ncookie: {self.cookie}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        self._socket.sendall(head.encode() + body)
+        status = int(self._answers.readline().split()[1])
+        length = 0
+        while line := self._answers.readline().strip():
+            name, _, value = line.partition(b": ")
+            if name.lower() == b"content-length":
+                length = int(value)
+            elif name.lower() == b"set-cookie":
+                self.cookie = value.decode().partition(";")[0]
+        content = self._answers.read(length)
+        if status >= 400:
+            raise RuntimeError(f"{method} {path}: {status} {content[:300]!r}")
         answer: dict[str, Any] = json.loads(content)
         return answer
 

@@ -1,6 +1,7 @@
 """A project of 200,000 images: how fast it opens, how fast pages and filters answer, what memory it takes."""
 
 import argparse
+import os
 import shutil
 import tempfile
 import time
@@ -23,6 +24,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     try:
         started = time.monotonic()
         write_project(home / "project", images, labeled=images // 2, requested=images // 4)
+        os.sync()  # else the disk is still busy with it
         print(f"generated {images:,} images in {time.monotonic() - started:.0f} s", flush=True)
         started = time.monotonic()
         with running(home / "project") as (url, process):
