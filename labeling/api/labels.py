@@ -54,8 +54,8 @@ async def _step(wish: wire.ActIn, here: Context, who: int, kind: Literal["undo",
     return await here.write(lambda db: queue.step(db, desk, wish, kind))
 
 
-@routes.post("/api/release", openapi_extra={"requestBody": {"content": {"application/json": {"schema": {
-    "$ref": "#/components/schemas/ReleaseIn"}}}}})  # fmt: skip
+@routes.post("/api/release", openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
+    "schema": wire.ReleaseIn.model_json_schema()}}}})  # fmt: skip
 async def release(request: Request, here: Here, who: Who) -> wire.ReleaseOut:
     """Give images back; the body may be text/plain, which is what a page that closes can send."""
     try:

@@ -272,6 +272,13 @@ def test_the_document_names_every_route(server: TestClient) -> None:
         assert shown in text, f"docs/api.md does not speak of {path}"
 
 
+def test_the_description_refers_to_nothing_that_is_missing(server: TestClient) -> None:
+    described = server.get("/api/openapi.json")
+    wanted = set(re.findall(r'"#/components/schemas/(\w+)"', described.text))
+    assert wanted <= described.json()["components"]["schemas"].keys()
+    assert "#/$defs" not in described.text
+
+
 def test_the_documents_items_are_what_is_sent(ann: Tab) -> None:
     """The JSON of /api/lease in docs/api.md has exactly the fields that are sent."""
     text = DOCUMENT.read_text(encoding="utf-8")
