@@ -54,21 +54,20 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(scope, headers)
+        refusal = self._refusal(scope, dict(scope["headers"]))  # ASGI has their names in lower case
         if refusal is not None:
             await refusal(scope, receive, _with_headers(send))
             return
         await self._app(scope, receive, _with_headers(send))
 
-    def _refusal(self, scope: MutableMapping[str, Any], headers: dict[str, str]) -> JSONResponse | None:
-        host = headers.get("host", "")
+    def _refusal(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> JSONResponse | None:
+        host = headers.get(b"host", b"").decode("latin-1")
         if "*" not in self._hosts and _without_port(host) not in self._hosts:
             return _refuse(400, f"this server does not go by the name {host!r}", "host", "see --allowed-host")
         writes = scope.get("method", "GET") not in _SAFE or scope["type"] == "websocket"
         if writes and not _same_origin(headers, host):
             return _refuse(403, "the request comes from another site", "origin", "use the pages of this server")
-        length = headers.get("content-length", "unknown" if "transfer-encoding" in headers else "0")
+        length = headers.get(b"content-length", b"unknown" if b"transfer-encoding" in headers else b"0")
         if path_inside(scope, self._root).startswith("/api/") and (not length.isdigit() or int(length) > LARGEST_BODY):
             return _refuse(
                 413,
@@ -87,11 +86,11 @@ def path_inside(scope: MutableMapping[str, Any], root: str) -> str:
     return path[len(root) :] if path == root or path.startswith(root + "/") else path
 
 
-def _same_origin(headers: dict[str, str], host: str) -> bool:
-    origin = headers.get("origin")
+def _same_origin(headers: dict[bytes, bytes], host: str) -> bool:
+    origin = headers.get(b"origin")
     if origin is not None:
-        return origin.partition("://")[2] == host
-    return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+        return origin.decode("latin-1").partition("://")[2] == host
+    return headers.get(b"sec-fetch-site", b"same-origin") in (b"same-origin", b"none")
 
 
 def _without_port(host: str) -> str:

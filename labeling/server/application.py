@@ -53,6 +53,7 @@ def build_app(project: "Project", root_path: str = "", *, entry: Entry | None = 
     app = FastAPI(
         title="BarlowMatch labeling", version="1", docs_url=None, redoc_url=None, lifespan=lifespan,
         openapi_url="/api/openapi.json",
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # else looked for at every request
     )  # fmt: skip
     app.root_path = root_path  # uvicorn's, which FastAPI would rather have set, doubles a prefix that a proxy leaves on
     handle_errors(app)
