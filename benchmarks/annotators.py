@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.labeling_server import percentile, running, write_project
+from benchmarks.labeling_server import percentile, read_head, request_bytes, running, write_project
 from benchmarks.measuring import table
 from storage.database import open_reader
 
@@ -66,7 +66,7 @@ class Annotator:
 
     def __init__(self, url: str, name: str) -> None:
         address = urlsplit(url)
-        self._host, self._port, self._name = address.hostname or "", address.port or 80, name
+        self._host, self._port, self._netloc, self._name = address.hostname, address.port, address.netloc, name
         self._cookie, self._tab = "", uuid.uuid4().hex
         self.times: list[float] = []
         self.errors = 0
@@ -102,26 +102,16 @@ class Annotator:
 
     async def _ask(self, method: str, path: str, body: Any) -> dict[str, Any]:
         content = b"" if body is None else json.dumps(body).encode()
-        head = (
-            f"{method} {path} HTTP/1.1\r\nhost: {self._host}:{self._port}\r\ncookie: {self._cookie}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
-        )
         started = time.perf_counter()
-        self._writer.write(head.encode() + content)
+        self._writer.write(request_bytes(method, self._netloc, path, self._cookie, content))
         status, answer = await self._answer()
         self.times.append(1000 * (time.perf_counter() - started))
         self.errors += status >= 400
         return answer
 
     async def _answer(self) -> tuple[int, dict[str, Any]]:
-        status = int((await self._reader.readline()).split()[1])
-        length = 0
-        while (line := (await self._reader.readline()).strip()) != b"":
-            name, _, value = line.partition(b": ")
-            if name.lower() == b"content-length":
-                length = int(value)
-            elif name.lower() == b"set-cookie":
-                self._cookie = value.decode().partition(";")[0]
+        status, length, cookie = read_head(await self._reader.readuntil(b"\r\n\r\n"))
+        self._cookie = cookie or self._cookie
         answer: dict[str, Any] = json.loads(await self._reader.readexactly(length))
         return status, answer
 

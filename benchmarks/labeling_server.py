@@ -149,25 +149,32 @@ class Client:
         return result
 
     def _ask(self, method: str, path: str, body: bytes) -> dict[str, Any]:
-        """Send a request as a browser does, head and body at once; what this takes counts as the server's time."""
-        head = (
-            f"{method} {path} HTTP/1.1\r\nhost: {self._address.netloc}\r\ncookie: {self.cookie}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        self._socket.sendall(head.encode() + body)
-        status = int(self._answers.readline().split()[1])
-        length = 0
-        while line := self._answers.readline().strip():
-            name, _, value = line.partition(b": ")
-            if name.lower() == b"content-length":
-                length = int(value)
-            elif name.lower() == b"set-cookie":
-                self.cookie = value.decode().partition(";")[0]
+        """Send a request as a browser does, head and body at once."""
+        self._socket.sendall(request_bytes(method, self._address.netloc, path, self.cookie, body))
+        head = b"".join(iter(self._answers.readline, b"\r\n"))
+        status, length, cookie = read_head(head)
+        self.cookie = cookie or self.cookie
         content = self._answers.read(length)
         if status >= 400:
             raise RuntimeError(f"{method} {path}: {status} {content[:300]!r}")
         answer: dict[str, Any] = json.loads(content)
         return answer
+
+
+def request_bytes(method: str, host: str, path: str, cookie: str, body: bytes) -> bytes:
+    """Return a request with a JSON body, head and body in one piece."""
+    head = (
+        f"{method} {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def read_head(head: bytes) -> tuple[int, int, str]:
+    """Return the status of an answer, the bytes of its body, and the cookie it sets ("" for none)."""
+    first, *lines = head.decode("latin-1").splitlines()
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return int(first.split()[1]), int(headers.get("content-length", 0)), headers.get("set-cookie", "").partition(";")[0]
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -103,6 +103,11 @@ def move_class(db: Database, class_id: int, position: int) -> None:
     db.executemany("UPDATE class SET position = ? WHERE id = ?", list(enumerate(order)))
 
 
+def with_merged(db: Database, class_id: int) -> list[int]:
+    """Return a class and those that were merged into it."""
+    return [row[0] for row in db.execute("SELECT id FROM class WHERE id = :id OR merged_into = :id", {"id": class_id})]
+
+
 def merge_class(db: Database, class_id: int, into: int) -> None:
     """Let all labels of a class count as another one; the events stay as they are.
 

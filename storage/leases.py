@@ -8,6 +8,7 @@ known to be late. `request_item.free` and `left` follow the leases (`recount`).
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 
+from storage.classes import with_merged
 from storage.clock import Instant
 from storage.database import Database, Row, now
 from storage.records import Lease
@@ -117,7 +118,7 @@ def lease_predicted(
     """
     rows = [
         row
-        for member in _with_merged(db, class_id)  # of each in the order of the index: a page of 48 reads few rows
+        for member in with_merged(db, class_id)  # of each in the order of the index: a page of 48 reads few rows
         for row in db.execute(_GRID, {"class": member, "count": count, "person": person})
     ]
     nearest = sorted(rows, key=itemgetter("place"))[:count]
@@ -138,12 +139,7 @@ def count_predicted(db: Database, class_id: int) -> int:
     """Return how many unlabeled images are predicted to be of a class."""
     counted = f"""SELECT count(*) FROM prediction JOIN image ON image.id = prediction.image
                   WHERE prediction.class = ? AND {_UNLABELED}"""
-    return sum(db.execute(counted, (member,)).fetchone()[0] for member in _with_merged(db, class_id))
-
-
-def _with_merged(db: Database, class_id: int) -> list[int]:
-    """Return a class and those that were merged into it."""
-    return [row[0] for row in db.execute("SELECT id FROM class WHERE id = :id OR merged_into = :id", {"id": class_id})]
+    return sum(db.execute(counted, (member,)).fetchone()[0] for member in with_merged(db, class_id))
 
 
 def release(db: Database, person: int, client: str, tokens: Sequence[int] | None) -> int:

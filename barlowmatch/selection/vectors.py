@@ -12,6 +12,7 @@ from barlowmatch.embeddings import Shards
 from barlowmatch.errors import InputError
 
 BLOCK_ROWS = 2048
+"""Of so many vectors the products with some hundred centres fit the processor's cache."""
 EXACT_NUMBERS = 2**22
 """Up to so many numbers everything is computed in float64: it costs milliseconds, and near ties come out right."""
 DEFAULT_MEMORY = 6 * 2**30

@@ -4,13 +4,14 @@ import hashlib
 import uuid
 from dataclasses import dataclass, field
 
+from storage import leases
 from storage.classes import add_class
 from storage.clock import Instant
 from storage.database import Database, transaction
 from storage.events import record
 from storage.images import add_images
 from storage.people import find_or_add_person
-from storage.records import Kind, NewImage, NewItem, Outcome, Purpose, Sent
+from storage.records import Kind, Lease, NewImage, NewItem, Outcome, Purpose, Sent
 from storage.requests import Added, add_request
 
 TERM = 100.0
@@ -65,3 +66,11 @@ def build(db: Database, images: int = 20, classes: int = 3) -> Scene:
             add_class(db, number, "abcdefghij"[number], None, None)
         ids = add_images(db, (new_image(number) for number in range(images)))
     return Scene(db, ids, list(range(classes)))
+
+
+def take(scene: Scene, name: str, count: int) -> list[Lease]:
+    """Let somebody lease the next images."""
+    person = scene.who(name)
+    with transaction(scene.db):
+        leases.end_expired(scene.db, scene.at)
+        return leases.lease_next(scene.db, person, name, count, scene.at, TERM)

@@ -1,8 +1,6 @@
 """Leases: nobody gets what another has, nothing is counted twice, whatever people do in whatever order."""
 
 import random
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
@@ -12,23 +10,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from storage import leases
 from storage.checks import find_faults
 from storage.clock import Instant
-from storage.database import Database, open_writer, transaction
+from storage.database import Database, transaction
 from storage.images import mark_gone
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess, Lease
 from storage.requests import answers_left, list_requests
-from tests.storage.building import TERM, Scene, build
+from tests.storage.building import TERM, Scene, build, take
 
 PEOPLE = ("Ann", "Bob", "Cid")
 FIND = (Phase.explicit, Phase.reuse, Phase.generate)
 """Without shrinking, which takes minutes here: the steps of a failure are short enough to read."""
-
-
-def take(scene: Scene, name: str, count: int) -> list[Lease]:
-    person = scene.who(name)
-    with transaction(scene.db):
-        leases.end_expired(scene.db, scene.at)
-        return leases.lease_next(scene.db, person, name, count, scene.at, TERM)
 
 
 def test_images_come_in_the_order_they_were_asked_for(scene: Scene) -> None:
@@ -36,50 +27,6 @@ def test_images_come_in_the_order_they_were_asked_for(scene: Scene) -> None:
     scene.ask(scene.images[5:8])
     assert [lease.image for lease in take(scene, "Ann", 7)] == [*reversed(scene.images[:5]), *scene.images[5:7]]
     assert [lease.image for lease in take(scene, "Bob", 7)] == [scene.images[7]]
-
-
-def label_and_lease(scene: Scene) -> None:
-    first, *_ = take(scene, "Ann", 30)
-    scene.say("Ann", "label", first.image, class_id=0, lease=first.token)
-    take(scene, "Ann", 1)
-    answers_left(scene.db)
-
-
-def lease_a_page(scene: Scene) -> None:
-    person = scene.who("Ann")
-    with transaction(scene.db):
-        assert len(leases.lease_predicted(scene.db, 0, person, "Ann", 12, scene.at, TERM)) == 12
-
-
-@pytest.mark.parametrize("planned", [False, True], ids=["no statistics", "with statistics"])
-@pytest.mark.parametrize("act", [label_and_lease, lease_a_page])
-def test_labeling_costs_the_same_in_a_large_project(
-    tmp_path: Path, act: Callable[[Scene], None], planned: bool
-) -> None:
-    """A step of SQLite's machine is the unit: with statistics it has taken to reading all images for a lease."""
-    small, large = (_steps_of(act, tmp_path / f"{images}.db", images, planned) for images in (100, 4000))
-    assert large < 1.5 * small
-
-
-def _steps_of(act: Callable[[Scene], None], path: Path, images: int, planned: bool) -> int:
-    db = open_writer(path)
-    scene = build(db, images)
-    scene.ask(scene.images[: images - 10])
-    with transaction(db):
-        run = add_run(db, b"run", "embed")
-        put_predictions(db, run, (NewPrediction(image, (Guess(image % 3, 0.9),), image) for image in scene.images))
-    if planned:
-        db.execute("ANALYZE")
-    steps = 0
-
-    def count() -> None:
-        nonlocal steps
-        steps += 1
-
-    db.set_progress_handler(count, 1)
-    act(scene)
-    db.close()
-    return steps
 
 
 def test_overlap_gives_an_image_to_so_many_people(scene: Scene) -> None:

@@ -1,0 +1,118 @@
+"""Projects of very many images: what is found by an index is what reading all images finds, at a cost that stays."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from storage import leases
+from storage.classes import merge_class
+from storage.control import LEARNED, count_all
+from storage.database import Database, open_writer, transaction
+from storage.images import all_images, draw_images, mark_gone
+from storage.predictions import NewPrediction, add_run, put_predictions
+from storage.records import Guess
+from storage.requests import answers_left
+from storage.settings import put_setting
+from tests.storage.building import TERM, Scene, build, take
+
+
+def label_and_lease(scene: Scene) -> None:
+    first, *_ = take(scene, "Ann", 30)
+    scene.say("Ann", "label", first.image, class_id=0, lease=first.token)
+    take(scene, "Ann", 1)
+    answers_left(scene.db)
+
+
+def lease_a_page(scene: Scene) -> None:
+    person = scene.who("Ann")
+    with transaction(scene.db):
+        assert len(leases.lease_predicted(scene.db, 0, person, "Ann", 12, scene.at, TERM)) == 12
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["no statistics", "with statistics"])
+@pytest.mark.parametrize("act", [label_and_lease, lease_a_page])
+def test_labeling_costs_the_same_in_a_large_project(
+    tmp_path: Path, act: Callable[[Scene], None], planned: bool
+) -> None:
+    """A step of SQLite's machine is the unit: with statistics it has taken to reading all images for a lease."""
+    small, large = (_steps_of(act, tmp_path / f"{images}.db", images, planned) for images in (100, 4000))
+    assert large < 1.5 * small
+
+
+def _steps_of(act: Callable[[Scene], None], path: Path, images: int, planned: bool) -> int:
+    db = open_writer(path)
+    scene = build(db, images)
+    scene.ask(scene.images[: images - 10])
+    with transaction(db):
+        run = add_run(db, b"run", "embed")
+        put_predictions(db, run, (NewPrediction(image, (Guess(image % 3, 0.9),), image) for image in scene.images))
+    if planned:
+        db.execute("ANALYZE")
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    db.set_progress_handler(count, 1)
+    act(scene)
+    db.close()
+    return steps
+
+
+def test_a_page_of_the_grid_mixes_merged_classes_by_likeness(scene: Scene) -> None:
+    ann = scene.who("Ann")
+    with transaction(scene.db):
+        run = add_run(scene.db, b"run", "embed")
+        put_predictions(
+            scene.db, run, (NewPrediction(image, (Guess(image % 3, 0.9),), 1000 - image) for image in scene.images)
+        )
+        merge_class(scene.db, 2, 0)
+        page = leases.lease_predicted(scene.db, 0, ann, "Ann", 9, scene.at, TERM)
+    alike = [image for image in reversed(scene.images) if image % 3 != 1]
+    assert [lease.image for lease in page] == alike[:9]
+    assert leases.count_predicted(scene.db, 0) == len(alike)
+
+
+@pytest.mark.parametrize("learned", [None, 0, 25, 10**6])
+def test_what_the_next_step_follows_from_is_counted(busy: Scene, learned: int | None) -> None:
+    images = list(all_images(busy.db))
+    events = {row["id"]: row["event"] for row in busy.db.execute("SELECT id, event FROM image")}
+    labeled = [image for image in images if image.label.state == "labeled"]
+    own = [image for image in labeled if image.split in ("train", "unlabeled")]
+    with rolled_back(busy.db):
+        put_setting(busy.db, LEARNED, learned)
+        found = count_all(busy.db)
+    assert found.images == sum(image.present for image in images)
+    assert (found.validation, found.labels) == (len(labeled) - len(own), len(own))
+    assert found.validation > 0
+    assert (found.predicted, found.new_labels) == (
+        learned is not None, sum(events[image.id] > (learned or 0) for image in own),
+    )  # fmt: skip
+
+
+@contextmanager
+def rolled_back(db: Database) -> Iterator[None]:
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("gone", [0, 200, 390])
+def test_pictures_are_drawn_evenly_and_the_same_ones_again(tmp_path: Path, gone: int) -> None:
+    db = open_writer(tmp_path / "project.db")
+    scene = build(db, images=400)
+    mark_gone(db, scene.images[:gone])
+    drawn = [draw_images(db, 5, seed) for seed in range(2000)]
+    assert drawn[7] == draw_images(db, 5, 7)
+    assert all(len({image.id for image in some}) == 5 and all(image.present for image in some) for some in drawn)
+    times = Counter(image.id for some in drawn for image in some)
+    assert set(times) == set(scene.images[gone:])
+    assert max(times.values()) < 3 * 2000 * 5 / (400 - gone)
+    assert len(draw_images(db, 500, 0)) == 400 - gone
+    db.close()
