@@ -33,7 +33,7 @@ browser: ## Install Chromium for the tests of the pages, where apt can; without 
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null
 
 faults: $(STAMP) browser ## Run the long tests that kill, fill and corrupt
-	$(BIN)/python -m pytest -m faults
+	$(BIN)/python -m pytest -m faults --timeout 1800
 
 lint: $(STAMP) ## Check style, types and the import rule
 	$(BIN)/ruff check .

@@ -124,6 +124,7 @@ class Client:
         """Send JSON and return the answer.
 
         Raises:
+            ConnectionError: the server went away.
             RuntimeError: it is an error.
         """
         return self._ask("POST", path, json.dumps(body).encode())
@@ -151,14 +152,22 @@ class Client:
     def _ask(self, method: str, path: str, body: bytes) -> dict[str, Any]:
         """Send a request as a browser does, head and body at once."""
         self._socket.sendall(request_bytes(method, self._address.netloc, path, self.cookie, body))
-        head = b"".join(iter(self._answers.readline, b"\r\n"))
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self._read(self._answers.readline(), 1)
         status, length, cookie = read_head(head)
         self.cookie = cookie or self.cookie
-        content = self._answers.read(length)
+        content = self._read(self._answers.read(length), length)
         if status >= 400:
             raise RuntimeError(f"{method} {path}: {status} {content[:300]!r}")
         answer: dict[str, Any] = json.loads(content)
         return answer
+
+    @staticmethod
+    def _read(piece: bytes, least: int) -> bytes:
+        if len(piece) < least:
+            raise ConnectionError("the server closed the connection before it had answered")
+        return piece
 
 
 def request_bytes(method: str, host: str, path: str, cookie: str, body: bytes) -> bytes:

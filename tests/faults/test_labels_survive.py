@@ -108,9 +108,6 @@ class Outbox:
                     self._send(client)
         except OSError:
             return  # killed; what waits is sent again
-        except Exception as error:
-            if "RemoteDisconnected" not in repr(error) and "IncompleteRead" not in repr(error):
-                raise
 
     def flush(self, url: str) -> None:
         client = Client(url, self.name)
