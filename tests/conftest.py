@@ -11,9 +11,6 @@ from PIL import Image
 
 from tests.commands import Finished, Started
 
-_CORES, _WORKERS = os.cpu_count() or 1, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-os.environ.setdefault("OMP_NUM_THREADS", str(max(1, min(2, _CORES // _WORKERS))))
-
 Command = Callable[..., Finished]
 
 

@@ -120,6 +120,7 @@ def test_a_killed_process_is_replaced_and_the_job_ends_right(tmp_path: Path, see
             workers = [child for child in psutil.Process(job.pid).children() if "barlowmatch" in child.cmdline()]
             workers[-1].send_signal(signal.SIGKILL)
             break
+        time.sleep(0.01)
     assert job.wait(timeout=300) == 0
     assert furthest(load_checkpoint(alone / "fixmatch.pt"), load_checkpoint(path)) < 1e-9
     assert torch.isfinite(load_checkpoint(path)["classifier"]["last.weight"]).all()

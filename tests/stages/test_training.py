@@ -59,6 +59,7 @@ def kill_after_steps(data: Path, path: Path, stage: str, steps: int, how: signal
         if saved and saved[-1] >= steps:
             process.send(how)
             break
+        time.sleep(0.005)  # watching takes no core from what is watched
     return process.finish().returncode
 
 
