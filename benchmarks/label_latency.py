@@ -1,4 +1,7 @@
-"""How long a label takes: label, stored on disk, next image leased; idle, and beside a training run on all cores."""
+"""How long a label takes: label, stored on disk, next image leased; idle, and beside a training run on all cores.
+
+One call does it (`lease` of `POST /api/labels`); for comparison also in two calls, the label's and `POST /api/lease`.
+"""
 
 import argparse
 import shutil
@@ -6,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,9 @@ from benchmarks.labeling_server import Client, percentile, running, write_projec
 from benchmarks.measuring import table
 
 WARM_UP = 50
+Leased = dict[str, Any]
+Result = dict[str, Any]
+Step = Callable[[Client, Leased, int, list[int]], tuple[Result, list[Leased]]]
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
@@ -25,20 +31,31 @@ def run(arguments: list[str]) -> dict[str, Any]:
     labels = parser.parse_args(arguments).labels
     home = Path(tempfile.mkdtemp(prefix="label-latency-"))
     try:
-        write_project(home / "project", 4 * labels + 1000, requested=4 * labels + 500)
+        write_project(home / "project", 6 * labels + 1000, requested=6 * labels + 500)
         with running(home / "project") as (url, _):
-            idle = measure(url, labels)
+            idle = measure(url, labels, in_one_call)
+            apart = measure(url, labels, in_two_calls)
             with training(home):
-                busy = measure(url, labels)
+                busy = measure(url, labels, in_one_call)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    figures = {"idle": _figures(idle), "training": _figures(busy)}
+    figures = {"idle": _figures(idle), "training": _figures(busy), "idle_in_two_calls": _figures(apart)}
     rows = [(name, *(f"{value:.1f}" for value in found.values())) for name, found in figures.items()]
     print(table(("label → next leased, ms", "p50", "p99"), rows))
     return figures
 
 
-def measure(url: str, labels: int) -> list[float]:
+def in_one_call(client: Client, item: Leased, class_id: int, holding: list[int]) -> tuple[Result, list[Leased]]:
+    """Label and take the next."""
+    return client.label_and_lease(item, class_id, holding)
+
+
+def in_two_calls(client: Client, item: Leased, class_id: int, holding: list[int]) -> tuple[Result, list[Leased]]:
+    """Label, then take the next."""
+    return client.label(item, class_id), client.lease(1, holding)
+
+
+def measure(url: str, labels: int, step: Step) -> list[float]:
     """Return the milliseconds of each label."""
     client = Client(url, "Ann")
     classes = [item["id"] for item in client.get("/api/classes")["classes"]]
@@ -47,8 +64,8 @@ def measure(url: str, labels: int) -> list[float]:
     for number in range(labels + WARM_UP):
         item = on_hand.pop(0)
         started = time.perf_counter()
-        result = client.label(item, classes[number % len(classes)])
-        on_hand += client.lease(1, [leased["lease"] for leased in on_hand])
+        result, leased = step(client, item, classes[number % len(classes)], [held["lease"] for held in on_hand])
+        on_hand += leased
         times.append(1000 * (time.perf_counter() - started))
         assert result["status"] == "acknowledged", result
     return times[WARM_UP:]

@@ -141,13 +141,18 @@ class Client:
 
     def label(self, item: dict[str, Any], class_id: int) -> dict[str, Any]:
         """Say what a leased image is and return what became of it."""
-        event = {
-            "uuid": str(uuid.uuid4()), "kind": "label", "image": item["image"], "class": class_id,
-            "lease": item["lease"], "looked_ms": 500,
-        }  # fmt: skip
-        answer = self.post("/api/labels", {"client": self.tab, "events": [event]})
+        answer = self.post("/api/labels", {"client": self.tab, "events": [_event(item, class_id)]})
         result: dict[str, Any] = answer["results"][0]
         return result
+
+    def label_and_lease(
+        self, item: dict[str, Any], class_id: int, holding: list[int]
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Say what a leased image is and take the next in one call; return what became of it, and the next."""
+        wish = {"count": 1, "holding": holding}
+        body = {"client": self.tab, "events": [_event(item, class_id)], "lease": wish}
+        answer = self.post("/api/labels", body)
+        return answer["results"][0], answer["leased"]["items"]
 
     def _ask(self, method: str, path: str, body: bytes) -> dict[str, Any]:
         """Send a request as a browser does, head and body at once."""
@@ -168,6 +173,13 @@ class Client:
         if len(piece) < least:
             raise ConnectionError("the server closed the connection before it had answered")
         return piece
+
+
+def _event(item: dict[str, Any], class_id: int) -> dict[str, Any]:
+    return {
+        "uuid": str(uuid.uuid4()), "kind": "label", "image": item["image"], "class": class_id, "lease": item["lease"],
+        "looked_ms": 500,
+    }  # fmt: skip
 
 
 def request_bytes(method: str, host: str, path: str, cookie: str, body: bytes) -> bytes:

@@ -5,13 +5,17 @@ known to be late. `request_item.free` and `left` follow the leases (`recount`).
 """
 # ruff: noqa: S608 - what is put into SQL here are constants of this file
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
 from operator import itemgetter
 
 from storage.classes import with_merged
 from storage.clock import Instant
 from storage.database import Database, Row, now
 from storage.records import Lease
+
+WORN = 0.75
+"""A lease is renewed when less than this share of its term is left."""
 
 _WANTED = """coalesce((
     SELECT max(0, request.overlap - (
@@ -72,17 +76,26 @@ def adopt_leases(db: Database, at: Instant, term: float) -> None:
     )
 
 
-def renew(db: Database, tokens: Iterable[int], person: int, client: str, at: Instant, term: float) -> list[int]:
-    """Give leases a full term again; return the tokens that are no longer this person's."""
-    lost = []
-    for token in tokens:
-        done = db.execute(
-            "UPDATE lease SET expires = ?, client = ? WHERE token = ? AND person = ? AND state = 'active'",
-            (at.seconds + term, client, token, person),
-        )
-        if done.rowcount == 0:
-            lost.append(token)
-    return lost
+def renew(db: Database, tokens: Sequence[int], person: int, client: str, at: Instant, term: float) -> list[int]:
+    """Give leases a full term again where a quarter of it is over; return the tokens no longer this person's.
+
+    Each renewal is written to disk with the two indexes it stands in, and who labels asks for it at every label.
+    """
+    mine = [row for row in _rows_of(db, tokens) if row["person"] == person and row["state"] == "active"]
+    worn = [row["token"] for row in mine if row["expires"] < at.seconds + WORN * term or row["client"] != client]
+    db.executemany(
+        "UPDATE lease SET expires = ?, client = ? WHERE token = ?",
+        [(at.seconds + term, client, token) for token in worn],
+    )
+    held = {row["token"] for row in mine}
+    return [token for token in tokens if token not in held]
+
+
+def _rows_of(db: Database, tokens: Sequence[int]) -> list[Row]:
+    rows: list[Row] = db.execute(
+        "SELECT * FROM lease WHERE token IN (SELECT value FROM json_each(?)) ORDER BY token", (json.dumps(tokens),)
+    ).fetchall()
+    return rows
 
 
 def held_leases(
@@ -90,11 +103,13 @@ def held_leases(
 ) -> list[Lease]:
     """Return (renewed) up to `count` leases this client holds `besides` those it named: a reloaded page's."""
     rows = db.execute(
-        "SELECT * FROM lease WHERE person = ? AND client = ? AND state = 'active' ORDER BY token", (person, client)
+        """SELECT token FROM lease WHERE person = ? AND client = ? AND state = 'active'
+           AND token NOT IN (SELECT value FROM json_each(?)) ORDER BY token LIMIT ?""",
+        (person, client, json.dumps(besides), count),
     ).fetchall()
-    mine = [row for row in rows if row["token"] not in set(besides)][:count]
-    renew(db, [row["token"] for row in mine], person, client, at, term)
-    return [Lease(row["token"], row["image"], row["request"], at.seconds + term) for row in mine]
+    mine = [row["token"] for row in rows]
+    renew(db, mine, person, client, at, term)
+    return [Lease(row["token"], row["image"], row["request"], row["expires"]) for row in _rows_of(db, mine)]
 
 
 def lease_next(db: Database, person: int, client: str, count: int, at: Instant, term: float) -> list[Lease]:

@@ -27,9 +27,9 @@ async def lease(wish: wire.LeaseIn, here: Here, who: Who) -> wire.LeaseOut:
 async def labels(
     said: wire.LabelsIn, here: Here, who: Who, response: Response, tasks: BackgroundTasks
 ) -> wire.LabelsOut:
-    """Say what images are; each event is stored once, however often it is sent."""
+    """Say what images are, and take the next; each event is stored once, however often it is sent."""
     desk = Desk(who, said.client, here.pictures)
-    answer = await here.write(lambda db: queue.say(db, desk, said.events))
+    answer = await here.write(lambda db: queue.say(db, desk, said))
     if answer.error is not None:
         response.status_code = 409
     elif here.probing.due:

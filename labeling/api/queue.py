@@ -27,7 +27,7 @@ class Desk:
     pictures: Pictures
 
 
-def take(db: Database, desk: Desk, wish: wire.LeaseIn) -> wire.LeaseOut:
+def take(db: Database, desk: Desk, wish: wire.Wish) -> wire.LeaseOut:
     """Renew what the client holds, hand out what it lost by reloading, then the next images requests want."""
     at = instant()
     leases.end_expired(db, at)
@@ -51,20 +51,19 @@ def _handed(db: Database, taken: list[Lease], lost: list[int], left: int, at: In
     return wire.LeaseOut(items=items, lost=lost, left=left, term_s=TERM_SECONDS)
 
 
-def say(db: Database, desk: Desk, said: list[wire.EventIn]) -> wire.LabelsOut:
-    """Store what somebody said, in order, and say what became of each."""
+def say(db: Database, desk: Desk, said: wire.LabelsIn) -> wire.LabelsOut:
+    """Store what somebody said, in order, say what became of each, and hand out what they wish for next."""
     at = instant()
-    results = [_say_one(db, desk, event, at) for event in said]
-    fitted = fitted_event(db)
-    if all(result.status == "conflict" for result in results):
-        return wire.LabelsOut(
-            results=results,
-            fitted=fitted,
-            error=results[0].message,
-            field="replaces",
-            hint="look at the present label and say it again",
-        )
-    return wire.LabelsOut(results=results, fitted=fitted)
+    results = [_say_one(db, desk, event, at) for event in said.events]
+    in_vain = all(result.status == "conflict" for result in results)
+    return wire.LabelsOut(
+        results=results,
+        leased=None if said.lease is None else take(db, desk, said.lease),
+        fitted=fitted_event(db),
+        error=results[0].message if in_vain else None,
+        field="replaces" if in_vain else None,
+        hint="look at the present label and say it again" if in_vain else None,
+    )
 
 
 def _say_one(db: Database, desk: Desk, event: wire.EventIn, at: Instant) -> wire.ResultOut:

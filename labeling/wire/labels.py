@@ -65,12 +65,17 @@ class LeaseItem(Wire):
     flagged: bool
 
 
-class LeaseIn(Wire):
+class Wish(Wire):
+    """How many images to take, and the leases on hand, which are renewed."""
+
+    count: int = Field(ge=0, le=200)
+    holding: list[Id] = Field(default=[], max_length=500)
+
+
+class LeaseIn(Wish):
     """A wish for images to label."""
 
     client: Client
-    count: int = Field(ge=0, le=200)
-    holding: list[Id] = Field(default=[], max_length=500)
 
 
 class LeaseOut(Wire):
@@ -120,10 +125,11 @@ class EventIn(Wire):
 
 
 class LabelsIn(Wire):
-    """Things said, in order."""
+    """Things said, in order, and what to take next."""
 
     client: Client
     events: list[EventIn] = Field(min_length=1, max_length=500)
+    lease: Wish | None = None
 
 
 class ResultOut(Wire):
@@ -141,10 +147,12 @@ class ResultOut(Wire):
 class LabelsOut(Wire):
     """What became of all events of a call; the error fields are set where all are in conflict.
 
-    `fitted` is the label event up to which the guesses know the labels: when it grows, they have changed.
+    `fitted` is the label event up to which the guesses know the labels: when it grows, they have changed. `leased` are
+    the images taken next, where the call asked for some.
     """
 
     results: list[ResultOut]
+    leased: LeaseOut | None = None
     fitted: int | None = None
     error: str | None = None
     field: str | None = None

@@ -147,6 +147,37 @@ def test_a_reloaded_page_gets_its_images_again(scene: Scene) -> None:
     assert [lease.token for lease in again] == [lease.token for lease in held[1:4]]
 
 
+def test_a_lease_is_renewed_when_a_quarter_of_its_term_is_over(scene: Scene) -> None:
+    """In between nothing is written, and what is told is when the lease ends, not when a renewed one would."""
+    scene.ask(scene.images[:1])
+    (lease,) = take(scene, "Ann", 1)
+
+    def ends() -> float:
+        with transaction(scene.db):
+            assert leases.renew(scene.db, [lease.token], scene.who("Ann"), "Ann", scene.at, TERM) == []
+            (again,) = leases.held_leases(scene.db, scene.who("Ann"), "Ann", [], 1, scene.at, TERM)
+        row = leases.get_lease(scene.db, lease.token)
+        assert row is not None
+        assert again.expires == row["expires"]
+        return again.expires
+
+    begun = scene.at.seconds
+    scene.later(TERM / 4 - 1)
+    assert ends() == begun + TERM
+    scene.later(2)
+    assert ends() == scene.at.seconds + TERM
+
+
+def test_a_lease_another_tab_takes_over_is_renewed_for_it(scene: Scene) -> None:
+    scene.ask(scene.images[:1])
+    (lease,) = take(scene, "Ann", 1)
+    ann, bob = scene.who("Ann"), scene.who("Bob")
+    with transaction(scene.db):
+        assert leases.renew(scene.db, [lease.token], ann, "second", scene.at, TERM) == []
+        assert leases.held_leases(scene.db, ann, "Ann", [], 1, scene.at, TERM) == []
+        assert leases.renew(scene.db, [lease.token, 99], bob, "Bob", scene.at, TERM) == [lease.token, 99]
+
+
 def test_after_a_reboot_open_leases_get_a_full_term(scene: Scene) -> None:
     scene.ask(scene.images[:1])
     lease = take(scene, "Ann", 1)[0]

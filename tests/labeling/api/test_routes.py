@@ -75,6 +75,27 @@ def test_a_renewal_tells_what_is_lost(ann: Tab, open_tab: Callable[[str], Tab]) 
     assert (mine["lost"], mine["left"]) == ([], 20)
 
 
+def test_a_label_brings_the_next_image_in_one_call(ann: Tab) -> None:
+    first, second = ann.lease(2)
+    event = {"uuid": new(), "kind": "label", "image": first["image"], "class": ann.classes["cat"]}
+    wish = {"count": 2, "holding": [second["lease"], 999]}
+    body = {"client": ann.id, "events": [{**event, "lease": first["lease"]}], "lease": wish}
+    answer = ann.post("/api/labels", body)
+    assert [result["status"] for result in answer["results"]] == ["acknowledged"]
+    leased = answer["leased"]
+    assert leased["lost"] == [999]
+    assert leased["left"] == 19, "the label was stored before"
+    assert len({first["image"], second["image"], *(item["image"] for item in leased["items"])}) == 4
+    again = ann.post("/api/labels", body)
+    assert again["results"] == answer["results"]
+    assert leases_of(again["leased"]) == leases_of(leased), "an answer that was lost costs no image"
+    assert ann.post("/api/labels", {"client": ann.id, "events": body["events"]})["leased"] is None
+
+
+def leases_of(answer: dict[str, Any]) -> list[int]:
+    return [item["lease"] for item in answer["items"]]
+
+
 def test_two_tabs_of_one_person_get_different_images(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
     other = open_tab("ann")
     assert other.me["id"] == ann.me["id"]
