@@ -1,10 +1,7 @@
 """The Progress page says what a really trained network got right, and its cells open those pictures."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from labeling.cli.main import main
 from labeling.project import reading
 from labeling.runs.manifests import write_manifest
-from tests.browser.bench import ROOT, Bench, check_looks, serving
+from tests.browser.bench import Bench, check_looks, serving
+from tests.conftest import Command
 from tests.labeling.rounds.test_evaluating import write_run
 
 RUN = "train-classifier-20260101T000000Z-0a0a0a"
@@ -22,14 +21,10 @@ QUICK = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "
          "--image-size", "16", "--classifier-width", "32", "--num-epochs", "4")  # fmt: skip
 
 
-def command(*words: str) -> None:
-    """Run a command line and insist that it succeeds."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-m", *words], check=True, cwd=ROOT, env=environment, capture_output=True)
-
-
 @pytest.fixture(scope="module")
-def bench(browser: Browser, example: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(
+    browser: Browser, example: Path, barlowmatch: Command, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
     """Serve a project in which a classifier was trained and its predictions were taken up."""
     project = tmp_path_factory.mktemp("progress") / "digits"
     shutil.copytree(example, project, symlinks=True)
@@ -37,12 +32,14 @@ def bench(browser: Browser, example: Path, tmp_path_factory: pytest.TempPathFact
     run.mkdir(parents=True)
     with reading(project) as db:
         write_manifest(db, run)
-    data = ("--manifest", str(run / "manifest.csv"))
-    command("barlowmatch", "train-classifier", *data, "--run-dir", str(run), *QUICK)
+    data = ("--manifest", run / "manifest.csv")
+    trained = barlowmatch("train-classifier", *data, "--run-dir", run, *QUICK)
+    assert trained.returncode == 0, trained.stderr
     embeddings = project / "runs" / "embed-20260101T000100Z-0b0b0b" / "embeddings"
     embeddings.parent.mkdir()
-    command("barlowmatch", "embed", *data, "--checkpoint-path", str(run / "best.pt"), "--out-path", str(embeddings))
-    command("labeling", "import", "--project", str(project), "--embeddings", str(embeddings))
+    embedded = barlowmatch("embed", *data, "--checkpoint-path", run / "best.pt", "--out-path", embeddings)
+    assert embedded.returncode == 0, embedded.stderr
+    assert main(["import", "--project", str(project), "--embeddings", str(embeddings)]) == 0
     with serving(project) as bench:
         yield bench
 

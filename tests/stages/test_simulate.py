@@ -26,7 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(folder: Path, dest: Path, **options: object) -> SimulateConfig:
-    values = {"strategies": NAMES, "budgets": "5,10,20", "repeats": 3, **options}
+    """Return what to simulate in this process, as one thread has it; the command takes as many as there are cores."""
+    values = {"strategies": NAMES, "budgets": "5,10,20", "repeats": 3, "threads": 1, **options}
     return SimulateConfig(representations_path=folder, dest_path=dest, **values)  # type: ignore[arg-type]
 
 
