@@ -84,6 +84,11 @@ def nobody(team: Project) -> Iterator[TestClient]:
         yield client
 
 
+def new() -> str:
+    """Return a UUID for something said."""
+    return str(uuid.uuid4())
+
+
 class Tab:
     """Somebody in a browser tab."""
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from labeling.project import Project
-from tests.labeling.conftest import Tab
+from tests.labeling.conftest import Tab, new
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "api.md"
-
-
-def new() -> str:
-    return str(uuid.uuid4())
 
 
 def test_one_must_be_somebody(server: TestClient) -> None:
@@ -33,118 +28,6 @@ def test_a_cookie_of_nobody_is_nobody(server: TestClient, ann: Tab) -> None:
     for value in ("999", "-1", "x", "1" * 40, "²"):
         answer = server.get("/api/progress", headers={"cookie": f"{name}={value}".encode()})
         assert answer.status_code == 401, value
-
-
-def test_lease_label_undo_redo(ann: Tab) -> None:
-    first, second = ann.lease(2)
-    assert first["why"] == {
-        "strategy": "typiclust", "rank": 1, "score": 0.5, "reason": "typical", "neighbours": [],
-    }  # fmt: skip
-    said = ann.label(first, "cat", looked_ms=700)
-    assert (said["status"], said["label"]["state"], said["label"]["class"]) == (
-        "acknowledged",
-        "labeled",
-        ann.classes["cat"],
-    )
-    undone = ann.post("/api/undo", {"uuid": new(), "client": ann.id})
-    assert undone["act"] == said["uuid"]
-    assert [(item["image"], item["lease"]) for item in undone["items"]] == [(first["image"], first["lease"])]
-    assert ann.get("/api/progress")["mine"]["redoable"]
-    redone = ann.post("/api/redo", {"uuid": new(), "client": ann.id})
-    assert redone["label"]["class"] == ann.classes["cat"]
-    ann.post("/api/redo", {"uuid": new(), "client": ann.id}, 409)
-    assert [item["image"] for item in ann.lease(1, (second["lease"],))] != [first["image"]]
-
-
-def test_a_repeated_undo_changes_nothing(ann: Tab) -> None:
-    first, second = ann.lease(2)
-    ann.label(first, "cat")
-    ann.label(second, "dog")
-    wish = {"uuid": new(), "client": ann.id}
-    assert ann.post("/api/undo", wish) == ann.post("/api/undo", wish)
-    assert ann.get(f"/api/images/{first['image']}")["label"]["state"] == "labeled"
-
-
-def test_a_renewal_tells_what_is_lost(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
-    item = ann.lease(1)[0]
-    bob = open_tab("Bob")
-    answer = bob.post("/api/lease", {"client": bob.id, "count": 0, "holding": [item["lease"], 999]})
-    assert answer["lost"] == [item["lease"], 999]
-    assert answer["items"] == []
-    mine = ann.post("/api/lease", {"client": ann.id, "count": 0, "holding": [item["lease"]]})
-    assert (mine["lost"], mine["left"]) == ([], 20)
-
-
-def test_a_label_brings_the_next_image_in_one_call(ann: Tab) -> None:
-    first, second = ann.lease(2)
-    event = {"uuid": new(), "kind": "label", "image": first["image"], "class": ann.classes["cat"]}
-    wish = {"count": 2, "holding": [second["lease"], 999]}
-    body = {"client": ann.id, "events": [{**event, "lease": first["lease"]}], "lease": wish}
-    answer = ann.post("/api/labels", body)
-    assert [result["status"] for result in answer["results"]] == ["acknowledged"]
-    leased = answer["leased"]
-    assert leased["lost"] == [999]
-    assert leased["left"] == 19, "the label was stored before"
-    assert len({first["image"], second["image"], *(item["image"] for item in leased["items"])}) == 4
-    again = ann.post("/api/labels", body)
-    assert again["results"] == answer["results"]
-    assert leases_of(again["leased"]) == leases_of(leased), "an answer that was lost costs no image"
-    assert ann.post("/api/labels", {"client": ann.id, "events": body["events"]})["leased"] is None
-
-
-def leases_of(answer: dict[str, Any]) -> list[int]:
-    return [item["lease"] for item in answer["items"]]
-
-
-def test_two_tabs_of_one_person_get_different_images(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
-    other = open_tab("ann")
-    assert other.me["id"] == ann.me["id"]
-    images = [item["image"] for tab in (ann, other) for item in tab.lease(5)]
-    assert len(set(images)) == 10
-
-
-def test_what_cannot_be_stored_is_refused_and_the_rest_is_stored(ann: Tab) -> None:
-    item = ann.lease(1)[0]
-    results = ann.say(
-        {"kind": "label", "image": 999, "class": ann.classes["cat"]},
-        {"kind": "label", "image": item["image"]},
-        {"kind": "skip", "image": item["image"], "class": ann.classes["cat"]},
-        {"kind": "undo"},
-        {"kind": "undo", "undoes": new()},
-        {"kind": "label", "image": item["image"], "class": 12345},
-        {"kind": "label", "image": item["image"], "class": ann.classes["dog"], "lease": item["lease"]},
-    )
-    assert [result["status"] for result in results] == ["refused"] * 6 + ["acknowledged"]
-    assert all(result["message"] for result in results[:6])
-
-
-def test_a_stale_relabel_is_a_conflict_with_the_present_label(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
-    bob = open_tab("Bob")
-    image = ann.lease(1)[0]["image"]
-    event = {"kind": "label", "image": image, "source": "browse"}
-    first = ann.say({**event, "class": ann.classes["cat"]})[0]
-    second = bob.say({**event, "class": ann.classes["dog"], "replaces": first["event"]})[0]
-    assert second["status"] == "acknowledged"
-    body = {
-        "client": ann.id,
-        "events": [{"uuid": new(), **event, "class": ann.classes["cat"], "replaces": first["event"]}],
-    }
-    answer = ann.post("/api/labels", body, 409)
-    assert answer["field"] == "replaces"
-    assert answer["error"]
-    assert answer["hint"]
-    assert answer["results"][0]["label"] == {
-        "state": "labeled", "class": ann.classes["dog"], "event": second["event"],
-    }  # fmt: skip
-
-
-def test_the_same_uuid_for_something_else_is_a_conflict(ann: Tab) -> None:
-    item, own = ann.lease(1)[0], new()
-    ann.label(item, "cat", uuid=own)
-    answer = ann.post("/api/labels", {"client": ann.id, "events": [
-        {"uuid": own, "kind": "label", "image": item["image"], "class": ann.classes["dog"], "lease": item["lease"]},
-    ]}, 409)  # fmt: skip
-    assert answer["results"][0]["message"] == "this UUID was used for something else"
 
 
 @pytest.mark.parametrize(
@@ -274,14 +157,6 @@ def test_a_random_request_asks_for_what_nobody_knows(ann: Tab) -> None:
     assert (named["items"], named["left_out"]) == (
         0, {"already asked for": 1, "already labeled": 2, "unknown file": 1},
     )  # fmt: skip
-
-
-def test_images_given_back_go_to_the_next(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
-    images = [item["image"] for item in ann.lease(3)]
-    body = json.dumps({"client": ann.id})
-    answer = ann.http.post("/api/release", content=body, headers={"content-type": "text/plain"})
-    assert answer.json() == {"released": 3}
-    assert [item["image"] for item in open_tab("Bob").lease(3)] == images
 
 
 def test_the_document_names_every_route(server: TestClient) -> None:
