@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from barlowmatch.data.recipe import Recipe
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Progress
 from tests.data.loading import load, works, write_pictures
+from tests.waiting import until
 
 LOAD = """
 import json, sys
@@ -52,6 +54,11 @@ def start(folder: Path, cache: Path, kind: str = "raw") -> "subprocess.Popen[str
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-c", LOAD, str(folder), str(cache), kind]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def begun_or_ended(cache: Path, process: "subprocess.Popen[str]") -> bool:
+    """Say whether a process builds an entry of a cache, or has ended."""
+    return process.poll() is not None or any(cache.glob("*/.partial-*"))
 
 
 def ended(process: "subprocess.Popen[str]") -> object:
@@ -124,8 +131,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(tmp_path: Path, kind:
     begun = 0
     for _ in range(4):
         process = start(tmp_path / "data", tmp_path / "cache", kind)
-        while process.poll() is None and not any((tmp_path / "cache").glob("*/.partial-*")):
-            time.sleep(0.001)  # watching takes no core from what is watched
+        until(partial(begun_or_ended, tmp_path / "cache", process), pause=0.001)
         time.sleep(moments.uniform(0, 0.05))  # the moment of the kill is what varies; nothing is waited for
         process.kill()
         process.communicate()
@@ -149,13 +155,13 @@ def test_what_stops_a_build_leaves_its_work_to_the_next(
     with pytest.raises(InputError, match=bad):
         load(tmp_path / "data", tmp_path / "cache", **options, strict=True)
 
-    (partial,) = (tmp_path / "cache").glob("*/.partial-*")
-    with (partial / "reasons.jsonl").open("a") as file:
+    (unfinished,) = (tmp_path / "cache").glob("*/.partial-*")
+    with (unfinished / "reasons.jsonl").open("a") as file:
         file.write('zeros of a crash\n[30, "cut sho')
-    with Building(partial, content(partial, Recipe(16, "squash", None), 40)) as left:
+    with Building(unfinished, content(unfinished, Recipe(16, "squash", None), 40)) as left:
         assert left.todo().tolist() == list(range(21, 40))
         left.leave_out(25, "said by the next")
-    with Building(partial, content(partial, Recipe(16, "squash", None), 40)) as left:
+    with Building(unfinished, content(unfinished, Recipe(16, "squash", None), 40)) as left:
         assert left.todo().tolist() == [row for row in range(21, 40) if row != 25]
 
     heard: list[Event] = []
@@ -176,10 +182,8 @@ def test_what_stops_a_build_leaves_its_work_to_the_next(
 def test_what_was_done_before_a_kill_is_not_done_again(tmp_path: Path) -> None:
     write_pictures(tmp_path / "data", 2500)
     process = start(tmp_path / "data", tmp_path / "cache")
-    deadline = time.monotonic() + 30
-    while not any(np.fromfile(path, np.uint8).any() for path in tmp_path.glob("cache/pixels/.partial-*/state")):
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    states = "cache/pixels/.partial-*/state"
+    until(lambda: any(np.fromfile(path, np.uint8).any() for path in tmp_path.glob(states)), pause=0.001)
     process.kill()
     process.communicate()
     heard: list[Event] = []

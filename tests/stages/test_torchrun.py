@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,11 @@ import torch
 
 from barlowmatch.checkpoints import load_checkpoint
 from barlowmatch.embeddings import read_embeddings
-from barlowmatch.events import CheckpointSaved, read_events
 from tests.commands import Started
 from tests.conftest import Command
 from tests.processes import free_port, rank_variables
-from tests.stages.test_training import tensors
+from tests.stages.test_training import saved_steps, tensors
+from tests.waiting import until
 
 EXACT = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float64", "--batch-size", "17")
 STAGES: dict[str, tuple[str, ...]] = {
@@ -114,13 +113,9 @@ def test_a_killed_process_is_replaced_and_the_job_ends_right(tmp_path: Path, see
     command = torchrun(2, *words("fixmatch", seed_layout, path), "--checkpoint-minutes", "0.0001", restarts=2)
     job = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
     events = path.with_suffix(".run") / "events.jsonl"
-    deadline = time.monotonic() + 200
-    while job.poll() is None and time.monotonic() < deadline:
-        if events.exists() and any(isinstance(e, CheckpointSaved) and e.step >= 5 for e in read_events(events)):
-            workers = [child for child in psutil.Process(job.pid).children() if "barlowmatch" in child.cmdline()]
-            workers[-1].send_signal(signal.SIGKILL)
-            break
-        time.sleep(0.01)
+    until(lambda: saved_steps(events) >= 5, seconds=200, pause=0.01)
+    workers = [child for child in psutil.Process(job.pid).children() if "barlowmatch" in child.cmdline()]
+    workers[-1].send_signal(signal.SIGKILL)
     assert job.wait(timeout=300) == 0
     assert furthest(load_checkpoint(alone / "fixmatch.pt"), load_checkpoint(path)) < 1e-9
     assert torch.isfinite(load_checkpoint(path)["classifier"]["last.weight"]).all()

@@ -25,6 +25,7 @@ from barlowmatch.events import (
 from barlowmatch.stages import classify
 from tests.commands import Started
 from tests.conftest import Command
+from tests.waiting import until
 
 SMALL = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float32", "--batch-size", "32")
 STAGES: dict[str, tuple[str, ...]] = {
@@ -49,17 +50,20 @@ def tensors(checkpoint: dict[str, Any], prefix: str = "") -> dict[str, torch.Ten
     return found
 
 
+def saved_steps(events: Path) -> int:
+    """Return the step of the newest checkpoint that a run told of, 0 before the first."""
+    if not events.exists():
+        return 0
+    return max((event.step for event in read_events(events) if isinstance(event, CheckpointSaved)), default=0)
+
+
 def kill_after_steps(data: Path, path: Path, stage: str, steps: int, how: signal.Signals, *more: str) -> int:
     """Start a run, end it by a signal once it reports so many steps, and return its exit status."""
     process = Started(words(stage, data, path, *more, "--checkpoint-minutes", "0.0001"))
     events = path.with_suffix(".run") / "events.jsonl"
-    deadline = time.monotonic() + 120
-    while process.running and time.monotonic() < deadline:
-        saved = [e.step for e in read_events(events) if isinstance(e, CheckpointSaved)] if events.exists() else []
-        if saved and saved[-1] >= steps:
-            process.send(how)
-            break
-        time.sleep(0.005)  # watching takes no core from what is watched
+    until(lambda: not process.running or saved_steps(events) >= steps, pause=0.005)
+    if process.running:
+        process.send(how)
     return process.finish().returncode
 
 

@@ -1,6 +1,5 @@
 """What a strategy may choose from is what needs an answer now, and what it chose is asked for as it was shown."""
 
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from storage.images import all_images
 from storage.requests import count_drawable, draw_unlabeled
 from tests.labeling.conftest import Tab
 from tests.labeling.embeddings.test_importing import write as write_embeddings
+from tests.waiting import until
 
 FREE = 10
 """Unlabeled images of the project that no request asks about."""
@@ -43,12 +43,8 @@ def free_images(db: Database) -> set[int]:
 def choose(tab: Tab, strategy: str, budget: int, **parameters: Any) -> dict[str, Any]:
     """Let a strategy choose and wait for it."""
     wish = {"uuid": str(uuid.uuid4()), "strategy": strategy, "budget": budget, "parameters": parameters}
-    choice: dict[str, Any] = tab.post("/api/choice", wish, 202)
-    deadline = time.monotonic() + 120
-    while choice["chore"]["state"] == "running":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-        choice = tab.get("/api/choice")
+    tab.post("/api/choice", wish, 202)
+    choice: dict[str, Any] = until(lambda: (now := tab.get("/api/choice"))["chore"]["state"] != "running" and now)
     assert choice["uuid"] == wish["uuid"]
     return choice
 

@@ -5,9 +5,8 @@ import os
 import shutil
 import signal
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ from labeling.server.application import build_app
 from storage.database import transaction
 from storage.errors import Refused
 from tests.labeling.conftest import Tab
+from tests.waiting import until
 
-PATIENCE = 120.0
 SMALL = {
     "image_size": 8,
     "backbone": "resnet18_quarter",
@@ -53,15 +52,6 @@ def paths(folder: Path) -> Iterator[ProjectFolder]:
         pid = living_process(run)
         if pid is not None and pid != os.getpid():
             os.killpg(os.getpgid(pid), signal.SIGKILL)
-
-
-def until(condition: Callable[[], Any], what: str = "") -> Any:
-    """Wait until something is so, and return it."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline, what or "it took too long"
-        time.sleep(0.05)
-    return found
 
 
 def waiting(seconds: float = 60, then: str = "") -> Wish:
