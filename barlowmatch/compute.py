@@ -15,6 +15,7 @@ from barlowmatch import distributed, launcher
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
+from barlowmatch.models.winograd import use_winograd
 
 WORTHWHILE = 1.15
 """bfloat16 is taken when it is at least this many times as fast as float32."""
@@ -30,11 +31,13 @@ class Compute:
         device: where tensors live.
         dtype: of weights and statistics: float32, or float64 for exact comparisons.
         autocast: whether matrix products and convolutions run in bfloat16.
+        winograd: whether wide 3×3 convolutions may go by Winograd's algorithm where they run in float32.
     """
 
     device: torch.device
     dtype: torch.dtype
     autocast: bool
+    winograd: bool = False
 
     def context(self) -> AbstractContextManager[object]:
         """Return the context the forward pass runs in."""
@@ -49,9 +52,11 @@ class Compute:
         return replace(self, autocast=checkpoint["autocast"])
 
     def prepare(self, network: nn.Module) -> None:
-        """Move a network here, in the memory layout that convolutions like best."""
+        """Move a network here, in the memory layout and to the algorithm that its convolutions are fastest by."""
         network.to(device=self.device, dtype=self.dtype)
         network.to(memory_format=torch.channels_last)
+        if self.winograd and not self.autocast:
+            use_winograd(network)
 
     def __str__(self) -> str:
         return f"{self.device}, {'bfloat16' if self.autocast else str(self.dtype).removeprefix('torch.')}"
@@ -84,7 +89,7 @@ def choose_compute(options: ComputeOptions) -> Compute:
     if options.precision == "float64":
         return Compute(device, torch.float64, autocast=False)
     if options.precision == "auto":
-        return Compute(device, torch.float32, autocast=bfloat16_pays(device))
+        return Compute(device, torch.float32, autocast=bfloat16_pays(device), winograd=device.type == "cpu")
     return Compute(device, torch.float32, autocast=options.precision == "bfloat16")
 
 

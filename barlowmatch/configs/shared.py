@@ -84,7 +84,10 @@ class ComputeOptions(ImageOptions):
     device: Annotated[str, Doc("`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")] = "auto"
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float64"],
-        Doc("Arithmetic of the network; `auto` takes bfloat16 where a short timing shows it is faster."),
+        Doc(
+            "Arithmetic of the network; `auto` takes bfloat16 where a short timing shows it is faster, else on a CPU "
+            "float32 with Winograd's algorithm where that is."
+        ),
     ] = "auto"
     threads: Annotated[int | None, Range(1, 1024), Doc("CPU threads; default all cores.")] = None
     batch_size: Annotated[

@@ -1,0 +1,207 @@
+"""3×3 convolutions on a CPU by Winograd's F(4×4, 3×3): a quarter of the products (Lavin & Gray 2015, 1509.09308).
+
+Sixteen outputs of a 3×3 filter take 144 multiplications; of 6×6 inputs and a filter transformed to 6×6 (`tiles.py`)
+they take 36, each a part of one of 36 matrix products over all channels. Sums of fewer, larger numbers round a little
+differently: by some 1e-5 of an output's size instead of 1e-6, where bfloat16 rounds by 4e-3.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Result = TypeVar("Result")
+
+WORTHWHILE = 1.15
+"""The algorithm is taken where a layer, forward and backward, is at least this many times as fast by it."""
+LEAST_CHANNELS = 64
+"""Below, transforming takes longer than the products save."""
+LEAST_PRODUCTS = 2**30
+"""Multiplications of a layer below which nothing is gained by threads and tiles: some 10 ms."""
+CHUNK = 128
+"""Tiles that a thread handles at once: products as large as the processor's cache allows."""
+
+TRANSFORM = (
+    torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], dtype=torch.float32) / 24
+)
+"""`G` of section 4.3: three numbers of a filter to six."""
+
+
+def use_winograd(network: nn.Module) -> list[nn.Conv2d]:
+    """Have the wide 3×3 convolutions of a network go by Winograd's algorithm, and return them.
+
+    Only large inputs do, and none where a short timing shows no gain; the others are computed as before.
+    """
+    found = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and _suits(layer)]
+    for layer in found:
+        layer.forward = partial(_convolved, layer)  # type: ignore[method-assign]
+    return found
+
+
+def _suits(layer: nn.Conv2d) -> bool:
+    shape = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    plain = shape == ((3, 3), (1, 1), (1, 1), (1, 1)) and layer.padding_mode == "zeros" and layer.groups == 1
+    return plain and min(layer.in_channels, layer.out_channels) >= LEAST_CHANNELS
+
+
+def _convolved(layer: nn.Conv2d, images: Tensor) -> Tensor:
+    products = images.shape[0] * images.shape[2] * images.shape[3] * layer.weight.numel()
+    if products < LEAST_PRODUCTS or images.dtype != torch.float32 or not pays():
+        return F.conv2d(images, layer.weight, layer.bias, padding=1)
+    result = convolve(images, layer.weight)
+    return result if layer.bias is None else result + layer.bias[:, None, None]
+
+
+@functools.cache
+def pays() -> bool:
+    """Say whether the algorithm is clearly faster here, by timing a small layer forward and backward."""
+    try:
+        import barlowmatch.models.tiles  # noqa: F401
+    except ImportError:  # without numba
+        return False
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(64, 128, 16, 16, generator=generator).contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(128, 128, 3, 3, generator=generator).contiguous(memory_format=torch.channels_last)
+    plain = partial(F.conv2d, padding=1)
+    return _seconds(plain, images, weight) > WORTHWHILE * _seconds(convolve, images, weight)
+
+
+@torch.enable_grad()
+def _seconds(function: Callable[[Tensor, Tensor], Tensor], images: Tensor, weight: Tensor) -> float:
+    """Return how long `function` takes forward and backward, at best."""
+    images, weight = images.detach().requires_grad_(), weight.detach().requires_grad_()
+    times: list[float] = []
+    for _ in range(3):
+        start = time.perf_counter()
+        function(images, weight).sum().backward()  # type: ignore[no-untyped-call]
+        times.append(time.perf_counter() - start)
+    return min(times[1:])  # the first pass compiles
+
+
+def convolve(images: Tensor, weight: Tensor) -> Tensor:
+    """Return the 3×3 convolution of images with a margin of one zero, as `torch.nn.functional.conv2d` does.
+
+    Args:
+        images: (N, C, H, W), float32, on the CPU; fastest as channels_last.
+        weight: (D, C, 3, 3).
+
+    Returns:
+        (N, D, H, W), channels_last. Gradients flow to images and weight, once.
+    """
+    result: Tensor = _Convolution.apply(images, weight)
+    return result
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, images: Tensor, weight: Tensor) -> Tensor:
+        context.save_for_backward(images, weight)
+        return _convolve(images, _filters(weight, TRANSFORM).transpose(1, 2))
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        images, weight = context.saved_tensors
+        for_images, for_weight = context.needs_input_grad
+        return (
+            # The gradient by the images is the convolution of the outputs' with each filter turned about.
+            _convolve(gradient, _filters(weight, TRANSFORM.flip(1))) if for_images else None,
+            _weight_gradient(images, gradient) if for_weight else None,
+        )
+
+
+def _convolve(images: Tensor, filters: Tensor) -> Tensor:
+    """Return the convolution of images (N, C, H, W) with transformed filters (36, C, D)."""
+    from barlowmatch.models import tiles
+
+    inputs = _channels_last(images)
+    count, height, width, channels = inputs.shape
+    outputs = torch.empty(count, height, width, filters.shape[2])
+    across = -(-width // tiles.TILE)
+
+    def convolve_rows(start: int, stop: int) -> None:
+        spectrum = torch.empty(36, (stop - start) * across, channels)
+        tiles.transform_inputs(inputs.numpy(), start, stop, spectrum.numpy())
+        products = torch.bmm(spectrum, filters)
+        tiles.transform_outputs(products.numpy(), start, stop, outputs.numpy())
+
+    rows = count * -(-height // tiles.TILE)
+    _in_threads(convolve_rows, _chunks(0, rows, across))
+    return outputs.permute(0, 3, 1, 2)
+
+
+def _weight_gradient(images: Tensor, gradient: Tensor) -> Tensor:
+    """Return the gradient by the weight (D, C, 3, 3) for images (N, C, H, W) and the outputs' gradient (N, D, H, W)."""
+    from barlowmatch.models import tiles
+
+    inputs, gradients = _channels_last(images), _channels_last(gradient)
+    count, height, width, channels = inputs.shape
+    out_channels = gradients.shape[3]
+    across = -(-width // tiles.TILE)
+
+    def sum_rows(first: int, last: int) -> Tensor:
+        total = torch.zeros(36, out_channels, channels)
+        for start, stop in _chunks(first, last, across):
+            spectrum = torch.empty(36, (stop - start) * across, channels)
+            tiles.transform_inputs(inputs.numpy(), start, stop, spectrum.numpy())
+            behind = torch.empty(36, (stop - start) * across, out_channels)
+            tiles.transform_gradients(gradients.numpy(), start, stop, behind.numpy())
+            total.baddbmm_(behind.transpose(1, 2), spectrum)
+        return total
+
+    # Which thread sums what depends on nothing but their number, so that runs can be repeated to the bit.
+    rows = count * -(-height // tiles.TILE)
+    share = -(-rows // torch.get_num_threads())
+    sums = _in_threads(sum_rows, [(start, min(start + share, rows)) for start in range(0, rows, share)])
+    total = functools.reduce(Tensor.add_, sums)
+    back = torch.kron(TRANSFORM, TRANSFORM).T @ total.flatten(1)
+    return back.view(3, 3, out_channels, channels).permute(2, 3, 0, 1)
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    """Return images (N, C, H, W) as (N, H, W, C) without gaps."""
+    return images.detach().permute(0, 2, 3, 1).contiguous()
+
+
+def _filters(weight: Tensor, transform: Tensor) -> Tensor:
+    """Return GgGᵀ of each filter g of a weight (D, C, 3, 3), with the transform as G, as (36, D, C)."""
+    numbers = weight.detach().permute(2, 3, 0, 1).reshape(9, -1)
+    return (torch.kron(transform, transform) @ numbers).view(36, *weight.shape[:2])
+
+
+def _chunks(first: int, last: int, across: int) -> list[tuple[int, int]]:
+    """Cut rows of tiles, `across` in each, into pieces that a thread handles at once."""
+    step = max(1, CHUNK // across)
+    return [(start, min(start + step, last)) for start in range(first, last, step)]
+
+
+def _in_threads(work: Callable[[int, int], Result], pieces: list[tuple[int, int]]) -> list[Result]:
+    """Return what `work` makes of each piece, as many at a time as torch has threads, each of which computes alone."""
+    threads = torch.get_num_threads()
+    if threads == 1 or len(pieces) == 1:
+        return [work(*piece) for piece in pieces]
+    return list(_pool(threads).map(lambda piece: work(*piece), pieces))
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    all_there = Barrier(threads + 1)
+
+    def begin() -> None:
+        torch.get_num_threads()  # the first question in a thread sets its number to the process's
+        torch.set_num_threads(1)
+        all_there.wait()
+
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="winograd")
+    for _ in range(threads):
+        pool.submit(begin)
+    all_there.wait()
+    torch.set_num_threads(threads)  # threads that begin later take what was set last
+    return pool

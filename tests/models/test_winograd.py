@@ -1,0 +1,116 @@
+"""Winograd's algorithm gives what a convolution gives, and its gradients; float64 is the reference."""
+
+import copy
+from collections.abc import Iterator
+from threading import Thread
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from barlowmatch.models import winograd
+from barlowmatch.models.backbones import build_backbone
+from barlowmatch.models.winograd import convolve, use_winograd
+
+ROUNDING = 3e-5
+"""Of the largest value: what float32 leaves of an output that hundreds of products add up to."""
+
+
+@pytest.fixture(params=[1, 3], autouse=True)
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def images_and_weight(shape: tuple[int, int, int, int], filters: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(sum(shape) + filters)
+    images = torch.randn(shape, generator=generator).contiguous(memory_format=torch.channels_last)
+    return images.requires_grad_(), torch.randn(filters, shape[1], 3, 3, generator=generator).requires_grad_()
+
+
+def assert_near(found: Tensor | None, expected: Tensor | None) -> None:
+    assert found is not None
+    assert expected is not None
+    assert (found.double() - expected).abs().max() <= ROUNDING * expected.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("shape", "filters"),
+    [((3, 64, 32, 32), 64), ((9, 64, 8, 8), 128), ((40, 96, 4, 4), 64), ((2, 64, 7, 7), 72), ((5, 64, 14, 9), 64),
+     ((1, 64, 1, 1), 64), ((1, 3, 5, 130), 2)],
+)  # fmt: skip
+def test_outputs_and_gradients_are_those_of_a_convolution(shape: tuple[int, int, int, int], filters: int) -> None:
+    images, weight = images_and_weight(shape, filters)
+    exact_images, exact_weight = images.detach().double().requires_grad_(), weight.detach().double().requires_grad_()
+    found, expected = convolve(images, weight), F.conv2d(exact_images, exact_weight, padding=1)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert_near(found, expected)
+    behind = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
+    found.backward(behind)
+    expected.backward(behind.double())
+    assert_near(images.grad, exact_images.grad)
+    assert_near(weight.grad, exact_weight.grad)
+
+
+def test_what_is_frozen_gets_no_gradient() -> None:
+    images, weight = images_and_weight((2, 64, 8, 8), 64)
+    convolve(images, weight.detach()).sum().backward()
+    assert weight.grad is None
+    found = images.grad
+    images.grad = None
+    convolve(images.detach(), weight).sum().backward()
+    assert images.grad is None
+    assert found is not None
+    assert_near(found, torch.autograd.grad(F.conv2d(images, weight, padding=1).sum(), images)[0].double())
+
+
+def test_it_can_be_repeated_to_the_bit() -> None:
+    images, weight = images_and_weight((16, 64, 16, 16), 64)
+    first = torch.autograd.grad(convolve(images, weight).square().mean(), (images, weight))
+    second = torch.autograd.grad(convolve(images, weight).square().mean(), (images, weight))
+    assert all(map(torch.equal, first, second))
+
+
+def test_the_threads_of_others_are_left_as_they_were(threads: int) -> None:
+    images, weight = images_and_weight((16, 64, 16, 16), 64)
+    convolve(images, weight)
+    assert torch.get_num_threads() == threads
+    found: list[int] = []
+    other = Thread(target=lambda: found.append(torch.get_num_threads()))
+    other.start()
+    other.join()
+    assert found == [threads]
+
+
+def test_only_wide_plain_convolutions_are_changed() -> None:
+    network = build_backbone("resnet18", 32, "small")
+    changed = use_winograd(network)
+    assert len(changed) == 13  # two in each of eight blocks, but for the three that halve the resolution
+    assert all(layer.stride == (1, 1) and layer.kernel_size == (3, 3) for layer in changed)
+    assert use_winograd(nn.Conv2d(32, 32, 3, padding=1)) == []
+    assert use_winograd(nn.Conv2d(64, 64, 3, padding=1, groups=2)) == []
+    assert use_winograd(nn.Conv2d(64, 64, 3, padding=1, padding_mode="reflect")) == []
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_a_network_computes_the_same(pays: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "LEAST_PRODUCTS", 0)
+    monkeypatch.setattr(winograd, "pays", lambda: pays)
+    torch.manual_seed(0)
+    wide = nn.Conv2d(64, 64, 3, padding=1)
+    network = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), wide, nn.Flatten(), nn.Linear(64 * 36, 4))
+    images = torch.rand(6, 3, 8, 8)
+    exact = copy.deepcopy(network).double()
+    use_winograd(network)
+    for candidate in (network, copy.deepcopy(network)):
+        assert_near(candidate(images), exact(images.double()))
+    before = network(images).detach()
+    copied = copy.deepcopy(network)
+    with torch.no_grad():
+        copied[2].weight.zero_()
+    assert torch.equal(network(images), before)
+    assert not torch.equal(copied(images), before)
+    assert network.state_dict().keys() == exact.state_dict().keys()
