@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -37,6 +38,7 @@ class Side:
 
     def __enter__(self) -> Self:
         if self._warm_up:
+            print(f"{self._name}: warming up", file=sys.stderr, flush=True)
             self.ask()
         return self
 
@@ -71,11 +73,15 @@ def serve(measure: Callable[[], Figures]) -> None:
 
 
 def take_turns(sides: Mapping[str, Side], turns: int) -> dict[str, list[Figures]]:
-    """Return what each side found in each of `turns` turns."""
+    """Return what each side found in each of `turns` turns, and say after each how far they are."""
     found: dict[str, list[Figures]] = {name: [] for name in sides}
-    for _ in range(turns):
+    started = time.monotonic()
+    for turn in range(1, turns + 1):
         for name, side in sides.items():
             found[name].append(side.ask())
+            done, elapsed = sum(map(len, found.values())), time.monotonic() - started
+            left = elapsed / done * (turns * len(sides) - done)
+            print(f"turn {turn} of {turns}, {name}: {elapsed:.0f} s, {left:.0f} s left", file=sys.stderr, flush=True)
     return found
 
 

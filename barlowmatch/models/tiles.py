@@ -13,8 +13,8 @@ of tiles at once. `A` (outputs) and `B`
 import numpy as np
 from numba import njit
 
-TILE = 4
-"""Side of the outputs of a tile."""
+from barlowmatch.models.winograd import TILE
+
 TWO, FOUR, FIVE, EIGHT = np.float32(2), np.float32(4), np.float32(5), np.float32(8)
 """Python's own numbers would turn the arithmetic into float64."""
 

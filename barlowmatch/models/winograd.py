@@ -19,13 +19,15 @@ from torch.nn import functional as F
 
 Result = TypeVar("Result")
 
+TILE = 4
+"""Side of the outputs of a tile."""
 WORTHWHILE = 1.15
 """The algorithm is taken where a layer, forward and backward, is at least this many times as fast by it."""
-LEAST_CHANNELS = 64
+LEAST_CHANNELS = 32
 """Below, transforming takes longer than the products save."""
 LEAST_PRODUCTS = 2**30
-"""Multiplications of a layer below which nothing is gained by threads and tiles: some 10 ms."""
-CHUNK = 128
+"""Multiplications of a layer, for a batch, below which nothing is gained by threads and tiles: some 10 ms."""
+CHUNK = 256
 """Tiles that a thread handles at once: products as large as the processor's cache allows."""
 
 TRANSFORM = (
@@ -52,11 +54,19 @@ def _suits(layer: nn.Conv2d) -> bool:
 
 
 def _convolved(layer: nn.Conv2d, images: Tensor) -> Tensor:
-    products = images.shape[0] * images.shape[2] * images.shape[3] * layer.weight.numel()
-    if products < LEAST_PRODUCTS or images.dtype != torch.float32 or not pays():
+    if images.dtype != torch.float32 or not _is_large(layer, images) or not pays():
         return F.conv2d(images, layer.weight, layer.bias, padding=1)
     result = convolve(images, layer.weight)
     return result if layer.bias is None else result + layer.bias[:, None, None]
+
+
+def _is_large(layer: nn.Conv2d, images: Tensor) -> bool:
+    """Say whether there is enough to save: many products, and maps that do not leave most of a tile empty."""
+    count, _, height, width = images.shape
+    products = (3 * height - 2) * (3 * width - 2)  # of a map and a filter; those with the margin are none
+    transformed = 36 * -(-height // TILE) * -(-width // TILE)
+    enough = count * products * layer.in_channels * layer.out_channels >= LEAST_PRODUCTS
+    return enough and products >= WORTHWHILE * transformed
 
 
 @functools.cache
@@ -124,7 +134,7 @@ def _convolve(images: Tensor, filters: Tensor) -> Tensor:
     inputs = _channels_last(images)
     count, height, width, channels = inputs.shape
     outputs = torch.empty(count, height, width, filters.shape[2])
-    across = -(-width // tiles.TILE)
+    across = -(-width // TILE)
 
     def convolve_rows(start: int, stop: int) -> None:
         spectrum = torch.empty(36, (stop - start) * across, channels)
@@ -132,7 +142,7 @@ def _convolve(images: Tensor, filters: Tensor) -> Tensor:
         products = torch.bmm(spectrum, filters)
         tiles.transform_outputs(products.numpy(), start, stop, outputs.numpy())
 
-    rows = count * -(-height // tiles.TILE)
+    rows = count * -(-height // TILE)
     _in_threads(convolve_rows, _chunks(0, rows, across))
     return outputs.permute(0, 3, 1, 2)
 
@@ -144,7 +154,7 @@ def _weight_gradient(images: Tensor, gradient: Tensor) -> Tensor:
     inputs, gradients = _channels_last(images), _channels_last(gradient)
     count, height, width, channels = inputs.shape
     out_channels = gradients.shape[3]
-    across = -(-width // tiles.TILE)
+    across = -(-width // TILE)
 
     def sum_rows(first: int, last: int) -> Tensor:
         total = torch.zeros(36, out_channels, channels)
@@ -157,7 +167,7 @@ def _weight_gradient(images: Tensor, gradient: Tensor) -> Tensor:
         return total
 
     # Which thread sums what depends on nothing but their number, so that runs can be repeated to the bit.
-    rows = count * -(-height // tiles.TILE)
+    rows = count * -(-height // TILE)
     share = -(-rows // torch.get_num_threads())
     sums = _in_threads(sum_rows, [(start, min(start + share, rows)) for start in range(0, rows, share)])
     total = functools.reduce(Tensor.add_, sums)

@@ -90,7 +90,7 @@ def test_only_wide_plain_convolutions_are_changed() -> None:
     changed = use_winograd(network)
     assert len(changed) == 13  # two in each of eight blocks, but for the three that halve the resolution
     assert all(layer.stride == (1, 1) and layer.kernel_size == (3, 3) for layer in changed)
-    assert use_winograd(nn.Conv2d(32, 32, 3, padding=1)) == []
+    assert use_winograd(nn.Conv2d(16, 32, 3, padding=1)) == []
     assert use_winograd(nn.Conv2d(64, 64, 3, padding=1, groups=2)) == []
     assert use_winograd(nn.Conv2d(64, 64, 3, padding=1, padding_mode="reflect")) == []
 
@@ -114,3 +114,17 @@ def test_a_network_computes_the_same(pays: bool, monkeypatch: pytest.MonkeyPatch
     assert torch.equal(network(images), before)
     assert not torch.equal(copied(images), before)
     assert network.state_dict().keys() == exact.state_dict().keys()
+
+
+def test_maps_too_small_for_tiles_and_thin_batches_are_convolved_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map of 2 px has 16 products a channel, its one tile 36."""
+    monkeypatch.setattr(winograd, "pays", lambda: True)
+    layer = nn.Conv2d(64, 64, 3, padding=1, bias=False)
+    use_winograd(layer)
+    few, many = torch.rand(2, 64, 8, 8), torch.rand(600, 64, 8, 8)
+    assert torch.equal(layer(few), F.conv2d(few, layer.weight, padding=1))
+    assert not torch.equal(layer(many), F.conv2d(many, layer.weight, padding=1))
+    monkeypatch.setattr(winograd, "LEAST_PRODUCTS", 0)
+    assert not torch.equal(layer(few), F.conv2d(few, layer.weight, padding=1))
+    small = torch.rand(2, 64, 2, 2)
+    assert torch.equal(layer(small), F.conv2d(small, layer.weight, padding=1))
