@@ -113,11 +113,14 @@ def transform_gradients(maps, start, stop, spectrum):
 
 
 @compiled
-def transform_outputs(spectrum, start, stop, maps):
-    """Write AᵀmA, the 4×4 outputs of each tile m, where they are within the maps."""
+def transform_outputs(spectrum, start, stop, bias, maps):
+    """Write AᵀmA plus a bias a channel, the 4×4 outputs of each tile m, where they are within the maps."""
     height, width, channels = maps.shape[1:]
     down, across = -(-height // TILE), -(-width // TILE)
     beyond = np.empty(width * channels, np.float32)
+    biases = np.empty((width, channels), np.float32)
+    biases[:] = bias
+    more = biases.reshape(-1)
     half = np.empty((6, across * TILE * channels), np.float32)
     h0, h1, h2, h3, h4, h5 = half[0], half[1], half[2], half[3], half[4], half[5]
     for row in range(start, stop):
@@ -135,4 +138,5 @@ def transform_outputs(spectrum, start, stop, maps):
         o0, o1 = _line(maps, image, top, beyond), _line(maps, image, top + 1, beyond)
         o2, o3 = _line(maps, image, top + 2, beyond), _line(maps, image, top + 3, beyond)
         for p in range(width * channels):
-            o0[p], o1[p], o2[p], o3[p] = _apply_a(h0[p], h1[p], h2[p], h3[p], h4[p], h5[p])
+            a0, a1, a2, a3 = _apply_a(h0[p], h1[p], h2[p], h3[p], h4[p], h5[p])
+            o0[p], o1[p], o2[p], o3[p] = a0 + more[p], a1 + more[p], a2 + more[p], a3 + more[p]

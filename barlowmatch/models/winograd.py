@@ -56,8 +56,7 @@ def _suits(layer: nn.Conv2d) -> bool:
 def _convolved(layer: nn.Conv2d, images: Tensor) -> Tensor:
     if images.dtype != torch.float32 or not _is_large(layer, images) or not pays():
         return F.conv2d(images, layer.weight, layer.bias, padding=1)
-    result = convolve(images, layer.weight)
-    return result if layer.bias is None else result + layer.bias[:, None, None]
+    return convolve(images, layer.weight, layer.bias)
 
 
 def _is_large(layer: nn.Conv2d, images: Tensor) -> bool:
@@ -95,52 +94,55 @@ def _seconds(function: Callable[[Tensor, Tensor], Tensor], images: Tensor, weigh
     return min(times[1:])  # the first pass compiles
 
 
-def convolve(images: Tensor, weight: Tensor) -> Tensor:
+def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the 3×3 convolution of images with a margin of one zero, as `torch.nn.functional.conv2d` does.
 
     Args:
         images: (N, C, H, W), float32, on the CPU; fastest as channels_last.
         weight: (D, C, 3, 3).
+        bias: (D,), or None.
 
     Returns:
-        (N, D, H, W), channels_last. Gradients flow to images and weight, once.
+        (N, D, H, W), channels_last. Gradients flow to images, weight and bias, once.
     """
-    result: Tensor = _Convolution.apply(images, weight)
+    result: Tensor = _Convolution.apply(images, weight, bias)
     return result
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, images: Tensor, weight: Tensor) -> Tensor:
+    def forward(context: Any, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         context.save_for_backward(images, weight)
-        return _convolve(images, _filters(weight, TRANSFORM).transpose(1, 2))
+        return _convolve(images, _filters(weight, TRANSFORM).transpose(1, 2), bias)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         images, weight = context.saved_tensors
-        for_images, for_weight = context.needs_input_grad
+        for_images, for_weight, for_bias = context.needs_input_grad
         return (
             # The gradient by the images is the convolution of the outputs' with each filter turned about.
-            _convolve(gradient, _filters(weight, TRANSFORM.flip(1))) if for_images else None,
+            _convolve(gradient, _filters(weight, TRANSFORM.flip(1)), None) if for_images else None,
             _weight_gradient(images, gradient) if for_weight else None,
+            gradient.sum((0, 2, 3)) if for_bias else None,
         )
 
 
-def _convolve(images: Tensor, filters: Tensor) -> Tensor:
-    """Return the convolution of images (N, C, H, W) with transformed filters (36, C, D)."""
+def _convolve(images: Tensor, filters: Tensor, bias: Tensor | None) -> Tensor:
+    """Return the convolution of images (N, C, H, W) with transformed filters (36, C, D), plus a bias (D,)."""
     from barlowmatch.models import tiles
 
     inputs = _channels_last(images)
     count, height, width, channels = inputs.shape
     outputs = torch.empty(count, height, width, filters.shape[2])
+    biases = torch.zeros(filters.shape[2]) if bias is None else bias.detach()
     across = -(-width // TILE)
 
     def convolve_rows(start: int, stop: int) -> None:
         spectrum = torch.empty(36, (stop - start) * across, channels)
         tiles.transform_inputs(inputs.numpy(), start, stop, spectrum.numpy())
         products = torch.bmm(spectrum, filters)
-        tiles.transform_outputs(products.numpy(), start, stop, outputs.numpy())
+        tiles.transform_outputs(products.numpy(), start, stop, biases.numpy(), outputs.numpy())
 
     rows = count * -(-height // TILE)
     _in_threads(convolve_rows, _chunks(0, rows, across))

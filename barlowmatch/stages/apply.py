@@ -15,6 +15,7 @@ from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
 from barlowmatch.inference import DEFAULT_BATCH
+from barlowmatch.models.folding import fold_batch_norms
 from barlowmatch.models.network import Network
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import backbone_name, restore_network
@@ -69,8 +70,9 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
             )
         dataset = read_dataset(config, emit)
         images = load_images(dataset, config, compute, emit, network.architecture)
-        compute.prepare(network)
         network.eval()
+        fold_batch_norms(network.backbone)
+        compute.prepare(network)
         yield Applied(network, checkpoint, images, compute, batch_of_a_process(config.batch_size))
 
 

@@ -44,15 +44,16 @@ def assert_near(found: Tensor | None, expected: Tensor | None) -> None:
 )  # fmt: skip
 def test_outputs_and_gradients_are_those_of_a_convolution(shape: tuple[int, int, int, int], filters: int) -> None:
     images, weight = images_and_weight(shape, filters)
-    exact_images, exact_weight = images.detach().double().requires_grad_(), weight.detach().double().requires_grad_()
-    found, expected = convolve(images, weight), F.conv2d(exact_images, exact_weight, padding=1)
+    bias = torch.linspace(-2, 3, filters).requires_grad_()
+    exact = [value.detach().double().requires_grad_() for value in (images, weight, bias)]
+    found, expected = convolve(images, weight, bias), F.conv2d(*exact, padding=1)
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert_near(found, expected)
     behind = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
     found.backward(behind)
     expected.backward(behind.double())
-    assert_near(images.grad, exact_images.grad)
-    assert_near(weight.grad, exact_weight.grad)
+    for value, reference in zip((images, weight, bias), exact, strict=True):
+        assert_near(value.grad, reference.grad)
 
 
 def test_what_is_frozen_gets_no_gradient() -> None:
