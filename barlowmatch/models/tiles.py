@@ -5,9 +5,8 @@ once transformed, is 36 numbers a channel: `spectrum[6 * i + j, tile, channel]`,
 multiply. Tiles are counted along rows of tiles, image after image; a call does the rows of tiles from `start` to
 `stop`. Maps are (N, H, W, C) and float32; beyond their edges there are zeros.
 
-Each transform is the same small matrix applied to the columns of a tile and to its rows, to the columns of a whole row
-of tiles at once. `A` (outputs) and `B`
-(inputs) are those of Lavin & Gray 2015 (1509.09308), section 4.3.
+Each transform is one small matrix applied to the columns of a tile and to its rows; columns are done for a whole row of
+tiles at once. `A` (outputs) and `B` (inputs) are those of Lavin & Gray 2015 (1509.09308), section 4.3.
 """
 
 import numpy as np
@@ -17,14 +16,16 @@ from barlowmatch.models.winograd import TILE
 
 TWO, FOUR, FIVE, EIGHT = np.float32(2), np.float32(4), np.float32(5), np.float32(8)
 """Python's own numbers would turn the arithmetic into float64."""
+FAST = {"contract", "reassoc", "nsz"}
+"""Sums may be regrouped; what is not finite stays so, because runs watch for it."""
 
 
 def compiled(function):
     """Compile a function that does not hold the interpreter's lock, and keep it on disk where that can be written."""
     try:
-        return njit(nogil=True, fastmath=True, cache=True)(function)
+        return njit(nogil=True, fastmath=FAST, cache=True)(function)
     except RuntimeError:  # neither beside this file nor in the user's folder for caches
-        return njit(nogil=True, fastmath=True)(function)
+        return njit(nogil=True, fastmath=FAST)(function)
 
 
 @njit(inline="always")

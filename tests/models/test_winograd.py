@@ -68,6 +68,19 @@ def test_what_is_frozen_gets_no_gradient() -> None:
     assert_near(found, torch.autograd.grad(F.conv2d(images, weight, padding=1).sum(), images)[0].double())
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_not_hidden(value: float) -> None:
+    images, weight = images_and_weight((4, 64, 8, 8), 64)
+    with torch.no_grad():
+        images[2, 5, 3, 4] = value
+        assert not convolve(images, weight)[2].isfinite().all()
+        assert convolve(images, weight)[[0, 1, 3]].isfinite().all()
+    gradient = torch.zeros(4, 64, 8, 8)
+    gradient[1, 7, 0, 0] = value
+    outputs = convolve(torch.ones(4, 64, 8, 8), weight)
+    assert not torch.autograd.grad(outputs, weight, gradient)[0].isfinite().all()
+
+
 def test_it_can_be_repeated_to_the_bit() -> None:
     images, weight = images_and_weight((16, 64, 16, 16), 64)
     first = torch.autograd.grad(convolve(images, weight).square().mean(), (images, weight))
