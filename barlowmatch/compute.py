@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -89,7 +90,8 @@ def choose_compute(options: ComputeOptions) -> Compute:
     if options.precision == "float64":
         return Compute(device, torch.float64, autocast=False)
     if options.precision == "auto":
-        return Compute(device, torch.float32, autocast=bfloat16_pays(device), winograd=device.type == "cpu")
+        winograd = device.type == "cpu" and find_spec("numba") is not None  # machines with a GPU may lack it
+        return Compute(device, torch.float32, autocast=bfloat16_pays(device), winograd=winograd)
     return Compute(device, torch.float32, autocast=options.precision == "bfloat16")
 
 

@@ -119,9 +119,9 @@ def transform_outputs(spectrum, start, stop, bias, maps):
     height, width, channels = maps.shape[1:]
     down, across = -(-height // TILE), -(-width // TILE)
     beyond = np.empty(width * channels, np.float32)
-    biases = np.empty((width, channels), np.float32)
-    biases[:] = bias
-    more = biases.reshape(-1)
+    for_each_pixel = np.empty((width, channels), np.float32)
+    for_each_pixel[:] = bias
+    b = for_each_pixel.reshape(-1)
     half = np.empty((6, across * TILE * channels), np.float32)
     h0, h1, h2, h3, h4, h5 = half[0], half[1], half[2], half[3], half[4], half[5]
     for row in range(start, stop):
@@ -140,4 +140,4 @@ def transform_outputs(spectrum, start, stop, bias, maps):
         o2, o3 = _line(maps, image, top + 2, beyond), _line(maps, image, top + 3, beyond)
         for p in range(width * channels):
             a0, a1, a2, a3 = _apply_a(h0[p], h1[p], h2[p], h3[p], h4[p], h5[p])
-            o0[p], o1[p], o2[p], o3[p] = a0 + more[p], a1 + more[p], a2 + more[p], a3 + more[p]
+            o0[p], o1[p], o2[p], o3[p] = a0 + b[p], a1 + b[p], a2 + b[p], a3 + b[p]

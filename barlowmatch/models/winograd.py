@@ -6,7 +6,6 @@ differently: by some 1e-5 of an output's size instead of 1e-6, where bfloat16 ro
 """
 
 import functools
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,7 +21,7 @@ Result = TypeVar("Result")
 TILE = 4
 """Side of the outputs of a tile."""
 WORTHWHILE = 1.15
-"""The algorithm is taken where a layer, forward and backward, is at least this many times as fast by it."""
+"""A map is convolved by the algorithm when that takes so many times fewer products."""
 LEAST_CHANNELS = 32
 """Below, transforming takes longer than the products save."""
 LEAST_PRODUCTS = 2**30
@@ -39,7 +38,8 @@ TRANSFORM = (
 def use_winograd(network: nn.Module) -> list[nn.Conv2d]:
     """Have the wide 3×3 convolutions of a network go by Winograd's algorithm, and return them.
 
-    Only large inputs do, and none where a short timing shows no gain; the others are computed as before.
+    Only large inputs do; others are computed as before. What is large depends on shapes alone, so that a run that is
+    resumed, or repeated on a busy machine, computes the same.
     """
     found = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and _suits(layer)]
     for layer in found:
@@ -54,7 +54,7 @@ def _suits(layer: nn.Conv2d) -> bool:
 
 
 def _convolved(layer: nn.Conv2d, images: Tensor) -> Tensor:
-    if images.dtype != torch.float32 or not _is_large(layer, images) or not pays():
+    if images.dtype != torch.float32 or not _is_large(layer, images):
         return F.conv2d(images, layer.weight, layer.bias, padding=1)
     return convolve(images, layer.weight, layer.bias)
 
@@ -66,32 +66,6 @@ def _is_large(layer: nn.Conv2d, images: Tensor) -> bool:
     transformed = 36 * -(-height // TILE) * -(-width // TILE)
     enough = count * products * layer.in_channels * layer.out_channels >= LEAST_PRODUCTS
     return enough and products >= WORTHWHILE * transformed
-
-
-@functools.cache
-def pays() -> bool:
-    """Say whether the algorithm is clearly faster here, by timing a small layer forward and backward."""
-    try:
-        import barlowmatch.models.tiles  # noqa: F401
-    except ImportError:  # without numba
-        return False
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(64, 128, 16, 16, generator=generator).contiguous(memory_format=torch.channels_last)
-    weight = torch.randn(128, 128, 3, 3, generator=generator).contiguous(memory_format=torch.channels_last)
-    plain = partial(F.conv2d, padding=1)
-    return _seconds(plain, images, weight) > WORTHWHILE * _seconds(convolve, images, weight)
-
-
-@torch.enable_grad()
-def _seconds(function: Callable[[Tensor, Tensor], Tensor], images: Tensor, weight: Tensor) -> float:
-    """Return how long `function` takes forward and backward, at best."""
-    images, weight = images.detach().requires_grad_(), weight.detach().requires_grad_()
-    times: list[float] = []
-    for _ in range(3):
-        start = time.perf_counter()
-        function(images, weight).sum().backward()  # type: ignore[no-untyped-call]
-        times.append(time.perf_counter() - start)
-    return min(times[1:])  # the first pass compiles
 
 
 def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

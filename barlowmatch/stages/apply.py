@@ -70,9 +70,9 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
             )
         dataset = read_dataset(config, emit)
         images = load_images(dataset, config, compute, emit, network.architecture)
-        network.eval()
-        fold_batch_norms(network.backbone)
         compute.prepare(network)
+        network.eval()
+        fold_batch_norms(network.backbone)  # in the arithmetic asked for
         yield Applied(network, checkpoint, images, compute, batch_of_a_process(config.batch_size))
 
 
