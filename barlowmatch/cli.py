@@ -56,6 +56,8 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, 2 for bad input, 143 or 130 when asked to stop."""
+    # Read when torch is loaded: its idle threads sleep, and leave the processor to those that make batches.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     words = list(sys.argv[1:] if arguments is None else arguments)
     console = Console() if launcher.is_main() else None
     try:

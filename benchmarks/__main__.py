@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import pkgutil
 import sys
 
@@ -13,6 +14,7 @@ HELPERS = {"__main__", "datasets", "labeling_server", "measuring", "sides", "ste
 def main() -> int:
     """Run the benchmark named first; its figures are printed as the last line, one JSON object."""
     names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in HELPERS)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in the product's runs, and for all sides of a comparison
     wanted = sys.argv[1].replace("-", "_") if len(sys.argv) > 1 else ""
     if wanted not in names:
         for name in names:

@@ -5,7 +5,6 @@ A benchmark's module serves as a side when it is started as `python -m benchmark
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -15,8 +14,6 @@ from types import TracebackType
 from typing import Any, Self
 
 Figures = dict[str, float]
-QUIET = {"OMP_WAIT_POLICY": "passive"}
-"""Threads that wait sleep, on both sides: spinning would count as work where the machine has other work too."""
 
 
 class Side:
@@ -33,8 +30,10 @@ class Side:
         self._name = " ".join((module, *arguments))
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"benchmarks.{module}", *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | QUIET,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def __enter__(self) -> Self:
         if self._warm_up:

@@ -1,8 +1,9 @@
-"""3×3 convolutions on a CPU by Winograd's F(4×4, 3×3): a quarter of the products (Lavin & Gray 2015, 1509.09308).
+"""3×3 convolutions on a CPU by Winograd's algorithm: a quarter of the products (Lavin & Gray 2015, 1509.09308).
 
-Sixteen outputs of a 3×3 filter take 144 multiplications; of 6×6 inputs and a filter transformed to 6×6 (`tiles.py`)
-they take 36, each a part of one of 36 matrix products over all channels. Sums of fewer, larger numbers round a little
-differently: by some 1e-5 of an output's size instead of 1e-6, where bfloat16 rounds by 4e-3.
+In F(4×4, 3×3), sixteen outputs of a 3×3 filter take not 144 multiplications but 36: of 6×6 inputs and a filter
+transformed to 6×6 (`tiles.py`), each a part of one of 36 matrix products over all channels. F(6×6, 3×3) takes 64 for 36
+outputs. A layer goes by whichever covers its maps with fewer. Sums of fewer, larger numbers round a little differently:
+by some 1e-5 of an output's size instead of 1e-6, where bfloat16 rounds by 4e-3.
 """
 
 import functools
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,6 @@ from torch.nn import functional as F
 
 Result = TypeVar("Result")
 
-TILE = 4
-"""Side of the outputs of a tile."""
 WORTHWHILE = 1.15
 """A map is convolved by the algorithm when that takes so many times fewer products."""
 LEAST_CHANNELS = 32
@@ -29,10 +28,14 @@ LEAST_PRODUCTS = 2**30
 CHUNK = 256
 """Tiles that a thread handles at once: products as large as the processor's cache allows."""
 
-TRANSFORM = (
-    torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], dtype=torch.float32) / 24
-)
-"""`G` of section 4.3: three numbers of a filter to six."""
+TRANSFORMS = {
+    4: torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24,
+    6: torch.tensor(
+        [[90, 0, 0], [-20, -20, -20], [-20, 20, -20], [1, 2, 4], [1, -2, 4], [64, 32, 16], [64, -32, 16], [0, 0, 90]]
+    )
+    / 90,
+}
+"""`G` by the side of a tile's outputs, of section 4.3 and of the points 0, ±1, ±2 and ±½."""
 
 
 def use_winograd(network: nn.Module) -> list[nn.Conv2d]:
@@ -63,9 +66,42 @@ def _is_large(layer: nn.Conv2d, images: Tensor) -> bool:
     """Say whether there is enough to save: many products, and maps that do not leave most of a tile empty."""
     count, _, height, width = images.shape
     products = (3 * height - 2) * (3 * width - 2)  # of a map and a filter; those with the margin are none
-    transformed = 36 * -(-height // TILE) * -(-width // TILE)
     enough = count * products * layer.in_channels * layer.out_channels >= LEAST_PRODUCTS
-    return enough and products >= WORTHWHILE * transformed
+    return enough and products >= WORTHWHILE * _tiling(height, width).products
+
+
+class _Tiling(NamedTuple):
+    """How a map is cut into tiles: the side of a tile's outputs, and the number of tiles in each direction."""
+
+    side: int
+    down: int
+    across: int
+
+    @property
+    def transform(self) -> Tensor:
+        """`G`, which makes of three numbers of a filter as many as a tile has inputs."""
+        return TRANSFORMS[self.side]
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers a tile is once transformed."""
+        return (self.side + 2) ** 2
+
+    @property
+    def products(self) -> int:
+        """How many multiplications a map takes, for each pair of channels."""
+        return self.numbers * self.down * self.across
+
+    def chunks(self, first: int, last: int, most: int) -> list[tuple[int, int]]:
+        """Cut rows of tiles into pieces that a thread handles at once, of at most so many rows."""
+        step = max(1, min(most, CHUNK // self.across))
+        return [(start, min(start + step, last)) for start in range(first, last, step)]
+
+
+def _tiling(height: int, width: int) -> _Tiling:
+    """Return the tiles that take the fewest products; of those that take as many the smaller, which round less."""
+    tilings = [_Tiling(side, -(-height // side), -(-width // side)) for side in TRANSFORMS]
+    return min(tilings, key=lambda tiling: tiling.products)
 
 
 def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -87,68 +123,70 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         context.save_for_backward(images, weight)
-        return _convolve(images, _filters(weight, TRANSFORM).transpose(1, 2), bias)
+        tiling = _tiling(*images.shape[2:])
+        return _convolve(images, tiling, _transformed(weight, tiling.transform).transpose(1, 2), bias)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         images, weight = context.saved_tensors
+        tiling = _tiling(*images.shape[2:])
         for_images, for_weight, for_bias = context.needs_input_grad
         return (
             # The gradient by the images is the convolution of the outputs' with each filter turned about.
-            _convolve(gradient, _filters(weight, TRANSFORM.flip(1)), None) if for_images else None,
-            _weight_gradient(images, gradient) if for_weight else None,
+            _convolve(gradient, tiling, _transformed(weight, tiling.transform.flip(1)), None) if for_images else None,
+            _weight_gradient(images, gradient, tiling) if for_weight else None,
             gradient.sum((0, 2, 3)) if for_bias else None,
         )
 
 
-def _convolve(images: Tensor, filters: Tensor, bias: Tensor | None) -> Tensor:
-    """Return the convolution of images (N, C, H, W) with transformed filters (36, C, D), plus a bias (D,)."""
+def _convolve(images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | None) -> Tensor:
+    """Return the convolution of images (N, C, H, W) with transformed filters (36 or 64, C, D), plus a bias (D,)."""
     from barlowmatch.models import tiles
 
     inputs = _channels_last(images)
-    count, height, width, channels = inputs.shape
-    outputs = torch.empty(count, height, width, filters.shape[2])
+    outputs = torch.empty(*inputs.shape[:3], filters.shape[2])
     biases = torch.zeros(filters.shape[2]) if bias is None else bias.detach()
-    across = -(-width // TILE)
 
     def convolve_rows(start: int, stop: int) -> None:
-        spectrum = torch.empty(36, (stop - start) * across, channels)
-        tiles.transform_inputs(inputs.numpy(), start, stop, spectrum.numpy())
-        products = torch.bmm(spectrum, filters)
-        tiles.transform_outputs(products.numpy(), start, stop, biases.numpy(), outputs.numpy())
+        spectrum = _spectrum(tiles.transform_inputs, inputs, tiling, start, stop)
+        products = torch.bmm(spectrum, filters).flatten(1)
+        tiles.transform_outputs(products.numpy(), biases.numpy(), outputs.numpy(), tiling.side, start, stop)
 
-    rows = count * -(-height // TILE)
-    _in_threads(convolve_rows, _chunks(0, rows, across))
+    rows = len(inputs) * tiling.down
+    _in_threads(convolve_rows, tiling.chunks(0, rows, -(-rows // torch.get_num_threads())))
     return outputs.permute(0, 3, 1, 2)
 
 
-def _weight_gradient(images: Tensor, gradient: Tensor) -> Tensor:
+def _weight_gradient(images: Tensor, gradient: Tensor, tiling: _Tiling) -> Tensor:
     """Return the gradient by the weight (D, C, 3, 3) for images (N, C, H, W) and the outputs' gradient (N, D, H, W)."""
     from barlowmatch.models import tiles
 
     inputs, gradients = _channels_last(images), _channels_last(gradient)
-    count, height, width, channels = inputs.shape
-    out_channels = gradients.shape[3]
-    across = -(-width // TILE)
+    channels, out_channels = inputs.shape[3], gradients.shape[3]
 
     def sum_rows(first: int, last: int) -> Tensor:
-        total = torch.zeros(36, out_channels, channels)
-        for start, stop in _chunks(first, last, across):
-            spectrum = torch.empty(36, (stop - start) * across, channels)
-            tiles.transform_inputs(inputs.numpy(), start, stop, spectrum.numpy())
-            behind = torch.empty(36, (stop - start) * across, out_channels)
-            tiles.transform_gradients(gradients.numpy(), start, stop, behind.numpy())
-            total.baddbmm_(behind.transpose(1, 2), spectrum)
+        total = torch.empty(tiling.numbers, out_channels, channels)
+        for start, stop in tiling.chunks(first, last, last - first):
+            spectrum = _spectrum(tiles.transform_inputs, inputs, tiling, start, stop)
+            behind = _spectrum(tiles.transform_gradients, gradients, tiling, start, stop)
+            total.baddbmm_(behind.transpose(1, 2), spectrum, beta=0 if start == first else 1)
         return total
 
     # Which thread sums what depends on nothing but their number, so that runs can be repeated to the bit.
-    rows = count * -(-height // TILE)
+    rows = len(inputs) * tiling.down
     share = -(-rows // torch.get_num_threads())
     sums = _in_threads(sum_rows, [(start, min(start + share, rows)) for start in range(0, rows, share)])
     total = functools.reduce(Tensor.add_, sums)
-    back = torch.kron(TRANSFORM, TRANSFORM).T @ total.flatten(1)
+    back = torch.kron(tiling.transform, tiling.transform).T @ total.flatten(1)
     return back.view(3, 3, out_channels, channels).permute(2, 3, 0, 1)
+
+
+def _spectrum(transform: Callable[..., None], maps: Tensor, tiling: _Tiling, start: int, stop: int) -> Tensor:
+    """Return some rows of tiles of maps (N, H, W, C) transformed: (36 or 64, tiles, C)."""
+    spectrum = torch.empty(tiling.numbers, (stop - start) * tiling.across, maps.shape[3])
+    transform(maps.numpy(), spectrum.flatten(1).numpy(), tiling.side, start, stop)
+    return spectrum
 
 
 def _channels_last(images: Tensor) -> Tensor:
@@ -156,16 +194,10 @@ def _channels_last(images: Tensor) -> Tensor:
     return images.detach().permute(0, 2, 3, 1).contiguous()
 
 
-def _filters(weight: Tensor, transform: Tensor) -> Tensor:
-    """Return GgGᵀ of each filter g of a weight (D, C, 3, 3), with the transform as G, as (36, D, C)."""
+def _transformed(weight: Tensor, transform: Tensor) -> Tensor:
+    """Return GgGᵀ of each filter g of a weight (D, C, 3, 3), with the transform as G, as (36 or 64, D, C)."""
     numbers = weight.detach().permute(2, 3, 0, 1).reshape(9, -1)
-    return (torch.kron(transform, transform) @ numbers).view(36, *weight.shape[:2])
-
-
-def _chunks(first: int, last: int, across: int) -> list[tuple[int, int]]:
-    """Cut rows of tiles, `across` in each, into pieces that a thread handles at once."""
-    step = max(1, CHUNK // across)
-    return [(start, min(start + step, last)) for start in range(first, last, step)]
+    return (torch.kron(transform, transform) @ numbers).view(-1, *weight.shape[:2])
 
 
 def _in_threads(work: Callable[[int, int], Result], pieces: list[tuple[int, int]]) -> list[Result]:
