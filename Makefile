@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run demo test browser faults lint bench clean
+.PHONY: help setup run demo test browser slow faults lint bench clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -25,12 +25,15 @@ run: $(STAMP) ## Open the app on an example: handwritten digits, 200 of them to 
 demo: $(STAMP) ## Run the whole loop on handwritten digits: label, learn, ask, label again
 	$(BIN)/python -m benchmarks demo
 
-test: $(STAMP) browser ## Run the tests, on each core some
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+test: $(STAMP) browser ## Run the tests; a third process uses what two leave of two cores while they wait
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 browser: ## Install Chromium for the tests of the pages, where apt can; without it they are skipped
 	@test -x /usr/bin/chromium || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null
+
+slow: $(STAMP) browser ## Run further cases that take long
+	$(BIN)/python -m pytest -m slow -n 3 --dist worksteal
 
 faults: $(STAMP) browser ## Run the long tests that kill, fill and corrupt
 	$(BIN)/python -m pytest -m faults --timeout 1800

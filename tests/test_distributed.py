@@ -33,7 +33,7 @@ def gradients_and_statistics(_rank: int = 0) -> list[Tensor]:
     return [p.grad.clone() for p in net.parameters()] + [b.clone() for b in net.buffers()]
 
 
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_gradients_and_batch_norm_equal_one_process(count: int) -> None:
     expected = gradients_and_statistics()
     for found in in_processes(count, gradients_and_statistics):

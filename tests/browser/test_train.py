@@ -52,6 +52,7 @@ def kill_server(project: Path) -> None:
             process.wait(10)
 
 
+@pytest.mark.slow
 def test_a_run_survives_the_server_is_stopped_goes_on_and_is_compared(context: BrowserContext, project: Path) -> None:
     with serving(project) as bench:
         page = open_page(context, bench)

@@ -55,7 +55,7 @@ def test_from_a_bare_folder_to_a_second_request_and_an_export(tab: Tab, folder: 
     page.locator("select[name=count]").select_option(str(CONTROL))
     expect(page.locator(".pj-next h2")).to_contain_text(f"{CONTROL} random pictures")
     go_to(tab, "Train")
-    run_the_round(tab, minutes="0.2")
+    run_the_round(tab, minutes="0.1")
     go_to(tab, "Label")
     answer(tab, truth, CONTROL)
     assert tab.bench.rows("SELECT DISTINCT split FROM image WHERE state = 'labeled'") == [("val",)]
@@ -71,7 +71,7 @@ def test_from_a_bare_folder_to_a_second_request_and_an_export(tab: Tab, folder: 
 
     # The second round has labels: classifier, FixMatch, then it asks again.
     go_to(tab, "Train")
-    run_the_round(tab, minutes="0.5")
+    run_the_round(tab, minutes="0.3")
     expect_done(tab, rounds=2)
     stages = {row[0] for row in tab.bench.rows("SELECT stage FROM run")}
     assert {"pretrain", "train-classifier", "fixmatch", "embed"} <= stages

@@ -203,7 +203,7 @@ def test_jitter_is_distributed_as_torchvisions() -> None:
     assert_same_distribution(found, by_torchvision(expected, 32))
 
 
-@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("size", [32, pytest.param(64, marks=pytest.mark.slow)])
 def test_the_views_of_barlow_twins_are_distributed_as_published(size: int) -> None:
     def published(blur: float, solarize: float) -> T.Compose:
         return T.Compose(

@@ -60,6 +60,7 @@ def batches_of_a_process(_rank: int) -> tuple[int, int, int]:
     return batch_of_a_process(7), batch_of_a_process(2), batch_of_a_process(None)
 
 
+@pytest.mark.slow
 def test_the_batch_is_that_of_all_processes_together() -> None:
     assert in_processes(2, batches_of_a_process) == [(3, 1, 256)] * 2
 

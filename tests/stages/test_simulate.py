@@ -121,6 +121,7 @@ def test_embeddings_are_made_and_a_classifier_learns(barlowmatch: Command, tmp_p
     assert np.isfinite([item["mean"] for row in summary["rows"] for item in row["accuracy"]]).all()
 
 
+@pytest.mark.slow
 def test_embeddings_of_another_checkpoint_or_dataset_are_made_anew(
     barlowmatch: Command, tmp_path: Path, seed_layout: Path
 ) -> None:

@@ -73,7 +73,14 @@ def alone(tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_l
     return home
 
 
-@pytest.mark.parametrize(("stage", "count"), [("pretrain", 2), ("train-classifier", 3), ("fixmatch", 2)])
+@pytest.mark.parametrize(
+    ("stage", "count"),
+    [
+        ("pretrain", 2),
+        pytest.param("train-classifier", 3, marks=pytest.mark.slow),
+        pytest.param("fixmatch", 2, marks=pytest.mark.slow),
+    ],
+)
 def test_processes_equal_one(stage: str, count: int, tmp_path: Path, seed_layout: Path, alone: Path) -> None:
     """A batch of 17 divides by neither 2 nor 3."""
     run = run_torchrun if stage == "pretrain" else run_ranks

@@ -80,7 +80,7 @@ def uninterrupted(
     return finished
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_run_resumes_to_the_same_weights(
     stage: str, how: signal.Signals, tmp_path: Path, barlowmatch: Command, seed_layout: Path,

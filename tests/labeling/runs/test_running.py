@@ -240,6 +240,7 @@ class TestByTheApi:
         assert batch == {None, 6}, "no batch is larger than the labels there are"
         assert ann.get("/api/forms/dance", 422)["field"] == "stage"
 
+    @pytest.mark.slow
     def test_ten_tabs_that_poll_for_an_hour_do_not_grow_the_memory(self, ann: Tab, paths: ProjectFolder) -> None:
         folder = paths.runs / "pretrain-20260101T000000Z-abcdef"
         folder.mkdir(parents=True)
