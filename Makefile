@@ -32,7 +32,7 @@ browser: ## Install Chromium for the tests of the pages, where apt can; without 
 	@test -x /usr/bin/chromium || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null
 
-slow: $(STAMP) browser ## Run further cases that take long
+slow: $(STAMP) browser ## Run whole runs and further cases that take long
 	$(BIN)/python -m pytest -m slow -n 3 --dist worksteal
 
 faults: $(STAMP) browser ## Run the long tests that kill, fill and corrupt

@@ -91,7 +91,7 @@ def choose_compute(options: ComputeOptions) -> Compute:
         return Compute(device, torch.float64, autocast=False)
     if options.precision == "auto":
         winograd = device.type == "cpu" and find_spec("numba") is not None  # machines with a GPU may lack it
-        return Compute(device, torch.float32, autocast=bfloat16_pays(device), winograd=winograd)
+        return Compute(device, torch.float32, autocast=bfloat16_pays(device, winograd), winograd=winograd)
     return Compute(device, torch.float32, autocast=options.precision == "bfloat16")
 
 
@@ -133,18 +133,27 @@ def keep_freed_memory() -> None:
         mallopt(parameter, value)
 
 
-def bfloat16_pays(device: torch.device) -> bool:
-    """Say whether a convolution forward and backward is clearly faster in bfloat16 here, by timing a small one."""
+def bfloat16_pays(device: torch.device, winograd: bool) -> bool:
+    """Say whether a convolution forward and backward is clearly faster in bfloat16 here, by timing a small one.
+
+    Args:
+        device: where it would run.
+        winograd: whether the one in float32 would go by Winograd's algorithm.
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type != "cpu":
+    if device.type != "cpu" or torch.backends.cpu.get_cpu_capability() == "AVX2":  # which only emulates it
         return False
-    layer = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
-    images = torch.randn(16, 64, 32, 32).contiguous(memory_format=torch.channels_last)
+    layers = {
+        autocast: nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last) for autocast in (False, True)
+    }
+    if winograd:
+        use_winograd(layers[False])
+    images = torch.randn(32, 64, 32, 32).contiguous(memory_format=torch.channels_last)
     times = {False: float("inf"), True: float("inf")}
     for attempt in range(4):
         for autocast in (False, True):
-            elapsed = _timed(layer, images, autocast)
+            elapsed = _timed(layers[autocast], images, autocast)
             if attempt:  # the first pass compiles kernels
                 times[autocast] = min(times[autocast], elapsed)
     return times[False] > WORTHWHILE * times[True]

@@ -223,7 +223,7 @@ def test_a_full_disk(home: Path, classifier: Path) -> None:
 
 
 @needs_namespaces
-@pytest.mark.parametrize("command", ["select", "create-dataset"])
+@pytest.mark.parametrize("command", ["select", pytest.param("create-dataset", marks=pytest.mark.slow)])
 def test_a_disk_that_fills_up_under_a_round(requested: Path, classifier: Path, command: str) -> None:
     (requested / "small").mkdir()
     (requested / "labels.csv").write_text("file,label\nunlabeled/3.png,1\nunlabeled/4.png,1\n")

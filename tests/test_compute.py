@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from barlowmatch.compute import choose_compute
+from barlowmatch.compute import bfloat16_pays, choose_compute
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 
@@ -41,3 +41,12 @@ def test_what_the_user_says_holds(
         monkeypatch.setenv(name, value)
     choose_compute(ComputeOptions(device="cpu", precision="float32", threads=threads))
     assert torch.get_num_threads() == (expected or cores() + 3)
+
+
+@pytest.mark.skipif(torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor computes in bfloat16")
+@pytest.mark.parametrize("winograd", [False, True])
+def test_bfloat16_that_is_emulated_does_not_pay(winograd: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = torch.device("cpu")
+    assert not bfloat16_pays(device, winograd)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    assert not bfloat16_pays(device, winograd), "timed, where it is not known before"

@@ -98,6 +98,7 @@ def pretrained(barlowmatch: Command, path: Path, data: Path, seed: int = 0) -> P
     return path
 
 
+@pytest.mark.slow
 def test_embeddings_are_made_and_a_classifier_learns(barlowmatch: Command, tmp_path: Path, seed_layout: Path) -> None:
     """The whole way from images: the dataset's labels play the human, and training is the stage's own."""
     checkpoint = pretrained(barlowmatch, tmp_path / "pretrained.pt", seed_layout)

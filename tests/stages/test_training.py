@@ -120,6 +120,7 @@ def test_an_epoch_that_a_kill_left_unjudged_is_judged_on_resuming(tmp_path: Path
     assert [name for name in best if not torch.equal(best[name], again[name])] == []
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_the_arithmetic_it_began_in(
     tmp_path: Path, barlowmatch: Command, seed_layout: Path
 ) -> None:
