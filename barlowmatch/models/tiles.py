@@ -1,4 +1,4 @@
-"""The transforms of Winograd's F(4×4, 3×3) and F(6×6, 3×3) between maps and tiles, compiled at hand by numba.
+"""The transforms of Winograd's F(4×4, 3×3) and F(6×6, 3×3), compiled for the CPU at hand by numba.
 
 A map is cut into tiles of 4×4 or 6×6 outputs; each needs two rows and columns of inputs more, which neighbours share. A
 tile, once transformed, is 6×6 or 8×8 numbers a channel: `spectrum[size * i + j, tile, channel]`, so that each of the 36
