@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from barlowmatch import kernels
+
 
 class LARS(Optimizer):
     """SGD with momentum whose step is scaled to each weight's norm (You et al. 2017, 1708.03888).
@@ -51,12 +53,18 @@ class LARS(Optimizer):
 
     def _step_group(self, group: dict[str, Any], weights: list[Tensor]) -> None:
         gradients = [weight.grad for weight in weights if weight.grad is not None]
+        velocities = [self._velocity(weight) for weight in weights]
+        if kernels.available(weights[0].device):
+            from barlowmatch.kernels import optim
+
+            if optim.fits(weights, gradients, velocities):
+                optim.step(weights, gradients, velocities, **{name: group[name] for name in self.defaults})
+                return
         updates: list[Tensor] = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
         if group["adapt"]:
             trust = self._trust(weights, updates, group["eta"])
             scale = (trust / group["lr"]).clamp_(max=1) if group["clip"] else trust
             torch._foreach_mul_(updates, list(scale.unbind()))
-        velocities = [self._velocity(weight) for weight in weights]
         torch._foreach_mul_(velocities, group["momentum"])
         torch._foreach_add_(velocities, updates)
         torch._foreach_add_(weights, velocities, alpha=-group["lr"])

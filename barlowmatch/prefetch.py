@@ -39,7 +39,7 @@ class Prefetcher:
             yield self._ahead(pool, first)
 
     def _ahead(self, pool: ThreadPoolExecutor, step: int) -> Iterator[Any]:
-        waiting: Future[Any] = pool.submit(self._made, step)
+        waiting: Future[Any] = pool.submit(self._made, step, self._so_far())
         while True:
             asked = time.monotonic()
             # `batch` holds the one before until this one is made: none of its memory is reused on the other stream
@@ -49,13 +49,20 @@ class Prefetcher:
             if self._stream is not None:
                 torch.cuda.current_stream(self._device).wait_stream(self._stream)
             step += 1
-            waiting = pool.submit(self._made, step)
+            waiting = pool.submit(self._made, step, self._so_far())
             yield batch
 
-    def _made(self, step: int) -> Any:
-        if self._stream is None:
+    def _so_far(self) -> torch.cuda.Event | None:
+        """Mark the end of the steps that the device was given so far.
+
+        What they have freed may be reused from there on. The mark is set before the next step is given: a batch that
+        waited for that one as well would not be made while it is computed.
+        """
+        return None if self._stream is None else torch.cuda.current_stream(self._device).record_event()
+
+    def _made(self, step: int, after: torch.cuda.Event | None) -> Any:
+        if self._stream is None or after is None:
             return self._task.batch(step)
-        # What the steps so far have freed may be reused once they are done.
-        self._stream.wait_stream(torch.cuda.default_stream(self._device))
+        self._stream.wait_event(after)
         with torch.cuda.stream(self._stream):
             return self._task.batch(step)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from barlowmatch import gradients
 from barlowmatch.cli import COMMANDS, parse_config, run_command
@@ -15,13 +15,14 @@ from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.views import FAMILIES, View, barlow_views, strong_view, weak_view
 from barlowmatch.events import silent
 from barlowmatch.gradients import Gradients, ReplayedGradients
+from barlowmatch.optim import LARS
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.runs import Run
 from barlowmatch.stages.classify import Supervised
 from barlowmatch.stages.fixmatch import FixMatch
 from barlowmatch.stages.images import load_images
 from barlowmatch.stages.networks import Origin, build_classifying_network, build_pretraining_network
-from barlowmatch.stages.pretrain import BarlowTwins
+from barlowmatch.stages.pretrain import BarlowTwins, Pair
 from barlowmatch.training import Trainer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -144,6 +145,46 @@ def test_batches_of_the_second_stream_are_whole(seed_layout: Path, tmp_path: Pat
             sums = batch.first.double().sum(), batch.second.double().sum()
             expected = trainer.task.batch(step)
             assert sums == (expected.first.double().sum(), expected.second.double().sum())
+
+
+def test_a_batch_is_made_while_the_step_before_is_computed(seed_layout: Path, tmp_path: Path) -> None:
+    trainer = trainer_of("pretrain", seed_layout, tmp_path)
+    busy, make, made = torch.randn(8192, 8192, device="cuda"), trainer.task.batch, []
+
+    def watched(step: int) -> Pair:
+        batch = make(step)
+        made.append(torch.cuda.current_stream().record_event())
+        return batch
+
+    trainer.task.batch = watched
+    with trainer.prefetcher.batches(0) as batches:
+        for _ in range(3):  # kernels are built in the first ones
+            next(batches)
+            torch.cuda.synchronize()
+        for _ in range(40):  # a step of most of a second
+            busy @ busy
+        computed = torch.cuda.current_stream().record_event()
+        next(batches)
+        made[3].synchronize()
+        assert not computed.query()
+
+
+def test_lars_is_the_one_of_the_cpu() -> None:
+    torch.manual_seed(0)
+    shapes = ((5, 33), (64, 3, 3, 3), (1, 1), (4000, 1000), (16, 8, 1, 1))
+    weights = [torch.randn(shape) for shape in shapes]
+    weights[1] = weights[1].contiguous(memory_format=torch.channels_last)
+    for rule in ({"eta": 0.003}, {"eta": 0.3, "clip": True}, {"adapt": False}):
+        here, there = ([nn.Parameter(weight.to(device, copy=True)) for weight in weights] for device in ("cpu", "cuda"))
+        optimizers = [LARS(parameters, 0.2, weight_decay=0.01, **rule) for parameters in (here, there)]
+        for _ in range(3):
+            for one, other in zip(here, there, strict=True):
+                one.grad = torch.randn_like(one)
+                other.grad = one.grad.cuda()
+            for optimizer in optimizers:
+                optimizer.step()
+        for one, other in zip(here, there, strict=True):
+            torch.testing.assert_close(other.cpu(), one, rtol=1e-5, atol=1e-5)
 
 
 def test_all_stages_run(seed_layout: Path, tmp_path: Path) -> None:

@@ -1,11 +1,9 @@
 """Colour operations on a batch, each image with its own strength. Images are (B, 3, H, W) in [0, 1]; factors (B,)."""
 
-from functools import lru_cache
-from types import ModuleType
-
 import torch
 from torch import Tensor
 
+from barlowmatch import kernels
 from barlowmatch.data.partial import change_some
 
 NONE = -1
@@ -22,26 +20,15 @@ def jitter(images: Tensor, order: Tensor, strengths: Tensor, grey_ones: Tensor) 
         strengths: of each operation, by its number (B, up to 4), on the CPU.
         grey_ones: which images lose their colour at the end (B,) bool, on the CPU.
     """
-    kernel = _kernel(images.device)
-    if kernel is not None:
-        kernel.jitter(images, order, strengths, grey_ones)
+    if kernels.available(images.device):
+        from barlowmatch.kernels import color
+
+        color.jitter(images, order, strengths, grey_ones)
         return
     for place in range(order.shape[1]):
         for number, operation in enumerate((brightness, contrast, saturation, hue)[: order.shape[1]]):
             change_some(images, order[:, place] == number, operation, strengths[:, number])
     change_some(images, grey_ones, lambda part: grey(part).expand_as(part))
-
-
-@lru_cache(maxsize=8)
-def _kernel(device: torch.device) -> ModuleType | None:
-    """Return the one kernel that does all of it on a GPU, where Triton is there to build it."""
-    if device.type != "cuda":
-        return None
-    try:
-        from barlowmatch.data import fused
-    except ImportError:
-        return None
-    return fused if fused.works(device) else None
 
 
 def grey(images: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from barlowmatch import kernels
 from barlowmatch.transfer import send
 
 BLUR_RADIUS = 8
@@ -29,6 +30,10 @@ def crop_and_resize(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     """
     if images.device.type == "cpu":
         return _crop_and_resize_each(images, boxes, size)
+    if kernels.available(images.device):
+        from barlowmatch.kernels import resampling
+
+        return resampling.crop_and_resize(images, boxes, size)
     return _crop_and_resize_at_once(images, boxes, size)
 
 
@@ -92,6 +97,10 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
 
     Every channel of every image is a group of one convolution, first along x, then along y.
     """
+    if kernels.available(images.device):
+        from barlowmatch.kernels import resampling
+
+        return resampling.blur(images, sigma, BLUR_RADIUS)
     count, channels, height, width = images.shape
     offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=sigma.device)
     weights = torch.exp(-0.5 * (offsets / sigma.view(-1, 1)).square())

@@ -1,7 +1,7 @@
-"""Colour jitter on a GPU as one kernel: each image is read, changed in its own order, and written once.
+"""Colour jitter as one kernel: each image is read, changed in its own order, and written once.
 
 Operation by operation (`barlowmatch.data.color`) the same takes hundreds of launches, which cost the host more time
-than the GPU needs for them. The numbers are those of `color` but for rounding.
+than the GPU needs for them.
 """
 
 import torch
@@ -15,15 +15,6 @@ BLOCK = 1024
 """Pixels that a program works on at a time."""
 COLUMNS = 9
 """Numbers an image: the order of four operations (−1: none), their strengths, whether colour is lost."""
-
-
-def works(device: torch.device) -> bool:
-    """Say whether the kernel can be built for `device`: Triton needs a C compiler."""
-    try:
-        jitter(torch.zeros(1, 3, 2, 2, device=device), torch.zeros(1, 4), torch.ones(1, 4), torch.ones(1))
-    except Exception:  # whatever keeps a compiler from working here
-        return False
-    return True
 
 
 def jitter(images: Tensor, order: Tensor, strengths: Tensor, grey_ones: Tensor) -> None:

@@ -1,0 +1,23 @@
+"""What a GPU does in one kernel where torch's operations take many, written in Triton.
+
+Each module is named after the one whose operations it fuses; the numbers are those of that module but for rounding.
+Triton is there where torch was built for CUDA, and needs a C compiler: ask `available` before importing one.
+"""
+
+from functools import lru_cache
+
+import torch
+
+
+@lru_cache(maxsize=8)
+def available(device: torch.device) -> bool:
+    """Say whether kernels can be built for `device`, by building one."""
+    if device.type != "cuda":
+        return False
+    try:
+        from barlowmatch.kernels import color
+
+        color.jitter(torch.zeros(1, 3, 2, 2, device=device), torch.zeros(1, 4), torch.ones(1, 4), torch.ones(1))
+    except Exception:  # whatever keeps a compiler from working here
+        return False
+    return True
