@@ -22,8 +22,6 @@ COMPILE_SECONDS = 60.0
 """What `torch.compile` takes: half a minute for ResNet-18, a minute for Wide-ResNet-50-2."""
 COMPILE_GAIN = 0.2
 """Share of a step that it saves; it fuses batch norms, activations and additions."""
-TUNING = {"max_autotune_pointwise": True, "coordinate_descent_tuning": True}
-"""What the compiler may try: several shapes of each kernel, since sums over images run at half of the memory's rate."""
 
 
 class Gradients:
@@ -80,7 +78,7 @@ class ReplayedGradients(Gradients):
                 if COMPILE_GAIN * left > COMPILE_SECONDS:
                     emit(Said(message="compiling the network, which pays in a run of this length"))
                     torch._dynamo.config.suppress_errors = True  # without a C compiler, say, it stays as it is
-                    backbone.compile(dynamic=False, options=TUNING)
+                    backbone.compile(dynamic=False)
                     self._seconds()
             with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
                 self._metrics = super().__call__(self._batch)
