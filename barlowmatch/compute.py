@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from barlowmatch import distributed, launcher
+from barlowmatch import distributed, kernels, launcher
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
+from barlowmatch.models.residual import fuse_norms
 from barlowmatch.models.winograd import use_winograd
 
 WORTHWHILE = 1.15
@@ -58,6 +59,8 @@ class Compute:
         network.to(memory_format=torch.channels_last)
         if self.winograd and not self.autocast:
             use_winograd(network)
+        if kernels.available(self.device):
+            fuse_norms(network)
 
     def __str__(self) -> str:
         return f"{self.device}, {'bfloat16' if self.autocast else str(self.dtype).removeprefix('torch.')}"

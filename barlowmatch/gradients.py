@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from barlowmatch.compute import Compute
 from barlowmatch.events import Emit, Said
+from barlowmatch.models.residual import has_fused_norms
 from barlowmatch.task import Task
 
 Metrics = dict[str, Tensor]
@@ -75,7 +76,7 @@ class ReplayedGradients(Gradients):
         try:
             with _buffers_kept(task):
                 left = min(self._seconds() * steps, 60 * minutes if minutes is not None else math.inf)
-                if COMPILE_GAIN * left > COMPILE_SECONDS:
+                if COMPILE_GAIN * left > COMPILE_SECONDS and not has_fused_norms(backbone):
                     emit(Said(message="compiling the network, which pays in a run of this length"))
                     torch._dynamo.config.suppress_errors = True  # without a C compiler, say, it stays as it is
                     backbone.compile(dynamic=False)

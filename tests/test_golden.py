@@ -20,7 +20,9 @@ STORED = Path(__file__).with_name("golden_losses.json")
 SMALL = "--backbone resnet18_quarter --views natural --precision float64 --batch-size 16 --num-epochs 1"
 RUNS = {
     # Small steps: large ones would blow up what machines round differently.
-    "pretrain": f"{SMALL} --projector-width 32 --trust-as scale --trust 1e-3 --learning-rate-biases 0.005",
+    "pretrain": (
+        f"{SMALL} --projector-width 32 --trust-as scale --trust 1e-3 --learning-rate 0.3 --learning-rate-biases 0.005"
+    ),
     "train-classifier": f"{SMALL} --classifier-width 32 --num-epochs 4",
     # No guess here is within 1e-4 of the threshold or of another class: rounding would decide it.
     "fixmatch": f"{SMALL} --classifier-width 32 --num-steps 12 --mu 2 --threshold 0.17 --seed 1",

@@ -1,5 +1,6 @@
 """What only an accelerator can show; skipped where there is none."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.views import FAMILIES, View, barlow_views, strong_view, weak_view
 from barlowmatch.events import silent
 from barlowmatch.gradients import Gradients, ReplayedGradients
+from barlowmatch.models.backbones import build_backbone
+from barlowmatch.models.residual import fuse_norms
 from barlowmatch.optim import LARS
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.runs import Run
@@ -92,15 +95,13 @@ def test_no_step_waits_for_the_gpu(stage: str, seed_layout: Path, tmp_path: Path
             trainer._step(trainer.task.batch(step))
 
 
-@pytest.mark.parametrize("compile_seconds", [1e9, 0.0])
+@pytest.mark.parametrize("backbone", ["resnet18_quarter", "mnasnet0_5"])  # the second is compiled
 def test_what_is_replayed_are_the_gradients(
-    compile_seconds: float, seed_layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backbone: str, seed_layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gradients, "COMPILE_SECONDS", compile_seconds)
-    task, compute = (
-        (trainer := trainer_of("pretrain", seed_layout, tmp_path, "--precision float32")).task,
-        trainer.compute,
-    )
+    monkeypatch.setattr(gradients, "COMPILE_SECONDS", 0.0)
+    trainer = trainer_of("pretrain", seed_layout, tmp_path, f"--precision float32 --backbone {backbone}")
+    task, compute = trainer.task, trainer.compute
     task.train()
     before = {name: value.clone() for name, value in task.named_buffers()}
     replayed = ReplayedGradients(task, compute, task.batch(0), steps=1000, minutes=None, emit=silent)
@@ -117,6 +118,46 @@ def test_what_is_replayed_are_the_gradients(
         assert torch.cosine_similarity(gradient, expected, dim=0) > 0.99
     assert found[1][0][0] != found[2][0][0]
     torch.randn(3, device="cuda")  # the generator draws outside of the graph
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 33, 17), (32, 512, 4, 4), (16, 2048, 3, 3), (8, 48, 7, 7)])
+@pytest.mark.parametrize(("adds", "relu"), [(False, True), (True, True), (False, False)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 2e-2)])
+def test_fused_norms_are_torchs_in_float64(
+    shape: tuple[int, ...], adds: bool, relu: bool, dtype: torch.dtype, tolerance: float
+) -> None:
+    from barlowmatch.kernels import norms
+
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(shape[1]).cuda()
+    nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
+    exact = nn.BatchNorm2d(shape[1]).cuda().double()
+    exact.load_state_dict(norm.state_dict())
+    mine = [(2 + torch.randn(shape, device="cuda")).to(dtype).requires_grad_() for _ in range(1 + adds)]
+    theirs = [tensor.detach().double().requires_grad_() for tensor in mine]
+    upward = torch.randn(shape, device="cuda").to(dtype)
+    found = norms.norm_relu(mine[0], norm, mine[1] if adds else None, relu=relu)
+    expected = exact(theirs[0]) + (theirs[1] if adds else 0)
+    expected = expected.relu() if relu else expected
+    found.backward(upward), expected.backward(upward.double())
+    pairs = [(found, expected), *((one.grad, other.grad) for one, other in zip(mine, theirs, strict=True))]
+    pairs += [(one.grad, other.grad) for one, other in zip(norm.parameters(), exact.parameters(), strict=True)]
+    pairs += list(zip(norm.buffers(), exact.buffers(), strict=True))
+    for one, other in pairs:
+        assert (one.double() - other.double()).norm() <= tolerance * other.double().norm()
+
+
+def test_a_resnet_on_a_gpu_has_fused_norms_and_the_gradients_of_one_that_has_not() -> None:
+    torch.manual_seed(0)
+    plain = build_backbone("resnet18", 32, "small").cuda().to(memory_format=torch.channels_last)
+    fused = copy.deepcopy(plain)
+    assert fuse_norms(fused) == 9
+    images = torch.rand(64, 3, 32, 32, device="cuda").contiguous(memory_format=torch.channels_last)
+    gradients = []
+    for network in (plain, fused):
+        network(images).square().sum().backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.999
 
 
 def test_a_run_replays_its_steps(seed_layout: Path, tmp_path: Path) -> None:

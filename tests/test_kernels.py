@@ -89,9 +89,39 @@ assert not kernel.fits([torch.zeros(2, 3).T], [torch.zeros(3, 2)], [torch.zeros(
 assert not kernel.fits([torch.zeros(9)[::2]], [torch.zeros(9)[::2]], [torch.zeros(9)[::2]])
 assert not kernel.fits([torch.zeros(8).double()], [torch.zeros(8).double()], [torch.zeros(8).double()])
 """
+NORMS = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+from barlowmatch.kernels import norms as kernel
+
+torch.manual_seed(0)
+kernel.TILE, kernel.PROGRAMS, kernel.SPLITS = 256, 7, 2
+for shape, adds, relu in (((3, 20, 5, 4), False, True), ((5, 130, 2, 3), True, True), ((2, 8, 3, 3), True, False)):
+    norm = nn.BatchNorm2d(shape[1], momentum=0.3)
+    nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
+    exact = nn.BatchNorm2d(shape[1], momentum=0.3).double()
+    exact.load_state_dict(norm.state_dict())
+    values = 100 + torch.randn(shape).contiguous(memory_format=torch.channels_last)  # a mean far from zero
+    added = torch.randn(shape) if adds else None
+    upward = torch.randn(shape)
+    mine = [values.clone().requires_grad_()] + ([added.clone().requires_grad_()] if adds else [])
+    theirs = [tensor.detach().double().requires_grad_() for tensor in mine]
+    found = kernel.norm_relu(mine[0], norm, mine[1] if adds else None, relu=relu)
+    expected = exact(theirs[0]) + (theirs[1] if adds else 0)
+    expected = F.relu(expected) if relu else expected
+    found.backward(upward), expected.backward(upward.double())
+    pairs = [(found, expected), *((one.grad, other.grad) for one, other in zip(mine, theirs))]
+    pairs += [(one.grad, other.grad) for one, other in zip(norm.parameters(), exact.parameters())]
+    pairs += [(one, other) for one, other in zip(norm.buffers(), exact.buffers())]
+    for one, other in pairs:
+        assert other.double().abs().max() > 0.1
+        print(float((one - other).abs().max() / other.abs().max()) * 0.01)
+    assert kernel.norm_relu(torch.full(shape, float("nan")), norm).isnan().all()
+"""
 
 
-@pytest.mark.parametrize("script", [JITTER, CROP, BLUR, LARS], ids=["jitter", "crop", "blur", "lars"])
+@pytest.mark.parametrize("script", [JITTER, CROP, BLUR, LARS, NORMS], ids=["jitter", "crop", "blur", "lars", "norms"])
 def test_a_kernel_computes_what_the_operations_do(script: str) -> None:
     finished = subprocess.run(
         [sys.executable, "-c", script], env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True,
@@ -114,8 +144,29 @@ KERNELS = {
     "optim._move": (
         "pointers: *i64, chunks: *i64, scales: *fp32, count: i32, lr: fp32, weight_decay: fp32, momentum: fp32"
     ),
+    "norms._sums": "x: *bf16, partial: *fp32, rows: i32, columns: i32, chunk: i32, across: i32",
+    "norms._finish": (
+        "x: *bf16, partial: *fp32, weight: *fp32, bias: *fp32, running_mean: *fp32, running_var: *fp32, "
+        "coefficients: *fp32, moments: *fp32, rows: i32, columns: i32, splits: i32, momentum: fp32, eps: fp32"
+    ),
+    "norms._apply_tile": (
+        "x: *bf16, added: *bf16, coefficients: *fp32, y: *bf16, rows: i32, columns: i32, across: i32"
+    ),
+    "norms._sum_gradients_chunk": (
+        "x: *bf16, y: *bf16, gradient: *bf16, masked: *bf16, coefficients: *fp32, moments: *fp32, partial: *fp32, "
+        "rows: i32, columns: i32, chunk: i32, across: i32"
+    ),
+    "norms._finish_gradients": (
+        "partial: *fp32, coefficients: *fp32, moments: *fp32, sums: *fp32, rows: i32, columns: i32, splits: i32"
+    ),
+    "norms._gradient_tile": (
+        "x: *bf16, gradient: *bf16, coefficients: *fp32, sums: *fp32, by_x: *bf16, rows: i32, columns: i32, across: i32"
+    ),
 }
-CONSTANTS = {"TAPS": 4, "RADIUS": 8, "BLOCK": 256, "CHUNK": 1024}
+CONSTANTS = {
+    "TAPS": 4, "RADIUS": 8, "BLOCK": 256, "CHUNK": 1024, "ADDS": True, "RELU": True, "BY_RESULT": True, "HIGH": 32,
+    "WIDE": 128, "SPLITS": 64,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KERNELS)

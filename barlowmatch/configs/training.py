@@ -25,10 +25,10 @@ class PretrainConfig(RunOptions):
     ] = 0.1
     learning_rate: Annotated[
         float, Range(0, 100, open_low=True), Doc("LARS rate of the weights at batch 256; scaled by batch/256.")
-    ] = 0.3
+    ] = 0.9
     learning_rate_biases: Annotated[
         float, Range(0, 100), Doc("Rate of biases and norms at batch 256; scaled by batch/256.")
-    ] = 0.3
+    ] = 0.9
     trust: Annotated[
         float, Range(0, 1, open_low=True), Doc("LARS' η: its ratio is η·|w|/|g| for weights w with gradient g.")
     ] = 0.02

@@ -1,0 +1,62 @@
+"""ResNets whose norms go by kernels on a GPU: everywhere else they have to compute what they did (see test_gpu.py)."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from barlowmatch.models.backbones import build_backbone
+from barlowmatch.models.folding import fold_batch_norms
+from barlowmatch.models.residual import fuse_norms, has_fused_norms
+
+
+def pair(name: str) -> tuple[nn.Module, nn.Module]:
+    """Return a network as it is built and the same one with fused norms, in float64."""
+    torch.manual_seed(0)
+    plain = build_backbone(name, 32, "small").double()
+    fused = copy.deepcopy(plain)
+    assert fuse_norms(fused) > 8
+    return plain, fused
+
+
+def images(seed: int) -> torch.Tensor:
+    return torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", ["resnet18_quarter", "resnet50"])
+def test_fused_networks_compute_the_same(name: str) -> None:
+    plain, fused = pair(name)
+    assert has_fused_norms(fused)
+    assert not has_fused_norms(plain)
+    for step in range(2):
+        for network in (plain, fused):
+            network.zero_grad()
+            network(images(step)).square().sum().backward()
+        for one, other in zip(plain.parameters(), fused.parameters(), strict=True):
+            torch.testing.assert_close(other.grad, one.grad, rtol=1e-12, atol=1e-14)
+    assert list(plain.state_dict()) == list(fused.state_dict())
+    for one, other in zip(plain.buffers(), fused.buffers(), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(fused.eval()(images(9)), plain.eval()(images(9)), rtol=1e-12, atol=1e-14)
+
+
+def test_their_norms_still_fold_into_convolutions() -> None:
+    plain, fused = pair("resnet18_quarter")
+    expected = plain.eval()(images(0))
+    assert fold_batch_norms(fused.eval()) == 20
+    torch.testing.assert_close(fused(images(0)), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_copy_computes_with_its_own_weights() -> None:
+    _, fused = pair("resnet18_quarter")
+    before = fused.eval()(images(0))
+    other = copy.deepcopy(fused)
+    with torch.no_grad():
+        for parameter in fused.parameters():
+            parameter.zero_()
+    assert torch.equal(other(images(0)), before)
+
+
+def test_other_networks_stay_as_they_are() -> None:
+    assert fuse_norms(build_backbone("mobilenet_v3_small", 32, "own")) == 0
