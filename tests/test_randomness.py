@@ -8,7 +8,14 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from barlowmatch.randomness import SampleRandom, permutation
+from barlowmatch.randomness import (
+    SampleRandom,
+    _fractions,
+    _fractions_on_device,
+    _words,
+    _words_on_device,
+    permutation,
+)
 
 MANY = 200_000
 
@@ -44,6 +51,15 @@ def test_draws_of_a_sample_are_a_splitmix64_stream() -> None:
         # The finaliser is invertible; from the first output follow the state and all further outputs.
         state = invert_splitmix64(first[row])
         assert [int(value) % 2**64 for value in bits[row]] == [splitmix64(state, n) for n in range(1, 7)]
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_device_draws_the_numbers_of_the_cpu(count: int) -> None:
+    index = torch.arange(-3, 50)
+    stream = 0xFEDCBA9876543210
+    words = _words(index, stream, count)
+    assert torch.equal(_words_on_device(index, stream, count), words)
+    assert torch.equal(_fractions_on_device(words, 2 * count - 1), _fractions(words, 2 * count - 1))
 
 
 def invert_splitmix64(output: int) -> int:

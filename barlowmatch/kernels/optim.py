@@ -51,18 +51,25 @@ def step(
 
 def _alike(*tensors: Tensor) -> bool:
     """Say whether tensors of one shape hold their numbers side by side, all in the same order."""
-    layout = _layout(tensors[0])
+    layout = _layout(tuple(tensors[0].shape), tensors[0].stride())
+    return layout is not None and all(
+        tensor.dtype == torch.float32 and _layout(tuple(tensor.shape), tensor.stride()) == layout for tensor in tensors
+    )
+
+
+@lru_cache(maxsize=4096)
+def _layout(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int] | None:
+    """Return the dimensions in the order that they lie in memory, None where there are gaps.
+
+    Dimensions of one place are left out: their strides mean nothing.
+    """
+    order = sorted((stride, number) for number, stride in enumerate(strides) if shape[number] > 1)
     expected = 1
-    for stride, length in sorted(layout):
+    for stride, number in order:
         if stride != expected:
-            return False
-        expected *= length
-    return all(tensor.dtype == torch.float32 and _layout(tensor) == layout for tensor in tensors)
-
-
-def _layout(tensor: Tensor) -> list[tuple[int, int]]:
-    """Return stride and length of each dimension that has more than one place; the strides of others mean nothing."""
-    return [(stride, length) for stride, length in zip(tensor.stride(), tensor.shape, strict=True) if length > 1]
+            return None
+        expected *= shape[number]
+    return [number for _, number in order]
 
 
 @lru_cache(maxsize=8)
