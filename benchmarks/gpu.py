@@ -123,7 +123,7 @@ def _pairs_per_second(trainer: Trainer, size: Size) -> float:
 
     def look(step: int) -> None:
         if step in (first, first + size.steps):
-            times.append(_now(trainer.compute))
+            times.append(now(trainer.compute))
         if len(times) == 2:
             raise _Measured
 
@@ -132,15 +132,11 @@ def _pairs_per_second(trainer: Trainer, size: Size) -> float:
     return trainer.task.samples_per_step * size.steps / (times[1] - times[0])
 
 
-def _now(compute: Compute) -> float:
-    _settle(compute)
-    return time.perf_counter()
-
-
-def _settle(compute: Compute) -> None:
-    """Wait until the device has done what it was given."""
+def now(compute: Compute) -> float:
+    """Return the time once the device has done what it was given."""
     if compute.device.type == "cuda":
         torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def _work_of_a_pair(task: BarlowTwins, batch: Pair, compute: Compute) -> float:
@@ -156,9 +152,9 @@ def _matrix_rate(compute: Compute, side: int) -> float:
     one, other = (torch.randn(side, side, device=compute.device, dtype=torch.bfloat16) for _ in range(2))
     best = float("inf")
     for _ in range(10):
-        started = _now(compute)
+        started = now(compute)
         one @ other
-        best = min(best, _now(compute) - started)
+        best = min(best, now(compute) - started)
     return 2 * side**3 / best
 
 
@@ -181,7 +177,10 @@ def run(argv: list[str]) -> dict[str, Any]:
             "wide-resnet": lambda: wide_resnet(home, size),
             "cifar10": lambda: cifar10(home, size, *map(str, length)),
         }
-        found = {name: parts[name]() for name in options.parts}
+        found = {}
+        for name in options.parts:
+            found[name] = parts[name]()
+            print(json.dumps({name: found[name]}), flush=True)
     rows = [[part, name, str(value)] for part, values in found.items() for name, value in values.items()]
     print(table(("run", "figure", "value"), rows))
     return found

@@ -5,28 +5,29 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from barlowmatch.models.backbones import build_backbone
 from barlowmatch.models.folding import fold_batch_norms
 from barlowmatch.models.residual import fuse_norms, has_fused_norms
 
 
-def pair(name: str) -> tuple[nn.Module, nn.Module]:
+def pair(block: type[BasicBlock | Bottleneck] = BasicBlock) -> tuple[nn.Module, nn.Module]:
     """Return a network as it is built and the same one with fused norms, in float64."""
     torch.manual_seed(0)
-    plain = build_backbone(name, 32, "small").double()
+    plain = ResNet(block, [2, 1, 1, 1]).double()
     fused = copy.deepcopy(plain)
-    assert fuse_norms(fused) > 8
+    assert fuse_norms(fused) == 6
     return plain, fused
 
 
 def images(seed: int) -> torch.Tensor:
-    return torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("name", ["resnet18_quarter", "resnet50"])
-def test_fused_networks_compute_the_same(name: str) -> None:
-    plain, fused = pair(name)
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
+def test_fused_networks_compute_the_same(block: type[BasicBlock | Bottleneck]) -> None:
+    plain, fused = pair(block)
     assert has_fused_norms(fused)
     assert not has_fused_norms(plain)
     for step in range(2):
@@ -42,14 +43,14 @@ def test_fused_networks_compute_the_same(name: str) -> None:
 
 
 def test_their_norms_still_fold_into_convolutions() -> None:
-    plain, fused = pair("resnet18_quarter")
+    plain, fused = pair()
     expected = plain.eval()(images(0))
-    assert fold_batch_norms(fused.eval()) == 20
+    assert fold_batch_norms(fused.eval()) == 14
     torch.testing.assert_close(fused(images(0)), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_a_copy_computes_with_its_own_weights() -> None:
-    _, fused = pair("resnet18_quarter")
+    _, fused = pair()
     before = fused.eval()(images(0))
     other = copy.deepcopy(fused)
     with torch.no_grad():
