@@ -5,7 +5,7 @@ gradient is wanted: about a third more work for a fraction of the memory, and th
 change what batch norm and the loss compute.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, Literal
@@ -59,7 +59,7 @@ def recompute_blocks(backbone: nn.Module) -> int:
     """Have each block of `backbone` forget its activations and compute them again; return how many blocks there are."""
     found = blocks(backbone)
     for block in found:
-        block.forward = partial(_recomputed, block)
+        block.forward = partial(_recomputed, block, block.forward)
     return len(found)
 
 
@@ -75,8 +75,7 @@ def blocks(backbone: nn.Module) -> list[nn.Module]:
     return found
 
 
-def _recomputed(block: nn.Module, *inputs: Any, **named: Any) -> Any:
-    forward = partial(type(block).forward, block)
+def _recomputed(block: nn.Module, forward: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
     if not (block.training and torch.is_grad_enabled()):
         return forward(*inputs, **named)
     return checkpoint(forward, *inputs, use_reentrant=False, context_fn=partial(_contexts, block), **named)

@@ -71,7 +71,7 @@ def lars() -> Iterator[float]:
             assert optim_kernels.fits(weights, gradients, velocities)
             optim_kernels.step(weights, gradients, velocities, **optimizer.defaults)
         assert all((one - other).abs().mean() > 1e-3 for one, other in zip(weights, before, strict=True))
-        yield max(error(one, other) for one, other in zip(weights, expected, strict=True))
+        yield from (error(one, other) for one, other in zip(weights, expected, strict=True))
 
 
 def norms() -> Iterator[float]:
@@ -111,4 +111,4 @@ KERNELS: dict[str, Callable[[], Iterator[float]]] = {
 if __name__ == "__main__":
     for name, check in KERNELS.items():
         torch.manual_seed(0)
-        print(name, max(check()))
+        print(name, float(torch.tensor([*check()]).max()))  # which NaN does not pass

@@ -1,6 +1,7 @@
 """What only an accelerator can show; skipped where there is none."""
 
 import copy
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from barlowmatch import gradients
+from barlowmatch import gradients, kernels
 from barlowmatch.cli import COMMANDS, parse_config, run_command
 from barlowmatch.compute import choose_compute
 from barlowmatch.data.layouts import read_dataset
@@ -73,6 +74,10 @@ def trainer_of(stage: str, data: Path, home: Path, more: str = "") -> Trainer:
         network = build_classifying_network(config, Origin(), images, dataset.classes, silent)
         task = {"train-classifier": Supervised, "fixmatch": FixMatch}[stage](network, images, config, compute)
     return Trainer(task, config, Run(stage, home, silent, home / "last.pt", home / "best.pt"), compute, {})
+
+
+def test_there_are_kernels() -> None:
+    assert kernels.available(torch.device("cuda", torch.cuda.current_device()))  # else all others test nothing
 
 
 @contextmanager
@@ -147,16 +152,20 @@ def test_fused_norms_are_torchs_in_float64(
         assert (one.double() - other.double()).norm() <= tolerance * other.double().norm()
 
 
-def test_a_resnet_on_a_gpu_has_fused_norms_and_the_gradients_of_one_that_has_not() -> None:
+def test_a_resnet_with_fused_norms_has_the_gradients_of_one_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    from barlowmatch.kernels import norms
+
     torch.manual_seed(0)
     plain = build_backbone("resnet18", 32, "small").cuda().to(memory_format=torch.channels_last)
     fused = copy.deepcopy(plain)
     assert fuse_norms(fused) == 9
     images = torch.rand(64, 3, 32, 32, device="cuda").contiguous(memory_format=torch.channels_last)
-    gradients = []
+    gradients, counted = [], []
+    monkeypatch.setattr(norms, "_apply", lambda *given, apply=norms._apply: (counted.append(1), apply(*given))[1])
     for network in (plain, fused):
         network(images).square().sum().backward()
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
+    assert len(counted) == 20
     assert torch.cosine_similarity(*gradients, dim=0) > 0.999
 
 
@@ -178,26 +187,31 @@ def test_a_network_that_cannot_be_recorded_is_computed_step_by_step(seed_layout:
 def test_batches_of_the_second_stream_are_whole(seed_layout: Path, tmp_path: Path) -> None:
     trainer = trainer_of("pretrain", seed_layout, tmp_path)
     busy = torch.randn(4096, 4096, device="cuda")
+    sums = []
     with trainer.prefetcher.batches(0) as batches:
-        for step in range(20):
+        for _ in range(20):
             batch = next(batches)
             for _ in range(4):
-                busy @ busy  # the copies below come late
-            sums = batch.first.double().sum(), batch.second.double().sum()
-            expected = trainer.task.batch(step)
-            assert sums == (expected.first.double().sum(), expected.second.double().sum())
+                busy @ busy  # what reads the batch comes late, and nobody waits for it
+            sums.append((batch.first.double().sum(), batch.second.double().sum()))
+    for step, found in enumerate(sums):
+        expected = trainer.task.batch(step)
+        assert found == (expected.first.double().sum(), expected.second.double().sum())
 
 
 def test_a_batch_is_made_while_the_step_before_is_computed(seed_layout: Path, tmp_path: Path) -> None:
     trainer = trainer_of("pretrain", seed_layout, tmp_path)
-    busy, make, made = torch.randn(8192, 8192, device="cuda"), trainer.task.batch, []
+    busy, make, made = torch.randn(8192, 8192, device="cuda"), trainer.prefetcher._made, []
+    given = threading.Event()  # the step
 
-    def watched(step: int) -> Pair:
-        batch = make(step)
-        made.append(torch.cuda.current_stream().record_event())
+    def late(step: int, after: torch.cuda.Event) -> Pair:
+        if step == 3:
+            given.wait()
+        batch = make(step, after)
+        made.append(trainer.prefetcher._stream.record_event())
         return batch
 
-    trainer.task.batch = watched
+    trainer.prefetcher._made = late
     with trainer.prefetcher.batches(0) as batches:
         for _ in range(3):  # kernels are built in the first ones
             next(batches)
@@ -205,6 +219,7 @@ def test_a_batch_is_made_while_the_step_before_is_computed(seed_layout: Path, tm
         for _ in range(40):  # a step of most of a second
             busy @ busy
         computed = torch.cuda.current_stream().record_event()
+        given.set()
         next(batches)
         made[3].synchronize()
         assert not computed.query()

@@ -22,6 +22,17 @@ def test_kernels_compute_what_the_operations_do() -> None:
     assert {name: value for name, value in errors.items() if not value < 2e-6} == {}
 
 
+def test_a_step_takes_only_numbers_that_lie_alike() -> None:
+    from barlowmatch.kernels import optim
+
+    one, square = torch.zeros(8, 4, 1, 1), torch.zeros(3, 3)
+    assert optim.fits([one], [one.contiguous(memory_format=torch.channels_last)], [one.clone()])
+    assert not optim.fits([square], [square.T], [square])
+    assert not optim.fits([torch.zeros(6)[::2]], [torch.zeros(6)[::2]], [torch.zeros(6)[::2]])
+    assert not optim.fits([square.double()], [square.double()], [square.double()])
+    assert not optim.fits([square, square], [square, square.double()], [square, square])
+
+
 KERNELS = {
     "color._jitter": "images: *fp32, packed: *fp32, plane: i32",
     "resampling._crop": "images: *u8, boxes: *i64, result: *fp32, height: i32, width: i32, size: i32, channels: i32",

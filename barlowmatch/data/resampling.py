@@ -1,9 +1,10 @@
 """Resampling a batch, each image with its own geometry.
 
 Crop and resize of an image are two matrices, out = Y · image · Xᵀ, whose rows hold Pillow's antialiased filter: what
-Pillow computes, at the speed of a matrix product, which is what accelerators are good at. On the CPU torch's own port
-of Pillow's integer kernel, image by image, is several times as fast above 32 px. What is not separable (rotation,
-shear) is sampled on a grid.
+Pillow computes, at the speed of a matrix product, which is what accelerators are good at; where there is Triton, a
+kernel does it without making the matrices (`barlowmatch.kernels`), and a blur too. On the CPU torch's own port of
+Pillow's integer kernel, image by image, is several times as fast above 32 px. What is not separable (rotation, shear)
+is sampled on a grid.
 """
 
 import torch
@@ -95,7 +96,8 @@ def apply_lines(images: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
 def blur(images: Tensor, sigma: Tensor) -> Tensor:
     """Blur each image (B, C, H, W) by a Gaussian of its own `sigma` (B,) in px, with mirrored borders.
 
-    Every channel of every image is a group of one convolution, first along x, then along y.
+    Where there is no kernel for it, every channel of every image is a group of one convolution, first along x, then
+    along y.
     """
     if kernels.available(images.device):
         from barlowmatch.kernels import resampling

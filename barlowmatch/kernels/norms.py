@@ -15,6 +15,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 TILE = 4096
 """Numbers that a program loads at a time."""
@@ -53,6 +54,7 @@ class _NormRelu(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, y, coefficients, moments = ctx.saved_tensors
         gradient = _channels_last(gradients[0].to(x.dtype))

@@ -10,7 +10,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 
 def fuse_norms(network: nn.Module) -> int:
-    """Have the ResNets and residual blocks in `network` compute their norms by kernels; return how many do.
+    """Have ResNets and residual blocks in `network` compute their norms by kernels; return how many of them there are.
 
     In training on a GPU; everywhere else they go on as they were. Parameters and their names stay what they are.
     """
@@ -48,13 +48,15 @@ def _normalised(norm: nn.Module, values: Tensor, added: Tensor | None, *, relu: 
 
 
 def _has_kernel(norm: nn.Module, values: Tensor) -> bool:
-    """Say whether it is a batch norm in training that the kernels know, of one process; a GPU is taken as given."""
+    """Say whether the kernels know this norm and these values: a batch norm in training, of one process."""
     return (
         norm.training
         and type(norm) is nn.BatchNorm2d
         and norm.momentum is not None
         and norm.weight is not None
+        and norm.running_mean is not None
         and values.is_cuda
+        and values.numel() > values.shape[1]  # one value a channel: torch says what is wrong with it
         and values.dtype in (torch.float32, torch.bfloat16)
     )
 
