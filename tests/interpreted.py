@@ -18,7 +18,7 @@ from barlowmatch.kernels import resampling as resampling_kernels
 
 
 def jitter() -> Iterator[float]:
-    count = 16
+    count = 10
     for side in (5, 33):  # less than a block of pixels, and more
         images = torch.rand(count, 3, side, side)
         images[0], images[1], images[2] = 0, 0.5, 1
@@ -37,10 +37,10 @@ def jitter() -> Iterator[float]:
 
 def crop() -> Iterator[float]:
     for side, size in ((12, 12), (19, 12), (9, 17)):  # as large, shrunk, and enlarged to more than a block of pixels
-        images = torch.randint(0, 256, (3, 3, side, side), dtype=torch.uint8).transpose(2, 3)  # in any layout
-        length = torch.randint(1, side + 1, (3, 2))
-        length[0], length[1, 0] = side, 1
-        start = (torch.rand(3, 2) * (side - length + 1)).long()
+        images = torch.randint(0, 256, (2, 2, side, side), dtype=torch.uint8).transpose(2, 3)  # in any layout
+        length = torch.randint(1, side + 1, (2, 2))
+        length[0, 1], length[1, 0] = side, 1
+        start = (torch.rand(2, 2) * (side - length + 1)).long()
         boxes = torch.cat([start, length], 1)
         expected = resampling._crop_and_resize_at_once(images, boxes, size)
         yield error(resampling_kernels.crop_and_resize(images, boxes, size), expected)
@@ -63,7 +63,7 @@ def lars() -> Iterator[float]:
         expected, before = [nn.Parameter(weight.clone()) for weight in weights], [weight.clone() for weight in weights]
         optimizer = optim.LARS(expected, lr=0.2, momentum=0.9, weight_decay=0.01, **rule)
         velocities = [torch.zeros_like(weight) for weight in weights]
-        for _ in range(3):
+        for _ in range(2):
             gradients = [torch.randn_like(weight) for weight in weights]
             for parameter, gradient in zip(expected, gradients, strict=True):
                 parameter.grad = gradient.clone()
@@ -95,13 +95,14 @@ def norms() -> Iterator[float]:
         pairs += list(zip(norm.buffers(), exact.buffers(), strict=True))
         for one, other in pairs:
             assert other.double().abs().max() > 0.1
-            yield 0.01 * error(one, other / other.abs().max(), one.new_tensor(float(other.abs().max())))
+            largest = other.detach().abs().max()
+            yield 0.01 * error(one / largest, other / largest)
         nothing = torch.full(shape, float("nan"))
         assert norm_kernels.norm_relu(nothing, norm).isnan().all()
 
 
-def error(found: Tensor, expected: Tensor, unit: Tensor | float = 1.0) -> float:
-    return float((found / unit - expected).abs().max())
+def error(found: Tensor, expected: Tensor) -> float:
+    return float((found - expected).detach().abs().max())
 
 
 KERNELS: dict[str, Callable[[], Iterator[float]]] = {
