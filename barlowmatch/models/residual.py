@@ -44,7 +44,7 @@ def _normalised(norm: nn.Module, values: Tensor, added: Tensor | None, *, relu: 
     result: Tensor = norm(values)
     if added is not None:
         result = result + added
-    return F.relu(result) if relu else result
+    return F.relu(result, inplace=True) if relu else result
 
 
 def _has_kernel(norm: nn.Module, values: Tensor) -> bool:

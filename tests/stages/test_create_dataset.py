@@ -21,6 +21,7 @@ from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.stages.create_dataset import run
+from tests.waiting import until
 
 Truth = dict[str, tuple[str, str | None]]
 
@@ -327,12 +328,16 @@ def test_killed_while_writing_there_is_a_whole_dataset_or_none(tmp_path: Path) -
         )
         assert process.stdout is not None
         process.stdout.readline()
+        until(lambda: any(tmp_path.glob(".partial-*")) or process.poll() is not None, pause=0.001)  # noqa: B023
         try:
-            process.wait(timeout=moments.uniform(0.02, 0.2))
+            process.wait(timeout=moments.uniform(0.0, 0.1))
         except subprocess.TimeoutExpired:
             process.kill()
         process.communicate()
-        cut += not (tmp_path / "new").exists() and any(tmp_path.glob(".partial-*"))
+        partial = list(tmp_path.glob(".partial-*"))
+        cut += not (tmp_path / "new").exists() and bool(partial)
+        for folder in partial:
+            shutil.rmtree(folder)
         if (tmp_path / "new").exists():
             assert truth(read_dataset(DatasetOptions(dataset_folder=tmp_path / "new"))).keys() == expected
             shutil.rmtree(tmp_path / "new")

@@ -103,6 +103,6 @@ def test_tries_are_counted_by_whom_the_proxy_saw(team: Project) -> None:
             seen = {"x-forwarded-for": f"10.9.9.9, {address}"}
             return proxy.post("/api/login", json=body, headers=seen).status_code
 
-        assert [guess(n, "192.0.2.7") for n in range(21)].count(401) == 20
-        assert guess(21, "192.0.2.7") == 429
-        assert guess(22, "192.0.2.8") == 401
+        # Twenty tries are free; the waits after them double, so that one soon outlasts a try of a slow machine.
+        assert next(n for n in range(40) if guess(n, "192.0.2.7") == 429) >= 20
+        assert guess(40, "192.0.2.8") == 401
