@@ -20,7 +20,7 @@ Metrics = dict[str, Tensor]
 WARM_UP = 3
 """Passes before one is recorded: the first chooses kernels, the last is timed."""
 COMPILE_SECONDS = 60.0
-"""What `torch.compile` takes: half a minute for ResNet-18, a minute for Wide-ResNet-50-2."""
+"""What `torch.compile` takes; it was half a minute for ResNet-18 and a minute for Wide-ResNet-50-2."""
 COMPILE_GAIN = 0.2
 """Share of a step that it saves; it fuses batch norms, activations and additions."""
 
@@ -51,7 +51,7 @@ class ReplayedGradients(Gradients):
     """The same on a GPU, recorded as a CUDA graph and replayed at once.
 
     Launching a thousand operations costs the host more time than a GPU needs for them. What is recorded is compiled
-    first where the time that is left pays for it.
+    first where the time that is left pays for it, but for residual networks, whose norms have kernels of our own.
 
     Args:
         task: whose loss; its forward pass depends on the tensors of the batch alone, and all batches are alike.
