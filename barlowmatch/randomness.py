@@ -95,7 +95,7 @@ def _key(seed: int, step: int, path: tuple[str, ...]) -> int:
 def _words(index: Tensor, stream: int, count: int) -> Tensor:
     """Return `count` words of the stream for each sample, (B, count) int64.
 
-    By numpy, whose operations begin in a third of the time: a view takes dozens of draws of a few hundred numbers.
+    By numpy, whose operations begin sooner: a view takes dozens of draws of a few hundred numbers.
     """
     sample = _mix(index.numpy().view(np.uint64) * np.uint64(_GOLDEN) + np.uint64(stream))
     places = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN)

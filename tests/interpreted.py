@@ -85,7 +85,7 @@ def norms() -> Iterator[float]:
         values += [torch.randn(shape)] if adds else []
         mine = [tensor.clone().requires_grad_() for tensor in values]
         theirs = [tensor.double().requires_grad_() for tensor in values]
-        found = norm_kernels.norm_relu(mine[0], norm, mine[1] if adds else None, relu=relu)
+        found = norm_kernels.norm_relu(norm, mine[0], mine[1] if adds else None, relu=relu)
         expected = exact(theirs[0]) + (theirs[1] if adds else 0)
         expected = expected.relu() if relu else expected
         upward = torch.randn(shape)
@@ -98,7 +98,7 @@ def norms() -> Iterator[float]:
             largest = other.detach().abs().max()
             yield 0.01 * error(one / largest, other / largest)
         nothing = torch.full(shape, float("nan"))
-        assert norm_kernels.norm_relu(nothing, norm).isnan().all()
+        assert norm_kernels.norm_relu(norm, nothing).isnan().all()
 
 
 def error(found: Tensor, expected: Tensor) -> float:

@@ -141,7 +141,7 @@ def test_fused_norms_are_torchs_in_float64(
     mine = [(2 + torch.randn(shape, device="cuda")).to(dtype).requires_grad_() for _ in range(1 + adds)]
     theirs = [tensor.detach().double().requires_grad_() for tensor in mine]
     upward = torch.randn(shape, device="cuda").to(dtype)
-    found = norms.norm_relu(mine[0], norm, mine[1] if adds else None, relu=relu)
+    found = norms.norm_relu(norm, mine[0], mine[1] if adds else None, relu=relu)
     expected = exact(theirs[0]) + (theirs[1] if adds else 0)
     expected = expected.relu() if relu else expected
     found.backward(upward), expected.backward(upward.double())

@@ -44,22 +44,22 @@ KERNELS = {
     "optim._move": (
         "pointers: *i64, chunks: *i64, scales: *fp32, count: i32, lr: fp32, weight_decay: fp32, momentum: fp32"
     ),
-    "norms._sums": "x: *bf16, partial: *fp32, rows: i32, columns: i32, chunk: i32, across: i32",
-    "norms._finish": (
+    "norm_passes.sum_up": "x: *bf16, partial: *fp32, rows: i32, columns: i32, chunk: i32, across: i32",
+    "norm_passes.finish": (
         "x: *bf16, partial: *fp32, weight: *fp32, bias: *fp32, running_mean: *fp32, running_var: *fp32, "
         "coefficients: *fp32, moments: *fp32, rows: i32, columns: i32, splits: i32, momentum: fp32, eps: fp32"
     ),
-    "norms._apply_tile": (
+    "norm_passes.apply": (
         "x: *bf16, added: *bf16, coefficients: *fp32, y: *bf16, rows: i32, columns: i32, across: i32"
     ),
-    "norms._sum_gradients_chunk": (
+    "norm_passes.sum_gradients": (
         "x: *bf16, y: *bf16, gradient: *bf16, masked: *bf16, coefficients: *fp32, moments: *fp32, partial: *fp32, "
         "rows: i32, columns: i32, chunk: i32, across: i32"
     ),
-    "norms._finish_gradients": (
+    "norm_passes.finish_gradients": (
         "partial: *fp32, coefficients: *fp32, moments: *fp32, sums: *fp32, rows: i32, columns: i32, splits: i32"
     ),
-    "norms._gradient_tile": (
+    "norm_passes.gradient": (
         "x: *bf16, gradient: *bf16, coefficients: *fp32, sums: *fp32, by_x: *bf16, rows: i32, columns: i32, across: i32"
     ),
 }

@@ -1,6 +1,7 @@
 """What a GPU does in one kernel where torch's operations take many, written in Triton.
 
-Each module is named after the one whose operations it fuses; the numbers are those of that module but for rounding.
+`color`, `resampling` and `optim` are named after the modules whose operations they do, with the same numbers but for
+rounding; `norms` does those of batch norm, and `norm_passes` is what it launches.
 Triton is there where torch was built for CUDA, and needs a C compiler: ask `available` before importing one.
 """
 

@@ -31,16 +31,12 @@ def has_fused_norms(network: nn.Module) -> bool:
     return any(isinstance(module, ResNet) and "_forward_impl" in vars(module) for module in network.modules())
 
 
-def norm_relu(norm: nn.Module, values: Tensor, added: Tensor | None = None) -> Tensor:
+def _norm_relu(norm: nn.Module, values: Tensor, added: Tensor | None = None, *, relu: bool = True) -> Tensor:
     """Return relu(norm(values) + added)."""
-    return _normalised(norm, values, added, relu=True)
-
-
-def _normalised(norm: nn.Module, values: Tensor, added: Tensor | None, *, relu: bool) -> Tensor:
     if _has_kernel(norm, values):
         from barlowmatch.kernels import norms
 
-        return norms.norm_relu(values, norm, added, relu=relu)  # type: ignore[arg-type]
+        return norms.norm_relu(norm, values, added, relu=relu)  # type: ignore[arg-type]
     result: Tensor = norm(values)
     if added is not None:
         result = result + added
@@ -62,21 +58,21 @@ def _has_kernel(norm: nn.Module, values: Tensor) -> bool:
 
 
 def _resnet(network: ResNet, images: Tensor) -> Tensor:
-    values = network.maxpool(norm_relu(network.bn1, network.conv1(images)))
+    values = network.maxpool(_norm_relu(network.bn1, network.conv1(images)))
     values = network.layer4(network.layer3(network.layer2(network.layer1(values))))
     result: Tensor = network.fc(network.avgpool(values).flatten(1))
     return result
 
 
 def _basic_block(block: Any, values: Tensor) -> Tensor:
-    inner = norm_relu(block.bn1, block.conv1(values))
-    return norm_relu(block.bn2, block.conv2(inner), _shortcut(block, values))
+    inner = _norm_relu(block.bn1, block.conv1(values))
+    return _norm_relu(block.bn2, block.conv2(inner), _shortcut(block, values))
 
 
 def _bottleneck(block: Any, values: Tensor) -> Tensor:
-    inner = norm_relu(block.bn1, block.conv1(values))
-    inner = norm_relu(block.bn2, block.conv2(inner))
-    return norm_relu(block.bn3, block.conv3(inner), _shortcut(block, values))
+    inner = _norm_relu(block.bn1, block.conv1(values))
+    inner = _norm_relu(block.bn2, block.conv2(inner))
+    return _norm_relu(block.bn3, block.conv3(inner), _shortcut(block, values))
 
 
 def _shortcut(block: Any, values: Tensor) -> Tensor:
@@ -84,7 +80,7 @@ def _shortcut(block: Any, values: Tensor) -> Tensor:
     if block.downsample is None:
         return values
     convolution, norm = block.downsample
-    return _normalised(norm, convolution(values), None, relu=False)
+    return _norm_relu(norm, convolution(values), relu=False)
 
 
 _BLOCKS = {BasicBlock: _basic_block, Bottleneck: _bottleneck}
