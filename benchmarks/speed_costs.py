@@ -46,6 +46,7 @@ def run(argv: list[str]) -> dict[str, Any]:
             for name, precision in SIDES.items():
                 accuracy = knn(home / "cifar10", home, precision, seed, options.epochs, options.backbone)
                 found[name].append(round(accuracy, 2))
+                print(f"seed {seed}, {name}: {found[name][-1]} %", flush=True)
     pairs = list(zip(found["fast"], found["plain"], strict=True))
     print(table(("seed", *SIDES), [[str(seed), *map(str, pair)] for seed, pair in enumerate(pairs)]))
     return {**found, "difference": round(mean(fast - plain for fast, plain in pairs), 2)}
