@@ -13,7 +13,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from barlowmatch import launcher
 
@@ -59,18 +58,28 @@ def share(count: int) -> slice:
     return slice(start, start + small + (place < larger))
 
 
+def all_gather(tensor: Tensor) -> Tensor:
+    """Return the processes' tensors, equal in shape, along a new first axis; no gradient flows through it."""
+    parts = [torch.empty_like(tensor) for _ in range(world_size())]
+    dist.all_gather(parts, tensor)
+    return torch.stack(parts)
+
+
+def all_reduce(tensor: Tensor) -> Tensor:
+    """Return the sum of `tensor` over the processes, of which there are several; no gradient flows through it."""
+    total = tensor.contiguous().clone()
+    dist.all_reduce(total)
+    return total
+
+
 class _AllReduceSum(torch.autograd.Function):
     @staticmethod
     def forward(_context: Any, tensor: Tensor) -> Tensor:
-        total = tensor.contiguous().clone()
-        dist.all_reduce(total)
-        return total
+        return all_reduce(tensor)
 
     @staticmethod
     def backward(_context: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].contiguous().clone()
-        dist.all_reduce(total)
-        return total
+        return all_reduce(gradients[0])
 
 
 def all_reduce_sum(tensor: Tensor) -> Tensor:
@@ -117,51 +126,3 @@ def from_main(value: Any) -> Any:
     box = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]
-
-
-class SyncBatchNorm(_BatchNorm):
-    """Batch norm over the whole batch of all processes; torch's own refuses the CPU.
-
-    Mean and variance come from two passes of differentiable sums, so uneven shares of a batch are right.
-    """
-
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - torch's name
-        if input.dim() < 2:
-            raise ValueError(f"expected at least 2 dimensions, got {input.dim()}")
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Normalise `input` (N, C, …)."""
-        if not self.training or world_size() == 1:
-            return super().forward(input)
-        axes = [axis for axis in range(input.dim()) if axis != 1]
-        shape = [1, -1] + [1] * (input.dim() - 2)
-        values = input if input.dtype == torch.float64 else input.float()
-        count = all_reduce_sum(values.new_full((), float(values.numel() // values.shape[1])))
-        mean = all_reduce_sum(values.sum(axes)) / count
-        centred = values - mean.view(shape)
-        variance = all_reduce_sum((centred * centred).sum(axes)) / count
-        self._remember(mean.detach(), variance.detach() * count / (count - 1))
-        normalised = centred * torch.rsqrt(variance + self.eps).view(shape)
-        if self.affine:
-            normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
-        return normalised.to(input.dtype)
-
-    def _remember(self, mean: Tensor, unbiased_variance: Tensor) -> None:
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
-            return
-        self.num_batches_tracked += 1
-        momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
-        self.running_var.lerp_(unbiased_variance.to(self.running_var.dtype), momentum)
-
-
-def synchronise_batch_norm(module: nn.Module) -> None:
-    """Make every batch norm in `module` one over all processes; with one process leave it as it is.
-
-    Only the way forward changes: parameters, statistics and their names stay, so checkpoints are the same.
-    """
-    if world_size() == 1:
-        return
-    for part in module.modules():
-        if isinstance(part, _BatchNorm):
-            part.__class__ = SyncBatchNorm

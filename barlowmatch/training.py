@@ -23,6 +23,7 @@ from barlowmatch.errors import InputError, NotFiniteError
 from barlowmatch.events import CheckpointSaved, Evaluated, Progress, Said
 from barlowmatch.gradients import Gradients, ReplayedGradients
 from barlowmatch.models.network import Network
+from barlowmatch.models.sync_norm import synchronise_batch_norm
 from barlowmatch.optim import Ema
 from barlowmatch.pacing import Pace
 from barlowmatch.prefetch import Prefetcher
@@ -72,7 +73,7 @@ class Trainer:
         recomputed = bound_activations(task.network, images, compute, config.activation_memory)
         if recomputed:
             run.emit(Said(message=f"activations of {recomputed} blocks are recomputed on the way back, to save memory"))
-        distributed.synchronise_batch_norm(task.network)
+        synchronise_batch_norm(task.network)
         self.gradients = Gradients(task, compute)
         self._replayed = task.replayable and compute.device.type == "cuda" and not recomputed and world_size() == 1
         self.optimizer = task.optimizer()

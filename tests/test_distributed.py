@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from barlowmatch import distributed
+from barlowmatch.models.sync_norm import SyncBatchNorm, synchronise_batch_norm
 from tests.processes import in_processes
 
 BATCH = 11
@@ -13,30 +14,39 @@ BATCH = 11
 def network() -> nn.Module:
     torch.manual_seed(5)
     return nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 6), nn.BatchNorm1d(6)
-    ).double()
+        nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 6, bias=False),
+        nn.BatchNorm1d(6, affine=False, momentum=None),
+    )  # fmt: skip
 
 
-def images() -> Tensor:
-    return torch.randn(BATCH, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+def images(count: int) -> Tensor:
+    return torch.randn(count, 3, 8, 8, generator=torch.Generator().manual_seed(1)) + 5
 
 
-def gradients_and_statistics(_rank: int = 0) -> list[Tensor]:
-    """A loss that couples all samples: the squared sum over the batch of an output's square."""
-    net = network()
-    distributed.synchronise_batch_norm(net)
-    part = images()[distributed.share(BATCH)]
-    outputs = net(part)
-    loss = distributed.all_reduce_sum((outputs**3).sum(0)).pow(2).sum()
+def gradients_and_statistics(_rank: int, count: int, dtype: torch.dtype, autocast: bool) -> list[Tensor]:
+    """A loss that couples all samples: the squared sum over the batch of an output's cube."""
+    net = network().to(dtype, memory_format=torch.channels_last)
+    synchronise_batch_norm(net)
+    part = images(count)[distributed.share(count)].to(dtype, memory_format=torch.channels_last).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        outputs = net(part)
+    loss = distributed.all_reduce_sum((outputs.to(dtype) ** 3).sum(0)).pow(2).sum()
     loss.backward()
     distributed.average_gradients(net.parameters())
-    return [p.grad.clone() for p in net.parameters()] + [b.clone() for b in net.buffers()]
+    assert part.grad is not None
+    everything = torch.zeros(count, *part.shape[1:], dtype=dtype)
+    everything[distributed.share(count)] = part.grad
+    by_images = distributed.all_reduce_sum(everything) / distributed.world_size()
+    return [p.grad.clone() for p in net.parameters()] + [b.clone() for b in net.buffers()] + [by_images]
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
-def test_gradients_and_batch_norm_equal_one_process(count: int) -> None:
-    expected = gradients_and_statistics()
-    for found in in_processes(count, gradients_and_statistics):
+@pytest.mark.parametrize(
+    ("processes", "count"), [(2, BATCH), pytest.param(3, BATCH, marks=pytest.mark.slow), (3, 2)],
+    ids=["two", "three", "one of three without images"],
+)  # fmt: skip
+def test_gradients_and_batch_norm_equal_one_process(processes: int, count: int) -> None:
+    expected = gradients_and_statistics(0, count, torch.float64, False)
+    for found in in_processes(processes, gradients_and_statistics, count, torch.float64, False):
         for one, many in zip(expected, found, strict=True):
             torch.testing.assert_close(many, one, rtol=1e-9, atol=1e-9)
 
@@ -55,6 +65,21 @@ def test_shares_cover_the_batch_and_decisions_agree() -> None:
 
 def test_one_process_is_left_alone() -> None:
     net = network()
-    distributed.synchronise_batch_norm(net)
-    assert not any(isinstance(module, distributed.SyncBatchNorm) for module in net.modules())
+    synchronise_batch_norm(net)
+    assert not any(isinstance(module, SyncBatchNorm) for module in net.modules())
     assert distributed.share(7) == slice(0, 7)
+
+
+def mixed_precision(_rank: int = 0) -> list[Tensor]:
+    return gradients_and_statistics(0, 64, torch.float32, True)
+
+
+def test_batch_norm_in_bfloat16_is_as_near_to_float32_as_that_of_one_process() -> None:
+    exact = gradients_and_statistics(0, 64, torch.float64, False)
+    alone = mixed_precision()
+    for many, one, right in zip(in_processes(2, mixed_precision)[0], alone, exact, strict=True):
+        assert distance(many, right) <= 2 * distance(one, right) + 1e-5
+
+
+def distance(found: Tensor, right: Tensor) -> float:
+    return float((found.double() - right.double()).norm() / right.double().norm())
