@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import platform
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -145,7 +146,7 @@ def bfloat16_pays(device: torch.device, winograd: bool) -> bool:
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type != "cpu" or torch.backends.cpu.get_cpu_capability() == "AVX2":  # which only emulates it
+    if device.type != "cpu" or _emulates_bfloat16():
         return False
     layers = {
         autocast: nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last) for autocast in (False, True)
@@ -160,6 +161,12 @@ def bfloat16_pays(device: torch.device, winograd: bool) -> bool:
             if attempt:  # the first pass compiles kernels
                 times[autocast] = min(times[autocast], elapsed)
     return times[False] > WORTHWHILE * times[True]
+
+
+def _emulates_bfloat16() -> bool:
+    """Say whether this is a processor of the x86 family that has no instructions for bfloat16."""
+    has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return platform.machine().lower() in ("x86_64", "amd64") and not has_instructions
 
 
 def _timed(layer: nn.Module, images: Tensor, autocast: bool) -> float:

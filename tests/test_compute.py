@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from barlowmatch import compute
 from barlowmatch.compute import bfloat16_pays, choose_compute
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
@@ -43,10 +44,10 @@ def test_what_the_user_says_holds(
     assert torch.get_num_threads() == (expected or cores() + 3)
 
 
-@pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() != "AVX2", reason="this processor may compute in bfloat16")
+@pytest.mark.skipif(not compute._emulates_bfloat16(), reason="this processor computes in bfloat16")
 @pytest.mark.parametrize("winograd", [False, True])
 def test_bfloat16_that_is_emulated_does_not_pay(winograd: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     device = torch.device("cpu")
     assert not bfloat16_pays(device, winograd)
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(compute, "_emulates_bfloat16", lambda: False)
     assert not bfloat16_pays(device, winograd), "timed, where it is not known before"
