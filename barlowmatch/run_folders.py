@@ -5,7 +5,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,15 @@ def run_folder(stage: str, config: RunOptions) -> Path:
             return found
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Path("runs") / f"{stage}-{stamp}-{secrets.token_hex(3)}"
+
+
+def why_afresh(stage: str, config: RunOptions) -> str:
+    """Return a line that says why a run that was to go on from an earlier one begins anew."""
+    if config.run_dir is None and config.checkpoint_path is None:
+        for folder, begun_with in _unfinished(stage):
+            changes = "; ".join(changed_fields(begun_with, plain(config)))
+            return f"a fresh start: {folder} is unfinished but of other parameters ({changes})"
+    return "a fresh start: nothing unfinished to go on from"
 
 
 def wants_resume(config: RunOptions) -> bool:
@@ -82,6 +91,12 @@ def _normal(value: Any) -> Any:
 
 def _newest_unfinished(stage: str, config: RunOptions) -> Path | None:
     """Return the newest run of this stage and config under `runs/` that has a checkpoint and no result."""
+    same = (folder for folder, begun_with in _unfinished(stage) if not changed_fields(begun_with, plain(config)))
+    return next(same, None)
+
+
+def _unfinished(stage: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield this stage's runs under `runs/` with a checkpoint and no result, newest first, each with its config."""
     pattern = re.compile(rf"{re.escape(stage)}-\d{{8}}T\d{{6}}Z-[0-9a-f]{{6}}")
     folders = [folder for folder in Path("runs").glob(f"{stage}-*") if pattern.fullmatch(folder.name)]
     for folder in sorted(folders, reverse=True):
@@ -91,6 +106,4 @@ def _newest_unfinished(stage: str, config: RunOptions) -> Path | None:
             described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if not changed_fields(described.get("config", {}), plain(config)):
-            return folder
-    return None
+        yield folder, described.get("config", {})

@@ -1,15 +1,17 @@
 """What a run leaves in its folder."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.evaluation import judge
 from barlowmatch.events import RunFinished, read_events, silent
-from barlowmatch.run_folders import place_run
+from barlowmatch.run_folders import place_run, plain, why_afresh
 from barlowmatch.runs import finish, open_run
 
 CLASSES = 4000
@@ -29,3 +31,24 @@ def test_the_end_of_a_run_with_thousands_of_classes_is_a_short_line(tmp_path: Pa
     assert (tmp_path / "events.jsonl").stat().st_size < 2**20
     written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["val"]
     assert written["confusion"] == [[label, guess, 1] for label, guess in enumerate(guesses.tolist())]
+
+
+def test_a_resumed_run_is_the_newest_unfinished_one_of_its_parameters_or_says_what_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = ClassifyConfig(dataset_folder=tmp_path, resume="auto")
+    assert why_afresh("train-classifier", config) == "a fresh start: nothing unfinished to go on from"
+    older, newer = (Path("runs") / f"train-classifier-2026010{day}T000000Z-00000{day}" for day in (1, 2))
+    for folder, begun_with in ((older, config), (newer, replace(config, seed=5))):
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(json.dumps({"config": plain(begun_with)}), encoding="utf-8")
+        (folder / "last.pt").touch()
+    assert place_run("train-classifier", config).folder == older
+    other = replace(config, seed=7)
+    assert place_run("train-classifier", other).folder not in (older, newer)
+    assert why_afresh("train-classifier", other) == (
+        f"a fresh start: {newer} is unfinished but of other parameters (--seed 5 → 7)"
+    )
+    (newer / "result.json").touch()
+    assert "--seed 0 → 7" in why_afresh("train-classifier", other)

@@ -11,7 +11,7 @@ from barlowmatch.data.dataset import Dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.network import Network
-from barlowmatch.run_folders import Place, changed_fields, plain, wants_resume
+from barlowmatch.run_folders import Place, changed_fields, plain, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_checkpoint, open_run, start
 from barlowmatch.task import Task
 from barlowmatch.training import Trainer
@@ -75,6 +75,8 @@ def train_network(
     """
     if resumed is None:
         keep_old_checkpoint(run)
+        if wants_resume(config):
+            run.emit(Said(message=why_afresh(run.stage, config)))
     run.emit(Said(message=f"computing on {compute}"))
     facts = {
         "stage": run.stage,
