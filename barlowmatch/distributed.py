@@ -60,9 +60,10 @@ def share(count: int) -> slice:
 
 def all_gather(tensor: Tensor) -> Tensor:
     """Return the processes' tensors, equal in shape, along a new first axis; no gradient flows through it."""
-    parts = [torch.empty_like(tensor) for _ in range(world_size())]
-    dist.all_gather(parts, tensor)
-    return torch.stack(parts)
+    parts = tensor.new_zeros(world_size(), *tensor.shape)
+    parts[rank()] = tensor
+    dist.all_reduce(parts)  # gloo has no gathering of an accelerator's tensors
+    return parts
 
 
 def all_reduce(tensor: Tensor) -> Tensor:

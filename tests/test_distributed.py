@@ -23,21 +23,24 @@ def images(count: int) -> Tensor:
     return torch.randn(count, 3, 8, 8, generator=torch.Generator().manual_seed(1)) + 5
 
 
-def gradients_and_statistics(_rank: int, count: int, dtype: torch.dtype, autocast: bool) -> list[Tensor]:
+def gradients_and_statistics(
+    _rank: int, count: int, dtype: torch.dtype, autocast: bool, device: str = "cpu"
+) -> list[Tensor]:
     """A loss that couples all samples: the squared sum over the batch of an output's cube."""
-    net = network().to(dtype, memory_format=torch.channels_last)
+    net = network().to(device, dtype, memory_format=torch.channels_last)
     synchronise_batch_norm(net)
-    part = images(count)[distributed.share(count)].to(dtype, memory_format=torch.channels_last).requires_grad_()
-    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+    part = images(count)[distributed.share(count)].to(device, dtype, memory_format=torch.channels_last).requires_grad_()
+    with torch.autocast(device, torch.bfloat16, enabled=autocast):
         outputs = net(part)
     loss = distributed.all_reduce_sum((outputs.to(dtype) ** 3).sum(0)).pow(2).sum()
     loss.backward()
     distributed.average_gradients(net.parameters())
     assert part.grad is not None
-    everything = torch.zeros(count, *part.shape[1:], dtype=dtype)
+    everything = part.new_zeros(count, *part.shape[1:])
     everything[distributed.share(count)] = part.grad
     by_images = distributed.all_reduce_sum(everything) / distributed.world_size()
-    return [p.grad.clone() for p in net.parameters()] + [b.clone() for b in net.buffers()] + [by_images]
+    found = [p.grad for p in net.parameters()] + list(net.buffers()) + [by_images.detach()]
+    return [tensor.cpu() for tensor in found]
 
 
 @pytest.mark.parametrize(
@@ -70,14 +73,11 @@ def test_one_process_is_left_alone() -> None:
     assert distributed.share(7) == slice(0, 7)
 
 
-def mixed_precision(_rank: int = 0) -> list[Tensor]:
-    return gradients_and_statistics(0, 64, torch.float32, True)
-
-
-def test_batch_norm_in_bfloat16_is_as_near_to_float32_as_that_of_one_process() -> None:
+def test_batch_norm_in_bfloat16_is_as_near_to_float64_as_that_of_one_process() -> None:
     exact = gradients_and_statistics(0, 64, torch.float64, False)
-    alone = mixed_precision()
-    for many, one, right in zip(in_processes(2, mixed_precision)[0], alone, exact, strict=True):
+    alone = gradients_and_statistics(0, 64, torch.float32, True)
+    both = in_processes(2, gradients_and_statistics, 64, torch.float32, True)[0]
+    for many, one, right in zip(both, alone, exact, strict=True):
         assert distance(many, right) <= 2 * distance(one, right) + 1e-5
 
 

@@ -28,6 +28,8 @@ from barlowmatch.stages.images import load_images
 from barlowmatch.stages.networks import Origin, build_classifying_network, build_pretraining_network
 from barlowmatch.stages.pretrain import BarlowTwins, Pair
 from barlowmatch.training import Trainer
+from tests.processes import in_processes
+from tests.test_distributed import distance, gradients_and_statistics
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -241,6 +243,16 @@ def test_lars_is_the_one_of_the_cpu() -> None:
                 optimizer.step()
         for one, other in zip(here, there, strict=True):
             torch.testing.assert_close(other.cpu(), one, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("autocast", [False, True], ids=["float64", "bfloat16"])
+def test_batch_norm_of_two_processes_is_that_of_one(autocast: bool) -> None:
+    dtype = torch.float32 if autocast else torch.float64
+    exact = gradients_and_statistics(0, 64, torch.float64, False)
+    alone = gradients_and_statistics(0, 64, dtype, autocast, "cuda")
+    both = in_processes(2, gradients_and_statistics, 64, dtype, autocast, "cuda")[0]
+    for many, one, right in zip(both, alone, exact, strict=True):
+        assert distance(many, right) <= 2 * distance(one, right) + (1e-5 if autocast else 1e-9)
 
 
 def test_all_stages_run(seed_layout: Path, tmp_path: Path) -> None:

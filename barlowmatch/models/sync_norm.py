@@ -77,13 +77,14 @@ class _Normalise(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         values, weight, count, mean, variance = context.saved_tensors
         scale = torch.ones_like(mean) if weight is None else weight
+        inverse = torch.rsqrt(variance + context.epsilon)
         if values.numel():
             gradient, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
-                gradients[0], values, scale, mean, variance, None, None, False, context.epsilon, [True, True, True]
+                gradients[0], values, scale, mean, variance, mean, inverse, False, context.epsilon, [True, True, True]
             )
         else:  # torch's kernel divides by their number
             gradient, by_weight, by_bias = torch.zeros_like(values), torch.zeros_like(mean), torch.zeros_like(mean)
-        sums = all_reduce(torch.stack([by_weight, by_bias])) * (scale * torch.rsqrt(variance + context.epsilon) / count)
+        sums = all_reduce(torch.stack([by_weight, by_bias])) * (scale * inverse / count)
         gradient -= F.batch_norm(values, mean, variance, sums[0], sums[1], eps=context.epsilon)
         affine = (None, None) if weight is None else (by_weight, by_bias)
         return gradient, *affine, None, None, None, None
