@@ -21,6 +21,15 @@ def aside(path: Path) -> Path:
     return path.with_name(f".partial-{path.name[:120]}-{uuid.uuid4().hex[:8]}")
 
 
+def keep_aside(path: Path) -> Path:
+    """Rename a file to the first free of `NAME.bak`, `NAME.bak2`, … and return that; no earlier one is replaced."""
+    backup, number = path.with_name(f"{path.name}.bak"), 1
+    while os.path.lexists(backup):
+        number += 1
+        backup = path.with_name(f"{path.name}.bak{number}")
+    return path.rename(backup)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable; file systems without synced folders (Windows) are left alone."""
     if os.name == "nt":

@@ -13,6 +13,7 @@ from typing import Any
 
 from barlowmatch import distributed
 from barlowmatch.configs.shared import RunOptions
+from barlowmatch.errors import InputError
 
 
 def run_folder(stage: str, config: RunOptions) -> Path:
@@ -20,8 +21,7 @@ def run_folder(stage: str, config: RunOptions) -> Path:
     if config.run_dir is not None:
         return config.run_dir
     if config.checkpoint_path is not None:
-        name = config.checkpoint_path.name.split(".")[0] or config.checkpoint_path.name
-        return config.checkpoint_path.with_name(f"{name}.run")
+        return _folder_beside(config.checkpoint_path, config)
     if wants_resume(config):
         found = _newest_unfinished(stage, config)
         if found is not None:
@@ -83,6 +83,29 @@ def place_run(stage: str, config: RunOptions) -> Place:
     folder = Path(distributed.from_main(str(run_folder(stage, config))))
     best = getattr(config, "best_path", None)
     return Place(folder, config.checkpoint_path or folder / "last.pt", best or folder / "best.pt")
+
+
+def _folder_beside(checkpoint: Path, config: RunOptions) -> Path:
+    """Return the folder named after a checkpoint: `bak.v0.pt` and `bak.v1.pt` are two runs and have two folders.
+
+    Folders were once named by what stands before the first dot. A run that began in such a one goes on there, where
+    its best model lies.
+    """
+    if not checkpoint.name:
+        raise InputError(f"--checkpoint-path {checkpoint}: is a folder; name a file in it")
+    stem = checkpoint.name if checkpoint.suffix == ".run" else checkpoint.stem  # the folder is not the file itself
+    folder = checkpoint.with_name(f"{stem}.run")
+    former = checkpoint.with_name(f"{checkpoint.name.split('.')[0] or checkpoint.name}.run")
+    goes_on = wants_resume(config) and not folder.exists() and _checkpoint_of(former) == checkpoint.name
+    return former if goes_on else folder
+
+
+def _checkpoint_of(folder: Path) -> str | None:
+    """Return the name of the checkpoint that the run in a folder was told to write, None where nothing tells."""
+    try:
+        return Path(json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"]["checkpoint_path"]).name
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _normal(value: Any) -> Any:

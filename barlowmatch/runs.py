@@ -35,7 +35,7 @@ from barlowmatch.events import (
     fan_out,
     silent,
 )
-from barlowmatch.files import cannot_write, write_json
+from barlowmatch.files import cannot_write, keep_aside, write_json
 from barlowmatch.run_folders import Place, plain
 
 SCHEMA = 1
@@ -149,11 +149,10 @@ def _without_confusion(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def keep_old_checkpoint(run: Run) -> None:
-    """Before a fresh start over an existing checkpoint, keep that one as `.bak`."""
+    """Before a fresh start over an existing checkpoint, keep that one as `.bak`, `.bak2`, …, whichever is free."""
     for path in (run.last_path, run.best_path):
         if launcher.is_main() and path.is_file():
-            backup = path.with_name(path.name + ".bak")
-            path.replace(backup)
+            backup = keep_aside(path)
             run.emit(Said(message=f"{path}: existed; kept as {backup.name}, this run starts afresh"))
 
 

@@ -12,7 +12,7 @@ from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.evaluation import judge
 from barlowmatch.events import RunFinished, read_events, silent
 from barlowmatch.run_folders import place_run, plain, why_afresh
-from barlowmatch.runs import finish, open_run
+from barlowmatch.runs import finish, keep_old_checkpoint, open_run
 
 CLASSES = 4000
 
@@ -31,6 +31,41 @@ def test_the_end_of_a_run_with_thousands_of_classes_is_a_short_line(tmp_path: Pa
     assert (tmp_path / "events.jsonl").stat().st_size < 2**20
     written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["val"]
     assert written["confusion"] == [[label, guess, 1] for label, guess in enumerate(guesses.tolist())]
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("model.pt", "model.run"), ("bak.v1.pt", "bak.v1.run"), ("m.pth.tar", "m.pth.run"), (".pt", ".pt.run"),
+        ("model", "model.run"), ("model.run", "model.run.run"),
+    ],
+)  # fmt: skip
+def test_a_run_folder_is_named_after_its_checkpoint(name: str, folder: str, tmp_path: Path) -> None:
+    config = ClassifyConfig(checkpoint_path=tmp_path / name)
+    assert place_run("train-classifier", config).folder == tmp_path / folder
+
+
+def test_a_run_that_began_in_a_folder_of_the_old_name_goes_on_there(tmp_path: Path) -> None:
+    config = ClassifyConfig(checkpoint_path=tmp_path / "bak.v1.pt", resume="auto")
+    (tmp_path / "bak.run").mkdir()
+    (tmp_path / "bak.run" / "config.json").write_text(json.dumps({"config": plain(config)}), encoding="utf-8")
+    assert place_run("train-classifier", config).folder == tmp_path / "bak.run"
+    other = replace(config, checkpoint_path=tmp_path / "bak.v2.pt")
+    assert place_run("train-classifier", other).folder == tmp_path / "bak.v2.run"
+    afresh = replace(config, resume="never")
+    assert place_run("train-classifier", afresh).folder == tmp_path / "bak.v1.run"
+
+
+def test_no_backup_is_ever_replaced(tmp_path: Path) -> None:
+    config = ClassifyConfig(run_dir=tmp_path, best_path=tmp_path / "better.pt")
+    for number in range(4):
+        with open_run("train-classifier", config, place_run("train-classifier", config), {}, silent) as run:
+            keep_old_checkpoint(run)
+            run.last_path.write_text(f"last {number}", encoding="utf-8")
+            run.best_path.write_text(f"best {number}", encoding="utf-8")
+    for name, what in (("last.pt", "last"), ("better.pt", "best")):
+        kept = [(tmp_path / f"{name}{end}").read_text(encoding="utf-8") for end in (".bak", ".bak2", ".bak3", "")]
+        assert kept == [f"{what} {number}" for number in range(4)]
 
 
 def test_a_resumed_run_is_the_newest_unfinished_one_of_its_parameters_or_says_what_differs(
