@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from barlowmatch.cli import main
+from barlowmatch.cli import main, parse_config
+from barlowmatch.events import Event, Said
+from barlowmatch.stages import classify
 from tests.conftest import Command
 
 SMALL = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float32", "--num-epochs", "1")
@@ -26,6 +28,12 @@ def home(tmp_path: Path, seed_layout: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copytree(seed_layout, tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_tensorboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no such package, whatever is installed."""
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
 
 
 @pytest.fixture
@@ -146,6 +154,37 @@ def test_a_checkpoint_of_another_backbone_or_width(refused: Callable[..., None],
     refused(f"{line} --classifier-width 64", "32 wide", "--classifier-width asks for 64")
     refused(f"embed --dataset-folder data --checkpoint-path {classifier} --wide 1", "resnet18_quarter")
     refused(f"{line} --image-size 32", "--image-size 32", "16")
+
+
+def test_a_refused_run_leaves_a_finished_ones_folder_as_it_was(
+    refused: Callable[..., None], home: Path, classifier: Path
+) -> None:
+    shutil.copy(classifier, home / "c.pt")
+    shutil.copytree(classifier.with_suffix(".run"), home / "c.run")
+    line = f"train-classifier --dataset-folder data --checkpoint-path c.pt {' '.join(SMALL)}"
+    refused(f"{line} --batch-size 500", "--batch-size 500", "60")
+    refused(f"{line} --classifier-width 32 --tensorboard", "--tensorboard: needs the tensorboard package")
+
+
+def test_a_run_that_is_stopped_before_its_first_step_leaves_a_finished_ones_folder_as_it_was(
+    home: Path, classifier: Path
+) -> None:
+    shutil.copy(classifier, home / "c.pt")
+    shutil.copytree(classifier.with_suffix(".run"), home / "c.run")
+    before = snapshot(home)
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Said) and event.message.startswith("computing on"):
+            raise KeyboardInterrupt
+
+    line = f"--dataset-folder data --checkpoint-path c.pt --seed 3 {' '.join(SMALL)}"
+    with pytest.raises(KeyboardInterrupt):
+        classify.run(parse_config("train-classifier", line.split()), stop)
+    assert snapshot(home) == before
+
+
+def test_tensorboard_without_its_package(refused: Callable[..., None]) -> None:
+    refused(f"pretrain --dataset-folder data {' '.join(SMALL)} --tensorboard", "pip install tensorboard")
 
 
 def test_classes_the_checkpoint_does_not_know(refused: Callable[..., None], home: Path, classifier: Path) -> None:

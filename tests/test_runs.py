@@ -12,7 +12,7 @@ from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.evaluation import judge
 from barlowmatch.events import RunFinished, read_events, silent
 from barlowmatch.run_folders import place_run, plain, why_afresh
-from barlowmatch.runs import finish, keep_old_checkpoint, open_run
+from barlowmatch.runs import finish, keep_old_results, open_run
 
 CLASSES = 4000
 
@@ -60,7 +60,7 @@ def test_no_backup_is_ever_replaced(tmp_path: Path) -> None:
     config = ClassifyConfig(run_dir=tmp_path, best_path=tmp_path / "better.pt")
     for number in range(4):
         with open_run("train-classifier", config, place_run("train-classifier", config), {}, silent) as run:
-            keep_old_checkpoint(run)
+            keep_old_results(run)
             run.last_path.write_text(f"last {number}", encoding="utf-8")
             run.best_path.write_text(f"best {number}", encoding="utf-8")
     for name, what in (("last.pt", "last"), ("better.pt", "best")):

@@ -12,7 +12,7 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.network import Network
 from barlowmatch.run_folders import Place, changed_fields, plain, wants_resume, why_afresh
-from barlowmatch.runs import Run, finish, keep_old_checkpoint, open_run, start
+from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
 from barlowmatch.task import Task
 from barlowmatch.training import Trainer
 
@@ -73,10 +73,8 @@ def train_network(
         resumed: a checkpoint of the same run.
         closing: the figures of the finished network that `result.json` should hold.
     """
-    if resumed is None:
-        keep_old_checkpoint(run)
-        if wants_resume(config):
-            run.emit(Said(message=why_afresh(run.stage, config)))
+    if resumed is None and wants_resume(config):
+        run.emit(Said(message=why_afresh(run.stage, config)))
     run.emit(Said(message=f"computing on {compute}"))
     facts = {
         "stage": run.stage,
@@ -87,7 +85,9 @@ def train_network(
         "autocast": compute.autocast,
     }
     trainer = Trainer(task, config, run, compute, facts)
-    if resumed is not None:
+    if resumed is None:
+        keep_old_results(run)
+    else:
         trainer.resume(resumed)
     start(run, trainer.state.step)
     trainer.train()

@@ -156,6 +156,18 @@ def test_a_fresh_start_keeps_the_old_checkpoint(tmp_path: Path, barlowmatch: Com
     assert (tmp_path / "p.pt.bak").read_bytes() == before
 
 
+def test_a_killed_run_has_no_result_of_the_one_before(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
+    path, folder = tmp_path / "c.pt", tmp_path / "c.run"
+    done = barlowmatch(*words("train-classifier", seed_layout, path, "--num-epochs", "1"))
+    assert done.returncode == 0, done.stderr
+    result = (folder / "result.json").read_bytes()
+    (folder / "events.jsonl").unlink()  # `kill_after_steps` reads the second run's
+    kill_after_steps(seed_layout, path, "train-classifier", 2, signal.SIGKILL, "--seed", "7")
+    assert not (folder / "result.json").exists()
+    assert (folder / "result.json.bak").read_bytes() == result
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"]["seed"] == 7
+
+
 def test_a_run_folder_tells_the_whole_story(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
     done = barlowmatch(*words("train-classifier", seed_layout, tmp_path / "c.pt"))
     assert done.returncode == 0, done.stderr
