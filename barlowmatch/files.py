@@ -90,8 +90,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder to fill; on success it becomes `path` in one step, on any error it is removed.
 
     Raises:
-        InputError: `path` exists and is not empty, cannot be written, or the disk is full.
+        InputError: `path` is a file or not empty, cannot be written, or the disk is full.
     """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file; name a folder")
     if path.is_dir() and any(path.iterdir()):
         raise InputError(f"{path}: the folder exists and is not empty; name another one or remove it")
     partial = aside(path)

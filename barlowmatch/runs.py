@@ -11,10 +11,10 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -36,6 +36,7 @@ from barlowmatch.events import (
     silent,
 )
 from barlowmatch.files import cannot_write, keep_aside, write_json
+from barlowmatch.outputs import check_output_file, check_output_folder
 from barlowmatch.run_folders import Place, plain
 from barlowmatch.traces import CONFIG, EVENTS, LOG, PROCESS, Traces
 
@@ -97,6 +98,7 @@ def open_run(stage: str, config: RunOptions, place: Place, facts: Mapping[str, A
         yield Run(stage, place.folder, silent, place.last_path, place.best_path, described)
         return
     tensorboard = [_tensorboard(place.folder)] if config.tensorboard else []
+    _check_places(config, place)
     _refuse_a_live_run(place.folder)
     traces = Traces(place.folder)
     begun: list[Event] = []
@@ -135,10 +137,27 @@ def _files(traces: Traces, described: Mapping[str, Any]) -> Iterator[tuple[Emit,
             write_json(folder / PROCESS, _process())
             lines = JsonLines(folder / EVENTS)
             stack.callback(lines.close)
-            log = stack.enter_context((folder / LOG).open("a", encoding="utf-8"))
+            log = (folder / LOG).open("a", encoding="utf-8")
+            stack.callback(_close, log)
         except OSError as error:
             raise InputError(cannot_write(folder, error)) from error
         yield lines, Console(log)
+
+
+def _close(log: IO[str]) -> None:
+    with suppress(OSError):  # a full disk is told by what stops the run
+        log.close()
+
+
+def _check_places(config: RunOptions, place: Place) -> None:
+    """Refuse places that could not be written, by the flags that name them."""
+    for flag, path in (
+        ("--checkpoint-path", config.checkpoint_path),
+        ("--best-path", getattr(config, "best_path", None)),
+    ):
+        if path is not None:
+            check_output_file(flag, path)
+    check_output_folder("--run-dir", place.folder)
 
 
 def start(run: Run, step: int) -> None:

@@ -156,6 +156,37 @@ def test_a_checkpoint_of_another_backbone_or_width(refused: Callable[..., None],
     refused(f"{line} --image-size 32", "--image-size 32", "16")
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("pretrain --dataset-folder data --checkpoint-path adir", "--checkpoint-path adir: is a folder; name a file"),
+        ("pretrain --dataset-folder data --checkpoint-path .", "--checkpoint-path .: is a folder"),
+        (
+            "pretrain --dataset-folder data --checkpoint-path file/c.pt",
+            "file/c.pt: cannot be written (Not a dir",
+        ),
+        ("train-classifier --dataset-folder data --best-path adir", "--best-path adir: is a folder; name a file"),
+        ("train-classifier --dataset-folder data --run-dir file", "--run-dir file: is a file; name a folder"),
+        ("predict --dataset-folder data --out-path adir", "--out-path adir: is a folder; name a file"),
+        ("predict --dataset-folder data --out-path file/p.csv", "file/p.csv: cannot be written (Not a directory)"),
+        (f"predict --dataset-folder data --out-path {'p' * 300}", "cannot be written (File name too long)"),
+        ("embed --dataset-folder data --out-path file", "--out-path file: is a file; name a folder"),
+        ("embed --dataset-folder data --out-path data", "data: exists and is no embeddings folder"),
+        ("select --dest-path file", "--dest-path file: is a file; name a folder"),
+        ("simulate --dest-path file", "--dest-path file: is a file; name a folder"),
+        ("inspect --dataset-folder data --manifest-out adir", "--manifest-out adir: is a folder; name a file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_work(
+    refused: Callable[..., None], home: Path, capsys: pytest.CaptureFixture[str], line: str, said: str
+) -> None:
+    """There is no checkpoint and there are no embeddings: work would begin by missing them."""
+    (home / "adir").mkdir()
+    (home / "file").touch()
+    refused(line, said)
+    assert list((home / "adir").iterdir()) == []
+
+
 def test_a_refused_run_leaves_a_finished_ones_folder_as_it_was(
     refused: Callable[..., None], home: Path, classifier: Path
 ) -> None:
@@ -259,6 +290,20 @@ def test_a_full_disk(home: Path, classifier: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "small/reps: cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
+
+
+@needs_namespaces
+def test_a_disk_that_is_too_small_for_a_checkpoint(home: Path) -> None:
+    (home / "small").mkdir()
+    done = in_namespace(
+        "mount -t tmpfs -o size=256k none small && trap 'find small -type f > left' EXIT",
+        f"pretrain --dataset-folder data --checkpoint-path small/p.pt --projector-width 64 {' '.join(SMALL)}", home,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "small/p.pt: cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
+    files = {Path(line).name for line in (home / "left").read_text().splitlines()}
+    assert files == {"config.json", "process.json", "events.jsonl", "log.txt"}
 
 
 @needs_namespaces

@@ -16,6 +16,7 @@ from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import Answer, run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
+from barlowmatch.outputs import check_output_file
 
 _COMMON = 5
 
@@ -33,6 +34,8 @@ def run(config: InspectConfig, emit: Emit = silent) -> dict[str, Any]:
         InputError: there is no dataset; under `--strict`, a file is unreadable; `--manifest-out` cannot name the
             images, or the labels have problems.
     """
+    if config.manifest_out is not None:
+        check_output_file("--manifest-out", config.manifest_out)
     problems: list[str] = []
     dataset = read_dataset(config, emit, problems.append)
     found = examine(dataset, config, emit)
