@@ -1,6 +1,6 @@
 """Where a command writes, checked before it works: hours of work are not lost to a name that cannot be written.
 
-The main process checks for all; nothing is made by it.
+A dataset folder is never written to. The main process tries for all whether a place can be written; nothing is made.
 """
 
 import os
@@ -12,16 +12,33 @@ from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write
 
 
-def check_output_file(flag: str, path: Path) -> None:
-    """Refuse a file that could not be written.
+def refuse_inside(flag: str, path: Path, dataset_folder: Path | None) -> None:
+    """Refuse a place inside a dataset folder: a picture among the results would join the images next time.
+
+    Args:
+        flag: what names the place on the command line.
+        path: the place, whether it is there or not.
+        dataset_folder: where the images are, None where a manifest names each of them.
+
+    Raises:
+        InputError: the place is the dataset folder or lies inside it.
+    """
+    if dataset_folder is not None and path.resolve().is_relative_to(dataset_folder.resolve()):
+        raise InputError(f"{flag} {path}: would be written into the dataset folder; name a place outside it by {flag}")
+
+
+def check_output_file(flag: str, path: Path, dataset_folder: Path | None) -> None:
+    """Refuse a file that could not be written, or lies inside the dataset folder.
 
     Args:
         flag: what names the file on the command line.
         path: the file, whether it is there or not.
+        dataset_folder: as in `refuse_inside`.
 
     Raises:
         InputError: it is a folder, no regular file, or in a folder that cannot be made or written.
     """
+    refuse_inside(flag, path, dataset_folder)
     if not launcher.is_main():
         return
     try:
@@ -34,16 +51,18 @@ def check_output_file(flag: str, path: Path) -> None:
         raise InputError(f"{flag} {cannot_write(path, error)}") from error
 
 
-def check_output_folder(flag: str, path: Path) -> None:
-    """Refuse a folder that could not be made or written into.
+def check_output_folder(flag: str, path: Path, dataset_folder: Path | None) -> None:
+    """Refuse a folder that could not be made or written into, or lies inside the dataset folder.
 
     Args:
         flag: what names the folder on the command line.
         path: the folder, whether it is there or not.
+        dataset_folder: as in `refuse_inside`.
 
     Raises:
         InputError: it is a file, or cannot be made or written.
     """
+    refuse_inside(flag, path, dataset_folder)
     if not launcher.is_main():
         return
     try:

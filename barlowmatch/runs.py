@@ -156,8 +156,8 @@ def _check_places(config: RunOptions, place: Place) -> None:
         ("--best-path", getattr(config, "best_path", None)),
     ):
         if path is not None:
-            check_output_file(flag, path)
-    check_output_folder("--run-dir", place.folder)
+            check_output_file(flag, path, config.dataset_folder)
+    check_output_folder("--run-dir", place.folder, config.dataset_folder)
 
 
 def start(run: Run, step: int) -> None:

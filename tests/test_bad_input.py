@@ -171,7 +171,7 @@ def test_a_checkpoint_of_another_backbone_or_width(refused: Callable[..., None],
         ("predict --dataset-folder data --out-path file/p.csv", "file/p.csv: cannot be written (Not a directory)"),
         (f"predict --dataset-folder data --out-path {'p' * 300}", "cannot be written (File name too long)"),
         ("embed --dataset-folder data --out-path file", "--out-path file: is a file; name a folder"),
-        ("embed --dataset-folder data --out-path data", "data: exists and is no embeddings folder"),
+        ("embed --dataset-folder data --out-path full", "full: exists and is no embeddings folder"),
         ("select --dest-path file", "--dest-path file: is a file; name a folder"),
         ("simulate --dest-path file", "--dest-path file: is a file; name a folder"),
         ("inspect --dataset-folder data --manifest-out adir", "--manifest-out adir: is a folder; name a file"),
@@ -183,8 +183,40 @@ def test_a_place_that_cannot_be_written_is_refused_before_work(
     """There is no checkpoint and there are no embeddings: work would begin by missing them."""
     (home / "adir").mkdir()
     (home / "file").touch()
+    (home / "full").mkdir()
+    (home / "full" / "work.txt").touch()
     refused(line, said)
     assert list((home / "adir").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("pretrain", "--run-dir runs/pretrain-"),
+        ("pretrain --checkpoint-path p.pt --run-dir ../out", "--checkpoint-path p.pt"),
+        ("train-classifier --checkpoint-path ../c.pt --best-path train/best.pt", "--best-path train/best.pt"),
+        ("fixmatch --run-dir ../data/new", "--run-dir ../data/new"),
+        ("embed", "--out-path representations"),
+        ("predict", "--out-path predictions.csv"),
+        ("simulate", "--dest-path simulation"),
+    ],
+)
+def test_no_command_writes_into_the_dataset_folder(
+    refused: Callable[..., None], home: Path, monkeypatch: pytest.MonkeyPatch, line: str, said: str
+) -> None:
+    monkeypatch.chdir(home / "data")
+    refused(f"{line} --dataset-folder .", said, "would be written into the dataset folder; name a place outside it by")
+    assert not (home / "data" / "runs").exists()
+
+
+def test_no_request_is_written_into_the_dataset_folder(
+    refused: Callable[..., None], home: Path, classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home / "data")
+    made = f"embed --dataset-folder . --checkpoint-path {classifier} --out-path ../reps"
+    assert main(made.split()) == 0
+    refused("select --representations-path ../reps --strategy random --budget 5", "--dest-path label_request", "into")
+    refused("simulate --representations-path ../reps --strategies random", "--dest-path simulation", "into")
 
 
 def test_a_refused_run_leaves_a_finished_ones_folder_as_it_was(

@@ -26,7 +26,7 @@ def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
     Raises:
         InputError: the checkpoint or the dataset cannot be read, or the folder cannot be written.
     """
-    check_output_folder("--out-path", config.out_path)
+    check_output_folder("--out-path", config.out_path, config.dataset_folder)
     refuse_other_content(config.out_path)
     with applied_network(config, emit) as applied:
         rows, classifies = applied.images.all, _knows_the_labels(applied, config, emit)
@@ -42,6 +42,7 @@ def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
                 "stage": applied.checkpoint["stage"],
                 "image_size": applied.images.size,
                 "dataset": applied.images.dataset.fingerprint,
+                "dataset_folder": None if config.dataset_folder is None else str(config.dataset_folder.resolve()),
             },
         ) as writer:
             for place, output in _outputs(applied, rows, writer.share, emit):

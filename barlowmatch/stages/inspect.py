@@ -35,7 +35,7 @@ def run(config: InspectConfig, emit: Emit = silent) -> dict[str, Any]:
             images, or the labels have problems.
     """
     if config.manifest_out is not None:
-        check_output_file("--manifest-out", config.manifest_out)
+        check_output_file("--manifest-out", config.manifest_out, None)  # names images from the folder it lies in
     problems: list[str] = []
     dataset = read_dataset(config, emit, problems.append)
     found = examine(dataset, config, emit)

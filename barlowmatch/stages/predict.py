@@ -21,7 +21,7 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
     Raises:
         InputError: the checkpoint has no classifier, or the file cannot be written.
     """
-    check_output_file("--out-path", config.out_path)
+    check_output_file("--out-path", config.out_path, config.dataset_folder)
     with applied_network(config, emit) as applied:
         if applied.network.classifier is None:
             raise InputError(

@@ -16,6 +16,7 @@ from typing import Any
 
 from barlowmatch.data.tables import read_table, shown
 from barlowmatch.errors import InputError
+from barlowmatch.outputs import refuse_inside
 from labeling.dataset.labels import import_own_labels
 from labeling.dataset.reports import keep_report
 from labeling.project import ProjectFolder, as_input_errors, writing
@@ -77,7 +78,8 @@ def init_project(
     the images is appended to `events` as JSON lines.
 
     Raises:
-        InputError: there is a project already, no dataset, or the folder cannot be written.
+        InputError: there is a project already, no dataset, the project would lie in it, or the folder cannot be
+            written.
     """
     paths = ProjectFolder(folder)
     if paths.exists:
@@ -87,6 +89,7 @@ def init_project(
         raise InputError("init: name the images by --dataset-folder or --manifest")
     if not source.exists():
         raise InputError(f"{source}: no such {'file' if manifest else 'folder'}; name what holds the images")
+    refuse_inside("--project", folder, dataset_folder)
     paths.make()
     _point_to(paths, source.parent if manifest else source)
     index = read_index(paths, manifest.name if manifest else None, group_by, events)

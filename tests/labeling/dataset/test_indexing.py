@@ -56,6 +56,12 @@ def test_a_dataset_becomes_a_project_and_is_not_written_to(dataset: Path, tmp_pa
     }  # fmt: skip
 
 
+def test_no_project_is_made_inside_its_dataset(dataset: Path) -> None:
+    with pytest.raises(InputError, match=r"--project .*: would be written into the dataset folder"):
+        init_project(dataset / "project", dataset_folder=dataset)
+    assert not (dataset / "project").exists()
+
+
 def test_without_a_validation_split_a_blind_random_sample_comes_first(dataset: Path, tmp_path: Path) -> None:
     control = init_project(tmp_path / "p", dataset_folder=dataset / "unlabeled", control=12)
     assert control is not None
