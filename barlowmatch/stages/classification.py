@@ -106,7 +106,7 @@ def run_classification(
     with computing(config) as chosen:
         dataset = read_dataset(config, emit)
         check_labels(dataset, emit)
-        place = place_run(stage, config)
+        place = place_run(stage, config, dataset.fingerprint)
         resumed = checkpoint_to_resume(stage, config, dataset, place)
         compute = chosen.as_before(resumed)
         origin = read_origin(config)

@@ -152,7 +152,7 @@ def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
     """
     with computing(config) as chosen:
         dataset = read_dataset(config, emit)
-        place = place_run("pretrain", config)
+        place = place_run("pretrain", config, dataset.fingerprint)
         resumed = checkpoint_to_resume("pretrain", config, dataset, place)
         compute = chosen.as_before(resumed)
         origin = read_origin(config)

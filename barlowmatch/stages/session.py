@@ -11,7 +11,7 @@ from barlowmatch.data.dataset import Dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.network import Network
-from barlowmatch.run_folders import Place, changed_fields, plain, wants_resume, why_afresh
+from barlowmatch.run_folders import OTHER_IMAGES, Place, changed_fields, plain, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
 from barlowmatch.task import Task
 from barlowmatch.training import Trainer
@@ -30,7 +30,7 @@ def checkpoint_to_resume(stage: str, config: RunOptions, dataset: Dataset, place
         raise InputError(f"{place.last_path}: a checkpoint of {checkpoint['stage']}, which {stage} cannot resume")
     changed = changed_fields(checkpoint["config"], plain(config))
     if checkpoint["dataset"] != dataset.fingerprint:
-        changed.append("the dataset's files or labels")
+        changed.append(OTHER_IMAGES)
     if changed:
         raise InputError(
             f"{place.last_path}: cannot be resumed, these differ: {'; '.join(changed)}; "
@@ -74,7 +74,7 @@ def train_network(
         closing: the figures of the finished network that `result.json` should hold.
     """
     if resumed is None and wants_resume(config):
-        run.emit(Said(message=why_afresh(run.stage, config)))
+        run.emit(Said(message=why_afresh(run.stage, config, dataset.fingerprint)))
     run.emit(Said(message=f"computing on {compute}"))
     facts = {
         "stage": run.stage,
