@@ -7,12 +7,14 @@ from typing import Any
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
+from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.network import Network
 from barlowmatch.run_folders import OTHER_IMAGES, Place, changed_fields, plain, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
+from barlowmatch.stages.networks import Origin, read_origin
 from barlowmatch.task import Task
 from barlowmatch.training import Trainer
 
@@ -37,6 +39,17 @@ def checkpoint_to_resume(stage: str, config: RunOptions, dataset: Dataset, place
             "restore them or start afresh with --train-from-start 1"
         )
     return checkpoint
+
+
+def origin_of(config: PretrainConfig | ClassifierOptions, resumed: Checkpoint | None, place: Place) -> Origin:
+    """Return what the network starts from: of a resumed run its own checkpoint, not what it once began with.
+
+    That file may be gone by now or hold another network, and the input statistics of the run are to stay what they are.
+
+    Raises:
+        InputError: what the flags name cannot be read.
+    """
+    return read_origin(config) if resumed is None else Origin(resumed, place.last_path)
 
 
 def open_training(

@@ -22,7 +22,7 @@ from barlowmatch.events import (
     RunStarted,
     read_events,
 )
-from barlowmatch.stages import classify
+from barlowmatch.stages import classify, pretrain
 from tests.commands import Started
 from tests.conftest import Command
 from tests.waiting import until
@@ -134,6 +134,43 @@ def test_a_resumed_run_keeps_the_arithmetic_it_began_in(
     done = barlowmatch(*words("pretrain", seed_layout, path, *auto, "--resume", "auto"))
     assert done.returncode == 0, done.stderr
     assert f"computing on cpu, {'bfloat16' if checkpoint['autocast'] else 'float32'}" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_resumed_run_keeps_the_length_that_was_planned_for_its_minutes(
+    tmp_path: Path, barlowmatch: Command, seed_layout: Path
+) -> None:
+    """It would take its minutes a second time, and its learning rate would rise again."""
+    path, minutes = tmp_path / "c.pt", ("--minutes", "0.6")
+    kill_after_steps(seed_layout, path, "train-classifier", 20, signal.SIGTERM, *minutes)
+    stopped = load_checkpoint(path)
+    assert stopped["planned"]
+    assert stopped["step"] < stopped["total_steps"]
+    done = barlowmatch(*words("train-classifier", seed_layout, path, *minutes, "--resume", "auto"))
+    assert done.returncode == 0, done.stderr
+    assert load_checkpoint(path)["step"] == stopped["total_steps"]
+
+
+def test_a_resumed_run_needs_no_more_what_it_began_with(tmp_path: Path, seed_layout: Path) -> None:
+    """The file may be another network's by now; the input statistics of the run stay in any case."""
+    begun = words("pretrain", seed_layout, tmp_path / "p.pt", "--num-epochs", "1")
+    pretrain.run(parse_config(begun[0], begun[1:]))
+    transfer = ("--transfer-path", str(tmp_path / "p.pt"))
+    whole = words("train-classifier", seed_layout, tmp_path / "whole.pt", *transfer)
+    classify.run(parse_config(whole[0], whole[1:]))
+    flags = ("--checkpoint-minutes", "0.0001", "--resume", "auto")
+    killed = words("train-classifier", seed_layout, tmp_path / "c.pt", *transfer, *flags)
+
+    def kill(event: Event) -> None:
+        if isinstance(event, CheckpointSaved) and event.step >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        classify.run(parse_config(killed[0], killed[1:]), kill)
+    (tmp_path / "p.pt").unlink()
+    classify.run(parse_config(killed[0], killed[1:]))
+    expected, found = (tensors(load_checkpoint(tmp_path / name)) for name in ("whole.pt", "c.pt"))
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
 
 
 def test_another_config_is_not_resumed(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
