@@ -27,7 +27,7 @@ class Counts:
 
     Attributes:
         images: whose files are there.
-        validation: labeled ones that are kept for validation.
+        validation: labeled ones that are kept for validation; those of the test split are not.
         labels: labeled ones to learn from.
         left: answers that requests other than control samples want.
         predicted: whether there are predictions.
@@ -84,7 +84,10 @@ def count_all(db: Database) -> Counts:
     images = _one(db, "SELECT count(*) FROM image") - _one(db, "SELECT count(*) FROM image WHERE present = 0")
     labeled = _one(db, "SELECT count(*) FROM image WHERE state = 'labeled'")
     # + keeps the index of states out of it: by splits it is few rows
-    validation = _one(db, "SELECT count(*) FROM image WHERE +state = 'labeled' AND split IN ('val', 'test')")
+    validation, tested = (
+        _one(db, "SELECT count(*) FROM image WHERE +state = 'labeled' AND split = ?", split)
+        for split in ("val", "test")
+    )
     left = _one(db, "SELECT coalesce(sum(left), 0) FROM request WHERE purpose <> 'control'")
     learned = get_setting(db, LEARNED)
     new = _one(
@@ -94,10 +97,10 @@ def count_all(db: Database) -> Counts:
              AND image.split IN ('train', 'unlabeled')""",
         learned or 0,
     )
-    return Counts(images, validation, labeled - validation, left, learned is not None, new)
+    return Counts(images, validation, labeled - validation - tested, left, learned is not None, new)
 
 
-def _one(db: Database, sql: str, *values: int) -> int:
+def _one(db: Database, sql: str, *values: int | str) -> int:
     return int(db.execute(sql, values).fetchone()[0])
 
 

@@ -98,7 +98,7 @@ def init_project(
         try:
             with transaction(db):
                 _enter(db, paths, index, manifest.name if manifest else None, group_by)
-                if not (has_split(db, "val") or has_split(db, "test")):
+                if not has_split(db, "val"):
                     ask_control(db, control)
                 asked = find_control(db)
         except BaseException:

@@ -139,9 +139,14 @@ def test_class_folders_under_splits(tmp_path: Path) -> None:
     assert len(dataset.unlabeled) == 3
 
 
-def test_test_is_measured_on_where_val_has_no_labels(tmp_path: Path) -> None:
-    touch(tmp_path, "train/a/1.png", "train/b/2.png", "test/a/3.png", "test/b/4.png")
-    assert [read(tmp_path).files[row] for row in read(tmp_path).val] == ["test/a/3.png", "test/b/4.png"]
+def test_where_there_is_test_alone_val_is_held_out_of_train(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{split}/{name}/{n}.png" for split in ("train", "test") for name in "ab" for n in range(50)))
+    dataset = read(tmp_path)
+    held = [dataset.files[row] for row in dataset.val]
+    assert 5 < len(held) < 40
+    assert all(file.startswith("train/") for file in held)
+    assert "labeled images are held out as val" in told(tmp_path)
+    assert len(read(tmp_path, val_share=0).val) == 0
     touch(tmp_path, "val/a/5.png")
     assert [read(tmp_path).files[row] for row in read(tmp_path).val] == ["val/a/5.png"]
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -224,6 +225,26 @@ def test_a_run_folder_tells_the_whole_story(tmp_path: Path, barlowmatch: Command
     assert "images/s" in (folder / "log.txt").read_text(encoding="utf-8")
     assert "optimizer" not in load_checkpoint(folder / "best.pt")
     assert "40 validation labels, under 200" in done.stderr
+
+
+def test_a_test_split_judges_nothing_before_evaluate_asks(
+    tmp_path: Path, barlowmatch: Command, seed_layout: Path
+) -> None:
+    data, common = tmp_path / "data", ("--minutes", "0.05", "--select-best-from", "1")
+    shutil.copytree(seed_layout, data)
+    shutil.move(data / "val", data / "test")
+    shutil.move(data / "val_label_tensor.pt", data / "test_label_tensor.pt")
+    done = barlowmatch(*words("train-classifier", data, tmp_path / "held.pt", *common))
+    assert done.returncode == 0, done.stderr
+    judged = json.loads((tmp_path / "held.run" / "result.json").read_text())["val"]["count"]
+    assert f"{judged} of {len(list((data / 'train').iterdir()))} labeled images are held out as val" in done.stderr
+    source = ("--dataset-folder", data, "--checkpoint-path", tmp_path / "held.run" / "best.pt", "--json")
+    for split, count in (("val", judged), ("test", len(list((data / "test").iterdir())))):
+        found = barlowmatch("evaluate", *source, "--split", split)
+        assert json.loads(found.stdout)["count"] == count, found.stderr
+    done = barlowmatch(*words("train-classifier", data, tmp_path / "all.pt", *common, "--val-share", "0"))
+    assert "no validation labels: nothing is judged" in done.stderr
+    assert "val" not in json.loads((tmp_path / "all.run" / "result.json").read_text())
 
 
 def test_an_infinite_loss_stops_the_run_with_its_step(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:

@@ -177,6 +177,16 @@ def test_a_manifest_keeps_validation_images_and_their_copies_out_of_training(dat
     assert (manifest.event, manifest.images, manifest.labels) == (event, 40, {"train": 6, "val": 4})
 
 
+def test_a_manifest_names_groups_where_the_stage_holds_out_beside_a_test_split(dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(dataset / "val/cat", tmp_path / "images/test/cat/plate 1")
+    shutil.copytree(dataset / "unlabeled", tmp_path / "images/unlabeled/plate 2")
+    init_project(tmp_path / "p", dataset_folder=tmp_path / "images", group_by="folder", control=0)
+    with reading(tmp_path / "p") as db:
+        write_manifest(db, tmp_path)
+    columns = read_table(tmp_path / "manifest.csv").columns
+    assert set(zip(columns["split"], columns["group"], strict=True)) == {("test", "plate 1"), ("unlabeled", "plate 2")}
+
+
 def test_the_launcher_is_split_into_words_without_a_shell() -> None:
     assert python_words("") == [sys.executable]
     assert python_words("env 'A=b; c' python")[1:] == ["A=b; c", "python"]
