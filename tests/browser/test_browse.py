@@ -2,11 +2,33 @@
 
 import re
 
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.bench import Bench, Tab
 
 TILE = ".wb-tile"
+LABELS = re.compile("/api/labels")
+
+
+class Held:
+    """A slow network: what a page sends to `/api/labels` waits here until it is let go."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.routes: list[Route] = []
+        self.slow = True
+        page.route(LABELS, lambda route: self.routes.append(route) if self.slow else route.continue_())
+
+    def wait(self) -> None:
+        """Wait until something was sent."""
+        while not self.routes:
+            self.page.wait_for_timeout(20)
+
+    def let_go(self) -> None:
+        """Let it arrive, and all that follows."""
+        self.slow = False
+        for route in self.routes:
+            route.continue_()
 
 
 def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
@@ -61,3 +83,25 @@ def test_the_page_is_worked_by_keys_alone(tab: Tab) -> None:
     assert [kind for kind, *_ in tab.events()] == ["flag"]
     tab.page.keyboard.press("PageDown")
     expect(tab.page.locator(".wb-pager")).to_contain_text("61–100")
+
+
+def test_undo_takes_back_the_press_just_made_though_it_is_not_stored_yet(tab: Tab) -> None:
+    tab.open("/browse?split=val")
+    words = tab.page.locator(f"{TILE} figcaption")
+    tab.page.locator(TILE).nth(10).click()
+    tab.page.keyboard.press("8")
+    tab.saved()
+    tab.page.locator(TILE).nth(11).click()
+    before = words.nth(11).inner_text()
+    held = Held(tab.page)
+    tab.page.keyboard.press("9" if before != "9" else "7")
+    held.wait()
+
+    tab.page.keyboard.press("Backspace")
+    held.let_go()
+
+    expect(words.nth(11)).to_have_text(before)
+    expect(words.nth(10)).to_have_text("8")
+    (_, kept, *_), (_, image, *_), (kind, undone, *_) = tab.events()
+    assert (kind, undone) == ("undo", image)
+    assert (tab.bench.label_of(kept), tab.bench.label_of(image)) == ("8", before)

@@ -227,8 +227,10 @@ class BrowsePage {
     return this.turnBack("api/redo", "There is nothing to redo.");
   }
 
+  /** The server knows the last act only once it has all: asked before, it would turn back an earlier one. */
   async turnBack(path, nothing) {
     await this.outbox.flush();
+    if (this.outbox.size > 0) return this.messages.say("undo", "That goes on as soon as the server answers.");
     try {
       await api.post(path, { uuid: uuid(), client: this.client });
       const at = this.at;
