@@ -53,6 +53,7 @@ def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
     expect(tab.page.locator(".wb-history li")).to_have_count(2)
     tab.page.keyboard.press("Backspace")
     expect(tab.page.locator(f"{TILE} figcaption").nth(3)).not_to_have_text("9")
+    tab.saved()
     assert tab.bench.label_of(image) != "9"
 
 
@@ -105,3 +106,56 @@ def test_undo_takes_back_the_press_just_made_though_it_is_not_stored_yet(tab: Ta
     (_, kept, *_), (_, image, *_), (kind, undone, *_) = tab.events()
     assert (kind, undone) == ("undo", image)
     assert (tab.bench.label_of(kept), tab.bench.label_of(image)) == ("8", before)
+
+
+def test_undo_and_redo_are_of_what_was_changed_here(tab: Tab) -> None:
+    tab.open().ready()
+    tab.press("1")
+    given = tab.events()
+    tab.open("/browse?split=val")
+    words = tab.page.locator(f"{TILE} figcaption")
+    message = tab.page.locator(".wb-message")
+    tab.page.locator(TILE).nth(20).click()
+    tab.page.keyboard.press("Backspace")
+    expect(message).to_contain_text("Undo on the Label page takes back")
+    assert tab.events() == given
+
+    before = words.nth(20).inner_text()
+    tab.page.keyboard.press("9" if before != "9" else "7")
+    expect(message).to_have_count(0)
+    tab.page.keyboard.press("f")
+    tab.page.locator(TILE).nth(21).click()
+    tab.page.keyboard.press("Backspace")
+    expect(message).to_contain_text("Taken back: flagged · val/")
+    expect(tab.page.locator(TILE).nth(20)).to_have_attribute("aria-selected", "true")
+    tab.page.keyboard.press("Backspace")
+    expect(message).to_contain_text(f"Taken back: {'9' if before != '9' else '7'} · val/")
+    expect(words.nth(20)).to_have_text(before)
+    tab.page.keyboard.press("Shift+Backspace")
+    expect(message).to_contain_text("Done again: ")
+    expect(words.nth(20)).not_to_have_text(before)
+    for words_said in ("Taken back: ", "Undo on the Label page"):
+        tab.page.keyboard.press("Backspace")
+        expect(message).to_contain_text(words_said)
+
+    said = [kind for kind, *_ in tab.events()[len(given) :]]
+    assert said == ["label", "flag", "undo", "undo", "redo", "undo"]
+    assert tab.bench.label_of(given[0][1]) == given[0][2]
+
+
+def test_what_was_taken_back_elsewhere_is_not_taken_back_twice(tab: Tab, context: BrowserContext, bench: Bench) -> None:
+    tab.open("/browse?split=val")
+    words = tab.page.locator(f"{TILE} figcaption").nth(22)
+    tab.page.locator(TILE).nth(22).click()
+    before = words.inner_text()
+    tab.page.keyboard.press("9" if before != "9" else "7")
+    tab.saved()
+    label = Tab(context, bench, tab.person).open().ready()
+    label.page.keyboard.press("Backspace")
+    while bench.events(tab.person)[-1][0] != "undo":
+        label.page.wait_for_timeout(20)
+
+    tab.page.keyboard.press("Backspace")
+
+    expect(tab.page.locator(".wb-message")).to_contain_text("Not taken back: there is nothing left of it to undo.")
+    expect(words).to_have_text(before)
