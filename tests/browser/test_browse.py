@@ -75,6 +75,48 @@ def test_a_label_somebody_changed_meanwhile_is_not_overwritten(tab: Tab, context
     tab.complaints.clear()  # the browser notes the 409
 
 
+def test_a_label_given_after_the_page_opened_is_not_overwritten_either(
+    tab: Tab, context: BrowserContext, bench: Bench
+) -> None:
+    other = Tab(context, bench, tab.person)
+    for page in (tab, other):
+        page.open("/browse?state=none")
+        page.page.locator(TILE).nth(50).click()
+        expect(page.page.locator(".wb-history")).to_contain_text("Nothing yet.")
+    other.page.keyboard.press("2")
+    other.saved()
+    first = tab.events()
+
+    tab.page.keyboard.press("3")
+
+    expect(tab.page.locator(".wb-message")).to_contain_text("changed this label meanwhile")
+    expect(tab.page.locator(f"{TILE} figcaption").nth(50)).to_have_text("2")
+    assert tab.events() == first
+    tab.complaints.clear()  # the browser notes the 409
+
+
+def test_a_second_thought_before_the_first_is_stored(tab: Tab) -> None:
+    tab.open("/browse?state=none")
+    words = tab.page.locator(f"{TILE} figcaption").nth(52)
+    tab.page.locator(TILE).nth(52).click()
+    held = Held(tab.page)
+    tab.page.keyboard.press("3")
+    held.wait()
+    for key in ("4", "Backspace", "5", "Backspace", "6"):
+        tab.page.keyboard.press(key)
+    held.let_go()
+    expect(words).to_have_text("6")
+    *_, (_, image, *_) = tab.events()
+    assert tab.bench.label_of(image) == "6"
+    tab.page.keyboard.press("Backspace")
+    expect(words).to_have_text("3")
+    tab.page.keyboard.press("Backspace")
+    expect(words).to_have_text("no label")
+    tab.saved()
+    assert tab.bench.label_of(image) is None
+    expect(tab.page.locator(".wb-message.wb-bad")).to_have_count(0)
+
+
 def test_the_page_is_worked_by_keys_alone(tab: Tab) -> None:
     tab.open("/browse?split=val")
     tab.page.locator(TILE).first.wait_for()

@@ -198,7 +198,7 @@ class BrowsePage {
     event.preventDefault();
   }
 
-  /** Correct the chosen image. A disputed one is settled; any other replaces just the label that was seen here. */
+  /** Correct the chosen image: a disputed one is settled, else just the label that was seen here is replaced, or none. */
   relabel(kind, cls = null) {
     const image = this.chosen?.image;
     if (!image) return this.messages.say("choose", "Choose an image first: click it, or go to it with the arrow keys.");
@@ -206,8 +206,8 @@ class BrowsePage {
     const event = { uuid: uuid(), kind, image: image.image, source: "browse" };
     if (kind === "label") event.class = cls;
     if (image.label.state === "disputed") Object.assign(event, { kind: "confirm", class: cls });
-    else if (image.label.event) event.replaces = image.label.event;
-    const label = { state: kind === "reject" ? "rejected" : "labeled", class: cls, event: null };
+    else event.replaces = image.label.event ?? 0;
+    const label = { state: kind === "reject" ? "rejected" : "labeled", class: cls, event: event.uuid };
     return this.corrections.act(event, image, { label });
   }
 
