@@ -1,8 +1,12 @@
 """The grid: a page is one act."""
 
-from playwright.sync_api import expect
+from collections.abc import Iterator
 
-from tests.browser.bench import Tab
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.bench import Bench, Tab
+from tests.browser.conftest import PATIENCE
 
 TILE = ".wb-grid .wb-tile"
 
@@ -74,3 +78,36 @@ def test_keys_that_belong_to_one_picture_are_refused(tab: Tab) -> None:
 
     tab.ready()
     assert tab.events() == []
+
+
+@pytest.fixture
+def phone(browser: Browser, bench: Bench, person: str) -> Iterator[Tab]:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context.set_default_timeout(PATIENCE)
+    tab = Tab(context, bench, person)
+    yield tab
+    tab.leave()
+    context.close()
+    assert tab.complaints == []
+
+
+def test_a_finger_that_scrolls_leaves_nothing_out_and_a_tap_does(phone: Tab) -> None:
+    phone.open().ready()
+    phone.page.get_by_role("button", name="Grid").last.click()
+    expect(phone.page.locator(TILE)).to_have_count(48)
+    tiles = phone.page.locator(".wb-grid .wb-tiles")
+
+    devtools = phone.page.context.new_cdp_session(phone.page)
+    for kind, heights in (("touchStart", [700]), ("touchMove", range(690, 400, -10)), ("touchEnd", [None])):
+        for y in heights:
+            points = [] if y is None else [{"x": 195, "y": y}]
+            devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    phone.page.wait_for_function("list => list.scrollTop > 100", arg=tiles.element_handle())
+    expect(phone.page.locator(".wb-grid .wb-words")).to_have_text("48 taken in, 0 left out")
+    phone.page.locator(TILE).nth(20).tap()
+    expect(phone.page.locator(".wb-grid .wb-words")).to_have_text("47 taken in, 1 left out")
+    expect(phone.page.locator(TILE).nth(20)).to_have_attribute("aria-selected", "false")
+    phone.page.locator(TILE).nth(20).tap()
+    expect(phone.page.locator(".wb-grid .wb-words")).to_have_text("48 taken in, 0 left out")
+    assert phone.events() == []

@@ -2,48 +2,10 @@
 // given another class; Enter commits the page as one act.
 
 import { count, fill, h, keycap } from "./dom.js";
+import { Tile } from "./tile.js";
 
 const PAGE = 48;
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-/** One tile: its item, whether it is left out, and the class it would get. */
-class Tile {
-  constructor(item, cls, grid) {
-    this.item = item;
-    this.out = false;
-    this.class = cls;
-    this.loaded = false;
-    this.image = h("img", { class: "wb-thumb", alt: "", draggable: "false" });
-    this.words = h("figcaption");
-    this.element = h(
-      "button",
-      { class: "wb-tile", type: "button", tabindex: "-1", role: "option" },
-      this.image,
-      this.words,
-    );
-    this.image.addEventListener("load", () => ((this.loaded = true), grid.changed()));
-    this.image.addEventListener(
-      "error",
-      () => ((this.out = true), (this.broken = true), (this.loaded = true), grid.changed()),
-    );
-    this.image.src = item.thumb;
-  }
-
-  draw(predicted, nameOf) {
-    this.element.classList.toggle("wb-out", this.out);
-    this.element.classList.toggle("wb-other", !this.out && this.class !== predicted);
-    this.element.setAttribute("aria-selected", String(!this.out));
-    const words = this.broken
-      ? "cannot be shown"
-      : this.out
-        ? "left out"
-        : this.class === predicted
-          ? " "
-          : nameOf(this.class);
-    this.words.textContent = words;
-    this.element.setAttribute("aria-label", `${this.item.file}: ${this.out ? words : nameOf(this.class)}`);
-  }
-}
 
 /** The view; `ask` lets the person choose a class by name, `close` leads back to the single view. */
 export class Grid {
@@ -89,7 +51,8 @@ export class Grid {
       ),
       this.list,
     );
-    this._pointer();
+    this._mouse();
+    this._finger();
   }
 
   /** Open the page of a class, or of the class the model is surest of. */
@@ -242,27 +205,44 @@ export class Grid {
     this.changed();
   }
 
+  _placeOf(target) {
+    return this.tiles.findIndex((tile) => tile.element === target?.closest?.(".wb-tile"));
+  }
+
   // Press on a tile, drag over others: all get what the first one got. Shift takes the range from the last tile.
-  _pointer() {
+  _mouse() {
     let painting = null;
-    const placeOf = (target) => this.tiles.findIndex((tile) => tile.element === target?.closest?.(".wb-tile"));
     this.list.addEventListener("pointerdown", (event) => {
-      const place = placeOf(event.target);
-      if (place < 0 || event.button !== 0) return;
+      const place = this._placeOf(event.target);
+      if (place < 0 || event.button !== 0 || event.pointerType !== "mouse") return;
       painting = !this.tiles[place].out;
       const places = event.shiftKey ? between(this.at, place) : [place];
       this.focus(place);
       this._set(places, painting);
-      event.target.releasePointerCapture?.(event.pointerId);
       event.preventDefault();
     });
     this.list.addEventListener("pointerover", (event) => {
-      const place = placeOf(event.target);
+      const place = this._placeOf(event.target);
       if (painting === null || place < 0 || event.buttons !== 1) return;
       this.at = place;
       this._set([place], painting);
     });
     window.addEventListener("pointerup", () => (painting = null));
+  }
+
+  // A finger or pen that moves scrolls the page, and no click follows: what counts is the click, never the touch.
+  _finger() {
+    let touched = null;
+    this.list.addEventListener("pointerdown", (event) => {
+      touched = event.pointerType === "mouse" ? null : this._placeOf(event.target);
+    });
+    this.list.addEventListener("click", (event) => {
+      const place = this._placeOf(event.target);
+      if (place < 0 || place !== touched) return;
+      touched = null;
+      this.focus(place);
+      this._set([place], !this.tiles[place].out);
+    });
   }
 }
 
