@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as Late
 from pysqlite3 import dbapi2 as sqlite
@@ -72,6 +74,15 @@ def serving(project: Path, *flags: str) -> Iterator[Bench]:
         finally:
             process.terminate()
             process.wait(20)
+
+
+def paint(folder: Path, *names: str) -> Path:
+    """Make a folder of small pictures, each of its own noise; return the folder."""
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    return folder
 
 
 def check_looks(page: Page) -> None:

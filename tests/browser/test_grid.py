@@ -1,8 +1,12 @@
 """The grid: a page is one act."""
 
-from playwright.sync_api import expect
+from collections.abc import Iterator
 
-from tests.browser.bench import Tab
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from tests.browser.bench import Bench, Tab
+from tests.browser.conftest import PATIENCE
 
 TILE = ".wb-grid .wb-tile"
 
@@ -74,3 +78,72 @@ def test_keys_that_belong_to_one_picture_are_refused(tab: Tab) -> None:
 
     tab.ready()
     assert tab.events() == []
+
+
+def _pictures(tab: Tab) -> list[str]:
+    return tab.page.locator(f"{TILE} img").evaluate_all("images => images.map(image => image.src)")
+
+
+def _hold_first(route: Route, held: list[Route]) -> None:
+    """Keep the first thing that is sent here until the test lets it go on."""
+    if route.request.method == "POST" and not held:
+        held.append(route)
+    else:
+        route.continue_()
+
+
+@pytest.mark.parametrize("held", ["/api/labels", "/api/grid"])
+def test_an_undo_on_a_slow_connection_shows_the_page_again_and_nothing_replaces_it(tab: Tab, held: str) -> None:
+    _open(tab)
+    page, routes = _pictures(tab), list[Route]()
+    tab.page.route(f"**{held}", lambda route: _hold_first(route, routes))
+    with tab.page.expect_request(lambda request: held in request.url and request.method == "POST"):
+        tab.page.keyboard.press("Enter")
+
+    tab.page.keyboard.press("Backspace")
+    expect(tab.page.locator(".wb-grid .wb-words")).to_have_text("48 taken in, 0 left out")
+    with tab.page.expect_response(f"**{held}"):
+        routes[0].continue_()
+
+    assert {kind for kind, *_ in tab.events()} == {"label", "undo"}
+    tab.page.wait_for_load_state("networkidle")
+    assert _pictures(tab) == page
+    assert {tab.bench.label_of(image) for _, image, *_ in tab.events()} == {None}
+    assert tab.bench.rows(
+        """SELECT count(*) FROM lease JOIN person ON person.id = person
+           WHERE person.name = ? AND state = 'active' AND request IS NULL""",
+        tab.person,
+    )[0][0] <= len(page), "no image is held that is not on the page"
+
+
+@pytest.fixture
+def phone(browser: Browser, bench: Bench, person: str) -> Iterator[Tab]:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context.set_default_timeout(PATIENCE)
+    tab = Tab(context, bench, person)
+    yield tab
+    tab.leave()
+    context.close()
+    assert tab.complaints == []
+
+
+def test_a_finger_that_scrolls_leaves_nothing_out_and_a_tap_does(phone: Tab) -> None:
+    phone.open().ready()
+    phone.page.get_by_role("button", name="Grid").last.click()
+    expect(phone.page.locator(TILE)).to_have_count(48)
+    tiles = phone.page.locator(".wb-grid .wb-tiles")
+
+    devtools = phone.page.context.new_cdp_session(phone.page)
+    for kind, heights in (("touchStart", [700]), ("touchMove", range(690, 400, -10)), ("touchEnd", [None])):
+        for y in heights:
+            points = [] if y is None else [{"x": 195, "y": y}]
+            devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    phone.page.wait_for_function("list => list.scrollTop > 100", arg=tiles.element_handle())
+    expect(phone.page.locator(".wb-grid .wb-words")).to_have_text("48 taken in, 0 left out")
+    phone.page.locator(TILE).nth(20).tap()
+    expect(phone.page.locator(".wb-grid .wb-words")).to_have_text("47 taken in, 1 left out")
+    expect(phone.page.locator(TILE).nth(20)).to_have_attribute("aria-selected", "false")
+    phone.page.locator(TILE).nth(20).tap()
+    expect(phone.page.locator(".wb-grid .wb-words")).to_have_text("48 taken in, 0 left out")
+    assert phone.events() == []

@@ -3,20 +3,14 @@
 import re
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
 from playwright.sync_api import BrowserContext, expect
 
 from labeling.dataset.indexing import init_project
-from tests.browser.bench import Tab, serving
+from tests.browser.bench import Tab, paint, serving
 
 
 def test_a_new_project_from_its_first_class_to_its_last_image(context: BrowserContext, tmp_path: Path) -> None:
-    images = tmp_path / "images"
-    images.mkdir()
-    for number in range(4):
-        pixels = np.random.default_rng(number).integers(0, 255, (40, 60, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(images / f"<b>{number}&.png")
+    images = paint(tmp_path / "images", *(f"<b>{number}&.png" for number in range(4)))
     init_project(tmp_path / "project", dataset_folder=images)
     (images / "<b>2&.png").unlink()
     with serving(tmp_path / "project") as bench:

@@ -2,48 +2,10 @@
 // given another class; Enter commits the page as one act.
 
 import { count, fill, h, keycap } from "./dom.js";
+import { Tile } from "./tile.js";
 
 const PAGE = 48;
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-/** One tile: its item, whether it is left out, and the class it would get. */
-class Tile {
-  constructor(item, cls, grid) {
-    this.item = item;
-    this.out = false;
-    this.class = cls;
-    this.loaded = false;
-    this.image = h("img", { class: "wb-thumb", alt: "", draggable: "false" });
-    this.words = h("figcaption");
-    this.element = h(
-      "button",
-      { class: "wb-tile", type: "button", tabindex: "-1", role: "option" },
-      this.image,
-      this.words,
-    );
-    this.image.addEventListener("load", () => ((this.loaded = true), grid.changed()));
-    this.image.addEventListener(
-      "error",
-      () => ((this.out = true), (this.broken = true), (this.loaded = true), grid.changed()),
-    );
-    this.image.src = item.thumb;
-  }
-
-  draw(predicted, nameOf) {
-    this.element.classList.toggle("wb-out", this.out);
-    this.element.classList.toggle("wb-other", !this.out && this.class !== predicted);
-    this.element.setAttribute("aria-selected", String(!this.out));
-    const words = this.broken
-      ? "cannot be shown"
-      : this.out
-        ? "left out"
-        : this.class === predicted
-          ? " "
-          : nameOf(this.class);
-    this.words.textContent = words;
-    this.element.setAttribute("aria-label", `${this.item.file}: ${this.out ? words : nameOf(this.class)}`);
-  }
-}
 
 /** The view; `ask` lets the person choose a class by name, `close` leads back to the single view. */
 export class Grid {
@@ -52,10 +14,12 @@ export class Grid {
     this.tiles = [];
     this.at = 0;
     this.busy = false;
+    this.turn = 0; // how often the page was turned
     this.select = h("select", {
       "aria-label": "Predicted class",
       onchange: () => this.open(Number(this.select.value)),
     });
+    this.says = h("label", {}, "The model says", this.select);
     this.words = h("span", { class: "wb-words", "aria-live": "polite" });
     this.save = h("button", { class: "wb-main", type: "button", onclick: (event) => this.commit(event) });
     const leave = h("button", { type: "button", onclick: () => close() }, "One at a time ", keycap("g"));
@@ -74,7 +38,7 @@ export class Grid {
       h(
         "header",
         {},
-        h("label", {}, "The model says", this.select),
+        this.says,
         this.words,
         h("span", { class: "wb-space" }),
         other,
@@ -89,39 +53,59 @@ export class Grid {
       ),
       this.list,
     );
-    this._pointer();
+    this._mouse();
+    this._finger();
   }
 
   /** Open the page of a class, or of the class the model is surest of. */
   async open(cls = null) {
+    const turn = this._turnPage();
     this.element.hidden = false;
     this.release();
     this.say("Looking for images that belong together…");
     try {
       const { classes } = await this.api.get("api/grid");
-      const open = classes.filter((entry) => entry.unlabeled > 0);
-      if (cls !== null && !open.some((entry) => entry.class === cls)) cls = null;
-      cls ??= open.toSorted((left, right) => right.confidence - left.confidence)[0]?.class ?? null;
-      fill(
-        this.select,
-        open.map((entry) => h("option", { value: entry.class }, `${this.nameOf(entry.class)} (${entry.unlabeled})`)),
-      );
-      if (cls === null)
-        return this.say(
-          "There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.",
-        );
-      this.select.value = cls;
-      const { items } = await this.api.post("api/grid", { client: this.client, class: cls, count: PAGE });
-      if (items.length === 0)
-        return this.say("The images of this class are with other people just now. Choose another class.");
-      this.show(items, cls);
+      if (turn === this.turn) await this._fetch(this._offer(classes, cls), turn);
     } catch (error) {
-      this.say(error.message);
+      if (turn === this.turn) this.say(error.message);
     }
+  }
+
+  /** Begin another page; an answer to a question of an earlier one belongs to nothing any more. */
+  _turnPage() {
+    this.turn += 1;
+    return this.turn;
+  }
+
+  /** Offer the classes that have images; returns the wanted one of them, else the one the model is surest of, or null. */
+  _offer(classes, wanted) {
+    const open = classes.filter((entry) => entry.unlabeled > 0);
+    const surest = open.toSorted((left, right) => right.confidence - left.confidence)[0]?.class ?? null;
+    const cls = open.some((entry) => entry.class === wanted) ? wanted : surest;
+    fill(
+      this.select,
+      open.map((entry) => h("option", { value: entry.class }, `${this.nameOf(entry.class)} (${entry.unlabeled})`)),
+    );
+    this.says.hidden = open.length === 0;
+    if (cls !== null) this.select.value = cls;
+    return cls;
+  }
+
+  async _fetch(cls, turn) {
+    if (cls === null)
+      return this.say(
+        "There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.",
+      );
+    const { items } = await this.api.post("api/grid", { client: this.client, class: cls, count: PAGE });
+    if (turn !== this.turn) return this._giveBack(items);
+    if (items.length === 0)
+      return this.say("The images of this class are with other people just now. Choose another class.");
+    return this.show(items, cls);
   }
 
   /** Show items as tiles; `classes` gives each its class where they were decided before. */
   show(items, predicted, classes = null) {
+    this._turnPage();
     this.element.hidden = false;
     this.predicted = predicted;
     this.tiles = items.map((item, place) => new Tile(item, classes?.[place] ?? predicted, this));
@@ -167,21 +151,30 @@ export class Grid {
     return this.next();
   }
 
+  /** Go on to the next page once what was said is stored, unless the page was turned meanwhile, as an undo does. */
   async next() {
+    const { turn } = this;
     await this.session.outbox.flush();
-    await this.open(this.predicted);
+    if (turn === this.turn) await this.open(this.predicted);
   }
 
   /** Give back the images on the page. */
   release() {
-    const leases = this.session.extra.map((item) => item.lease).filter(Boolean);
+    const { extra } = this.session;
     this.session.extra = [];
     this.tiles = [];
+    this._giveBack(extra);
+  }
+
+  _giveBack(items) {
+    const held = new Set(this.session.leases());
+    const leases = items.map((item) => item.lease).filter((lease) => lease && !held.has(lease));
     if (leases.length > 0) this.api.post("api/release", { client: this.client, leases }).catch(() => {}); // they expire by themselves
   }
 
   /** Leave the grid. */
   hide() {
+    this._turnPage();
     this.release();
     this.element.hidden = true;
   }
@@ -242,27 +235,44 @@ export class Grid {
     this.changed();
   }
 
+  _placeOf(target) {
+    return this.tiles.findIndex((tile) => tile.element === target?.closest?.(".wb-tile"));
+  }
+
   // Press on a tile, drag over others: all get what the first one got. Shift takes the range from the last tile.
-  _pointer() {
+  _mouse() {
     let painting = null;
-    const placeOf = (target) => this.tiles.findIndex((tile) => tile.element === target?.closest?.(".wb-tile"));
     this.list.addEventListener("pointerdown", (event) => {
-      const place = placeOf(event.target);
-      if (place < 0 || event.button !== 0) return;
+      const place = this._placeOf(event.target);
+      if (place < 0 || event.button !== 0 || event.pointerType !== "mouse") return;
       painting = !this.tiles[place].out;
       const places = event.shiftKey ? between(this.at, place) : [place];
       this.focus(place);
       this._set(places, painting);
-      event.target.releasePointerCapture?.(event.pointerId);
       event.preventDefault();
     });
     this.list.addEventListener("pointerover", (event) => {
-      const place = placeOf(event.target);
+      const place = this._placeOf(event.target);
       if (painting === null || place < 0 || event.buttons !== 1) return;
       this.at = place;
       this._set([place], painting);
     });
     window.addEventListener("pointerup", () => (painting = null));
+  }
+
+  // A finger or pen that moves scrolls the page, and no click follows: what counts is the click, never the touch.
+  _finger() {
+    let touched = null;
+    this.list.addEventListener("pointerdown", (event) => {
+      touched = event.pointerType === "mouse" ? null : this._placeOf(event.target);
+    });
+    this.list.addEventListener("click", (event) => {
+      const place = this._placeOf(event.target);
+      if (place < 0 || place !== touched) return;
+      touched = null;
+      this.focus(place);
+      this._set([place], !this.tiles[place].out);
+    });
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { openDialog } from "./dialog.js";
 import { fill, h, keycap } from "./dom.js";
-import { ACTIONS, keyOf } from "./keys.js";
+import { ACTIONS, givenKey } from "./keys.js";
 
 const PLACES = [
   ["Esc", "Close a dialog, leave the grid"],
@@ -90,7 +90,7 @@ export function showKeys(host, keymap, assign) {
   const dialog = openDialog(host, "Keys", content, { wide: true });
   dialog.element.addEventListener("keydown", (event) => {
     if (!listening) return;
-    const key = keyOf(event);
+    const key = givenKey(event);
     if (key === null) return;
     event.preventDefault();
     event.stopPropagation();

@@ -25,7 +25,8 @@ const RESERVED = new Set(["Tab", "Escape", " ", "ArrowLeft", "ArrowRight", "Arro
 
 /**
  * The name of the key a press stands for, or null for presses that belong to the browser.
- * Digits are read by their place, so the top row works on French keyboards and on number pads alike.
+ * Digits are read by their place, so the top row works on French keyboards and on number pads alike; Keymap.keyOf also
+ * knows which signs mean something where that place has others.
  */
 export function keyOf(event) {
   if (event.altKey || event.metaKey || event.ctrlKey) {
@@ -43,6 +44,18 @@ export function keyOf(event) {
   const lower = event.key.toLowerCase();
   const isLetter = lower !== event.key.toUpperCase();
   return event.shiftKey && isLetter ? `Shift+${lower}` : lower;
+}
+
+/** The sign that a press types, or null where that is a digit, nothing, or belongs to the browser. */
+function signOf(event) {
+  const plain = !event.altKey && !event.metaKey && !event.ctrlKey;
+  return plain && /^[^\d\s]$/u.test(event.key) ? event.key.toLowerCase() : null;
+}
+
+/** The name under which a press is given to something: with Shift the sign it types, as Shift+digit cannot be given. */
+export function givenKey(event) {
+  const key = keyOf(event);
+  return /^Shift\+\d$/.test(key) ? (signOf(event) ?? key) : key;
 }
 
 /** A person's keys: their own for actions, the classes' own letters, and the rest by place. */
@@ -75,6 +88,16 @@ export class Keymap {
     for (const [place, { id }] of classes.entries()) {
       if (!this.byClass.has(id)) take(CLASS_KEYS[place], { class: id }, this.byClass, id);
     }
+  }
+
+  /**
+   * The name of the key a press stands for here. A digit's place types another sign on each keyboard, and on many it is
+   * the only way to one (German ⇧7 is the slash): a sign that means something comes before the place.
+   */
+  keyOf(event) {
+    const sign = signOf(event);
+    const key = keyOf(event);
+    return /^(Shift\+)?\d$/.test(key) && this.meaning.has(sign) ? sign : key;
   }
 
   /** What a key means: { action }, { class } or undefined. */

@@ -6,7 +6,7 @@ import { dialogIsOpen } from "./dialog.js";
 import { h, isTyping, uuid } from "./dom.js";
 import { Grid } from "./grid.js";
 import { showKeys } from "./help.js";
-import { Keymap, keyOf } from "./keys.js";
+import { Keymap } from "./keys.js";
 import { Learning } from "./learning.js";
 import { LabelView } from "./labelview.js";
 import { emptyNotice, lostNotice } from "./notices.js";
@@ -98,7 +98,7 @@ class LabelPage {
 
   key(event) {
     if (!this.host.isConnected || dialogIsOpen() || isTyping(event)) return;
-    const key = keyOf(event);
+    const key = this.keymap.keyOf(event);
     if (key === null || this.buttonTakes(event)) return;
     const meaning = this.keymap.read(key);
     if (!this.gridView.element.hidden && this.gridView.key(key, event, meaning)) return event.preventDefault();

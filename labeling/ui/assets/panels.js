@@ -58,12 +58,13 @@ export class Chip {
 export function guessButtons(guesses, { nameOf, keyOf, guessKey, choose }) {
   return guesses.slice(0, 3).map((guess, place) => {
     const key = place === 0 ? guessKey : keyOf(guess.class);
+    const name = nameOf(guess.class);
     return h(
       "button",
-      { class: "wb-class wb-guess", type: "button", onclick: (event) => choose(guess.class, event) },
+      { class: "wb-class wb-guess", type: "button", title: name, onclick: (event) => choose(guess.class, event) },
       h("i", { "aria-hidden": "true", style: { transform: `scaleX(${guess.probability ?? 0})` } }),
       key && keycap(key),
-      h("span", {}, nameOf(guess.class)),
+      h("span", {}, name),
       h("small", {}, percent(guess.probability)),
     );
   });

@@ -1,0 +1,81 @@
+"""Keyboards of other countries: what a press types comes before the place of its key."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from labeling.dataset.indexing import init_project
+from labeling.project import writing
+from storage.classes import add_class
+from storage.database import transaction
+from tests.browser.bench import Bench, Tab, paint, serving
+
+SHIFT = 8
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A project of 18 classes, more than digits go round; the last has the percent sign as its own key."""
+    folder = tmp_path_factory.mktemp("keyboards")
+    init_project(folder / "project", dataset_folder=paint(folder / "images", *(f"{n:02}.png" for n in range(30))))
+    with writing(folder / "project") as db, transaction(db):
+        for number in range(1, 19):
+            add_class(db, number, f"class {number}", "%" if number == 18 else None, None)
+    with serving(folder / "project") as bench:
+        yield bench
+
+
+def _type(tab: Tab, sign: str, code: str, modifiers: int = SHIFT) -> None:
+    """Press a key that types this sign on the keyboard in question."""
+    press = {"key": sign, "code": code, "modifiers": modifiers, "text": sign}
+    devtools = tab.page.context.new_cdp_session(tab.page)
+    for kind in ("keyDown", "keyUp"):
+        devtools.send("Input.dispatchKeyEvent", {"type": kind, **press})
+
+
+def test_a_slash_that_is_shift_and_seven_searches(tab: Tab) -> None:
+    tab.open().ready()
+
+    _type(tab, "/", "Digit7")
+
+    expect(tab.page.locator("dialog[open] input")).to_be_focused()
+    assert tab.events() == []
+
+
+def test_a_question_mark_beside_the_digits_shows_the_keys(tab: Tab) -> None:
+    tab.open().ready()
+
+    _type(tab, "?", "Minus")
+
+    expect(tab.page.locator("dialog[open]")).to_have_attribute("aria-label", "Keys")
+
+
+@pytest.mark.parametrize(
+    ("sign", "code", "modifiers", "name"),
+    [
+        ("&", "Digit6", SHIFT, "class 16"),  # German: nothing has the sign, so the place counts
+        ("%", "Digit5", SHIFT, "class 18"),  # a class's own sign, where the place would be another class
+        ("&", "Digit1", 0, "class 1"),  # French: the top row types signs
+        ("1", "Digit1", SHIFT, "class 11"),  # and digits with Shift
+    ],
+)
+def test_a_sign_that_nothing_has_leaves_the_press_to_its_place(
+    tab: Tab, sign: str, code: str, modifiers: int, name: str
+) -> None:
+    image = tab.open().ready().image
+
+    _type(tab, sign, code, modifiers)
+
+    expect(tab.page.locator(f".wb-stage[data-image='{image}']")).to_have_count(0)
+    assert [event[:3] for event in tab.events()] == [("label", image, name)]
+
+
+def test_a_class_is_given_the_sign_that_a_press_types(tab: Tab) -> None:
+    tab.open().ready()
+    tab.page.keyboard.press("?")
+    tab.page.get_by_label("Key for class 3", exact=False).first.click()
+
+    _type(tab, "=", "Digit0")
+
+    expect(tab.page.get_by_label("Key for class 3: =")).to_be_visible()
