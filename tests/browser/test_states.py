@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, expect
 
 from labeling.dataset.indexing import init_project
-from tests.browser.bench import Tab, serving
+from tests.browser.bench import Tab, ask_all_blindly, serving
 
 
 def test_a_new_project_from_its_first_class_to_its_last_image(context: BrowserContext, tmp_path: Path) -> None:
@@ -17,7 +17,8 @@ def test_a_new_project_from_its_first_class_to_its_last_image(context: BrowserCo
     for number in range(4):
         pixels = np.random.default_rng(number).integers(0, 255, (40, 60, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(images / f"<b>{number}&.png")
-    init_project(tmp_path / "project", dataset_folder=images)
+    init_project(tmp_path / "project", dataset_folder=images, control=0)
+    ask_all_blindly(tmp_path / "project")
     (images / "<b>2&.png").unlink()
     with serving(tmp_path / "project") as bench:
         tab = Tab(context, bench, "Ann")
