@@ -74,8 +74,8 @@ def init_project(
     """Make a project of a dataset folder or a manifest.
 
     A dataset without a validation split gets its control sample at once: a first, blind request of `control` random
-    images. It is returned, None where the dataset has validation images or no unlabeled ones. The progress of reading
-    the images is appended to `events` as JSON lines.
+    images, or fewer in a small folder (`storage.control.ONE_IN`). It is returned, None where the dataset has validation
+    images or hardly any unlabeled ones. The progress of reading the images is appended to `events` as JSON lines.
 
     Raises:
         InputError: there is a project already, no dataset, the project would lie in it, or the folder cannot be
