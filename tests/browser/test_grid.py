@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.bench import Bench, Tab
 from tests.browser.conftest import PATIENCE
@@ -78,6 +78,45 @@ def test_keys_that_belong_to_one_picture_are_refused(tab: Tab) -> None:
 
     tab.ready()
     assert tab.events() == []
+
+
+def _pictures(tab: Tab) -> list[str]:
+    return tab.page.locator(f"{TILE} img").evaluate_all("images => images.map(image => image.src)")
+
+
+def _hold_first(route: Route, held: list[Route]) -> None:
+    """Keep the first thing that is sent here until the test lets it go on."""
+    if route.request.method == "POST" and not held:
+        held.append(route)
+    else:
+        route.continue_()
+
+
+@pytest.mark.parametrize("held", ["/api/labels", "/api/grid"])
+def test_an_undo_on_a_slow_connection_shows_the_page_again_and_nothing_replaces_it(tab: Tab, held: str) -> None:
+    other = str((int(_open(tab)) + 1) % 10)
+    tab.page.keyboard.press("Space")
+    tab.page.keyboard.press(other)  # tells this page from one of the same images that is opened anew
+    page, routes = _pictures(tab), list[Route]()
+    tab.page.route(f"**{held}", lambda route: _hold_first(route, routes))
+    with tab.page.expect_request(lambda request: held in request.url and request.method == "POST"):
+        tab.page.keyboard.press("Enter")
+
+    tab.page.keyboard.press("Backspace")
+    expect(tab.page.locator(".wb-grid .wb-words")).to_have_text("48 taken in, 0 left out")
+    with tab.page.expect_response(f"**{held}"):
+        routes[0].continue_()
+
+    assert {kind for kind, *_ in tab.events()} == {"label", "undo"}
+    tab.page.wait_for_load_state("networkidle")
+    assert _pictures(tab) == page
+    expect(tab.page.locator(".wb-grid .wb-other figcaption")).to_have_text([other])
+    assert {tab.bench.label_of(image) for _, image, *_ in tab.events()} == {None}
+    assert tab.bench.rows(
+        """SELECT count(*) FROM lease JOIN person ON person.id = person
+           WHERE person.name = ? AND state = 'active' AND request IS NULL""",
+        tab.person,
+    )[0][0] <= len(page), "no image is held that is not on the page"
 
 
 @pytest.fixture

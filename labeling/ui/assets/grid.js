@@ -14,10 +14,12 @@ export class Grid {
     this.tiles = [];
     this.at = 0;
     this.busy = false;
+    this.turn = 0; // how often the page was turned
     this.select = h("select", {
       "aria-label": "Predicted class",
       onchange: () => this.open(Number(this.select.value)),
     });
+    this.says = h("label", {}, "The model says", this.select);
     this.words = h("span", { class: "wb-words", "aria-live": "polite" });
     this.save = h("button", { class: "wb-main", type: "button", onclick: (event) => this.commit(event) });
     const leave = h("button", { type: "button", onclick: () => close() }, "One at a time ", keycap("g"));
@@ -36,7 +38,7 @@ export class Grid {
       h(
         "header",
         {},
-        h("label", {}, "The model says", this.select),
+        this.says,
         this.words,
         h("span", { class: "wb-space" }),
         other,
@@ -57,34 +59,53 @@ export class Grid {
 
   /** Open the page of a class, or of the class the model is surest of. */
   async open(cls = null) {
+    const turn = this._turnPage();
     this.element.hidden = false;
     this.release();
     this.say("Looking for images that belong together…");
     try {
       const { classes } = await this.api.get("api/grid");
-      const open = classes.filter((entry) => entry.unlabeled > 0);
-      if (cls !== null && !open.some((entry) => entry.class === cls)) cls = null;
-      cls ??= open.toSorted((left, right) => right.confidence - left.confidence)[0]?.class ?? null;
-      fill(
-        this.select,
-        open.map((entry) => h("option", { value: entry.class }, `${this.nameOf(entry.class)} (${entry.unlabeled})`)),
-      );
-      if (cls === null)
-        return this.say(
-          "There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.",
-        );
-      this.select.value = cls;
-      const { items } = await this.api.post("api/grid", { client: this.client, class: cls, count: PAGE });
-      if (items.length === 0)
-        return this.say("The images of this class are with other people just now. Choose another class.");
-      this.show(items, cls);
+      if (turn === this.turn) await this._fetch(this._offer(classes, cls), turn);
     } catch (error) {
-      this.say(error.message);
+      if (turn === this.turn) this.say(error.message);
     }
+  }
+
+  /** Begin another page; an answer to a question of an earlier one belongs to nothing any more. */
+  _turnPage() {
+    this.turn += 1;
+    return this.turn;
+  }
+
+  /** Offer the classes that have images; returns the wanted one of them, else the one the model is surest of, or null. */
+  _offer(classes, wanted) {
+    const open = classes.filter((entry) => entry.unlabeled > 0);
+    const surest = open.toSorted((left, right) => right.confidence - left.confidence)[0]?.class ?? null;
+    const cls = open.some((entry) => entry.class === wanted) ? wanted : surest;
+    fill(
+      this.select,
+      open.map((entry) => h("option", { value: entry.class }, `${this.nameOf(entry.class)} (${entry.unlabeled})`)),
+    );
+    this.says.hidden = open.length === 0;
+    if (cls !== null) this.select.value = cls;
+    return cls;
+  }
+
+  async _fetch(cls, turn) {
+    if (cls === null)
+      return this.say(
+        "There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.",
+      );
+    const { items } = await this.api.post("api/grid", { client: this.client, class: cls, count: PAGE });
+    if (turn !== this.turn) return this._giveBack(items);
+    if (items.length === 0)
+      return this.say("The images of this class are with other people just now. Choose another class.");
+    return this.show(items, cls);
   }
 
   /** Show items as tiles; `classes` gives each its class where they were decided before. */
   show(items, predicted, classes = null) {
+    this._turnPage();
     this.element.hidden = false;
     this.predicted = predicted;
     this.tiles = items.map((item, place) => new Tile(item, classes?.[place] ?? predicted, this));
@@ -130,21 +151,30 @@ export class Grid {
     return this.next();
   }
 
+  /** Go on to the next page once what was said is stored, unless the page was turned meanwhile, as an undo does. */
   async next() {
+    const { turn } = this;
     await this.session.outbox.flush();
-    await this.open(this.predicted);
+    if (turn === this.turn) await this.open(this.predicted);
   }
 
   /** Give back the images on the page. */
   release() {
-    const leases = this.session.extra.map((item) => item.lease).filter(Boolean);
+    const { extra } = this.session;
     this.session.extra = [];
     this.tiles = [];
+    this._giveBack(extra);
+  }
+
+  _giveBack(items) {
+    const held = new Set(this.session.leases());
+    const leases = items.map((item) => item.lease).filter((lease) => lease && !held.has(lease));
     if (leases.length > 0) this.api.post("api/release", { client: this.client, leases }).catch(() => {}); // they expire by themselves
   }
 
   /** Leave the grid. */
   hide() {
+    this._turnPage();
     this.release();
     this.element.hidden = true;
   }

@@ -212,7 +212,8 @@ export class Session {
   _heard(event, result) {
     if (event.kind === "undo") {
       const fresh = new Map((result.items ?? []).map((item) => [item.image, item]));
-      for (const item of this.queue) if (fresh.has(item.image)) item.lease = fresh.get(item.image).lease;
+      for (const item of [...this.queue, ...this.extra])
+        if (fresh.has(item.image)) item.lease = fresh.get(item.image).lease;
     }
     if (result.status === "refused" || result.status === "conflict") {
       this.say(`event ${event.image}`, `Not stored: ${result.message ?? "the image was changed meanwhile"}`, {
