@@ -4,14 +4,24 @@ An undo names the events it takes back, a redo the undos it takes back; an event
 """
 
 import uuid
+from dataclasses import dataclass
 
 from storage import leases
 from storage.clock import Instant
 from storage.database import Database, Row, now
 from storage.present import refresh_image
-from storage.records import Outcome, Sent
+from storage.records import Kind, Outcome, Sent
 
 _ANSWERS = ("label", "reject", "confirm")
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a stored undo or redo was about: the act, what kind of thing it had said, and of which images."""
+
+    act: str
+    kind: Kind
+    images: tuple[int, ...]
 
 
 def undo(db: Database, sent: Sent, at: Instant, term: float) -> Outcome:
@@ -79,6 +89,20 @@ def act_of(db: Database, uuid: str) -> str | None:
         (uuid,),
     ).fetchone()
     return None if row is None else row["batch"]
+
+
+def stepped(db: Database, step: str) -> Stepped | None:
+    """Return what a stored undo or redo of this UUID was about, None where it is not stored."""
+    rows = db.execute(
+        """SELECT said.batch, said.kind, event.image FROM label_event AS event
+           JOIN label_event AS undone ON undone.id = event.undoes
+           JOIN label_event AS said ON said.id = coalesce(undone.undoes, undone.id)
+           WHERE event.batch = ? ORDER BY event.id""",
+        (step,),
+    ).fetchall()
+    if not rows:
+        return None
+    return Stepped(rows[0]["batch"], rows[0]["kind"], tuple(row["image"] for row in rows))
 
 
 def brought_back(db: Database, act: str, person: int) -> tuple[tuple[int, int | None], ...]:

@@ -10,6 +10,7 @@ from storage import events, leases, undoing
 from storage.clock import Instant, instant
 from storage.database import Database
 from storage.errors import Refused
+from storage.images import get_image
 from storage.predictions import guesses_of
 from storage.present import present_label
 from storage.probing import newest_fit
@@ -107,7 +108,15 @@ def step(db: Database, desk: Desk, wish: wire.ActIn, kind: Literal["undo", "redo
         raise Refused(f"there is nothing to {kind}", "uuid")
     event = wire.EventIn(uuid=wish.uuid, kind=kind, undoes=act)
     result = _say_one(db, desk, event, instant())
-    return wire.ActOut(**result.model_dump(), act=act)
+    done = undoing.stepped(db, wish.uuid)
+    image = None if result.image is None else get_image(db, result.image)
+    return wire.ActOut(
+        **result.model_dump(),
+        act=act if done is None else done.act,
+        kind=None if done is None else done.kind,
+        images=[] if done is None else list(done.images),
+        flagged=None if image is None else image.flagged,
+    )
 
 
 def fitted_event(db: Database) -> int | None:

@@ -184,9 +184,15 @@ class ActIn(Wire):
 
 
 class ActOut(ResultOut):
-    """What became of it; `act` is the UUID of what was undone or redone."""
+    """What became of it: `act` is the UUID of what was undone or redone, `kind` what that had said, of which images.
+
+    `flagged` says whether the first of them has a flag now.
+    """
 
     act: str
+    kind: Kind | None
+    images: list[int]
+    flagged: bool | None
 
 
 class ReleaseIn(Wire):

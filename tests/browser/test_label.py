@@ -75,6 +75,56 @@ def test_undo_reaches_behind_a_reload(tab: Tab) -> None:
     assert not any(late for *_, late in tab.events())
 
 
+def test_undo_and_redo_of_a_flag_behind_a_reload_change_what_the_page_says(tab: Tab) -> None:
+    tab.open().ready()
+    image, name = tab.image, tab.page.locator(".wb-name")
+    tab.press("f")
+    tab.saved()
+    tab.page.reload()
+    tab.ready()
+    tab.shows(image)
+    expect(name).to_contain_text("Flagged")
+
+    tab.page.keyboard.press("Backspace")
+
+    expect(name).not_to_contain_text("Flagged")
+    tab.says("Undone: a flag, of this image.")
+    tab.page.reload()
+    tab.ready()
+    tab.page.keyboard.press("Shift+Backspace")
+    expect(name).to_contain_text("Flagged")
+    tab.says("Done again: a flag, of this image.")
+    tab.page.keyboard.press("f")
+    expect(name).not_to_contain_text("Flagged")
+    assert [kind for kind, *_ in tab.events()] == ["flag", "undo", "redo", "unflag"]
+
+
+def test_redo_reaches_behind_a_reload(tab: Tab) -> None:
+    tab.open().ready()
+    (image,) = tab.press("7")
+    tab.press("Backspace")
+    tab.saved()
+    tab.page.reload()
+    tab.ready()
+    tab.shows(image)
+
+    tab.page.keyboard.press("Shift+Backspace")
+
+    expect(tab.page.locator(PAINTED)).not_to_have_attribute("data-image", str(image))
+    tab.says("Done again: a label, of another image.")
+    assert tab.bench.label_of(image) == "7"
+    tab.page.keyboard.press("Backspace")
+    tab.shows(image)
+    tab.saved()
+    assert tab.bench.label_of(image) is None
+    tab.page.keyboard.press("Shift+Backspace")
+    expect(tab.page.locator(PAINTED)).not_to_have_attribute("data-image", str(image))
+    assert [kind for kind, *_ in tab.events()] == ["label", "undo", "redo", "undo", "redo"]
+    tab.page.keyboard.press("Shift+Backspace")
+    tab.says("nothing to redo")
+    tab.complaints.clear()  # the browser notes the 409
+
+
 def test_enter_takes_the_first_guess_and_the_panels_say_why(tab: Tab) -> None:
     tab.open().ready()
     guess = tab.page.locator(".wb-guess span").first.inner_text()

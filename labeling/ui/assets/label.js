@@ -8,7 +8,7 @@ import { Grid } from "./grid.js";
 import { showKeys } from "./help.js";
 import { Keymap } from "./keys.js";
 import { Learning } from "./learning.js";
-import { LabelView } from "./labelview.js";
+import { LabelView, saidBefore } from "./labelview.js";
 import { emptyNotice, lostNotice } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { clientName, loadClasses, whoAmI } from "./page.js";
@@ -169,16 +169,29 @@ class LabelPage {
       if (!act) return this.refuse("There is nothing to undo.");
       if (act.kind === "grid") this.showGrid(act);
       else this.showSingle();
+      this.tell("Undone", act);
     } catch (error) {
       this.refuse(error.message);
     }
   }
 
-  redo() {
-    const act = this.session.redo();
-    if (!act) return this.refuse("There is nothing to redo.");
-    if (act.kind === "grid" && !this.gridView.element.hidden) this.gridView.next();
-    else this.showSingle();
+  async redo() {
+    try {
+      const act = await this.session.redo();
+      if (!act) return this.refuse("There is nothing to redo.");
+      if (act.kind === "grid" && !this.gridView.element.hidden) this.gridView.next();
+      else this.showSingle();
+      this.tell("Done again", act);
+    } catch (error) {
+      this.refuse(error.message);
+    }
+  }
+
+  /** Say what became of an act of an earlier page, which nobody sees here. */
+  tell(done, act) {
+    if (!act.said) return;
+    this.view.tell(`${done}: ${saidBefore(act, this.session.current)}.`);
+    this.askProgress();
   }
 
   grid() {

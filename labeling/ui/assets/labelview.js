@@ -1,7 +1,7 @@
 // What the Label page looks like: builds its parts and shows in them what it is told.
 
 import { ClassList } from "./classes.js";
-import { fill, h, keycap } from "./dom.js";
+import { count, fill, h, keycap } from "./dom.js";
 import { ACTIONS } from "./keys.js";
 import { themeButton } from "./page.js";
 import { Chip, Filmstrip, guessButtons, Messages, ProgressLine, whyPanel } from "./panels.js";
@@ -50,7 +50,12 @@ export class LabelView {
 
   /** Refuse a press, visibly. */
   refuse(why) {
-    this.refusal.textContent = why;
+    this.tell(why);
+  }
+
+  /** Say something for a moment. */
+  tell(words) {
+    this.refusal.textContent = words;
     this.refusal.classList.remove("wb-shown");
     void this.refusal.offsetWidth; // starts the animation anew
     this.refusal.classList.add("wb-shown");
@@ -129,6 +134,21 @@ export class LabelView {
 
 function part(title, content, tools = null) {
   return h("section", {}, h("header", {}, h("h2", {}, title), tools), content);
+}
+
+/** What an act of an earlier page said, for somebody who has `current` before them. */
+export function saidBefore({ said, images }, current) {
+  const what = {
+    label: "a label",
+    reject: "“none of our classes”",
+    skip: "a skip",
+    flag: "a flag",
+    unflag: "taking a flag off",
+    confirm: "settling a disputed image",
+    "send-back": "sending an image back",
+  }[said];
+  if (images.length > 1) return `${what}, of ${count(images.length, "image")}`;
+  return images[0] === current?.image ? `${what}, of this image` : `${what}, of another image`;
 }
 
 /** What an act said, in a word or two. */

@@ -107,7 +107,7 @@ export class Filmstrip {
   /** Show acts done and items to come; cells stay in place where they can, so that nothing flickers. */
   update(done, items, describe) {
     const past = done
-      .filter((act) => !/flag/.test(act.kind))
+      .filter((act) => !/flag/.test(act.kind) && act.items.length > 0)
       .slice(-5)
       .map((act) => ({ item: act.items.at(-1), place: "past", words: describe(act) }));
     const coming = items.slice(0, 6).map((item, place) => ({ item, place: place ? "next" : "current", words: "" }));

@@ -8,7 +8,8 @@ const ASK_AGAIN = 8_000; // milliseconds before asking again when there was noth
 
 /**
  * An act is what one press did: { kind, class, items, events, undoes }, where `undoes` is the UUID by which the server
- * takes it back. Acts form two stacks, done and undone; both are as deep as the work is long.
+ * takes it back. Acts of an earlier page or day are known to the server alone; `said` and `images` tell what they said
+ * of which. Acts form two stacks, done and undone; both are as deep as the work is long.
  */
 export class Session {
   constructor({ api, outbox, client, changed, acted, say }) {
@@ -165,7 +166,7 @@ export class Session {
 
   _return(act) {
     if (/flag/.test(act.kind)) {
-      for (const item of act.items) item.flagged = act.kind === "unflag";
+      for (const item of act.items) item.flagged = act.flagged ?? act.kind === "unflag"; // others may have flagged it too
       return;
     }
     const back = new Set(act.items.map((item) => item.image));
@@ -175,25 +176,55 @@ export class Session {
     if (this.queue.length > 0) this.state = "ready";
   }
 
-  /** Acts of an earlier page or day are known to the server alone. */
   async _undoOnServer() {
-    await this.outbox.flush();
-    if (this.outbox.size > 0) throw new Error("Undo goes on as soon as the server answers.");
     const undo = { uuid: uuid(), client: this.client };
+    const result = await this._step("undo", undo);
+    return result && { ...this._earlier(result, result.items), flagged: result.flagged, undo };
+  }
+
+  async _redoOnServer() {
+    const result = await this._step("redo", { uuid: uuid(), client: this.client });
+    const images = new Set(result?.images);
+    return (
+      result &&
+      this._earlier(
+        result,
+        this.queue.filter((item) => images.has(item.image)),
+      )
+    );
+  }
+
+  /** Let the server undo or redo the last act it knows; resolves to what that was, or to null when there is none. */
+  async _step(kind, wish) {
+    await this.outbox.flush();
+    if (this.outbox.size > 0) throw new Error("This goes on as soon as the server answers.");
     try {
-      const result = await this.api.post("api/undo", undo);
-      return { kind: "earlier", class: null, items: result.items, events: [], undoes: result.act, undo };
+      return await this.api.post(`api/${kind}`, wish);
     } catch (error) {
       if (error.status === 409) return null;
       throw error;
     }
   }
 
-  /** Do again what was undone last; returns the act, or null. */
-  redo() {
-    const act = this.undone.pop();
+  /** An act the server told of: a flag changes images on hand, anything else has items that come or go. */
+  _earlier({ kind, act, images }, items) {
+    const flag = kind === "flag" || kind === "unflag";
+    return {
+      kind: flag ? kind : "earlier",
+      said: kind,
+      images,
+      class: null,
+      items: flag ? this.queue.filter((item) => item.image === images[0]) : items,
+      events: [],
+      undoes: act,
+    };
+  }
+
+  /** Do again what was undone last; resolves to the act, or to null when there is none. */
+  async redo() {
+    const act = this.undone.pop() ?? (await this._redoOnServer());
     if (!act) return null;
-    this.outbox.add({ uuid: uuid(), kind: "redo", undoes: act.undo.uuid });
+    if (act.undo) this.outbox.add({ uuid: uuid(), kind: "redo", undoes: act.undo.uuid });
     act.undo = null;
     if (/flag/.test(act.kind)) {
       for (const item of act.items) item.flagged = act.kind === "flag";

@@ -28,6 +28,27 @@ def test_lease_label_undo_redo(ann: Tab) -> None:
     assert [item["image"] for item in ann.lease(1, (second["lease"],))] != [first["image"]]
 
 
+def test_an_undo_and_a_redo_say_what_they_were_about(ann: Tab) -> None:
+    first, second = ann.lease(2)
+    batch = new()
+    ann.say(
+        *({"kind": "label", "image": item["image"], "class": ann.classes["cat"], "lease": item["lease"], "batch": batch,
+           "source": "grid"} for item in (first, second))
+    )  # fmt: skip
+    flag = ann.say({"kind": "flag", "image": first["image"]})[0]
+    seen = [
+        ann.post(f"/api/{step}", {"uuid": new(), "client": ann.id}) for step in ("undo", "undo", "redo", "redo", "undo")
+    ]
+    both = [first["image"], second["image"]]
+    assert [(answer["kind"], answer["act"], answer["images"], answer["flagged"]) for answer in seen] == [
+        ("flag", flag["uuid"], both[:1], False),
+        ("label", batch, both, False),
+        ("label", batch, both, False),
+        ("flag", flag["uuid"], both[:1], True),
+        ("flag", flag["uuid"], both[:1], False),
+    ]
+
+
 def test_a_repeated_undo_changes_nothing(ann: Tab) -> None:
     first, second = ann.lease(2)
     ann.label(first, "cat")
