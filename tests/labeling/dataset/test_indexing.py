@@ -81,9 +81,9 @@ def test_without_a_validation_split_a_blind_random_sample_comes_first(dataset: P
 def test_a_test_split_is_no_control_sample(dataset: Path, tmp_path: Path) -> None:
     shutil.copytree(dataset / "val", tmp_path / "images" / "test")
     shutil.copytree(dataset / "unlabeled", tmp_path / "images" / "unlabeled")
-    control = init_project(tmp_path / "p", dataset_folder=tmp_path / "images", control=12)
+    control = init_project(tmp_path / "p", dataset_folder=tmp_path / "images", control=6)
     assert control is not None
-    assert control.items == 12
+    assert control.items == 6
     found = by_name(tmp_path / "p").values()
     assert sorted({(image.name.split("/")[0], image.split) for image in found}) == [
         ("test", "test"), ("unlabeled", "unlabeled"), ("unlabeled", "val"),
