@@ -62,7 +62,10 @@ IRRELEVANT_TO_RESUME = {
     "device", "checkpoint_minutes", "tensorboard", "minutes", "dataset_folder", "manifest", "strict",
     "activation_memory",
 }  # fmt: skip
-"""Parameters that change where and how fast a run runs, not what it computes; the dataset is compared by content."""
+"""Parameters that change where and how fast a run runs, not what it computes.
+
+Of the dataset, file names, splits and labels are compared.
+"""
 
 
 OTHER_IMAGES = "the dataset's files or labels"
