@@ -1,8 +1,6 @@
 """What a user can get wrong: one line that names it and the way out, status 2, nothing written."""
 
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,21 +11,12 @@ import torch
 from barlowmatch.cli import main, parse_config
 from barlowmatch.events import Event, Said
 from barlowmatch.stages import classify
-from tests.conftest import Command
-
-SMALL = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float32", "--num-epochs", "1")
+from tests.bad_input.commands import SMALL, create
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder with its content."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def home(tmp_path: Path, seed_layout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(seed_layout, tmp_path / "data")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture(autouse=True)
@@ -137,15 +126,6 @@ def test_a_manifest_in_another_encoding(refused: Callable[..., None], home: Path
 def test_a_file_named_twice(refused: Callable[..., None], home: Path) -> None:
     (home / "m.csv").write_text("file,label\ndata/train/0.png,a\ndata/train/0.png,b\n")
     refused("pretrain --manifest m.csv", "m.csv", "data/train/0.png")
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_layout: Path) -> Path:
-    path = tmp_path_factory.mktemp("classifier") / "c.pt"
-    done = barlowmatch("train-classifier", "--dataset-folder", seed_layout, "--checkpoint-path", path, *SMALL,
-                       "--classifier-width", 32)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return path
 
 
 def test_a_checkpoint_of_another_backbone_or_width(refused: Callable[..., None], classifier: Path) -> None:
@@ -262,18 +242,6 @@ def test_more_requests_than_images(refused: Callable[..., None], home: Path, cla
     refused("select --representations-path reps --strategy guess", "guess")
 
 
-@pytest.fixture
-def requested(home: Path) -> Path:
-    (home / "request.csv").write_text(
-        "rank,file,score,strategy,reason\n1,unlabeled/3.png,1,random,r\n2,unlabeled/4.png,1,random,r\n"
-    )
-    return home
-
-
-def create(labels: str) -> str:
-    return f"create-dataset --dataset-folder data --request request.csv --labels {labels} --out-path next"
-
-
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
@@ -293,92 +261,3 @@ def test_a_dataset_is_never_written_into_its_input(refused: Callable[..., None],
     (requested / "labels.csv").write_text("file,label\nunlabeled/3.png,1\nunlabeled/4.png,1\n")
     refused(create("labels.csv").replace("--out-path next", "--out-path data"), "data")
     refused(create("labels.csv").replace("--out-path next", "--out-path data/next"), "data")
-
-
-def in_namespace(mount: str, words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a command where `mount` has been mounted: the tests run as root, whom permission bits do not stop."""
-    script = f"{mount} && {sys.executable} -m barlowmatch {words}"
-    return subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=False, cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-    )  # fmt: skip
-
-
-def namespaces_work() -> bool:
-    return shutil.which("unshare") is not None and (
-        subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode == 0
-    )
-
-
-needs_namespaces = pytest.mark.skipif(not namespaces_work(), reason="no unprivileged mount namespaces here")
-
-
-@needs_namespaces
-def test_a_full_disk(home: Path, classifier: Path) -> None:
-    (home / "small").mkdir()
-    done = in_namespace(
-        "mount -t tmpfs -o size=64k none small",
-        f"embed --dataset-folder data --checkpoint-path {classifier} --out-path small/reps", home,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert "small/reps: cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
-
-
-@needs_namespaces
-def test_a_disk_that_is_too_small_for_a_checkpoint(home: Path) -> None:
-    (home / "small").mkdir()
-    done = in_namespace(
-        "mount -t tmpfs -o size=256k none small && trap 'find small -type f > left' EXIT",
-        f"pretrain --dataset-folder data --checkpoint-path small/p.pt --projector-width 64 {' '.join(SMALL)}", home,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    assert "small/p.pt: cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
-    files = {Path(line).name for line in (home / "left").read_text().splitlines()}
-    assert files == {"config.json", "process.json", "events.jsonl", "log.txt"}
-
-
-@needs_namespaces
-@pytest.mark.parametrize("command", ["select", pytest.param("create-dataset", marks=pytest.mark.slow)])
-def test_a_disk_that_fills_up_under_a_round(requested: Path, classifier: Path, command: str) -> None:
-    (requested / "small").mkdir()
-    (requested / "labels.csv").write_text("file,label\nunlabeled/3.png,1\nunlabeled/4.png,1\n")
-    assert main(f"embed --dataset-folder data --checkpoint-path {classifier} --out-path reps".split()) == 0
-    line = {
-        "select": "select --representations-path reps --strategy random --budget 300 --dest-path small/request",
-        "create-dataset": create("labels.csv").replace("--out-path next", "--out-path small/next"),
-    }[command]
-    mount = "mount -t tmpfs -o size=16k none small && trap 'find small -mindepth 1 > left' EXIT"
-    done = in_namespace(mount, line, requested)
-    assert done.returncode == 2, done.stderr
-    assert "small/" in done.stderr.splitlines()[-1]
-    assert "cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
-    assert (requested / "left").read_text() == ""
-
-
-@needs_namespaces
-@pytest.mark.parametrize(
-    "command",
-    [
-        "train",
-        "select",
-        *(pytest.param(name, marks=pytest.mark.faults) for name in ("embed", "predict", "create-dataset")),
-    ],
-)
-def test_a_folder_that_cannot_be_written(requested: Path, classifier: Path, command: str) -> None:
-    home = requested
-    (home / "locked").mkdir()
-    (home / "labels.csv").write_text("file,label\nunlabeled/3.png,1\nunlabeled/4.png,1\n")
-    assert main(f"embed --dataset-folder data --checkpoint-path {classifier} --out-path reps".split()) == 0
-    lines = {
-        "train": f"train-classifier --dataset-folder data --checkpoint-path locked/c.pt {' '.join(SMALL)}",
-        "embed": f"embed --dataset-folder data --checkpoint-path {classifier} --out-path locked/reps",
-        "predict": f"predict --dataset-folder data --checkpoint-path {classifier} --out-path locked/p.csv",
-        "select": "select --representations-path reps --strategy random --budget 5 --dest-path locked/request",
-        "create-dataset": create("labels.csv").replace("--out-path next", "--out-path locked/next"),
-    }
-    done = in_namespace("mount --bind locked locked && mount -o remount,bind,ro locked", lines[command], home)
-    assert done.returncode == 2, done.stderr
-    assert "locked/" in done.stderr.splitlines()[-1]
-    assert "cannot be written (Read-only file system)" in done.stderr.splitlines()[-1]
-    assert list((home / "locked").iterdir()) == []
