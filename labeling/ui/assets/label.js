@@ -37,6 +37,7 @@ export async function mount(host) {
 class LabelPage {
   constructor(host, { person, classes, version, settings, progress }) {
     this.host = host;
+    this.person = person;
     this.settings = settings;
     this.client = clientName();
     this.tally = new Tally();
@@ -277,7 +278,8 @@ class LabelPage {
   /** Words for when there is no picture. */
   absence(item, picture) {
     if (item && !picture) return h("p", {}, "The picture is on its way…");
-    if (!item) return emptyNotice(this.session, this.outbox.size, () => this.session.refill({ force: true }));
+    const again = () => this.session.refill({ force: true });
+    if (!item) return emptyNotice(this.session, this.person.role, this.outbox.size, again);
     const retry = () => this.pictures.retry(item);
     if (picture.error.offline) setTimeout(retry, ASK_PICTURE);
     return lostNotice(item, picture.error, { retry, skip: (event) => this.press({ action: "skip" }, event) });
