@@ -22,9 +22,18 @@ Checkpoint = dict[str, Any]
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` to `path`; the file there before stays until the new one is durable."""
-    with whole_file(path) as partial:
-        torch.save({"schema": SCHEMA, **checkpoint}, partial)
+    """Write `checkpoint` to `path`; the file there before stays until the new one is durable.
+
+    Raises:
+        InputError: the folder cannot be written or the disk is full.
+    """
+    with whole_file(path) as partial, partial.open("wb") as file:
+        try:
+            torch.save({"schema": SCHEMA, **checkpoint}, file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):  # closing its archive, torch complains of what was not written
+                raise error.__context__ from None
+            raise
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

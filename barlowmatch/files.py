@@ -21,6 +21,15 @@ def aside(path: Path) -> Path:
     return path.with_name(f".partial-{path.name[:120]}-{uuid.uuid4().hex[:8]}")
 
 
+def keep_aside(path: Path) -> Path:
+    """Rename a file to the first free of `NAME.bak`, `NAME.bak2`, … and return that; no earlier one is replaced."""
+    backup, number = path.with_name(f"{path.name}.bak"), 1
+    while os.path.lexists(backup):
+        number += 1
+        backup = path.with_name(f"{path.name}.bak{number}")
+    return path.rename(backup)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable; file systems without synced folders (Windows) are left alone."""
     if os.name == "nt":
@@ -81,8 +90,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder to fill; on success it becomes `path` in one step, on any error it is removed.
 
     Raises:
-        InputError: `path` exists and is not empty, cannot be written, or the disk is full.
+        InputError: `path` is a file or not empty, cannot be written, or the disk is full.
     """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file; name a folder")
     if path.is_dir() and any(path.iterdir()):
         raise InputError(f"{path}: the folder exists and is not empty; name another one or remove it")
     partial = aside(path)

@@ -23,7 +23,6 @@ class Pace:
 
     def __init__(self, minutes: float | None, step: int, samples_per_step: int) -> None:
         self.samples_per_step = samples_per_step
-        self.planned_before = False
         self._limit = None if minutes is None else 60 * minutes
         self._first_step = step
         self._started = time.monotonic()

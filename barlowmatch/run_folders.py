@@ -13,36 +13,41 @@ from typing import Any
 
 from barlowmatch import distributed
 from barlowmatch.configs.shared import RunOptions
+from barlowmatch.errors import InputError
 
 
-def run_folder(stage: str, config: RunOptions) -> Path:
+def run_folder(stage: str, config: RunOptions, dataset: str) -> Path:
     """Return the folder of a run: the one named, the one beside the checkpoint, the one to resume, or a new one."""
     if config.run_dir is not None:
         return config.run_dir
     if config.checkpoint_path is not None:
+        if not config.checkpoint_path.name:
+            raise InputError(f"--checkpoint-path {config.checkpoint_path}: is a folder; name a file in it")
         name = config.checkpoint_path.name.split(".")[0] or config.checkpoint_path.name
         return config.checkpoint_path.with_name(f"{name}.run")
     if wants_resume(config):
-        found = _newest_unfinished(stage, config)
+        found = _newest_unfinished(stage, config, dataset)
         if found is not None:
             return found
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Path("runs") / f"{stage}-{stamp}-{secrets.token_hex(3)}"
 
 
-def why_afresh(stage: str, config: RunOptions) -> str:
+def why_afresh(stage: str, config: RunOptions, dataset: str) -> str:
     """Return a line that says why a run that was to go on from an earlier one begins anew."""
     if config.run_dir is None and config.checkpoint_path is None:
-        for folder, begun_with in _unfinished(stage):
-            changes = "; ".join(changed_fields(begun_with, plain(config)))
-            return f"a fresh start: {folder} is unfinished but of other parameters ({changes})"
+        for folder, changes in _unfinished(stage, config, dataset):
+            return f"a fresh start: {folder} is unfinished but differs ({'; '.join(changes)})"
     return "a fresh start: nothing unfinished to go on from"
 
 
 def wants_resume(config: RunOptions) -> bool:
-    """Say whether the run goes on from its checkpoint; a launcher's restart after a lost process always does."""
+    """Say whether the run goes on from its checkpoint; a launcher's restart after a lost process always does.
+
+    `--train-from-start 1` wins over `--resume auto`: it is what those are told to add whose run cannot be resumed.
+    """
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    return restarted or config.resume == "auto" or config.train_from_start == 0
+    return restarted or (config.train_from_start != 1 and (config.resume == "auto" or config.train_from_start == 0))
 
 
 def plain(config: Any) -> dict[str, Any]:
@@ -58,6 +63,10 @@ IRRELEVANT_TO_RESUME = {
     "activation_memory",
 }  # fmt: skip
 """Parameters that change where and how fast a run runs, not what it computes; the dataset is compared by content."""
+
+
+OTHER_IMAGES = "the dataset's files or labels"
+"""How a difference of datasets is named."""
 
 
 def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -78,9 +87,12 @@ class Place:
     best_path: Path
 
 
-def place_run(stage: str, config: RunOptions) -> Place:
-    """Return where a run will live; nothing is created. All processes of a run get the same answer."""
-    folder = Path(distributed.from_main(str(run_folder(stage, config))))
+def place_run(stage: str, config: RunOptions, dataset: str) -> Place:
+    """Return where a run on the dataset of this fingerprint will live; nothing is created.
+
+    All processes of a run get the same answer.
+    """
+    folder = Path(distributed.from_main(str(run_folder(stage, config, dataset))))
     best = getattr(config, "best_path", None)
     return Place(folder, config.checkpoint_path or folder / "last.pt", best or folder / "best.pt")
 
@@ -89,14 +101,13 @@ def _normal(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _newest_unfinished(stage: str, config: RunOptions) -> Path | None:
-    """Return the newest run of this stage and config under `runs/` that has a checkpoint and no result."""
-    same = (folder for folder, begun_with in _unfinished(stage) if not changed_fields(begun_with, plain(config)))
-    return next(same, None)
+def _newest_unfinished(stage: str, config: RunOptions, dataset: str) -> Path | None:
+    """Return the newest run under `runs/` that is unfinished and the same: stage, parameters, files and labels."""
+    return next((folder for folder, changes in _unfinished(stage, config, dataset) if not changes), None)
 
 
-def _unfinished(stage: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield this stage's runs under `runs/` with a checkpoint and no result, newest first, each with its config."""
+def _unfinished(stage: str, config: RunOptions, dataset: str) -> Iterator[tuple[Path, list[str]]]:
+    """Yield this stage's runs under `runs/` with a checkpoint and no result, newest first, and what differs of each."""
     pattern = re.compile(rf"{re.escape(stage)}-\d{{8}}T\d{{6}}Z-[0-9a-f]{{6}}")
     folders = [folder for folder in Path("runs").glob(f"{stage}-*") if pattern.fullmatch(folder.name)]
     for folder in sorted(folders, reverse=True):
@@ -106,4 +117,7 @@ def _unfinished(stage: str) -> Iterator[tuple[Path, dict[str, Any]]]:
             described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        yield folder, described.get("config", {})
+        changes = changed_fields(described.get("config", {}), plain(config))
+        if described.get("dataset") != dataset:
+            changes.append(OTHER_IMAGES)
+        yield folder, changes

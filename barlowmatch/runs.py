@@ -4,17 +4,17 @@ A run is a folder: `config.json`, `process.json`, `events.jsonl`, `log.txt`, `re
 state is what its last event says and whether its process lives.
 """
 
+import functools
 import importlib.metadata
 import json
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -35,10 +35,13 @@ from barlowmatch.events import (
     fan_out,
     silent,
 )
-from barlowmatch.files import cannot_write, write_json
+from barlowmatch.files import cannot_write, keep_aside, write_json
+from barlowmatch.outputs import check_output_file, check_output_folder
 from barlowmatch.run_folders import Place, plain
+from barlowmatch.traces import CONFIG, EVENTS, LOG, PROCESS, Traces
 
 SCHEMA = 1
+RESULT = "result.json"
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "timm", "scikit-learn", "faiss-cpu")
 
 
@@ -60,6 +63,7 @@ class Run:
         emit: reports to the run's files and to whoever started it.
         last_path: the latest checkpoint.
         best_path: the best model.
+        description: what `config.json` says of the run.
     """
 
     stage: str
@@ -67,6 +71,7 @@ class Run:
     emit: Emit
     last_path: Path
     best_path: Path
+    description: Mapping[str, Any] = field(default_factory=dict)
 
 
 def process_age() -> float:
@@ -88,54 +93,84 @@ def open_run(stage: str, config: RunOptions, place: Place, facts: Mapping[str, A
     Raises:
         InputError: the folder cannot be written, or a live run has it.
     """
-    folder = place.folder
+    described = _description(stage, config, facts)
     if not launcher.is_main():
-        yield Run(stage, folder, silent, place.last_path, place.best_path)
+        yield Run(stage, place.folder, silent, place.last_path, place.best_path, described)
         return
-    _refuse_a_live_run(folder)
-    made = next((path for path in (*reversed(folder.parents), folder) if not path.exists()), None)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", _description(stage, config, facts))
-        write_json(folder / "process.json", _process())
-        lines = JsonLines(folder / "events.jsonl")
-        log = (folder / "log.txt").open("a", encoding="utf-8")
-    except OSError as error:
-        raise InputError(cannot_write(folder, error)) from error
-    listeners: list[Emit] = [emit, lines, Console(log)]
-    if config.tensorboard:
-        listeners.append(_tensorboard(folder))
+    tensorboard = [_tensorboard(place.folder)] if config.tensorboard else []
+    _check_places(config, place)
+    _refuse_a_live_run(place.folder)
+    traces = Traces(place.folder)
     begun: list[Event] = []
 
     def remember(event: Event) -> None:
         if isinstance(event, RunStarted):
             begun.append(event)
 
-    listeners.append(remember)
-    run = Run(stage, folder, fan_out(*listeners), place.last_path, place.best_path)
-    refused = False
     try:
-        yield run
+        with _files(traces, described) as files:
+            listeners = fan_out(emit, *files, *tensorboard, remember)
+            run = Run(stage, place.folder, listeners, place.last_path, place.best_path, described)
+            try:
+                yield run
+            except BaseException as error:
+                run.emit(RunFailed(reason=_reason(error), status=exit_status(error)))
+                raise
     except BaseException as error:
-        run.emit(RunFailed(reason=_reason(error), status=exit_status(error)))
-        refused = isinstance(error, InputError) and not begun
+        if not begun:
+            traces.undo(error)
         raise
-    finally:
-        lines.close()
+
+
+@contextmanager
+def _files(traces: Traces, described: Mapping[str, Any]) -> Iterator[tuple[Emit, Emit]]:
+    """Let the folder say that a run lives in it, and yield who writes down what the run tells.
+
+    The `config.json` of an earlier run stays until this one begins: it speaks of the checkpoints that are there.
+    """
+    folder = traces.folder
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not traces.of_earlier_run:
+                write_json(folder / CONFIG, described)
+            write_json(folder / PROCESS, _process())
+            lines = JsonLines(folder / EVENTS)
+            stack.callback(lines.close)
+            log = (folder / LOG).open("a", encoding="utf-8")
+            stack.callback(_close, log)
+        except OSError as error:
+            raise InputError(cannot_write(folder, error)) from error
+        yield lines, Console(log)
+
+
+def _close(log: IO[str]) -> None:
+    with suppress(OSError):  # a full disk is told by what stops the run
         log.close()
-        if refused and made is not None:  # bad input leaves nothing behind
-            shutil.rmtree(made, ignore_errors=True)
+
+
+def _check_places(config: RunOptions, place: Place) -> None:
+    """Refuse places that could not be written, by the flags that name them."""
+    for flag, path in (
+        ("--checkpoint-path", config.checkpoint_path),
+        ("--best-path", getattr(config, "best_path", None)),
+    ):
+        if path is not None:
+            check_output_file(flag, path, config.dataset_folder)
+    check_output_folder("--run-dir", place.folder, config.dataset_folder)
 
 
 def start(run: Run, step: int) -> None:
-    """Report that work begins at `step`."""
+    """Report that work begins at `step`; from now on the folder is this run's."""
+    if launcher.is_main():
+        write_json(run.folder / CONFIG, run.description)
     run.emit(RunStarted(stage=run.stage, folder=str(run.folder), step=step))
 
 
 def finish(run: Run, step: int, results: Mapping[str, Any]) -> None:
     """Write `result.json` and report the end; which classes are taken for which stands in the file only."""
     if launcher.is_main():
-        write_json(run.folder / "result.json", results)
+        write_json(run.folder / RESULT, results)
     run.emit(RunFinished(step=step, results=_without_confusion(results)))
 
 
@@ -148,12 +183,11 @@ def _without_confusion(results: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def keep_old_checkpoint(run: Run) -> None:
-    """Before a fresh start over an existing checkpoint, keep that one as `.bak`."""
-    for path in (run.last_path, run.best_path):
+def keep_old_results(run: Run) -> None:
+    """Before a fresh start in a used place, keep result and checkpoints there as `.bak`, or the next number free."""
+    for path in (run.folder / RESULT, run.last_path, run.best_path):
         if launcher.is_main() and path.is_file():
-            backup = path.with_name(path.name + ".bak")
-            path.replace(backup)
+            backup = keep_aside(path)
             run.emit(Said(message=f"{path}: existed; kept as {backup.name}, this run starts afresh"))
 
 
@@ -195,12 +229,12 @@ def _process() -> dict[str, Any]:
 def _refuse_a_live_run(folder: Path) -> None:
     """Two processes writing one run folder would mix their checkpoints."""
     try:
-        described = json.loads((folder / "process.json").read_text(encoding="utf-8"))
+        described = json.loads((folder / PROCESS).read_text(encoding="utf-8"))
         pid, started = int(described["pid"]), float(described["start_time"])
         alive = pid != os.getpid() and abs(psutil.Process(pid).create_time() - started) < 1
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return
-    if alive and "RunFinished" not in _last_line(folder / "events.jsonl"):
+    if alive and "RunFinished" not in _last_line(folder / EVENTS):
         raise InputError(f"{folder}: a run (process {pid}) is using this folder; wait for it or name another --run-dir")
 
 
@@ -212,19 +246,22 @@ def _last_line(path: Path) -> str:
 
 
 def _tensorboard(folder: Path) -> Emit:
-    """Return a listener that writes TensorBoard's format."""
+    """Return a listener that writes TensorBoard's format; its files are made with the first figure."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise InputError("--tensorboard: needs the tensorboard package; pip install tensorboard") from error
-    writer: Any = SummaryWriter(str(folder / "tensorboard"))
+
+    @functools.cache
+    def writer() -> Any:
+        return SummaryWriter(str(folder / "tensorboard"))
 
     def listen(event: Event) -> None:
         if isinstance(event, Progress) and event.metrics:
             for name, value in event.metrics.items():
-                writer.add_scalar(name, value, event.done)
+                writer().add_scalar(name, value, event.done)
         if isinstance(event, Evaluated):
             for name, value in event.metrics.items():
-                writer.add_scalar(f"{event.split}/{name}", value, event.step)
+                writer().add_scalar(f"{event.split}/{name}", value, event.step)
 
     return listen

@@ -44,6 +44,8 @@ class State:
 
     step: int = 0
     total_steps: int = 0
+    planned: bool = False
+    """Whether `total_steps` is what the given time allows."""
     best: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -79,6 +81,7 @@ class Trainer:
         self.optimizer = task.optimizer()
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.ema = Ema(task.network, task.ema_decay) if task.ema_decay is not None else None
+        self.minutes = config.minutes
         self.state = State(total_steps=config.num_epochs * task.steps_per_epoch)
         self.saved_at = time.monotonic()
         self.saving_seconds = 0.0
@@ -98,8 +101,13 @@ class Trainer:
         self.optimizer.load_state_dict(checkpoint["optimizer"])
         self.task.load_extra_state(checkpoint["task"])
         self.state = State(
-            checkpoint["step"], checkpoint["total_steps"], checkpoint["best"], dict(checkpoint["metrics"])
-        )
+            checkpoint["step"], checkpoint["total_steps"], checkpoint.get("planned", False),
+            checkpoint["best"], dict(checkpoint["metrics"]),
+        )  # fmt: skip
+        if self.state.planned and checkpoint["config"]["minutes"] == self.minutes:
+            self.minutes = (
+                None  # what was planned stays: the schedule goes on where it was, and the time is not doubled
+            )
 
     def train(self) -> dict[str, float]:
         """Run to the end and return the closing figures.
@@ -111,7 +119,7 @@ class Trainer:
         with stop_signals() as request, self.prefetcher.batches(self.state.step) as batches:
             if self._replayed and self.state.step < self.state.total_steps:
                 self._record()
-            pace = Pace(self.config.minutes, self.state.step, self.task.samples_per_step)
+            pace = Pace(self.minutes, self.state.step, self.task.samples_per_step)
             if self.state.step and self._evaluation_due():
                 self._evaluate()  # the checkpoint may have been written before this epoch was judged
             while self.state.step < self.state.total_steps:
@@ -138,7 +146,7 @@ class Trainer:
         batch, left = self.task.batch(self.state.step), self.state.total_steps - self.state.step
         try:
             self.gradients = ReplayedGradients(
-                self.task, self.compute, batch, steps=left, minutes=self.config.minutes, emit=self.run.emit
+                self.task, self.compute, batch, steps=left, minutes=self.minutes, emit=self.run.emit
             )
         except RuntimeError as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
@@ -220,16 +228,14 @@ class Trainer:
 
     def _plan(self, pace: Pace) -> None:
         """Where the time is given, set the number of steps from the steps timed so far."""
-        if self.config.minutes is None:
+        if self.minutes is None:
             return
-        total = distributed.from_main(pace.plan(self.state.step, self.state.total_steps))
-        if total != self.state.total_steps:
-            if not pace.planned_before:
-                epochs = total / self.task.steps_per_epoch
-                message = f"{self.config.minutes:g} minutes are enough for about {epochs:.3g} epochs ({total} steps)"
-                self.run.emit(Said(message=message))
-            self.state.total_steps = total
-        pace.planned_before = pace.planned_before or pace.warm
+        total, warm = distributed.from_main((pace.plan(self.state.step, self.state.total_steps), pace.warm))
+        if warm and not self.state.planned:
+            epochs = total / self.task.steps_per_epoch
+            message = f"{self.minutes:g} minutes are enough for about {epochs:.3g} epochs ({total} steps)"
+            self.run.emit(Said(message=message))
+        self.state.total_steps, self.state.planned = total, self.state.planned or warm
 
     def _evaluate(self) -> None:
         try:
@@ -266,7 +272,10 @@ class Trainer:
 
     def _facts(self) -> Checkpoint:
         state = self.state
-        return {**self.facts, "step": state.step, "total_steps": state.total_steps, "metrics": dict(state.metrics)}
+        return {
+            **self.facts, "step": state.step, "total_steps": state.total_steps, "planned": state.planned,
+            "metrics": dict(state.metrics),
+        }  # fmt: skip
 
     def _checkpoint(self) -> Checkpoint:
         return {

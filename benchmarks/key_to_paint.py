@@ -15,7 +15,7 @@ from labeling.dataset.indexing import init_project
 from labeling.project import writing
 from storage.classes import add_class
 from storage.database import transaction
-from tests.browser.bench import CHROMIUM, FLAGS, Tab, serving
+from tests.browser.bench import CHROMIUM, FLAGS, Tab, ask_all_blindly, serving
 
 WARM_UP = 10
 CLASSES = ("cat", "dog", "bird")
@@ -70,7 +70,8 @@ def write_project(home: Path, count: int, side: int) -> Path:
         grain = draw.normal(0, 8, (height, width, 1)).astype(np.float32)
         photograph = np.clip(clouds + grain, 0, 255).astype(np.uint8)
         Image.fromarray(photograph).save(folder / f"{number:04d}.jpg", quality=90)
-    init_project(home / "project", dataset_folder=folder, control=count)
+    init_project(home / "project", dataset_folder=folder, control=0)
+    ask_all_blindly(home / "project")
     with writing(home / "project") as db, transaction(db):
         for number, name in enumerate(CLASSES):
             add_class(db, number, name, None, None)

@@ -32,7 +32,9 @@ class InitConfig(ProjectOptions):
     manifest: Annotated[Path | None, Doc("CSV of file, split, label, group instead of a folder.")] = None
     group_by: Annotated[str | None, Doc("What belongs together: `folder`, a column, or a regular expression.")] = None
     control: Annotated[
-        int, Range(0, 100_000, "images"), Doc("Size of the blind control sample where there is no validation split.")
+        int,
+        Range(0, 100_000, "images"),
+        Doc("Size of the blind control sample where there is no validation split; at most a quarter of the images."),
     ] = 200
     events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
 

@@ -7,8 +7,16 @@ from storage.errors import Refused
 from storage.images import set_split
 from storage.predictions import LEARNED
 from storage.records import NewItem
-from storage.requests import add_request, draw_unlabeled
+from storage.requests import add_request, count_drawable, draw_unlabeled
 from storage.settings import get_setting
+
+ONE_IN = 4
+"""At most one in so many of the unlabeled images is in the control sample, so that three are left to learn from.
+
+Taking a third instead of a fifth would let the accuracy be known better by a fifth of its interval only, which shrinks
+with the root of the sample; each image in it is lost for learning for good. A quarter is what is usually held out where
+a small dataset is split once. With 800 images and more it is the wished size that counts.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,8 @@ class Counts:
 
     Attributes:
         images: whose files are there.
-        validation: labeled ones that are kept for validation.
+        learns: whether there are the two images to learn from that training needs.
+        validation: labeled ones that are kept for validation; those of the test split are not.
         labels: labeled ones to learn from.
         left: answers that requests other than control samples want.
         predicted: whether there are predictions.
@@ -35,6 +44,7 @@ class Counts:
     """
 
     images: int
+    learns: bool
     validation: int
     labels: int
     left: int
@@ -59,32 +69,53 @@ def resize_control(db: Database, count: int) -> Control:
 
     Args:
         db: the database, inside a transaction.
-        count: images, at least 1; as many as there are where there are fewer.
+        count: images, at least 1; as many as `largest_control` allows where those are fewer.
 
     Raises:
-        Refused: somebody has answered in it, or no unlabeled image is left.
+        Refused: somebody has answered in it, or there are too few unlabeled images.
     """
     control = find_control(db)
     if control is not None and control.begun:
         raise Refused("the control sample has answers already", "count", "its size stays as it is")
+    size = min(count, largest_control(db, control))
+    if size == 0:
+        raise Refused("too few images have no label", "count", "add images to the folder, then read it anew")
     if control is None:
-        ask_control(db, count)
-    elif count > control.items:
-        _append(db, control, count - control.items)
+        ask_control(db, size)
+    elif size > control.items:
+        _append(db, control, size - control.items)
     else:
-        _cut(db, control, count)
+        _cut(db, control, size)
     found = find_control(db)
-    if found is None:
-        raise Refused("no unlabeled image is left to draw", "count", "add images to the folder, then read it anew")
+    assert found is not None, "it has images now"
     return found
+
+
+def largest_control(db: Database, control: Control | None) -> int:
+    """Return how many images the control sample may have at most, before anybody has answered in it.
+
+    Args:
+        db: the database.
+        control: the present one, whose images may be drawn anew; None where there is none.
+    """
+    own = 0 if control is None else control.items
+    return (own + count_drawable(db)) // ONE_IN
 
 
 def count_all(db: Database) -> Counts:
     """Count what the next step follows from; call it inside one read transaction."""
     images = _one(db, "SELECT count(*) FROM image") - _one(db, "SELECT count(*) FROM image WHERE present = 0")
+    learns = _one(
+        db,
+        """SELECT count(*) FROM (SELECT 1 FROM image WHERE split IN ('train', 'unlabeled') AND present = 1
+                                 AND state <> 'rejected' LIMIT 2)""",
+    )
     labeled = _one(db, "SELECT count(*) FROM image WHERE state = 'labeled'")
     # + keeps the index of states out of it: by splits it is few rows
-    validation = _one(db, "SELECT count(*) FROM image WHERE +state = 'labeled' AND split IN ('val', 'test')")
+    validation, tested = (
+        _one(db, "SELECT count(*) FROM image WHERE +state = 'labeled' AND split = ?", split)
+        for split in ("val", "test")
+    )
     left = _one(db, "SELECT coalesce(sum(left), 0) FROM request WHERE purpose <> 'control'")
     learned = get_setting(db, LEARNED)
     new = _one(
@@ -94,10 +125,10 @@ def count_all(db: Database) -> Counts:
              AND image.split IN ('train', 'unlabeled')""",
         learned or 0,
     )
-    return Counts(images, validation, labeled - validation, left, learned is not None, new)
+    return Counts(images, learns == 2, validation, labeled - validation - tested, left, learned is not None, new)
 
 
-def _one(db: Database, sql: str, *values: int) -> int:
+def _one(db: Database, sql: str, *values: int | str) -> int:
     return int(db.execute(sql, values).fetchone()[0])
 
 
@@ -111,8 +142,11 @@ def _items(images: list[int]) -> list[NewItem]:
 
 
 def ask_control(db: Database, count: int) -> None:
-    """Ask for a uniform random sample of unlabeled images, blind: the validation set of all rounds."""
-    drawn = draw_unlabeled(db, count)
+    """Ask for a uniform random sample of unlabeled images, blind: the validation set of all rounds.
+
+    It has `count` images, or as many as `largest_control` allows where those are fewer.
+    """
+    drawn = draw_unlabeled(db, min(count, largest_control(db, None)))
     if drawn:
         add_request(db, _items(drawn), purpose="control", strategy="random")
 

@@ -65,11 +65,20 @@ def _doubt(db: Database, sent: Sent) -> Outcome | None:
     known = db.execute("SELECT 1 FROM class WHERE id = ?", (sent.class_id,)).fetchone()
     if sent.class_id is not None and known is None:
         return Outcome(sent.uuid, "refused", image=sent.image, message=f"no class {sent.class_id}")
-    assert sent.image is not None
-    if sent.replaces is not None and present_label(db, sent.image).event != sent.replaces:
+    if sent.replaces is not None and not _replaces_latest(db, sent):
         message = "somebody changed the label meanwhile; look at it again"
         return Outcome(sent.uuid, "conflict", image=sent.image, message=message)
     return None
+
+
+def _replaces_latest(db: Database, sent: Sent) -> bool:
+    """Say whether what an event replaces is what makes the label now."""
+    row = db.execute(
+        """SELECT image.event, label_event.uuid FROM image LEFT JOIN label_event ON label_event.id = image.event
+           WHERE image.id = ?""",
+        (sent.image,),
+    ).fetchone()
+    return sent.replaces in (row["event"] or 0, row["uuid"])
 
 
 def _judge(db: Database, sent: Sent, at: Instant) -> Verdict:
@@ -91,7 +100,9 @@ def _judge(db: Database, sent: Sent, at: Instant) -> Verdict:
 
 
 def _insert(db: Database, sent: Sent, verdict: Verdict) -> int:
+    assert sent.image is not None
     known_lease = sent.lease is not None and leases.get_lease(db, sent.lease) is not None
+    replaced = None if sent.replaces is None else present_label(db, sent.image).event
     cursor = db.execute(
         """INSERT INTO label_event (uuid, body, batch, person, image, kind, class, replaces, source, lease, late,
                reason, looked_ms, created, request, guess, probability, run)
@@ -100,7 +111,7 @@ def _insert(db: Database, sent: Sent, verdict: Verdict) -> int:
            FROM (SELECT 1) LEFT JOIN lease ON lease.token = ? LEFT JOIN prediction ON prediction.image = ?""",
         (
             sent.uuid, sent.body, sent.batch or sent.uuid, sent.person, sent.image, sent.kind, sent.class_id,
-            sent.replaces, sent.source, sent.lease if known_lease else None, verdict.late is not None, verdict.late,
+            replaced, sent.source, sent.lease if known_lease else None, verdict.late is not None, verdict.late,
             sent.looked_ms, now(), verdict.lease, sent.image,
         ),
     )  # fmt: skip

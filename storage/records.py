@@ -152,7 +152,10 @@ class NewItem:
 
 @dataclass(frozen=True)
 class Sent:
-    """An event as somebody sent it; `body` is a hash of all that was sent."""
+    """An event as somebody sent it; `body` is a hash of all that was sent.
+
+    `replaces` is the event, by number or UUID, that has to be what makes the label; 0: there must be no label yet.
+    """
 
     uuid: str
     body: bytes
@@ -163,7 +166,7 @@ class Sent:
     class_id: int | None = None
     lease: int | None = None
     undoes: str | None = None
-    replaces: int | None = None
+    replaces: int | str | None = None
     batch: str | None = None
     source: Source = "single"
     looked_ms: int | None = None

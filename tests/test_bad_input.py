@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from barlowmatch.cli import main
+from barlowmatch.cli import main, parse_config
+from barlowmatch.events import Event, Said
+from barlowmatch.stages import classify
 from tests.conftest import Command
 
 SMALL = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float32", "--num-epochs", "1")
@@ -26,6 +28,12 @@ def home(tmp_path: Path, seed_layout: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copytree(seed_layout, tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_tensorboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no such package, whatever is installed."""
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
 
 
 @pytest.fixture
@@ -148,6 +156,100 @@ def test_a_checkpoint_of_another_backbone_or_width(refused: Callable[..., None],
     refused(f"{line} --image-size 32", "--image-size 32", "16")
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("pretrain --dataset-folder data --checkpoint-path adir", "--checkpoint-path adir: is a folder; name a file"),
+        ("pretrain --dataset-folder data --checkpoint-path .", "--checkpoint-path .: is a folder"),
+        (
+            "pretrain --dataset-folder data --checkpoint-path file/c.pt",
+            "file/c.pt: cannot be written (Not a dir",
+        ),
+        ("train-classifier --dataset-folder data --best-path adir", "--best-path adir: is a folder; name a file"),
+        ("train-classifier --dataset-folder data --run-dir file", "--run-dir file: is a file; name a folder"),
+        ("predict --dataset-folder data --out-path adir", "--out-path adir: is a folder; name a file"),
+        ("predict --dataset-folder data --out-path file/p.csv", "file/p.csv: cannot be written (Not a directory)"),
+        (f"predict --dataset-folder data --out-path {'p' * 300}", "cannot be written (File name too long)"),
+        ("embed --dataset-folder data --out-path file", "--out-path file: is a file; name a folder"),
+        ("embed --dataset-folder data --out-path full", "full: exists and is no embeddings folder"),
+        ("select --dest-path file", "--dest-path file: is a file; name a folder"),
+        ("simulate --dest-path file", "--dest-path file: is a file; name a folder"),
+        ("inspect --dataset-folder data --manifest-out adir", "--manifest-out adir: is a folder; name a file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_work(
+    refused: Callable[..., None], home: Path, capsys: pytest.CaptureFixture[str], line: str, said: str
+) -> None:
+    """There is no checkpoint and there are no embeddings: work would begin by missing them."""
+    (home / "adir").mkdir()
+    (home / "file").touch()
+    (home / "full").mkdir()
+    (home / "full" / "work.txt").touch()
+    refused(line, said)
+    assert list((home / "adir").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("pretrain", "--run-dir runs/pretrain-"),
+        ("pretrain --checkpoint-path p.pt --run-dir ../out", "--checkpoint-path p.pt"),
+        ("train-classifier --checkpoint-path ../c.pt --best-path train/best.pt", "--best-path train/best.pt"),
+        ("fixmatch --run-dir ../data/new", "--run-dir ../data/new"),
+        ("embed", "--out-path representations"),
+        ("predict", "--out-path predictions.csv"),
+        ("simulate", "--dest-path simulation"),
+    ],
+)
+def test_no_command_writes_into_the_dataset_folder(
+    refused: Callable[..., None], home: Path, monkeypatch: pytest.MonkeyPatch, line: str, said: str
+) -> None:
+    monkeypatch.chdir(home / "data")
+    refused(f"{line} --dataset-folder .", said, "would be written into the dataset folder; name a place outside it by")
+    assert not (home / "data" / "runs").exists()
+
+
+def test_no_request_is_written_into_the_dataset_folder(
+    refused: Callable[..., None], home: Path, classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home / "data")
+    made = f"embed --dataset-folder . --checkpoint-path {classifier} --out-path ../reps"
+    assert main(made.split()) == 0
+    refused("select --representations-path ../reps --strategy random --budget 5", "--dest-path label_request", "into")
+    refused("simulate --representations-path ../reps --strategies random", "--dest-path simulation", "into")
+
+
+def test_a_refused_run_leaves_a_finished_ones_folder_as_it_was(
+    refused: Callable[..., None], home: Path, classifier: Path
+) -> None:
+    shutil.copy(classifier, home / "c.pt")
+    shutil.copytree(classifier.with_suffix(".run"), home / "c.run")
+    line = f"train-classifier --dataset-folder data --checkpoint-path c.pt {' '.join(SMALL)}"
+    refused(f"{line} --batch-size 500", "--batch-size 500", "60")
+    refused(f"{line} --classifier-width 32 --tensorboard", "--tensorboard: needs the tensorboard package")
+
+
+def test_a_run_that_is_stopped_before_its_first_step_leaves_a_finished_ones_folder_as_it_was(
+    home: Path, classifier: Path
+) -> None:
+    shutil.copy(classifier, home / "c.pt")
+    shutil.copytree(classifier.with_suffix(".run"), home / "c.run")
+    before = snapshot(home)
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Said) and event.message.startswith("computing on"):
+            raise KeyboardInterrupt
+
+    line = f"--dataset-folder data --checkpoint-path c.pt --seed 3 {' '.join(SMALL)}"
+    with pytest.raises(KeyboardInterrupt):
+        classify.run(parse_config("train-classifier", line.split()), stop)
+    assert snapshot(home) == before
+
+
+def test_tensorboard_without_its_package(refused: Callable[..., None]) -> None:
+    refused(f"pretrain --dataset-folder data {' '.join(SMALL)} --tensorboard", "pip install tensorboard")
+
+
 def test_classes_the_checkpoint_does_not_know(refused: Callable[..., None], home: Path, classifier: Path) -> None:
     torch.save(torch.full((40,), 11), home / "data" / "val_label_tensor.pt")
     refused(f"evaluate --dataset-folder data --checkpoint-path {classifier}", "c.pt", "class 11")
@@ -220,6 +322,20 @@ def test_a_full_disk(home: Path, classifier: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "small/reps: cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
+
+
+@needs_namespaces
+def test_a_disk_that_is_too_small_for_a_checkpoint(home: Path) -> None:
+    (home / "small").mkdir()
+    done = in_namespace(
+        "mount -t tmpfs -o size=256k none small && trap 'find small -type f > left' EXIT",
+        f"pretrain --dataset-folder data --checkpoint-path small/p.pt --projector-width 64 {' '.join(SMALL)}", home,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "small/p.pt: cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
+    files = {Path(line).name for line in (home / "left").read_text().splitlines()}
+    assert files == {"config.json", "process.json", "events.jsonl", "log.txt"}
 
 
 @needs_namespaces

@@ -3,7 +3,9 @@
 import io
 import os
 import pickle
+import resource
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,24 @@ def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
     checkpoint = load_checkpoint(good(tmp_path / "a.pt"))
     assert torch.equal(checkpoint["backbone"]["w"], torch.arange(6.0).view(2, 3))
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.pt"]
+
+
+@pytest.fixture
+def no_large_files() -> Iterator[None]:
+    """Have the system refuse files of more than 64 KiB, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("no_large_files")
+@pytest.mark.parametrize("count", [20_000, 2_000_000])
+def test_a_checkpoint_that_does_not_fit_is_an_error_of_one_line(tmp_path: Path, count: int) -> None:
+    before = good(tmp_path / "a.pt").read_bytes()
+    with pytest.raises(InputError, match=r"a\.pt: cannot be written \(File too large\)"):
+        save_checkpoint(tmp_path / "a.pt", {"backbone": {"w": torch.zeros(count)}})
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.pt", before)]
 
 
 def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import torch
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.evaluation import judge
 from barlowmatch.events import RunFinished, read_events, silent
-from barlowmatch.run_folders import place_run, plain, why_afresh
-from barlowmatch.runs import finish, open_run
+from barlowmatch.run_folders import place_run, plain, wants_resume, why_afresh
+from barlowmatch.runs import finish, keep_old_results, open_run
 
 CLASSES = 4000
 
@@ -22,7 +22,7 @@ def test_the_end_of_a_run_with_thousands_of_classes_is_a_short_line(tmp_path: Pa
     guesses = np.where(labels % 5 == 0, 0, labels)
     report = judge(torch.eye(CLASSES)[guesses], labels, [f"class {label}" for label in labels])
     config = ClassifyConfig(run_dir=tmp_path)
-    with open_run("train-classifier", config, place_run("train-classifier", config), {}, silent) as run:
+    with open_run("train-classifier", config, place_run("train-classifier", config, "d"), {}, silent) as run:
         finish(run, 7, {"steps": 7, "val": report.to_dict()})
 
     (end,) = read_events(tmp_path / "events.jsonl")
@@ -33,22 +33,51 @@ def test_the_end_of_a_run_with_thousands_of_classes_is_a_short_line(tmp_path: Pa
     assert written["confusion"] == [[label, guess, 1] for label, guess in enumerate(guesses.tolist())]
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("model.pt", "model.run"), ("m.pth.tar", "m.run"), (".pt", ".pt.run"), ("model", "model.run"),
+    ],
+)  # fmt: skip
+def test_a_run_folder_is_named_after_its_checkpoint(name: str, folder: str, tmp_path: Path) -> None:
+    config = ClassifyConfig(checkpoint_path=tmp_path / name)
+    assert place_run("train-classifier", config, "d").folder == tmp_path / folder
+
+
+def test_no_backup_is_ever_replaced(tmp_path: Path) -> None:
+    config = ClassifyConfig(run_dir=tmp_path, best_path=tmp_path / "better.pt")
+    for number in range(4):
+        with open_run("train-classifier", config, place_run("train-classifier", config, "d"), {}, silent) as run:
+            keep_old_results(run)
+            run.last_path.write_text(f"last {number}", encoding="utf-8")
+            run.best_path.write_text(f"best {number}", encoding="utf-8")
+    for name, what in (("last.pt", "last"), ("better.pt", "best")):
+        kept = [(tmp_path / f"{name}{end}").read_text(encoding="utf-8") for end in (".bak", ".bak2", ".bak3", "")]
+        assert kept == [f"{what} {number}" for number in range(4)]
+
+
 def test_a_resumed_run_is_the_newest_unfinished_one_of_its_parameters_or_says_what_differs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     config = ClassifyConfig(dataset_folder=tmp_path, resume="auto")
-    assert why_afresh("train-classifier", config) == "a fresh start: nothing unfinished to go on from"
+    assert why_afresh("train-classifier", config, "d") == "a fresh start: nothing unfinished to go on from"
     older, newer = (Path("runs") / f"train-classifier-2026010{day}T000000Z-00000{day}" for day in (1, 2))
     for folder, begun_with in ((older, config), (newer, replace(config, seed=5))):
         folder.mkdir(parents=True)
-        (folder / "config.json").write_text(json.dumps({"config": plain(begun_with)}), encoding="utf-8")
+        (folder / "config.json").write_text(json.dumps({"config": plain(begun_with), "dataset": "d"}), encoding="utf-8")
         (folder / "last.pt").touch()
-    assert place_run("train-classifier", config).folder == older
+    assert place_run("train-classifier", config, "d").folder == older
     other = replace(config, seed=7)
-    assert place_run("train-classifier", other).folder not in (older, newer)
-    assert why_afresh("train-classifier", other) == (
-        f"a fresh start: {newer} is unfinished but of other parameters (--seed 5 → 7)"
+    assert place_run("train-classifier", other, "d").folder not in (older, newer)
+    assert why_afresh("train-classifier", other, "d") == (
+        f"a fresh start: {newer} is unfinished but differs (--seed 5 → 7)"
     )
     (newer / "result.json").touch()
-    assert "--seed 0 → 7" in why_afresh("train-classifier", other)
+    assert "--seed 0 → 7" in why_afresh("train-classifier", other, "d")
+    assert place_run("train-classifier", config, "of other images").folder not in (older, newer)
+    assert why_afresh("train-classifier", config, "of other images") == (
+        f"a fresh start: {older} is unfinished but differs (the dataset's files or labels)"
+    )
+    assert wants_resume(config)
+    assert not wants_resume(replace(config, train_from_start=1))

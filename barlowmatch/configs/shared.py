@@ -118,7 +118,7 @@ class RunOptions(ComputeOptions):
         Doc("`auto` goes on from the checkpoint of the run where there is one; `never` starts afresh."),
     ] = "never"
     train_from_start: Annotated[
-        Literal[0, 1] | None, Doc("1 = from scratch (an existing checkpoint is kept as .bak), 0 = resume.")
+        Literal[0, 1] | None, Doc("1 = from scratch (an existing checkpoint is kept as .bak, .bak2, …), 0 = resume.")
     ] = None
     weights: Annotated[
         Path | None,

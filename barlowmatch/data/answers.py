@@ -173,15 +173,20 @@ class _Finder:
         self._root = dataset.root
 
     def row(self, name: str, where: str) -> int:
-        plain = name.strip().removeprefix("./")
-        for candidate in (plain, f"unlabeled/{plain}"):
+        """Return the row that a name means as it is written, else without spaces around it: files may have them too."""
+        for written in (name, name.strip()):
+            row = self._find(written.removeprefix("./"), where)
+            if row is not None:
+                return row
+        raise InputError(f"{where}: {name.strip()} is not among the images of {self._root}")
+
+    def _find(self, name: str, where: str) -> int | None:
+        for candidate in (name, f"unlabeled/{name}"):
             if candidate in self._rows:
                 return self._rows[candidate]
-        if self._counts[plain] > 1:
-            raise InputError(f"{where}: {self._counts[plain]} images are called {plain}; give the path in {self._root}")
-        if plain not in self._last:
-            raise InputError(f"{where}: {plain} is not among the images of {self._root}")
-        return self._last[plain]
+        if self._counts[name] > 1:
+            raise InputError(f"{where}: {self._counts[name]} images are called {name}; give the path in {self._root}")
+        return self._last.get(name)
 
 
 def _requested_names(path: Path) -> list[tuple[int, str]]:

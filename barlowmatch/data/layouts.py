@@ -8,20 +8,21 @@
 | flat | anything else, nested or not | none |
 
 Split folders are called train (or train_new after a round), val, test and unlabeled, with the usual variants. Images of
-the folder or split `unlabeled` are the pool: whatever labels lie with them are left aside.
+the folder or split `unlabeled` are the pool: whatever labels lie with them are left aside. A folder with such a name
+that lies among others like it is one of them (`car/`, `train/`, `bus/`).
 """
 
-import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.classes import ImageClass, number, read_classes
-from barlowmatch.data.dataset import SPLITS, SYNONYMS, Dataset, Rows
+from barlowmatch.data.dataset import SPLITS, Dataset, Rows
+from barlowmatch.data.folder_names import left_out, lone_split, other_training, split_folders, why_no_classes
 from barlowmatch.data.folders import Tree, describe_ignored, read_tree
 from barlowmatch.data.labels import read_label_tensor
 from barlowmatch.data.listings import Columns, Complain, find_tables, has_labels, read_manifest, spread, table_dataset
-from barlowmatch.data.natural import natural_key
 from barlowmatch.data.splits import hold_out, with_groups
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
@@ -29,14 +30,6 @@ from barlowmatch.events import Emit, Said, silent
 __all__ = ["Dataset", "ImageClass", "read_dataset"]
 
 _TENSOR = "_label_tensor.pt"
-_NO_CLASS = re.compile(
-    r"(\d{4}([-_. ]?\d{2}){0,2}|\d{3}[A-Z_]{4,5}|dcim"
-    r"|(plate|batch|scan|session|day|week|month|year|animal|patient|subject|slide|well|experiment|exp|run|roll|album"
-    r"|camera|cam|part|chunk|shard|site|location|field|position|pos|frame|frames|images|imgs|photos|pictures"
-    r"|img|data|raw|new|misc|untitled|folder|unsorted)([-_. ]?\w?\d*))",
-    re.IGNORECASE,
-)
-"""Names that people give to folders of unsorted pictures: dates, cameras, plates, batches."""
 
 
 def refuse(problem: str) -> None:
@@ -92,38 +85,33 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
         raise InputError(f"--train-split {options.train_split}: no such folder in {tree.root} ({folders})")
     tensors = [folder for folder in splits if folder + _TENSOR in tree.others]
     if has_labels(tables) and not tensors:
-        files = _without_other_training(tree, splits)
+        others = other_training(tree, splits)
+        files = [file for file in tree.pictures if file.partition("/")[0] not in others]
+        _tell_left_out(tree, splits, options.train_split, files, emit)
         columns = spread(tables, files, complain)
         return table_dataset(tree, files, splits, columns, options.train_split, emit), columns
-    if not splits:
+    lone = None if tensors or options.train_split is not None else lone_split(tree, splits)
+    if lone is not None:
+        way_out = "if it is a split, move those into train/ or unlabeled/"
+        emit(Said(message=f"{lone}/ is read like the folders beside it; {way_out}"))
+    if not splits or lone is not None:
         dataset = _without_splits(tree, emit)
     elif tensors:
         dataset = _seed(tree, _SplitRows(tree, splits), tensors, emit, complain)
     else:
         dataset = _class_folders(tree, _SplitRows(tree, splits), emit)
+    _tell_left_out(tree, splits, options.train_split, dataset.files, emit)
     return dataset, spread(tables, dataset.files, complain)
 
 
-def split_folders(tree: Tree, train_split: str | None) -> dict[str, str]:
-    """Return the split folders of a tree and the split each is read as, in the order of rows.
-
-    Of several training folders one is read: the one asked for, else `train_new`, else `train`.
-    """
-    found = {name: SYNONYMS[name.lower()] for name in tree.folders if name.lower() in SYNONYMS}
-    if train_split in tree.folders:
-        found[train_split] = "train"
-    training = [name for name, split in found.items() if split == "train"]
-    if training:
-        new = next((name for name in training if name.lower() == "train_new"), training[0])
-        chosen = train_split if train_split in training else new
-        found = {name: split for name, split in found.items() if split != "train" or name == chosen}
-    return dict(sorted(found.items(), key=lambda item: (SPLITS.index(item[1]), natural_key(item[0]))))
-
-
-def _without_other_training(tree: Tree, splits: dict[str, str]) -> list[str]:
-    """Return the pictures outside the training folders that another one stands in for."""
-    others = {name for name in tree.folders if SYNONYMS.get(name.lower()) == "train" and name not in splits}
-    return [file for file in tree.pictures if file.partition("/")[0] not in others]
+def _tell_left_out(
+    tree: Tree, splits: dict[str, str], train_split: str | None, files: Sequence[str], emit: Emit
+) -> None:
+    """Warn of pictures that are not among `files`, those of the dataset."""
+    if len(files) < len(tree.pictures):
+        sentence = left_out(tree, splits, train_split, set(files))
+        if sentence is not None:
+            emit(Said(message=sentence, level="warning"))
 
 
 class _SplitRows:
@@ -213,28 +201,6 @@ def _without_splits(tree: Tree, emit: Emit) -> Dataset:
         emit(Said(message=f"no labels: {doubt}; if they are classes, move them into train/"))
     nothing = np.full(len(files), -1, dtype=np.int64)
     return Dataset(tree.root, "flat", (), files, np.full(len(files), "unlabeled", dtype="<U9"), nothing)
-
-
-def why_no_classes(pictures: list[str]) -> str | None:
-    """Return why the folders that hold these pictures are no classes, or None where they look like classes.
-
-    Classes are folders side by side, each with pictures directly in it, more than one picture on average, and with
-    names other than people give to folders of unsorted pictures (dates, plates, cameras).
-    """
-    depths = {file.count("/") for file in pictures}
-    folders = {file.partition("/")[0] for file in pictures if "/" in file}
-    if 0 in depths:
-        return "images lie beside folders"
-    if len(folders) < 2:
-        return "there is one folder"
-    if depths != {1}:
-        return "images lie in folders within folders"
-    if 2 * len(folders) > len(pictures):
-        return "most folders hold a single image"
-    unsorted = [folder for folder in sorted(folders, key=natural_key) if _NO_CLASS.fullmatch(folder)]
-    if 2 * len(unsorted) >= len(folders):
-        return f"folders such as {unsorted[0]} look like dates, batches or cameras"
-    return None
 
 
 def summary(dataset: Dataset) -> str:

@@ -38,7 +38,9 @@ def read_manifest(path: Path, train_split: str | None, emit: Emit) -> tuple[Data
     if not files:
         raise InputError(f"{path}: names no image; write one a line below the header")
     refuse_repeats(table, files)
-    labels = [label or None for label in table.column(LABEL_COLUMNS) or [""] * len(files)]
+    root = path.parent
+    listed = read_classes(root)
+    labels = _labels(table.column(LABEL_COLUMNS) or [""] * len(files), listed)
     values = table.columns.get("split", [""] * len(files))
     splits = [
         parse_split(value, train_split, f"{path}: line {line}") for line, value in zip(table.lines, values, strict=True)
@@ -46,8 +48,7 @@ def read_manifest(path: Path, train_split: str | None, emit: Emit) -> tuple[Data
     if train_split is not None and train_split not in values:
         raise InputError(f"--train-split {train_split}: no row of {path} has this split")
     hashes = tuple(read_hash(table, row) for row in range(len(files)))
-    root = path.parent
-    dataset = listed_dataset(root, "manifest", files, splits, labels, read_classes(root), emit)
+    dataset = listed_dataset(root, "manifest", files, splits, labels, listed, emit)
     columns = {name: values for name, values in table.columns.items() if name not in FILE_COLUMNS}
     return replace(dataset, sha256=hashes), columns
 
@@ -114,13 +115,20 @@ def table_dataset(
         emit: hears what was left aside.
     """
     nothing = [""] * len(files)
-    labels = [label or None for label in next((columns[name] for name in LABEL_COLUMNS if name in columns), nothing)]
+    listed = read_classes(tree.root)
+    labels = _labels(next((columns[name] for name in LABEL_COLUMNS if name in columns), nothing), listed)
     splits = []
     for file, value, label in zip(files, columns.get("split", nothing), labels, strict=True):
         folder = folder_splits.get(file.partition("/")[0], "")
         said = parse_split(value, train_split, f"{tree.root}: {file}")
         splits.append(said or ("train" if label and folder == "unlabeled" else folder))
-    return listed_dataset(tree.root, "table", files, splits, labels, read_classes(tree.root), emit)
+    return listed_dataset(tree.root, "table", files, splits, labels, listed, emit)
+
+
+def _labels(cells: Sequence[str], listed: tuple[ImageClass, ...] | None) -> list[str | None]:
+    """Return the label in each cell, None in a blank one; spaces around it count only where `classes.csv` has them."""
+    known = {item.name for item in listed or ()}
+    return [cell if cell in known else cell.strip() or None for cell in cells]
 
 
 def spread(tables: dict[str, Table], files: Sequence[str], complain: Complain) -> Columns:

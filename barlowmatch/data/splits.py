@@ -14,12 +14,13 @@ from barlowmatch.events import Emit, Said
 
 
 def hold_out(dataset: Dataset, share: float) -> Dataset:
-    """Return the dataset with a uniform sample of its labeled images as split val, where it has no val or test.
+    """Return the dataset with a uniform sample of its labeled training images as split val, where it has none.
 
     An image is held out by a hash of its group, else of its file name, never by its place: labels that come later
     move no image between train and val. With groups whole groups are held out, their unlabeled images included.
+    Images of test stay where they are: what picks the best model must not report how good it is.
     """
-    if share == 0 or not (dataset.labels >= 0).any() or np.isin(dataset.splits, ("val", "test")).any():
+    if share == 0 or len(dataset.train) == 0 or "val" in dataset.splits:
         return dataset
     if dataset.groups is None:
         chosen = np.zeros(len(dataset), dtype=bool)
@@ -28,6 +29,7 @@ def hold_out(dataset: Dataset, share: float) -> Dataset:
     else:
         held = {group: draw(group) < share for group in set(dataset.groups)}
         chosen = np.fromiter((held[group] for group in dataset.groups), dtype=bool, count=len(dataset))
+    chosen &= dataset.splits != "test"
     return replace(dataset, splits=np.where(chosen, "val", dataset.splits).astype("<U9"))
 
 

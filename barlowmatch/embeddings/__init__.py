@@ -8,6 +8,6 @@ memory-mapped on both sides, so their size is bounded by the disk alone.
 
 from barlowmatch.embeddings.folder import EmbeddedFiles, Embeddings, read_embeddings
 from barlowmatch.embeddings.shards import Shards
-from barlowmatch.embeddings.writer import EmbeddingsWriter
+from barlowmatch.embeddings.writer import EmbeddingsWriter, refuse_other_content
 
-__all__ = ["EmbeddedFiles", "Embeddings", "EmbeddingsWriter", "Shards", "read_embeddings"]
+__all__ = ["EmbeddedFiles", "Embeddings", "EmbeddingsWriter", "Shards", "read_embeddings", "refuse_other_content"]

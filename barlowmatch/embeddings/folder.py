@@ -64,6 +64,12 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.table)
 
+    @property
+    def dataset_folder(self) -> Path | None:
+        """Where the embedded images were, None where a manifest named them or nothing tells."""
+        folder = self.meta.get("dataset_folder")
+        return Path(folder) if isinstance(folder, str) else None
+
 
 def read_embeddings(folder: Path) -> Embeddings:
     """Open an embeddings folder; sizes are checked against each other, numbers when they are used.

@@ -19,6 +19,16 @@ from barlowmatch.errors import InputError
 from barlowmatch.files import aside, cannot_write, reserve, sync_file, sync_folder, write_json
 
 
+def refuse_other_content(folder: Path) -> None:
+    """Refuse a folder that holds something else than embeddings: they would replace it.
+
+    Raises:
+        InputError: it does.
+    """
+    if folder.exists() and not (folder / META).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: exists and is no embeddings folder; name another one or remove it")
+
+
 class EmbeddingsWriter:
     """Writes an embeddings folder row by row; it appears when all is durable, replacing an older one, or not at all.
 
@@ -54,8 +64,7 @@ class EmbeddingsWriter:
         number_format: Literal["float16", "float32"] = "float16",
         meta: dict[str, Any] | None = None,
     ) -> None:
-        if folder.exists() and not (folder / META).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"{folder}: exists and is no embeddings folder; name another one or remove it")
+        refuse_other_content(folder)
         self.folder = folder
         self.share = distributed.share(len(table))
         self._table = table

@@ -16,8 +16,8 @@ from barlowmatch.inference import classify_rows
 from barlowmatch.models.network import Network
 from barlowmatch.run_folders import place_run
 from barlowmatch.stages.images import Images, load_images
-from barlowmatch.stages.networks import build_classifying_network, read_origin
-from barlowmatch.stages.session import checkpoint_to_resume, open_training, train_network
+from barlowmatch.stages.networks import build_classifying_network
+from barlowmatch.stages.session import checkpoint_to_resume, open_training, origin_of, train_network
 from barlowmatch.task import Task
 
 
@@ -106,10 +106,10 @@ def run_classification(
     with computing(config) as chosen:
         dataset = read_dataset(config, emit)
         check_labels(dataset, emit)
-        place = place_run(stage, config)
+        place = place_run(stage, config, dataset.fingerprint)
         resumed = checkpoint_to_resume(stage, config, dataset, place)
         compute = chosen.as_before(resumed)
-        origin = read_origin(config)
+        origin = origin_of(config, resumed, place)
         with open_training(stage, config, dataset, place, emit) as opened:
             images = load_images(dataset, config, compute, opened.emit, origin.architecture)
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)

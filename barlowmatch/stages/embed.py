@@ -10,9 +10,10 @@ from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.dataset import Rows
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter, refuse_other_content
 from barlowmatch.events import Emit, Progress, Said, silent
 from barlowmatch.inference import Output, apply_network
+from barlowmatch.outputs import check_output_folder
 from barlowmatch.pacing import Pace
 from barlowmatch.stages.apply import Applied, applied_network
 
@@ -25,6 +26,8 @@ def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
     Raises:
         InputError: the checkpoint or the dataset cannot be read, or the folder cannot be written.
     """
+    check_output_folder("--out-path", config.out_path, config.dataset_folder)
+    refuse_other_content(config.out_path)
     with applied_network(config, emit) as applied:
         rows, classifies = applied.images.all, _knows_the_labels(applied, config, emit)
         with EmbeddingsWriter(
@@ -39,6 +42,7 @@ def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
                 "stage": applied.checkpoint["stage"],
                 "image_size": applied.images.size,
                 "dataset": applied.images.dataset.fingerprint,
+                "dataset_folder": None if config.dataset_folder is None else str(config.dataset_folder.resolve()),
             },
         ) as writer:
             for place, output in _outputs(applied, rows, writer.share, emit):

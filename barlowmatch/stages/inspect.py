@@ -15,7 +15,8 @@ from barlowmatch.data.listings import write_manifest
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import Answer, run_tasks
 from barlowmatch.errors import InputError
-from barlowmatch.events import Emit, Said, silent
+from barlowmatch.events import Emit, Event, Said, silent
+from barlowmatch.outputs import check_output_file
 
 _COMMON = 5
 
@@ -33,13 +34,15 @@ def run(config: InspectConfig, emit: Emit = silent) -> dict[str, Any]:
         InputError: there is no dataset; under `--strict`, a file is unreadable; `--manifest-out` cannot name the
             images, or the labels have problems.
     """
-    problems: list[str] = []
-    dataset = read_dataset(config, emit, problems.append)
+    if config.manifest_out is not None:
+        check_output_file("--manifest-out", config.manifest_out, None)  # names images from the folder it lies in
+    dataset, problems, told = _read(config, emit)
     found = examine(dataset, config, emit)
     unreadable = [row for row, answer in enumerate(found) if "reason" in answer]
     readable = [answer for answer in found if "reason" not in answer]
     duplicates = find_duplicates([answer.get("sha256", "") if answer.get("bytes") else "" for answer in found])
     left_out = [f"{len(unreadable):,} of {len(dataset):,} images cannot be read; training leaves them out"]
+    further = [*(left_out if unreadable else []), *duplicate_warnings(dataset, duplicates)]
     report = {
         "root": str(dataset.root),
         "layout": dataset.layout,
@@ -55,10 +58,10 @@ def run(config: InspectConfig, emit: Emit = silent) -> dict[str, Any]:
         "duplicates": [_duplicate(dataset, rows) for rows in duplicates],
         "groups": _groups(dataset.groups),
         "problems": problems,
-        "warnings": [*(left_out if unreadable else []), *duplicate_warnings(dataset, duplicates)],
+        "warnings": [*told, *further],
         "manifest": None,
     }
-    for sentence in (*problems, *report["warnings"]):
+    for sentence in (*problems, *further):
         emit(Said(message=sentence, level="warning"))
     if config.manifest_out is not None:
         if problems:
@@ -66,6 +69,19 @@ def run(config: InspectConfig, emit: Emit = silent) -> dict[str, Any]:
         write_manifest(config.manifest_out, dataset, [answer.get("sha256", "") for answer in found])
         report["manifest"] = str(config.manifest_out)
     return report
+
+
+def _read(config: InspectConfig, emit: Emit) -> tuple[Dataset, list[str], list[str]]:
+    """Return the dataset, what does not fit in it, and the warnings that were said while it was read."""
+    problems: list[str] = []
+    told: list[str] = []
+
+    def listen(event: Event) -> None:
+        emit(event)
+        if isinstance(event, Said) and event.level == "warning":
+            told.append(event.message)
+
+    return read_dataset(config, listen, problems.append), problems, told
 
 
 def examine(dataset: Dataset, config: InspectConfig, emit: Emit) -> list[Answer]:

@@ -11,6 +11,7 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import whole_file
 from barlowmatch.inference import classify_rows
+from barlowmatch.outputs import check_output_file
 from barlowmatch.stages.apply import applied_network
 
 
@@ -20,6 +21,7 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
     Raises:
         InputError: the checkpoint has no classifier, or the file cannot be written.
     """
+    check_output_file("--out-path", config.out_path, config.dataset_folder)
     with applied_network(config, emit) as applied:
         if applied.network.classifier is None:
             raise InputError(

@@ -24,8 +24,8 @@ from barlowmatch.optim import LARS, parameter_groups, warmup_cosine
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.run_folders import place_run
 from barlowmatch.stages.images import Images, load_images
-from barlowmatch.stages.networks import build_pretraining_network, read_origin
-from barlowmatch.stages.session import checkpoint_to_resume, open_training, train_network
+from barlowmatch.stages.networks import build_pretraining_network
+from barlowmatch.stages.session import checkpoint_to_resume, open_training, origin_of, train_network
 from barlowmatch.task import Task
 
 KNN_ROWS = 5000
@@ -152,10 +152,10 @@ def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
     """
     with computing(config) as chosen:
         dataset = read_dataset(config, emit)
-        place = place_run("pretrain", config)
+        place = place_run("pretrain", config, dataset.fingerprint)
         resumed = checkpoint_to_resume("pretrain", config, dataset, place)
         compute = chosen.as_before(resumed)
-        origin = read_origin(config)
+        origin = origin_of(config, resumed, place)
         batch_size(config, len(dataset.train) + len(dataset.unlabeled))
         with open_training("pretrain", config, dataset, place, emit) as opened:
             images = load_images(dataset, config, compute, opened.emit, origin.architecture)

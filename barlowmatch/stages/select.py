@@ -9,6 +9,7 @@ from barlowmatch.data.tables import guard, table_text
 from barlowmatch.embeddings import read_embeddings
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import write_texts
+from barlowmatch.outputs import check_output_folder, refuse_inside
 from barlowmatch.selection.base import Selection, Strategy
 from barlowmatch.selection.loading import create_strategy, load_strategy_file
 from barlowmatch.selection.pool import Pool
@@ -24,8 +25,11 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
             or the request cannot be written.
     """
     started = time.monotonic()
+    check_output_folder("--dest-path", config.dest_path, None)
     strategy = _strategy(config)
-    pool = Pool.from_embeddings(read_embeddings(config.representations_path), int(config.memory * 2**30))
+    embeddings = read_embeddings(config.representations_path)
+    refuse_inside("--dest-path", config.dest_path, embeddings.dataset_folder)
+    pool = Pool.from_embeddings(embeddings, int(config.memory * 2**30))
     budget = config.budget or _paper_budget(pool, emit)
     selection = strategy.select(pool, budget, config.seed, emit)
     path = write_request(config.dest_path, config.round, strategy.name, selection)

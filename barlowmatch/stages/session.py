@@ -7,12 +7,14 @@ from typing import Any
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
+from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.network import Network
-from barlowmatch.run_folders import Place, changed_fields, plain, wants_resume, why_afresh
-from barlowmatch.runs import Run, finish, keep_old_checkpoint, open_run, start
+from barlowmatch.run_folders import OTHER_IMAGES, Place, changed_fields, plain, wants_resume, why_afresh
+from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
+from barlowmatch.stages.networks import Origin, read_origin
 from barlowmatch.task import Task
 from barlowmatch.training import Trainer
 
@@ -30,13 +32,24 @@ def checkpoint_to_resume(stage: str, config: RunOptions, dataset: Dataset, place
         raise InputError(f"{place.last_path}: a checkpoint of {checkpoint['stage']}, which {stage} cannot resume")
     changed = changed_fields(checkpoint["config"], plain(config))
     if checkpoint["dataset"] != dataset.fingerprint:
-        changed.append("the dataset's files or labels")
+        changed.append(OTHER_IMAGES)
     if changed:
         raise InputError(
             f"{place.last_path}: cannot be resumed, these differ: {'; '.join(changed)}; "
             "restore them or start afresh with --train-from-start 1"
         )
     return checkpoint
+
+
+def origin_of(config: PretrainConfig | ClassifierOptions, resumed: Checkpoint | None, place: Place) -> Origin:
+    """Return what the network starts from: of a resumed run its own checkpoint, not what it once began with.
+
+    That file may be gone by now or hold another network, and the input statistics of the run are to stay what they are.
+
+    Raises:
+        InputError: what the flags name cannot be read.
+    """
+    return read_origin(config) if resumed is None else Origin(resumed, place.last_path)
 
 
 def open_training(
@@ -73,10 +86,8 @@ def train_network(
         resumed: a checkpoint of the same run.
         closing: the figures of the finished network that `result.json` should hold.
     """
-    if resumed is None:
-        keep_old_checkpoint(run)
-        if wants_resume(config):
-            run.emit(Said(message=why_afresh(run.stage, config)))
+    if resumed is None and wants_resume(config):
+        run.emit(Said(message=why_afresh(run.stage, config, dataset.fingerprint)))
     run.emit(Said(message=f"computing on {compute}"))
     facts = {
         "stage": run.stage,
@@ -87,7 +98,9 @@ def train_network(
         "autocast": compute.autocast,
     }
     trainer = Trainer(task, config, run, compute, facts)
-    if resumed is not None:
+    if resumed is None:
+        keep_old_results(run)
+    else:
         trainer.resume(resumed)
     start(run, trainer.state.step)
     trainer.train()

@@ -20,6 +20,7 @@ from barlowmatch.embeddings import Embeddings, read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import write_json
+from barlowmatch.outputs import check_output_folder, refuse_inside
 from barlowmatch.simulation.learners import Learner, Neighbours, Probe
 from barlowmatch.simulation.protocol import Protocol, Trial, simulated_strategy
 from barlowmatch.simulation.report import table_lines, write_report
@@ -38,7 +39,9 @@ def run(config: SimulateConfig, emit: Emit = silent) -> dict[str, Any]:
     Raises:
         InputError: the embeddings or labels cannot be used, a strategy does not exist, or the folder is not writable.
     """
+    check_output_folder("--dest-path", config.dest_path, config.dataset_folder)
     embeddings, dataset = _read(config, emit)
+    refuse_inside("--dest-path", config.dest_path, embeddings.dataset_folder)
     world = build_world(
         embeddings, _labels(embeddings, dataset, emit), imbalance=config.imbalance, junk=share(config.junk, "--junk"),
         label_noise=share(config.label_noise, "--label-noise"), seed=config.seed,

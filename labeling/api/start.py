@@ -9,13 +9,14 @@ from labeling.api.dataset import thumb_out
 from labeling.rounds.next_step import half_width, next_step
 from labeling.runs.views import QUESTIONS, Change, answers_of, put_answer, view_flags
 from labeling.wire import start as wire
-from storage.control import Control, count_all, find_control, resize_control
+from storage.control import Control, count_all, find_control, largest_control, resize_control
 from storage.database import Database
 from storage.images import draw_images
-from storage.requests import count_drawable
 from storage.written import body_hash, once
 
-SIZES = (50, 100, 200, 400, 800)
+SIZES = (5, 10, 25, 50, 100, 200, 400, 800)
+OFFERED = 5
+"""So many sizes are offered: the larger ones of those that the folder allows."""
 PICTURES = 6
 
 routes = APIRouter(tags=["start"])
@@ -53,10 +54,11 @@ async def answer(change: Change, said: wire.AnswerIn, here: Here) -> wire.StartO
 
 def _start(db: Database, here: Context) -> wire.StartOut:
     control, counts, answers = find_control(db), count_all(db), answers_of(db)
-    step = next_step(counts, control)
+    sizes = _control(db, control)
+    step = next_step(counts, control, sizes.largest)
     return wire.StartOut(
         next=wire.StepOut(act=step.act, words=step.words, why=step.why), labels=counts.labels,
-        control=_control(db, control), flags=view_flags(answers),
+        control=sizes, flags=view_flags(answers),
         questions=[
             wire.QuestionOut(
                 change=item.change, words=item.words, meaning=item.meaning, answer=answers.get(item.change)
@@ -69,8 +71,8 @@ def _start(db: Database, here: Context) -> wire.StartOut:
 
 def _control(db: Database, control: Control | None) -> wire.ControlOut:
     items = 0 if control is None else control.items
-    largest = items + count_drawable(db)
-    counts = sorted({min(count, largest) for count in SIZES} - {0})
+    largest = largest_control(db, control)
+    counts = sorted({min(count, largest) for count in SIZES} - {0})[-OFFERED:]
     return wire.ControlOut(
         items=items, left=0 if control is None else control.left, largest=largest,
         may_change=largest > 0 and (control is None or not control.begun),

@@ -16,6 +16,7 @@ from typing import Any
 
 from barlowmatch.data.tables import read_table, shown
 from barlowmatch.errors import InputError
+from barlowmatch.outputs import refuse_inside
 from labeling.dataset.labels import import_own_labels
 from labeling.dataset.reports import keep_report
 from labeling.project import ProjectFolder, as_input_errors, writing
@@ -73,11 +74,12 @@ def init_project(
     """Make a project of a dataset folder or a manifest.
 
     A dataset without a validation split gets its control sample at once: a first, blind request of `control` random
-    images. It is returned, None where the dataset has validation images or no unlabeled ones. The progress of reading
-    the images is appended to `events` as JSON lines.
+    images, or fewer in a small folder (`storage.control.ONE_IN`). It is returned, None where the dataset has validation
+    images or hardly any unlabeled ones. The progress of reading the images is appended to `events` as JSON lines.
 
     Raises:
-        InputError: there is a project already, no dataset, or the folder cannot be written.
+        InputError: there is a project already, no dataset, the project would lie in it, or the folder cannot be
+            written.
     """
     paths = ProjectFolder(folder)
     if paths.exists:
@@ -87,6 +89,7 @@ def init_project(
         raise InputError("init: name the images by --dataset-folder or --manifest")
     if not source.exists():
         raise InputError(f"{source}: no such {'file' if manifest else 'folder'}; name what holds the images")
+    refuse_inside("--project", folder, dataset_folder)
     paths.make()
     _point_to(paths, source.parent if manifest else source)
     index = read_index(paths, manifest.name if manifest else None, group_by, events)
@@ -95,7 +98,7 @@ def init_project(
         try:
             with transaction(db):
                 _enter(db, paths, index, manifest.name if manifest else None, group_by)
-                if not (has_split(db, "val") or has_split(db, "test")):
+                if not has_split(db, "val"):
                     ask_control(db, control)
                 asked = find_control(db)
         except BaseException:

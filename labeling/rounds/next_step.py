@@ -21,27 +21,43 @@ class Step:
     why: str
 
 
-def next_step(state: Counts, control: Control | None) -> Step:
+def next_step(state: Counts, control: Control | None, largest: int) -> Step:
     """Return the one next thing to do.
 
     Args:
         state: counts of the project.
         control: its control sample; None where it has none.
+        largest: how many images a control sample may have that nobody has answered in.
     """
     if state.images == 0:
         return Step("read", "Read the folder", "No image of it is known yet.")
+    if not state.learns:
+        return _nothing_to_learn_from(control, largest)
     if control is not None and control.left > 0:
         left = control.left
         return Step(
             "label", f"Label the control sample: {left:,} random {_images(left)} to go",
             "It measures every model of this project, and is never trained on.",
         )  # fmt: skip
-    if control is None and state.validation == 0:
+    if control is None and state.validation == 0 and largest > 0:
+        count = min(ENOUGH, largest)
         return Step(
-            "control", f"Label {min(ENOUGH, state.images):,} random pictures",
-            "Without them nobody can say how good a model is.",
+            "control", f"Label {count:,} random {_images(count)}", "Without them nobody can say how good a model is.",
         )  # fmt: skip
     return _in_a_round(state)
+
+
+def _nothing_to_learn_from(control: Control | None, largest: int) -> Step:
+    if control is not None and not control.begun and largest > 0:
+        return Step(
+            "control", "Choose fewer random pictures",
+            f"{control.items:,} measure the models, which never learn from them. Leave some to learn from.",
+        )  # fmt: skip
+    return Step(
+        "read", "Add pictures to the folder",
+        "Models never learn from the pictures that measure them, and there are hardly any others. Put more into the "
+        "folder, then read it again below. The labels you gave are kept, and can be exported.",
+    )  # fmt: skip
 
 
 def _in_a_round(state: Counts) -> Step:

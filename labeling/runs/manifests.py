@@ -7,8 +7,8 @@ classes with their ids; `manifest.json` says at which label event it was written
 
 Images of the validation and test splits keep their split whether they are labeled or not, and no image of the same
 content is left in training: they are judged by, never learned from. Images that are none of the classes are left out;
-those on which people disagree count as unlabeled. Groups are named only where the stage itself has to hold images out
-for validation; a control sample was drawn across them.
+those on which people disagree count as unlabeled. Groups are named only where there is no validation split and the
+stage itself has to hold images out; a control sample was drawn across them.
 """
 
 import os
@@ -54,7 +54,7 @@ def write_manifest(db: Database, folder: Path) -> Manifest:
     rows = list(_rows(db))
     if not rows:
         raise InputError(f"{folder}: the project has no image whose file is there; run import --rescan")
-    judged = any(row.image.split in _JUDGED_BY for row in rows)
+    judged = any(row.image.split == "val" for row in rows)
     try:
         link = folder / _LINK
         if not link.is_symlink():

@@ -111,7 +111,10 @@ class GridClasses(Wire):
 
 
 class EventIn(Wire):
-    """One thing said about an image."""
+    """One thing said about an image.
+
+    `replaces` says of what label one knew: its event, by number or UUID, or 0 for none; it has to be the latest.
+    """
 
     uuid: Uuid
     kind: Kind
@@ -119,7 +122,7 @@ class EventIn(Wire):
     class_id: Id | None = Field(default=None, validation_alias="class", serialization_alias="class")
     lease: Id | None = None
     undoes: Uuid | None = None
-    replaces: Id | None = None
+    replaces: Id | Uuid | None = None
     batch: Uuid | None = None
     source: Literal["single", "grid", "browse", "review"] = "single"
     looked_ms: int | None = Field(default=None, ge=0, lt=2**31)

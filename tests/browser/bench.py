@@ -17,6 +17,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as Late
 from pysqlite3 import dbapi2 as sqlite
 
+from labeling.project import writing
+from storage.database import transaction
+from storage.images import all_images
+from storage.records import NewItem
+from storage.requests import add_request
+
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -83,6 +89,12 @@ def paint(folder: Path, *names: str) -> Path:
         pixels = np.random.default_rng(number).integers(0, 255, (40, 60, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / name)
     return folder
+
+
+def ask_all_blindly(project: Path) -> None:
+    """Make all images of a project its control sample, more than it gets by itself; nobody serves it yet."""
+    with writing(project) as db, transaction(db):
+        add_request(db, [NewItem(image.id) for image in all_images(db)], purpose="control", strategy="random")
 
 
 def check_looks(page: Page) -> None:

@@ -2,11 +2,33 @@
 
 import re
 
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.bench import Bench, Tab
 
 TILE = ".wb-tile"
+LABELS = re.compile("/api/labels")
+
+
+class Held:
+    """A slow network: what a page sends to `/api/labels` waits here until it is let go."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.routes: list[Route] = []
+        self.slow = True
+        page.route(LABELS, lambda route: self.routes.append(route) if self.slow else route.continue_())
+
+    def wait(self) -> None:
+        """Wait until something was sent."""
+        while not self.routes:
+            self.page.wait_for_timeout(20)
+
+    def let_go(self) -> None:
+        """Let it arrive, and all that follows."""
+        self.slow = False
+        for route in self.routes:
+            route.continue_()
 
 
 def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
@@ -31,6 +53,7 @@ def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
     expect(tab.page.locator(".wb-history li")).to_have_count(2)
     tab.page.keyboard.press("Backspace")
     expect(tab.page.locator(f"{TILE} figcaption").nth(3)).not_to_have_text("9")
+    tab.saved()
     assert tab.bench.label_of(image) != "9"
 
 
@@ -52,6 +75,48 @@ def test_a_label_somebody_changed_meanwhile_is_not_overwritten(tab: Tab, context
     tab.complaints.clear()  # the browser notes the 409
 
 
+def test_a_label_given_after_the_page_opened_is_not_overwritten_either(
+    tab: Tab, context: BrowserContext, bench: Bench
+) -> None:
+    other = Tab(context, bench, tab.person)
+    for page in (tab, other):
+        page.open("/browse?state=none")
+        page.page.locator(TILE).nth(50).click()
+        expect(page.page.locator(".wb-history")).to_contain_text("Nothing yet.")
+    other.page.keyboard.press("2")
+    other.saved()
+    first = tab.events()
+
+    tab.page.keyboard.press("3")
+
+    expect(tab.page.locator(".wb-message")).to_contain_text("changed this label meanwhile")
+    expect(tab.page.locator(f"{TILE} figcaption").nth(50)).to_have_text("2")
+    assert tab.events() == first
+    tab.complaints.clear()  # the browser notes the 409
+
+
+def test_a_second_thought_before_the_first_is_stored(tab: Tab) -> None:
+    tab.open("/browse?state=none")
+    words = tab.page.locator(f"{TILE} figcaption").nth(52)
+    tab.page.locator(TILE).nth(52).click()
+    held = Held(tab.page)
+    tab.page.keyboard.press("3")
+    held.wait()
+    for key in ("4", "Backspace", "5", "Backspace", "6"):
+        tab.page.keyboard.press(key)
+    held.let_go()
+    expect(words).to_have_text("6")
+    *_, (_, image, *_) = tab.events()
+    assert tab.bench.label_of(image) == "6"
+    tab.page.keyboard.press("Backspace")
+    expect(words).to_have_text("3")
+    tab.page.keyboard.press("Backspace")
+    expect(words).to_have_text("no label")
+    tab.saved()
+    assert tab.bench.label_of(image) is None
+    expect(tab.page.locator(".wb-message.wb-bad")).to_have_count(0)
+
+
 def test_the_page_is_worked_by_keys_alone(tab: Tab) -> None:
     tab.open("/browse?split=val")
     tab.page.locator(TILE).first.wait_for()
@@ -61,3 +126,78 @@ def test_the_page_is_worked_by_keys_alone(tab: Tab) -> None:
     assert [kind for kind, *_ in tab.events()] == ["flag"]
     tab.page.keyboard.press("PageDown")
     expect(tab.page.locator(".wb-pager")).to_contain_text("61–100")
+
+
+def test_undo_takes_back_the_press_just_made_though_it_is_not_stored_yet(tab: Tab) -> None:
+    tab.open("/browse?split=val")
+    words = tab.page.locator(f"{TILE} figcaption")
+    tab.page.locator(TILE).nth(10).click()
+    tab.page.keyboard.press("8")
+    tab.saved()
+    tab.page.locator(TILE).nth(11).click()
+    before = words.nth(11).inner_text()
+    held = Held(tab.page)
+    tab.page.keyboard.press("9" if before != "9" else "7")
+    held.wait()
+
+    tab.page.keyboard.press("Backspace")
+    held.let_go()
+
+    expect(words.nth(11)).to_have_text(before)
+    expect(words.nth(10)).to_have_text("8")
+    (_, kept, *_), (_, image, *_), (kind, undone, *_) = tab.events()
+    assert (kind, undone) == ("undo", image)
+    assert (tab.bench.label_of(kept), tab.bench.label_of(image)) == ("8", before)
+
+
+def test_undo_and_redo_are_of_what_was_changed_here(tab: Tab) -> None:
+    tab.open().ready()
+    tab.press("1")
+    given = tab.events()
+    tab.open("/browse?split=val")
+    words = tab.page.locator(f"{TILE} figcaption")
+    message = tab.page.locator(".wb-message")
+    tab.page.locator(TILE).nth(20).click()
+    tab.page.keyboard.press("Backspace")
+    expect(message).to_contain_text("Undo on the Label page takes back")
+    assert tab.events() == given
+
+    before = words.nth(20).inner_text()
+    tab.page.keyboard.press("9" if before != "9" else "7")
+    expect(message).to_have_count(0)
+    tab.page.keyboard.press("f")
+    tab.page.locator(TILE).nth(21).click()
+    tab.page.keyboard.press("Backspace")
+    expect(message).to_contain_text("Taken back: flagged · val/")
+    expect(tab.page.locator(TILE).nth(20)).to_have_attribute("aria-selected", "true")
+    tab.page.keyboard.press("Backspace")
+    expect(message).to_contain_text(f"Taken back: {'9' if before != '9' else '7'} · val/")
+    expect(words.nth(20)).to_have_text(before)
+    tab.page.keyboard.press("Shift+Backspace")
+    expect(message).to_contain_text("Done again: ")
+    expect(words.nth(20)).not_to_have_text(before)
+    for words_said in ("Taken back: ", "Undo on the Label page"):
+        tab.page.keyboard.press("Backspace")
+        expect(message).to_contain_text(words_said)
+
+    said = [kind for kind, *_ in tab.events()[len(given) :]]
+    assert said == ["label", "flag", "undo", "undo", "redo", "undo"]
+    assert tab.bench.label_of(given[0][1]) == given[0][2]
+
+
+def test_what_was_taken_back_elsewhere_is_not_taken_back_twice(tab: Tab, context: BrowserContext, bench: Bench) -> None:
+    tab.open("/browse?split=val")
+    words = tab.page.locator(f"{TILE} figcaption").nth(22)
+    tab.page.locator(TILE).nth(22).click()
+    before = words.inner_text()
+    tab.page.keyboard.press("9" if before != "9" else "7")
+    tab.saved()
+    label = Tab(context, bench, tab.person).open().ready()
+    label.page.keyboard.press("Backspace")
+    while bench.events(tab.person)[-1][0] != "undo":
+        label.page.wait_for_timeout(20)
+
+    tab.page.keyboard.press("Backspace")
+
+    expect(tab.page.locator(".wb-message")).to_contain_text("Not taken back: there is nothing left of it to undo.")
+    expect(words).to_have_text(before)

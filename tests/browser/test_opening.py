@@ -51,7 +51,7 @@ def test_a_folder_becomes_a_project_that_is_then_served(server: Bench, context: 
     page.wait_for_url("**/project", timeout=60_000)
     page.fill("dialog input[name=person]", "Ann")
     page.keyboard.press("Enter")
-    expect(page.locator(".pj-next h2")).to_have_text("Label the control sample: 30 random pictures to go")
+    expect(page.locator(".pj-next h2")).to_have_text("Label the control sample: 7 random pictures to go")
     assert server.rows("SELECT count(*) FROM image")[0][0] == 30
     recent = (tmp_path / "config" / "barlowmatch" / "recent.json").read_text()
     assert str(server.project) in recent

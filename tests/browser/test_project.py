@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from labeling.dataset.indexing import init_project
-from tests.browser.bench import Bench, Tab, serving
+from tests.browser.bench import Bench, Tab, ask_all_blindly, serving
 
 
 def bare_folder(folder: Path, count: int) -> Path:
@@ -26,7 +26,7 @@ def bare_folder(folder: Path, count: int) -> Path:
 @pytest.fixture(scope="module")
 def bare(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("bare")
-    images = bare_folder(folder / "images", 260)
+    images = bare_folder(folder / "images", 900)
     (images / "copy.png").write_bytes((images / "000.png").read_bytes())
     (images / "torn.png").write_bytes((images / "001.png").read_bytes()[:50])
     init_project(folder / "project", dataset_folder=images)
@@ -53,10 +53,11 @@ def test_the_first_hour_offers_200_pictures_and_says_what_fewer_cost(page_of: Ta
     sizes = page.locator("select[name=count]")
     expect(sizes.locator("option")).to_have_text(
         [
+            "25: known to ±18.3 points",
             "50: known to ±13.4 points",
             "100: known to ±9.6 points",
             "200: known to ±6.9 points",
-            "261: known to ±6.0 points",
+            "225: known to ±6.5 points",
         ]
     )
     sizes.focus()
@@ -67,6 +68,32 @@ def test_the_first_hour_offers_200_pictures_and_says_what_fewer_cost(page_of: Ta
     expect(page.get_by_role("button", name="Run the round")).to_be_visible()
     page.get_by_role("button", name="Start labeling").click()
     page_of.ready()
+
+
+def test_a_project_whose_pictures_all_measure_offers_no_round_but_a_smaller_sample(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    """As earlier versions made them of folders of at most 200 pictures."""
+    init_project(tmp_path / "project", dataset_folder=bare_folder(tmp_path / "images", 40), control=0)
+    ask_all_blindly(tmp_path / "project")
+    with serving(tmp_path / "project") as bench:
+        tab = Tab(context, bench, "Ann")
+        page = tab.page
+        page.goto(bench.url + "/project")
+        page.fill("dialog input[name=person]", "Ann")
+        page.keyboard.press("Enter")
+        expect(page.locator(".pj-next h2")).to_have_text("Choose fewer random pictures")
+        sizes = page.locator("select[name=count] option")
+        expect(sizes).to_have_text(["5: known to ±33.0 points", "10: known to ±26.3 points"])
+        run = page.get_by_role("button", name="Run the round")
+        expect(run).to_be_hidden()
+        page.get_by_role("button", name="Start labeling").click()
+        tab.ready()
+        page.goto(bench.url + "/project")
+        expect(page.locator(".pj-next h2")).to_have_text("Label the control sample: 10 random pictures to go")
+        expect(run).to_be_visible()
+        tab.leave()
+        assert tab.complaints == []
 
 
 def test_what_is_wrong_with_the_images_is_named(page_of: Tab) -> None:

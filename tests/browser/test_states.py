@@ -8,13 +8,14 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from labeling.dataset.indexing import init_project
-from tests.browser.bench import ROOT, Tab, check_looks, paint, serving
+from tests.browser.bench import ROOT, Tab, ask_all_blindly, check_looks, paint, serving
 from tests.browser.test_login import log_in
 
 
 def test_a_new_project_from_its_first_class_to_its_last_image(context: BrowserContext, tmp_path: Path) -> None:
     images = paint(tmp_path / "images", *(f"<b>{number}&.png" for number in range(4)))
-    init_project(tmp_path / "project", dataset_folder=images)
+    init_project(tmp_path / "project", dataset_folder=images, control=0)
+    ask_all_blindly(tmp_path / "project")
     (images / "<b>2&.png").unlink()
     with serving(tmp_path / "project") as bench:
         tab = Tab(context, bench, "Ann")

@@ -11,7 +11,7 @@ import torch
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.classes import ImageClass, class_id
 from barlowmatch.data.dataset import Dataset
-from barlowmatch.data.layouts import read_dataset, why_no_classes
+from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
 
@@ -139,9 +139,14 @@ def test_class_folders_under_splits(tmp_path: Path) -> None:
     assert len(dataset.unlabeled) == 3
 
 
-def test_test_is_measured_on_where_val_has_no_labels(tmp_path: Path) -> None:
-    touch(tmp_path, "train/a/1.png", "train/b/2.png", "test/a/3.png", "test/b/4.png")
-    assert [read(tmp_path).files[row] for row in read(tmp_path).val] == ["test/a/3.png", "test/b/4.png"]
+def test_where_there_is_test_alone_val_is_held_out_of_train(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{split}/{name}/{n}.png" for split in ("train", "test") for name in "ab" for n in range(50)))
+    dataset = read(tmp_path)
+    held = [dataset.files[row] for row in dataset.val]
+    assert 5 < len(held) < 40
+    assert all(file.startswith("train/") for file in held)
+    assert "labeled images are held out as val" in told(tmp_path)
+    assert len(read(tmp_path, val_share=0).val) == 0
     touch(tmp_path, "val/a/5.png")
     assert [read(tmp_path).files[row] for row in read(tmp_path).val] == ["val/a/5.png"]
 
@@ -164,27 +169,6 @@ def test_plain_class_folders(tmp_path: Path) -> None:
     dataset = read(tmp_path, val_share=0)
     assert truth(dataset)["cat/3.png"] == ("train", "cat")
     assert "classes" in told(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("names", "why"),
-    [
-        (["a.png", "cat/1.png", "dog/2.png"], "beside"),
-        (["photos/1.png", "photos/2.png"], "one folder"),
-        (["2023-05/1.png", "2023-05/2.png", "2023-06/1.png", "2023-06/2.png"], "dates"),
-        (["plate1/1.png", "plate1/2.png", "Plate_2/1.png", "Plate_2/2.png"], "batches"),
-        (["100CANON/1.png", "100CANON/2.png", "101CANON/1.png", "101CANON/2.png"], "cameras"),
-        (["cat/left/1.png", "cat/right/2.png", "dog/left/1.png", "dog/left/2.png"], "within folders"),
-        (["a/1.png", "b/2.png", "c/3.png"], "single image"),
-        (["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"], None),
-        ([f"{digit}/{n}.png" for digit in range(10) for n in range(3)], None),
-        ([f"class_{digit}/{n}.png" for digit in range(3) for n in range(3)], None),
-        ([f"{name}/{n}.png" for name in ("normal", "abnormal", "unsure") for n in range(3)], None),
-    ],
-)
-def test_folders_that_are_classes_and_folders_that_are_none(names: list[str], why: str | None) -> None:
-    found = why_no_classes(names)
-    assert found is None if why is None else found is not None and why in found
 
 
 def test_nested_flat_folder_is_the_pool_and_says_how_to_make_it_classes(tmp_path: Path) -> None:

@@ -94,6 +94,31 @@ def test_a_table_labels_what_it_names_and_leaves_the_rest_in_the_pool(tmp_path: 
     assert read(tmp_path, group_by="plate").groups == ("p1", "file c.png", "p1", "p2")
 
 
+SPACED = "file,label\na.png,cat\nb.png, cat\nc.png,cat \nd.png, \ne.png,dog\n"
+
+
+def test_spaces_around_a_label_make_no_class(tmp_path: Path) -> None:
+    expected = {
+        "a.png": ("train", "cat"),
+        "b.png": ("train", "cat"),
+        "c.png": ("train", "cat"),
+        "d.png": ("unlabeled", None),
+        "e.png": ("train", "dog"),
+    }
+    assert truth(manifest(tmp_path, SPACED)) == expected
+    touch(tmp_path / "data", *expected)
+    (tmp_path / "data" / "labels.csv").write_text(SPACED)
+    dataset = read(tmp_path / "data", val_share=0)
+    assert truth(dataset) == expected
+    assert dataset.class_names == ("cat", "dog")
+
+
+def test_a_class_that_is_listed_with_spaces_keeps_them(tmp_path: Path) -> None:
+    write_table(tmp_path / "classes.csv", ("id", "name"), [(4, " cat"), (5, "dog")])
+    dataset = manifest(tmp_path, "file,label\na.png, cat\nb.png,dog \n")
+    assert truth(dataset) == {"a.png": ("train", " cat"), "b.png": ("train", "dog")}
+
+
 def test_tables_in_split_folders(tmp_path: Path) -> None:
     touch(tmp_path, "train/a.png", "train/b.png", "val/a.png", "unlabeled/a.png")
     (tmp_path / "train" / "metadata.csv").write_text("file_name,label\na.png,cat\nb.png,dog\n")

@@ -31,12 +31,30 @@ def test_labels_that_come_later_move_no_image_between_train_and_val() -> None:
     assert len(early.unlabeled) == 4000
 
 
-def test_nothing_is_held_out_where_there_is_a_val_a_test_or_no_label() -> None:
+def test_nothing_is_held_out_where_there_is_a_val_or_no_label() -> None:
     assert len(hold_out(labeled(100, 0), 0.2).unlabeled) == 100
     assert len(hold_out(labeled(100, 50), 0.0).val) == 0
     given = labeled(100, 50)
-    given.splits[:5] = "test"
+    given.splits[:5] = "val"
     assert len(hold_out(given, 0.5).val) == 5
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_beside_a_test_split_as_much_is_held_out_as_without_and_none_of_it(grouped: bool) -> None:
+    without = labeled(1000, 600, tuple(f"plate {n // 10}" for n in range(1000)) if grouped else None)
+    given = labeled(1000, 600, without.groups)
+    given.splits[:200] = "test"
+    dataset, expected = hold_out(given, 0.2), hold_out(without, 0.2)
+    assert (dataset.splits[:200] == "test").all()
+    assert dataset.splits[200:].tolist() == expected.splits[200:].tolist()
+    assert 0 < len(dataset.val) < 200
+    assert len(hold_out(given, 0).val) == 0
+
+
+def test_where_test_alone_has_labels_nothing_is_held_out() -> None:
+    given = labeled(1000, 200, tuple(f"plate {n // 10}" for n in range(1000)))
+    given.splits[:200] = "test"
+    assert hold_out(given, 0.2).splits.tolist() == given.splits.tolist()
 
 
 def test_whole_groups_are_held_out_with_their_unlabeled_images() -> None:

@@ -183,6 +183,20 @@ def test_a_name_that_means_several_images_is_refused(tmp_path: Path) -> None:
         run(config(DatasetOptions(dataset_folder=tmp_path / "dataset"), request=request, labels=request))
 
 
+def test_files_whose_names_begin_or_end_with_spaces_are_found(tmp_path: Path) -> None:
+    names = [" 1.png", "1.png", "2.png ", "3.png", " folder/4.png"]
+    pictures(tmp_path / "data", *names)
+    manifest = write_csv(tmp_path / "data" / "M.csv", ("file",), [(name,) for name in names])
+    asked = [" 1.png", "2.png ", " 3.png ", " folder/4.png"]
+    request = write_csv(tmp_path / "r.csv", ("file",), [(name,) for name in asked])
+    labels = write_csv(tmp_path / "l.csv", ("file", "label"), [(name, "cat") for name in asked])
+    source = DatasetOptions(manifest=manifest, val_share=0)
+    run(config(source, request=request, labels=labels, out_path=tmp_path / "new"))
+    with (tmp_path / "new" / "labels.csv").open(newline="") as file:
+        found = {row["file"]: row["label"] for row in csv.DictReader(file)}
+    assert found == {" 1.png": "cat", "1.png": "", "2.png ": "cat", "3.png": "cat", " folder/4.png": "cat"}
+
+
 def test_new_classes_need_a_word_and_move_no_id(tmp_path: Path) -> None:
     pictures(tmp_path / "dataset", "train/cat/1.png", "train/dog/1.png", "val/cat/2.png", "unlabeled/1.png")
     source = DatasetOptions(dataset_folder=tmp_path / "dataset")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ from barlowmatch.events import (
     RunStarted,
     read_events,
 )
-from barlowmatch.stages import classify
+from barlowmatch.stages import classify, pretrain
 from tests.commands import Started
 from tests.conftest import Command
 from tests.waiting import until
@@ -136,6 +137,43 @@ def test_a_resumed_run_keeps_the_arithmetic_it_began_in(
     assert f"computing on cpu, {'bfloat16' if checkpoint['autocast'] else 'float32'}" in done.stderr
 
 
+@pytest.mark.slow
+def test_a_resumed_run_keeps_the_length_that_was_planned_for_its_minutes(
+    tmp_path: Path, barlowmatch: Command, seed_layout: Path
+) -> None:
+    """It would take its minutes a second time, and its learning rate would rise again."""
+    path, minutes = tmp_path / "c.pt", ("--minutes", "0.6")
+    kill_after_steps(seed_layout, path, "train-classifier", 20, signal.SIGTERM, *minutes)
+    stopped = load_checkpoint(path)
+    assert stopped["planned"]
+    assert stopped["step"] < stopped["total_steps"]
+    done = barlowmatch(*words("train-classifier", seed_layout, path, *minutes, "--resume", "auto"))
+    assert done.returncode == 0, done.stderr
+    assert load_checkpoint(path)["step"] == stopped["total_steps"]
+
+
+def test_a_resumed_run_needs_no_more_what_it_began_with(tmp_path: Path, seed_layout: Path) -> None:
+    """The file may be another network's by now; the input statistics of the run stay in any case."""
+    begun = words("pretrain", seed_layout, tmp_path / "p.pt", "--num-epochs", "1")
+    pretrain.run(parse_config(begun[0], begun[1:]))
+    transfer = ("--transfer-path", str(tmp_path / "p.pt"))
+    whole = words("train-classifier", seed_layout, tmp_path / "whole.pt", *transfer)
+    classify.run(parse_config(whole[0], whole[1:]))
+    flags = ("--checkpoint-minutes", "0.0001", "--resume", "auto")
+    killed = words("train-classifier", seed_layout, tmp_path / "c.pt", *transfer, *flags)
+
+    def kill(event: Event) -> None:
+        if isinstance(event, CheckpointSaved) and event.step >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        classify.run(parse_config(killed[0], killed[1:]), kill)
+    (tmp_path / "p.pt").unlink()
+    classify.run(parse_config(killed[0], killed[1:]))
+    expected, found = (tensors(load_checkpoint(tmp_path / name)) for name in ("whole.pt", "c.pt"))
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
 def test_another_config_is_not_resumed(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
     path = tmp_path / "p.pt"
     kill_after_steps(seed_layout, path, "pretrain", 2, signal.SIGTERM)
@@ -154,6 +192,18 @@ def test_a_fresh_start_keeps_the_old_checkpoint(tmp_path: Path, barlowmatch: Com
     done = barlowmatch(*words("pretrain", seed_layout, path, "--train-from-start", "1", "--num-epochs", "1"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "p.pt.bak").read_bytes() == before
+
+
+def test_a_killed_run_has_no_result_of_the_one_before(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
+    path, folder = tmp_path / "c.pt", tmp_path / "c.run"
+    done = barlowmatch(*words("train-classifier", seed_layout, path, "--num-epochs", "1"))
+    assert done.returncode == 0, done.stderr
+    result = (folder / "result.json").read_bytes()
+    (folder / "events.jsonl").unlink()  # `kill_after_steps` reads the second run's
+    kill_after_steps(seed_layout, path, "train-classifier", 2, signal.SIGKILL, "--seed", "7")
+    assert not (folder / "result.json").exists()
+    assert (folder / "result.json.bak").read_bytes() == result
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"]["seed"] == 7
 
 
 def test_a_run_folder_tells_the_whole_story(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
@@ -175,6 +225,26 @@ def test_a_run_folder_tells_the_whole_story(tmp_path: Path, barlowmatch: Command
     assert "images/s" in (folder / "log.txt").read_text(encoding="utf-8")
     assert "optimizer" not in load_checkpoint(folder / "best.pt")
     assert "40 validation labels, under 200" in done.stderr
+
+
+def test_a_test_split_judges_nothing_before_evaluate_asks(
+    tmp_path: Path, barlowmatch: Command, seed_layout: Path
+) -> None:
+    data, common = tmp_path / "data", ("--minutes", "0.05", "--select-best-from", "1")
+    shutil.copytree(seed_layout, data)
+    shutil.move(data / "val", data / "test")
+    shutil.move(data / "val_label_tensor.pt", data / "test_label_tensor.pt")
+    done = barlowmatch(*words("train-classifier", data, tmp_path / "held.pt", *common))
+    assert done.returncode == 0, done.stderr
+    judged = json.loads((tmp_path / "held.run" / "result.json").read_text())["val"]["count"]
+    assert f"{judged} of {len(list((data / 'train').iterdir()))} labeled images are held out as val" in done.stderr
+    source = ("--dataset-folder", data, "--checkpoint-path", tmp_path / "held.run" / "best.pt", "--json")
+    for split, count in (("val", judged), ("test", len(list((data / "test").iterdir())))):
+        found = barlowmatch("evaluate", *source, "--split", split)
+        assert json.loads(found.stdout)["count"] == count, found.stderr
+    done = barlowmatch(*words("train-classifier", data, tmp_path / "all.pt", *common, "--val-share", "0"))
+    assert "no validation labels: nothing is judged" in done.stderr
+    assert "val" not in json.loads((tmp_path / "all.run" / "result.json").read_text())
 
 
 def test_an_infinite_loss_stops_the_run_with_its_step(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:

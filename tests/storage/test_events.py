@@ -49,6 +49,30 @@ def test_replacing_needs_the_latest(scene: Scene) -> None:
     assert scene.state(image) == ("labeled", 0), "what was replaced counts again when the correction is undone"
 
 
+def test_replacing_nothing_needs_an_image_without_a_label(scene: Scene) -> None:
+    image, other = scene.images[:2]
+    first = scene.say("Ann", "label", image, class_id=0, replaces=0, source="browse")
+    stale = scene.say("Bob", "label", image, class_id=1, replaces=0, source="browse")
+    assert (first.status, stale.status, scene.state(image)) == ("acknowledged", "conflict", ("labeled", 0))
+    scene.say("Ann", "undo", undoes=first.uuid)
+    assert scene.say("Bob", "reject", image, replaces=0, source="browse").status == "acknowledged"
+    scene.say("Cid", "label", other, class_id=1, source="browse")
+    assert scene.say("Bob", "label", other, class_id=0, source="browse").status == "acknowledged"
+    assert scene.state(other) == ("disputed", None), "an answer that does not say what it knew is a vote"
+
+
+def test_an_event_whose_number_is_not_known_yet_is_replaced_by_its_uuid(scene: Scene) -> None:
+    image = scene.images[0]
+    first = scene.say("Ann", "label", image, class_id=0, replaces=0, source="browse")
+    second = scene.say("Ann", "label", image, class_id=1, replaces=first.uuid, source="browse")
+    assert (second.status, scene.state(image)) == ("acknowledged", ("labeled", 1))
+    row = scene.db.execute("SELECT replaces FROM label_event WHERE id = ?", (second.event,)).fetchone()
+    assert row["replaces"] == first.event
+    assert scene.say("Bob", "label", image, class_id=2, replaces=first.uuid).status == "conflict"
+    assert scene.say("Bob", "label", scene.images[1], class_id=2, replaces=first.uuid).status == "conflict"
+    assert find_faults(scene.db) == []
+
+
 def test_a_batch_is_undone_and_redone_as_one_act(scene: Scene) -> None:
     batch = str(uuid.UUID(int=7))
     for image in scene.images[:5]:

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { ClassList, searchClasses } from "./classes.js";
+import { Corrections } from "./corrections.js";
 import { dialogIsOpen } from "./dialog.js";
 import { fill, h, isTyping, keycap, uuid } from "./dom.js";
 import { Filters } from "./filters.js";
@@ -36,7 +37,7 @@ class BrowsePage {
     this.pages = [null]; // the cursor of each page opened so far
     const client = clientName();
     this.outbox = new Outbox(`${progress.project_id}:${person.id}`, (events) => api.sendEvents(client, events));
-    this.client = client;
+    this.corrections = new Corrections({ outbox: this.outbox, show: (image, known) => this.update(image, known) });
     this.build({ people, requests });
     this.outbox.on("state", (outbox) => this.chip.update(outbox));
     this.outbox.on("result", (event, result) => this.heard(event, result));
@@ -104,6 +105,7 @@ class BrowsePage {
     query.set("limit", PAGE);
     if (this.pages.at(-1)) query.set("after", this.pages.at(-1));
     try {
+      await this.outbox.flush(); // so that what was said here is in the answer
       const { images, next, total } = await api.get(`api/images?${query}`);
       if (question !== this.question) return;
       if (total !== null) this.total = total;
@@ -196,65 +198,95 @@ class BrowsePage {
     event.preventDefault();
   }
 
-  /** Correct the chosen image. A disputed one is settled; any other replaces just the label that was seen here. */
+  /** Correct the chosen image: a disputed one is settled, else just the label that was seen here is replaced, or none. */
   relabel(kind, cls = null) {
     const image = this.chosen?.image;
     if (!image) return this.messages.say("choose", "Choose an image first: click it, or go to it with the arrow keys.");
-    this.messages.clear("choose");
+    for (const topic of ["choose", "undo"]) this.messages.clear(topic);
     const event = { uuid: uuid(), kind, image: image.image, source: "browse" };
     if (kind === "label") event.class = cls;
     if (image.label.state === "disputed") Object.assign(event, { kind: "confirm", class: cls });
-    else if (image.label.event) event.replaces = image.label.event;
-    this.outbox.add(event);
-    image.label = { state: kind === "reject" ? "rejected" : "labeled", class: cls, event: null };
-    this.draw(this.chosen);
-    return this.inspector.label(image);
+    else event.replaces = image.label.event ?? 0;
+    const label = { state: kind === "reject" ? "rejected" : "labeled", class: cls, event: event.uuid };
+    return this.corrections.act(event, image, { label });
   }
 
   flag() {
     const image = this.chosen?.image;
     if (!image) return;
-    image.flagged = !image.flagged;
-    this.outbox.add({ uuid: uuid(), kind: image.flagged ? "flag" : "unflag", image: image.image });
-    this.draw(this.chosen);
+    this.messages.clear("undo");
+    const event = { uuid: uuid(), kind: image.flagged ? "unflag" : "flag", image: image.image };
+    this.corrections.act(event, image, { flagged: !image.flagged });
   }
 
   undo() {
-    return this.turnBack("api/undo", "There is nothing to undo.");
+    const act = this.corrections.undo();
+    if (act) return this.goTo(act.image);
+    return this.messages.say(
+      "undo",
+      "Nothing was changed here yet, so there is nothing to undo. Undo on the Label page takes back what was given there.",
+    );
   }
 
   redo() {
-    return this.turnBack("api/redo", "There is nothing to redo.");
-  }
-
-  async turnBack(path, nothing) {
-    await this.outbox.flush();
-    try {
-      await api.post(path, { uuid: uuid(), client: this.client });
-      const at = this.at;
-      await this.open();
-      if (this.tiles[at]) this.choose(at);
-    } catch (error) {
-      this.messages.say("undo", error.status === 409 ? nothing : error.message);
-    }
+    const act = this.corrections.redo();
+    if (act) return this.goTo(act.image);
+    return this.messages.say("undo", "There is nothing to redo.");
   }
 
   search() {
     if (this.chosen) searchClasses(this.host, this.classes, { choose: (id) => this.relabel("label", id) });
   }
 
-  /** Take over what the server says an image's label is now. */
+  /** Choose an image if it is on this page. */
+  goTo(image) {
+    const place = this.tiles.findIndex((tile) => tile.image.image === image);
+    if (place >= 0 && place !== this.at) this.choose(place);
+  }
+
+  /** Show what is known of an image if it is on this page. */
+  update(image, known) {
+    const tile = this.tiles.find((other) => other.image.image === image);
+    if (!tile) return;
+    Object.assign(tile.image, known);
+    this.draw(tile);
+    if (tile === this.chosen) this.inspector.label(tile.image);
+  }
+
+  /** Show an image as the server has it. */
+  async reread(image) {
+    try {
+      const { label, flagged } = await api.get(`api/images/${image}`);
+      if (!this.corrections.busy(image)) this.update(image, { label, flagged });
+    } catch (error) {
+      this.messages.say("undo", error.message, { bad: true });
+    }
+  }
+
+  /** Say what the server did with an event. */
   heard(event, result) {
-    const tile = this.tiles.find((other) => other.image.image === event.image);
-    if (tile && result.label) {
-      tile.image.label = result.label;
-      this.draw(tile);
-      if (tile === this.chosen) this.inspector.show(tile.image);
-    }
-    if (["conflict", "refused"].includes(result.status)) {
-      const why =
-        result.status === "conflict" ? "somebody changed this label meanwhile. Look at it again." : result.message;
-      this.messages.say(`event ${event.image}`, `Not stored: ${why}`, { bad: true });
-    }
+    const { act, image, stored } = this.corrections.heard(event, result);
+    if (event.undoes && stored) this.sayTurned(event, act);
+    else if (event.undoes) this.sayNotTurned(event, act, result);
+    else if (!stored) this.sayNotStored(image, result);
+    if (!stored && image) this.reread(image);
+    if (this.chosen?.image.image === image) this.inspector.show(this.chosen.image);
+  }
+
+  sayTurned({ kind }, act) {
+    if (!act) return; // of an earlier page
+    const { label, flagged } = act.after;
+    const what = label ? labelWords(label, this.nameOf) : flagged ? "flagged" : "flag off";
+    this.messages.say("undo", `${kind === "undo" ? "Taken back" : "Done again"}: ${what} · ${act.file}`);
+  }
+
+  sayNotTurned({ kind }, act, { message }) {
+    if (!act || act.lost) return; // that it was not stored is said already
+    this.messages.say("undo", `Not ${kind === "undo" ? "taken back" : "done again"}: ${message}.`, { bad: true });
+  }
+
+  sayNotStored(image, { status, message }) {
+    const why = status === "conflict" ? "somebody changed this label meanwhile. Look at it again." : message;
+    this.messages.say(`event ${image}`, `Not stored: ${why}`, { bad: true });
   }
 }

@@ -61,7 +61,7 @@ export class FirstHour {
 
   /** The choice of how many pictures, each size with what it can tell. */
   sizes(sizes, control) {
-    const chosen = control.items || Math.min(200, control.largest);
+    const chosen = Math.min(control.items || 200, control.largest);
     this.count = h(
       "select",
       { name: "count", onchange: () => this.resize() },
@@ -97,7 +97,7 @@ export class FirstHour {
   showRound() {
     if (!this.start) return;
     const asked = this.start.next.act === "round";
-    const early = this.start.control.left > 0;
+    const early = this.start.next.act === "label" && this.start.control.left > 0;
     const learned = early && this.learned;
     this.round.hidden = !this.running && !asked && !early;
     this.wish.hidden = Boolean(this.running || learned);
@@ -174,10 +174,10 @@ function atHand(runs, round) {
   return { work: work && work !== part.stage ? `${title}: ${lower(work)}` : title, done, total, remaining, whole };
 }
 
-/** The sizes there are to choose from, the present one among them, each with what it can tell. */
+/** The sizes there are to choose from, the present one among them unless it is too large, each with what it can tell. */
 function sizesOf(control) {
   const sizes = new Map(control.sizes.map((size) => [size.count, size.half_width]));
-  if (control.items) sizes.set(control.items, control.half_width);
+  if (control.items && control.items <= control.largest) sizes.set(control.items, control.half_width);
   return [...sizes].sort(([left], [right]) => left - right);
 }
 

@@ -60,11 +60,17 @@ export class Outbox {
     setTimeout(() => this.flush(), 0);
   }
 
-  /** Send what waits, one batch at a time. */
-  async flush() {
+  /** Send what waits; resolves once all of it is sent, what is added meanwhile too, or a try has failed. */
+  flush() {
     clearTimeout(this.timer);
-    if (this.sending) return;
-    this.sending = true;
+    this.sending ??= this._sendAll().finally(() => {
+      this.sending = null;
+    });
+    return this.sending;
+  }
+
+  /** One batch at a time. */
+  async _sendAll() {
     try {
       while (this.entries.length > 0) {
         const batch = this.entries.slice(0, BATCH);
@@ -78,8 +84,6 @@ export class Outbox {
       const wait = PATIENCE[Math.min(this.tries, PATIENCE.length - 1)];
       this.tries += 1;
       this.timer = setTimeout(() => this.flush(), wait);
-    } finally {
-      this.sending = false;
     }
   }
 

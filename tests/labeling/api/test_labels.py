@@ -131,6 +131,23 @@ def test_a_stale_relabel_is_a_conflict_with_the_present_label(ann: Tab, open_tab
     }  # fmt: skip
 
 
+def test_a_label_that_replaces_nothing_is_a_conflict_where_there_is_one(
+    ann: Tab, open_tab: Callable[[str], Tab]
+) -> None:
+    bob = open_tab("Bob")
+    first, second = ann.lease(2)
+    said = ann.label(first, "cat")
+    event = {"kind": "label", "class": ann.classes["dog"], "source": "browse", "replaces": 0}
+    answer = bob.post(
+        "/api/labels", {"client": bob.id, "events": [{"uuid": new(), **event, "image": first["image"]}]}, 409
+    )
+    assert answer["results"][0]["label"] == {"state": "labeled", "class": ann.classes["cat"], "event": said["event"]}
+    (stored,) = bob.say({**event, "image": second["image"]})
+    (again,) = bob.say({**event, "image": second["image"], "class": ann.classes["cat"], "replaces": stored["uuid"]})
+    assert [stored["status"], again["status"]] == ["acknowledged"] * 2
+    assert again["label"]["class"] == ann.classes["cat"]
+
+
 def test_the_same_uuid_for_something_else_is_a_conflict(ann: Tab) -> None:
     item, own = ann.lease(1)[0], new()
     ann.label(item, "cat", uuid=own)

@@ -10,24 +10,30 @@ from PIL import Image
 from scipy import stats
 
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
-from labeling.dataset.indexing import init_project
+from labeling.dataset.indexing import init_project, rescan
 from labeling.project import reading
 from labeling.rounds.next_step import half_width, next_step
 from labeling.runs.views import QUESTIONS, view_flags
 from storage.checks import find_faults
 from storage.control import Control, Counts
+from tests.browser.bench import ask_all_blindly
 from tests.labeling.api.test_dataset import fresh
 from tests.labeling.conftest import Tab, serving_tab
 
 
+def write_pictures(folder: Path, count: int, seed: int = 7) -> None:
+    """Write so many different pictures without labels."""
+    folder.mkdir()
+    draw = np.random.default_rng(seed)
+    for number in range(count):
+        Image.fromarray(draw.integers(0, 255, (8, 8, 3), np.uint8)).save(folder / f"{number}.png")
+
+
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project of 60 images without any label."""
+    """Return a project of 240 images without any label."""
     folder = tmp_path_factory.mktemp("bare")
-    (folder / "images").mkdir()
-    draw = np.random.default_rng(7)
-    for number in range(60):
-        Image.fromarray(draw.integers(0, 255, (8, 8, 3), np.uint8)).save(folder / "images" / f"{number}.png")
+    write_pictures(folder / "images", 240)
     init_project(folder / "project", dataset_folder=folder / "images", control=20)
     return folder / "project"
 
@@ -44,7 +50,7 @@ def tab(bare: Path, tmp_path: Path) -> Iterator[Tab]:
 def test_the_size_of_the_control_sample_changes_until_the_first_answer(tab: Tab, tmp_path: Path) -> None:
     start = tab.get("/api/start")
     assert (start["next"]["act"], start["control"]["items"], start["control"]["may_change"]) == ("label", 20, True)
-    assert [size["count"] for size in start["control"]["sizes"]] == [50, 60]
+    assert [size["count"] for size in start["control"]["sizes"]] == [5, 10, 25, 50, 60]
 
     leased = tab.lease(12)
     kept = {row["image"] for row in tab.get("/api/images", split="val", limit=100)["images"]}
@@ -79,20 +85,84 @@ def test_who_labels_what_was_left_out_meanwhile_is_late_but_kept(tab: Tab, tmp_p
         assert find_faults(db) == []
 
 
+FRESH, BEGUN, DONE = Control(1, 20, 20, begun=False), Control(1, 20, 11, begun=True), Control(1, 20, 0, begun=True)
+
+
 @pytest.mark.parametrize(
     ("state", "control", "act"),
     [
-        (Counts(0, 0, 0, 0, predicted=False, new_labels=0), None, "read"),
-        (Counts(60, 0, 0, 0, predicted=False, new_labels=0), None, "control"),
-        (Counts(60, 0, 0, 5, predicted=False, new_labels=0), Control(1, 20, 20, begun=False), "label"),
-        (Counts(60, 20, 0, 0, predicted=False, new_labels=0), Control(1, 20, 0, begun=True), "round"),
-        (Counts(60, 20, 0, 9, predicted=True, new_labels=0), Control(1, 20, 0, begun=True), "label"),
-        (Counts(60, 20, 9, 0, predicted=True, new_labels=9), Control(1, 20, 0, begun=True), "round"),
-        (Counts(60, 20, 9, 0, predicted=True, new_labels=0), None, "export"),
+        (Counts(0, learns=False, validation=0, labels=0, left=0, predicted=False, new_labels=0), None, "read"),
+        (Counts(80, learns=True, validation=0, labels=0, left=0, predicted=False, new_labels=0), None, "control"),
+        (Counts(80, learns=True, validation=0, labels=0, left=5, predicted=False, new_labels=0), FRESH, "label"),
+        (Counts(80, learns=True, validation=20, labels=0, left=0, predicted=False, new_labels=0), DONE, "round"),
+        (Counts(80, learns=True, validation=20, labels=0, left=9, predicted=True, new_labels=0), DONE, "label"),
+        (Counts(80, learns=True, validation=20, labels=9, left=0, predicted=True, new_labels=9), DONE, "round"),
+        (Counts(80, learns=True, validation=20, labels=9, left=0, predicted=True, new_labels=0), None, "export"),
+        (Counts(20, learns=False, validation=0, labels=0, left=0, predicted=False, new_labels=0), FRESH, "control"),
+        (Counts(20, learns=False, validation=9, labels=0, left=0, predicted=False, new_labels=0), BEGUN, "read"),
+        (Counts(20, learns=False, validation=20, labels=0, left=0, predicted=True, new_labels=0), DONE, "read"),
     ],
 )
 def test_there_is_one_next_thing_to_do(state: Counts, control: Control | None, act: str) -> None:
-    assert next_step(state, control).act == act
+    assert next_step(state, control, largest=20).act == act
+
+
+def test_where_no_picture_can_measure_the_round_is_run_without() -> None:
+    """As in a folder where all pictures have labels: training holds some out by itself."""
+    state = Counts(80, learns=True, validation=0, labels=80, left=0, predicted=False, new_labels=80)
+    assert next_step(state, None, largest=0).act == "round"
+
+
+@pytest.mark.parametrize(
+    ("images", "items", "sizes"), [(3, 0, []), (4, 1, [1]), (40, 10, [5, 10]), (210, 52, [5, 10, 25, 50, 52])]
+)
+def test_a_small_folder_keeps_three_pictures_to_learn_from_for_each_that_measures(
+    tmp_path: Path, images: int, items: int, sizes: list[int]
+) -> None:
+    write_pictures(tmp_path / "images", images)
+    init_project(tmp_path / "project", dataset_folder=tmp_path / "images")
+    with serving_tab(tmp_path / "project") as tab:
+        start = tab.get("/api/start")
+        assert (start["control"]["items"], start["control"]["largest"]) == (items, items)
+        assert [size["count"] for size in start["control"]["sizes"]] == sizes
+        assert start["next"]["act"] == ("label" if items else "round")
+        assert tab.get("/api/forms/pretrain")["lacks"] is None
+
+
+def old_project(folder: Path, images: int) -> Path:
+    """Make a project as earlier versions did: the control sample has all the images of a small folder."""
+    write_pictures(folder / "images", images)
+    init_project(folder / "project", dataset_folder=folder / "images", control=0)
+    ask_all_blindly(folder / "project")
+    return folder / "project"
+
+
+def test_a_control_sample_of_all_pictures_is_made_smaller_before_its_first_answer(tmp_path: Path) -> None:
+    with serving_tab(old_project(tmp_path, 40)) as tab:
+        start = tab.get("/api/start")
+        assert (start["next"]["act"], start["control"]["items"]) == ("control", 40)
+        assert [size["count"] for size in start["control"]["sizes"]] == [5, 10]
+        assert tab.post("/api/control", {"uuid": fresh(), "count": 40})["items"] == 10
+        start = tab.get("/api/start")
+        assert (start["next"]["act"], start["control"]["left"]) == ("label", 10)
+
+
+def test_where_all_pictures_measure_already_it_says_how_to_go_on(tmp_path: Path) -> None:
+    project = old_project(tmp_path, 8)
+    with serving_tab(project) as tab:
+        tab.post("/api/classes", {"uuid": fresh(), "name": "cat"})
+        tab.classes = {item["name"]: item["id"] for item in tab.get("/api/classes")["classes"]}
+        for item in tab.lease(8):
+            step = tab.get("/api/start")["next"]
+            assert step["act"] == ("read" if tab.get("/api/progress")["labeled"] else "control")
+            tab.label(item, "cat")
+        step = tab.get("/api/start")["next"]
+        assert (step["act"], step["words"]) == ("read", "Add pictures to the folder")
+        assert "read it again" in step["why"]
+        write_pictures(tmp_path / "images" / "more", 6, seed=8)
+    rescan(project)
+    with serving_tab(project) as tab:
+        assert tab.get("/api/start")["next"]["act"] == "round"
 
 
 @pytest.mark.parametrize("count", [1, 10, 50, 200, 1000])

@@ -56,20 +56,38 @@ def test_a_dataset_becomes_a_project_and_is_not_written_to(dataset: Path, tmp_pa
     }  # fmt: skip
 
 
+def test_no_project_is_made_inside_its_dataset(dataset: Path) -> None:
+    with pytest.raises(InputError, match=r"--project .*: would be written into the dataset folder"):
+        init_project(dataset / "project", dataset_folder=dataset)
+    assert not (dataset / "project").exists()
+
+
 def test_without_a_validation_split_a_blind_random_sample_comes_first(dataset: Path, tmp_path: Path) -> None:
-    control = init_project(tmp_path / "p", dataset_folder=dataset / "unlabeled", control=12)
+    control = init_project(tmp_path / "p", dataset_folder=dataset / "unlabeled", control=6)
     assert control is not None
-    assert control.items == 12
+    assert control.items == 6
     with writing(tmp_path / "p") as db:
         (request,) = list_requests(db)
         assert (request.purpose, request.blind) == ("control", True)
         with transaction(db):
             again = add_request(db, [NewItem(image.id) for image in all_images(db)], purpose="train", strategy=None)
             ann = find_or_add_person(db, "Ann").id
-            leased = lease_next(db, ann, "tab", 12, instant(), 60)
+            leased = lease_next(db, ann, "tab", 6, instant(), 60)
         kept = {image.id for image in all_images(db) if image.split == "val"}
-    assert (again.items, again.left_out) == (18, {"kept for validation": 12})
+    assert (again.items, again.left_out) == (24, {"kept for validation": 6})
     assert {lease.image for lease in leased} == kept, "the control sample is asked about first"
+
+
+def test_a_test_split_is_no_control_sample(dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(dataset / "val", tmp_path / "images" / "test")
+    shutil.copytree(dataset / "unlabeled", tmp_path / "images" / "unlabeled")
+    control = init_project(tmp_path / "p", dataset_folder=tmp_path / "images", control=12)
+    assert control is not None
+    assert control.items == 12
+    found = by_name(tmp_path / "p").values()
+    assert sorted({(image.name.split("/")[0], image.split) for image in found}) == [
+        ("test", "test"), ("unlabeled", "unlabeled"), ("unlabeled", "val"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ import psutil
 import pytest
 from starlette.testclient import TestClient
 
+from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.tables import read_table
-from barlowmatch.events import JsonLines, Progress, RunFailed, RunStarted, Said
+from barlowmatch.errors import InputError
+from barlowmatch.events import JsonLines, Progress, RunFailed, RunStarted, Said, silent
+from barlowmatch.run_folders import Place
+from barlowmatch.runs import finish, open_run, start
 from labeling.dataset.indexing import init_project
 from labeling.project import Project, ProjectFolder, reading, writing
 from labeling.runs.launching import living_process, new_name, python_words
@@ -133,6 +138,26 @@ def test_the_index_of_runs_can_be_made_anew(paths: ProjectFolder, folder: Path) 
     assert [(os.fsencode(runs.folder(name)), "pretrain", runs.need(name).event)] == before == after
 
 
+def test_a_run_that_starts_up_is_seen_and_one_that_is_refused_leaves_the_finished_one_done(
+    paths: ProjectFolder,
+) -> None:
+    folder = paths.runs / "by-hand"
+    config = PretrainConfig(run_dir=folder)
+    place, runs = Place(folder, folder / "last.pt", folder / "best.pt"), Runs(paths)
+    with open_run("pretrain", config, place, {}, silent) as run:
+        starting = runs.need("by-hand")
+        assert (starting.state, starting.stage) == ("running", "pretrain")
+        start(run, 0)
+        finish(run, 3, {"steps": 3})
+    assert runs.need("by-hand").state == "done"
+    with suppress(InputError), open_run("pretrain", config, place, {}, silent) as again:
+        again.emit(Said(message="images are decoded"))
+        assert runs.need("by-hand").state == "done"
+        raise InputError("too few images")
+    found = runs.need("by-hand")
+    assert (found.state, found.message, found.figures) == ("done", None, {"steps": 3.0})
+
+
 def test_a_manifest_keeps_validation_images_and_their_copies_out_of_training(dataset: Path, tmp_path: Path) -> None:
     images = tmp_path / "images"
     shutil.copytree(dataset, images)
@@ -150,6 +175,16 @@ def test_a_manifest_keeps_validation_images_and_their_copies_out_of_training(dat
     assert (tmp_path / "dataset/train/dog/1.png").is_file()
     assert manifest == read_facts(tmp_path)
     assert (manifest.event, manifest.images, manifest.labels) == (event, 40, {"train": 6, "val": 4})
+
+
+def test_a_manifest_names_groups_where_the_stage_holds_out_beside_a_test_split(dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(dataset / "val/cat", tmp_path / "images/test/cat/plate 1")
+    shutil.copytree(dataset / "unlabeled", tmp_path / "images/unlabeled/plate 2")
+    init_project(tmp_path / "p", dataset_folder=tmp_path / "images", group_by="folder", control=0)
+    with reading(tmp_path / "p") as db:
+        write_manifest(db, tmp_path)
+    columns = read_table(tmp_path / "manifest.csv").columns
+    assert set(zip(columns["split"], columns["group"], strict=True)) == {("test", "plate 1"), ("unlabeled", "plate 2")}
 
 
 def test_the_launcher_is_split_into_words_without_a_shell() -> None:

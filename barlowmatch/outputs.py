@@ -1,0 +1,80 @@
+"""Where a command writes, checked before it works: hours of work are not lost to a name that cannot be written.
+
+A dataset folder is never written to. The main process tries for all whether a place can be written; nothing is made.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from barlowmatch import launcher
+from barlowmatch.errors import InputError
+from barlowmatch.files import cannot_write
+
+
+def refuse_inside(flag: str, path: Path, dataset_folder: Path | None) -> None:
+    """Refuse a place inside a dataset folder: a picture among the results would join the images next time.
+
+    Args:
+        flag: what names the place on the command line.
+        path: the place, whether it is there or not.
+        dataset_folder: where the images are, None where a manifest names each of them.
+
+    Raises:
+        InputError: the place is the dataset folder or lies inside it.
+    """
+    if dataset_folder is not None and path.resolve().is_relative_to(dataset_folder.resolve()):
+        raise InputError(f"{flag} {path}: would be written into the dataset folder; name a place outside it by {flag}")
+
+
+def check_output_file(flag: str, path: Path, dataset_folder: Path | None) -> None:
+    """Refuse a file that could not be written, or lies inside the dataset folder.
+
+    Args:
+        flag: what names the file on the command line.
+        path: the file, whether it is there or not.
+        dataset_folder: as in `refuse_inside`.
+
+    Raises:
+        InputError: it is a folder, no regular file, or in a folder that cannot be made or written.
+    """
+    refuse_inside(flag, path, dataset_folder)
+    if not launcher.is_main():
+        return
+    try:
+        if path.is_dir():
+            raise InputError(f"{flag} {path}: is a folder; name a file")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{flag} {path}: is no regular file; name another one")
+        _try_to_write(path.absolute().parent)
+    except OSError as error:
+        raise InputError(f"{flag} {cannot_write(path, error)}") from error
+
+
+def check_output_folder(flag: str, path: Path, dataset_folder: Path | None) -> None:
+    """Refuse a folder that could not be made or written into, or lies inside the dataset folder.
+
+    Args:
+        flag: what names the folder on the command line.
+        path: the folder, whether it is there or not.
+        dataset_folder: as in `refuse_inside`.
+
+    Raises:
+        InputError: it is a file, or cannot be made or written.
+    """
+    refuse_inside(flag, path, dataset_folder)
+    if not launcher.is_main():
+        return
+    try:
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{flag} {path}: is a file; name a folder")
+        _try_to_write(path.absolute())
+    except OSError as error:
+        raise InputError(f"{flag} {cannot_write(path, error)}") from error
+
+
+def _try_to_write(folder: Path) -> None:
+    """Write a nameless file where `folder` is or would be made: permissions do not tell of read-only disks."""
+    nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    with tempfile.TemporaryFile(dir=nearest):
+        pass

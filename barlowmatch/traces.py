@@ -1,0 +1,73 @@
+"""What a run that never begins leaves behind: nothing of its own, and the files of an earlier run as they were."""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from barlowmatch.errors import InputError
+from barlowmatch.files import whole_file
+
+CONFIG = "config.json"
+PROCESS = "process.json"
+EVENTS = "events.jsonl"
+LOG = "log.txt"
+
+
+class Traces:
+    """A run folder as it was before a run was opened in it.
+
+    A run that starts up tells of itself at once, so that others see it live. Where it is refused, or stopped before
+    its first step, what it told is taken back: a finished or resumable run is what it was.
+
+    Args:
+        folder: the run folder, whether it is there or not.
+
+    Attributes:
+        folder: the run folder.
+        of_earlier_run: whether a run has been here before.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.of_earlier_run = (folder / CONFIG).is_file()
+        self._new = [path for path in (folder, *folder.parents) if not path.exists()]
+        self._process = _content(folder / PROCESS)
+        self._sizes = {path: _size(path) for path in (folder / EVENTS, folder / LOG)}
+
+    def undo(self, error: BaseException) -> None:
+        """Take back what a run wrote that ended with `error` before it began."""
+        if self.of_earlier_run:
+            with suppress(OSError, InputError):  # the error that ended the run is the one to tell
+                self._restore()
+        elif self._new and isinstance(error, InputError):  # bad input leaves nothing behind
+            shutil.rmtree(self.folder, ignore_errors=True)
+            for parent in self._new[1:]:
+                with suppress(OSError):  # somebody else may have put something into it
+                    parent.rmdir()
+
+    def _restore(self) -> None:
+        for path, size in self._sizes.items():
+            if size is None:
+                path.unlink(missing_ok=True)
+            else:
+                with path.open("rb+") as file:
+                    file.truncate(size)
+        if self._process is None:
+            (self.folder / PROCESS).unlink(missing_ok=True)
+        else:
+            with whole_file(self.folder / PROCESS) as partial:
+                partial.write_bytes(self._process)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,127 @@
+"""What folders are taken for by their names, and what is said of those that are left out."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from barlowmatch.configs.inspect import InspectConfig
+from barlowmatch.configs.shared import DatasetOptions
+from barlowmatch.data.folder_names import why_no_classes
+from barlowmatch.data.layouts import read_dataset
+from barlowmatch.events import Event, Said
+from barlowmatch.stages.inspect import run
+from tests.data.test_layouts import read, told, touch, truth
+from tests.stages.small_datasets import pictures
+
+
+def some(*folders: str, count: int = 3) -> list[str]:
+    return [f"{folder}/{n}.png" for folder in folders for n in range(count)]
+
+
+def warnings(folder: Path, **options: object) -> list[str]:
+    heard: list[Event] = []
+    read_dataset(DatasetOptions(dataset_folder=folder, **options), heard.append)
+    return [event.message for event in heard if isinstance(event, Said) and event.level == "warning"]
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (["a.png", "cat/1.png", "dog/2.png"], "beside"),
+        (["photos/1.png", "photos/2.png"], "one folder"),
+        (["2023-05/1.png", "2023-05/2.png", "2023-06/1.png", "2023-06/2.png"], "dates"),
+        (["plate1/1.png", "plate1/2.png", "Plate_2/1.png", "Plate_2/2.png"], "batches"),
+        (["100CANON/1.png", "100CANON/2.png", "101CANON/1.png", "101CANON/2.png"], "cameras"),
+        (["cat/left/1.png", "cat/right/2.png", "dog/left/1.png", "dog/left/2.png"], "within folders"),
+        (["a/1.png", "b/2.png", "c/3.png"], "single image"),
+        (["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"], None),
+        ([f"{digit}/{n}.png" for digit in range(10) for n in range(3)], None),
+        ([f"class_{digit}/{n}.png" for digit in range(3) for n in range(3)], None),
+        ([f"{name}/{n}.png" for name in ("normal", "abnormal", "unsure") for n in range(3)], None),
+    ],
+)
+def test_folders_that_are_classes_and_folders_that_are_none(names: list[str], why: str | None) -> None:
+    found = why_no_classes(names)
+    assert found is None if why is None else found is not None and why in found
+
+
+@pytest.mark.parametrize(
+    "folders", [("bus", "car", "train"), ("invalid", "valid"), ("control", "test"), ("Validation", "bird", "cat")]
+)
+def test_a_class_may_have_the_name_of_a_split(folders: tuple[str, ...], tmp_path: Path) -> None:
+    touch(tmp_path, *some(*folders))
+    dataset = read(tmp_path, val_share=0)
+    assert truth(dataset) == {file: ("train", file.split("/")[0]) for file in some(*folders)}
+    assert "is read like the folders beside it; if it is a split" in told(tmp_path)
+    assert warnings(tmp_path) == []
+
+
+def test_such_a_folder_among_folders_that_are_no_classes_is_part_of_the_pool(tmp_path: Path) -> None:
+    touch(tmp_path, *some("plate1", "plate2", "train"), "loose.png")
+    dataset = read(tmp_path)
+    assert len(dataset.unlabeled) == len(dataset) == 10
+
+
+@pytest.mark.parametrize(
+    ("names", "left_out"),
+    [
+        ([*some("train/a", "train/b", "val/a"), *some("new_photos", count=7)], "7 in new_photos/;"),
+        ([*some("train/a", "train/b"), "1.png", "2.png"], "2 in the folder itself;"),
+        (some("train/a", "train/b", "training/b"), "3 in training/;"),
+        (some("train", "new_photos"), "3 in new_photos/;"),
+        ([*some("train", count=50), *some("docs", "plots", count=2)], "2 in docs/, 2 in plots/;"),
+        (some("unlabeled", "cat", "dog"), "3 in cat/, 3 in dog/;"),
+        (some("train", "val", "cat", "dog", "bird"), "3 in bird/, 3 in cat/, 3 in dog/;"),
+        ([*some("train/a", "train/b", "w/deep", "x", "y", "z"), "1.png"], "2 more folders;"),
+    ],
+)
+def test_what_lies_outside_the_splits_is_named(names: list[str], left_out: str, tmp_path: Path) -> None:
+    touch(tmp_path, *names)
+    dataset = read(tmp_path)
+    (warning,) = warnings(tmp_path)
+    count = len(names) - len(dataset)
+    assert f"{tmp_path}: {count} images outside the splits" in warning
+    assert left_out in warning
+    assert "move them into unlabeled/, or folders of a class into train/" in warning
+    assert "\n" not in warning
+
+
+def test_where_a_table_gives_the_labels_only_a_second_training_folder_is_left_out(tmp_path: Path) -> None:
+    touch(tmp_path, *some("train", "other"), "loose.png")
+    (tmp_path / "labels.csv").write_text("file,label\ntrain/0.png,cat\nother/0.png,dog\n")
+    assert len(read(tmp_path)) == 7
+    assert warnings(tmp_path) == []
+    touch(tmp_path, *some("training"))
+    (warning,) = warnings(tmp_path)
+    assert "3 images outside the splits (train) are left out: 3 in training/;" in warning
+
+
+def test_nothing_is_said_of_training_folders_that_another_stands_in_for(tmp_path: Path) -> None:
+    touch(tmp_path, *some("train/a", "train/b", "train_new/a", "train_new/b", "train_new/c", "unlabeled"))
+    assert len(read(tmp_path, val_share=0).train) == 9
+    assert warnings(tmp_path) == []
+    assert len(read(tmp_path, val_share=0, train_split="train").train) == 6
+    assert warnings(tmp_path, train_split="train") == []
+
+
+def test_labels_beside_it_make_a_folder_a_split(tmp_path: Path) -> None:
+    touch(tmp_path, *some("bus", "car", "train"))
+    torch.save(torch.arange(3) % 2, tmp_path / "train_label_tensor.pt")
+    assert read(tmp_path).layout == "seed"
+    assert "3 in bus/, 3 in car/;" in warnings(tmp_path)[0]
+    (tmp_path / "train_label_tensor.pt").unlink()
+    (tmp_path / "train" / "labels.csv").write_text("file,label\n0.png,a\n1.png,b\n")
+    assert read(tmp_path).layout == "table"
+    (tmp_path / "train" / "labels.csv").unlink()
+    assert set(read(tmp_path, train_split="train").splits) == {"unlabeled"}
+    assert "3 in bus/, 3 in car/;" in warnings(tmp_path, train_split="train")[0]
+
+
+def test_the_report_repeats_what_was_said_of_images_left_out(tmp_path: Path) -> None:
+    pictures(tmp_path, *some("train/a", "train/b", "new_photos"))
+    heard: list[Event] = []
+    report = run(InspectConfig(dataset_folder=tmp_path, workers=1), heard.append)
+    (warning,) = report["warnings"]
+    assert "3 in new_photos/;" in warning
+    assert sum(isinstance(event, Said) and event.message == warning for event in heard) == 1
