@@ -1,5 +1,8 @@
 """Classes: ids that never change; names, keys, colors and order that may; merges that lose no label."""
 
+import hashlib
+import json
+
 from storage.database import Database, Row
 from storage.errors import Refused
 from storage.people import fold
@@ -23,6 +26,12 @@ def list_classes(db: Database, *, merged: bool = False) -> list[ImageClass]:
         (merged,),
     )
     return [_class(row, row["count"]) for row in rows]
+
+
+def classes_version(db: Database) -> str:
+    """Return a word that is another one whenever the classes are: their names, keys, colors, order or number."""
+    rows = db.execute("SELECT id, name, key, color, position FROM class WHERE merged_into IS NULL ORDER BY id")
+    return hashlib.sha256(json.dumps([tuple(row) for row in rows]).encode()).hexdigest()[:16]
 
 
 def get_class(db: Database, class_id: int) -> ImageClass:

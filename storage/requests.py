@@ -106,6 +106,11 @@ def answers_left(db: Database) -> int:
     return int(db.execute("SELECT coalesce(sum(left), 0) FROM request").fetchone()[0])
 
 
+def ever_asked(db: Database) -> bool:
+    """Return whether anybody was ever asked for a label."""
+    return db.execute("SELECT 1 FROM request LIMIT 1").fetchone() is not None
+
+
 def latest_event(db: Database) -> int:
     """Return the number of the newest label event, 0 where there is none."""
     return int(db.execute("SELECT coalesce(max(id), 0) FROM label_event").fetchone()[0])

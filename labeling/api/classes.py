@@ -22,8 +22,8 @@ routes = APIRouter(tags=["classes"])
 def list_classes(here: Here) -> wire.ClassesOut:
     """List the classes in their order."""
     with here.project.reading() as db:
-        found = store.list_classes(db)
-    return wire.ClassesOut(classes=[_out(item) for item in found])
+        found, version = store.list_classes(db), store.classes_version(db)
+    return wire.ClassesOut(classes=[_out(item) for item in found], version=version)
 
 
 @routes.post("/api/classes")

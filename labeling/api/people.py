@@ -14,7 +14,7 @@ from labeling.names import clean_name, merged_keys
 from labeling.wire import people as wire
 from labeling.wire.progress import ClassCount, MineOut, ProgressOut
 from storage import people as store
-from storage.classes import list_classes
+from storage.classes import classes_version, list_classes
 from storage.database import Database
 from storage.errors import Refused
 from storage.stats import my_work, progress
@@ -89,7 +89,7 @@ def get_progress(here: Here, who: Who) -> ProgressOut:
     """Say how far the project has come, and I."""
     with here.project.reading() as db:
         whole, mine = progress(db), my_work(db, who, _ago(RATE_MINUTES))
-        fitted = fitted_event(db)
+        fitted, version = fitted_event(db), classes_version(db)
     requests = [request_out(item) for item in whole.requests]
     return ProgressOut(
         project=here.project.name, project_id=here.project.id, event=whole.event, images=whole.images,
@@ -100,7 +100,8 @@ def get_progress(here: Here, who: Who) -> ProgressOut:
             answers=mine.answers, per_hour=None if mine.per_hour is None else round(mine.per_hour, 1),
             undoable=mine.undoable, redoable=mine.redoable,
         ),
-        classes=[ClassCount(class_id=number, count=count) for number, count in whole.classes], fitted=fitted,
+        classes=[ClassCount(class_id=number, count=count) for number, count in whole.classes],
+        classes_version=version, fitted=fitted,
     )  # fmt: skip
 
 

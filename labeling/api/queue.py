@@ -15,7 +15,7 @@ from storage.predictions import guesses_of
 from storage.present import present_label
 from storage.probing import newest_fit
 from storage.records import Lease, Outcome, Sent
-from storage.requests import answers_left
+from storage.requests import answers_left, ever_asked
 from storage.written import body_hash
 
 
@@ -49,7 +49,7 @@ def take_grid(db: Database, desk: Desk, wish: wire.GridIn, left: int) -> wire.Le
 
 def _handed(db: Database, taken: list[Lease], lost: list[int], left: int, at: Instant, desk: Desk) -> wire.LeaseOut:
     items = [lease_item(db, lease, at, desk.pictures) for lease in taken]
-    return wire.LeaseOut(items=items, lost=lost, left=left, term_s=TERM_SECONDS)
+    return wire.LeaseOut(items=items, lost=lost, left=left, asked=ever_asked(db), term_s=TERM_SECONDS)
 
 
 def say(db: Database, desk: Desk, said: wire.LabelsIn) -> wire.LabelsOut:

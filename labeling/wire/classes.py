@@ -21,9 +21,10 @@ class ClassOut(Wire):
 
 
 class ClassesOut(Wire):
-    """All classes, in their order."""
+    """All classes, in their order; `version` is another one whenever they are, counts apart."""
 
     classes: list[ClassOut]
+    version: str
 
 
 class ClassIn(Wire):

@@ -79,11 +79,12 @@ class LeaseIn(Wish):
 
 
 class LeaseOut(Wire):
-    """Images to label."""
+    """Images to label; `asked` says whether any image of the project was ever asked for."""
 
     items: list[LeaseItem]
     lost: list[int]
     left: int
+    asked: bool
     term_s: float
 
 

@@ -40,4 +40,5 @@ class ProgressOut(Wire):
     left: int
     mine: MineOut
     classes: list[ClassCount]
+    classes_version: str
     fitted: int | None

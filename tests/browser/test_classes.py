@@ -1,9 +1,10 @@
 """Classes on the Label page: long names, and what somebody else does with them meanwhile."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from labeling.dataset.indexing import init_project
 from labeling.project import writing
@@ -39,3 +40,48 @@ def test_long_names_stay_inside_the_panel(tab: Tab) -> None:
             assert box["x"] + box["width"] <= right, button.inner_text()
     expect(tab.page.locator(".wb-class").first).to_have_attribute("title", LONG)
     check_looks(tab.page)
+
+
+def _colleague(tab: Tab, browser: Browser) -> BrowserContext:
+    """Somebody else, at another browser."""
+    context = browser.new_context()
+    assert context.request.post(f"{tab.bench.url}/api/people/me", data={"name": "Colleague"}).ok
+    return context
+
+
+def test_what_a_colleague_does_with_classes_arrives_by_itself(tab: Tab, browser: Browser) -> None:
+    image = tab.open().ready().image
+    colleague = _colleague(tab, browser)
+    url = f"{tab.bench.url}/api/classes"
+
+    assert colleague.request.post(url, data={"uuid": str(uuid4()), "name": "heron", "key": "h"}).ok
+    assert colleague.request.patch(f"{url}/1", data={"uuid": str(uuid4()), "name": "coccus"}).ok
+
+    expect(tab.page.locator(".wb-class span").last).to_have_text("heron")
+    expect(tab.page.locator(".wb-class span").first).to_have_text("coccus")
+    tab.says("Somebody changed the classes")
+    tab.press("h")
+    tab.saved()
+    assert tab.bench.label_of(image) == "heron"
+    colleague.close()
+
+
+def test_a_class_that_a_colleague_made_first_is_taken_instead(tab: Tab, browser: Browser) -> None:
+    image = tab.open().ready().image
+    colleague = _colleague(tab, browser)
+    tab.page.route("**/api/progress", lambda route: None)  # from here on the page hears of nothing by itself
+    assert colleague.request.post(f"{tab.bench.url}/api/classes", data={"uuid": str(uuid4()), "name": "Egret"}).ok
+
+    tab.page.keyboard.press("/")
+    tab.page.keyboard.type("egret")
+    expect(tab.page.get_by_text("Make a new class")).to_be_visible()
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("dialog[open] input[name=name]")).to_have_value("egret")
+    tab.page.keyboard.press("Enter")
+
+    expect(tab.page.locator(f".wb-stage[data-image='{image}']")).to_have_count(0)
+    tab.saved()
+    assert tab.bench.label_of(image) == "Egret"
+    expect(tab.page.locator(".wb-class span").last).to_have_text("Egret")
+    tab.complaints.clear()  # the browser notes the 409
+    colleague.close()

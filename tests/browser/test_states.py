@@ -1,12 +1,15 @@
 """A project from its first class to its last image: no classes yet, a blind sample, a file that is gone, all done."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from labeling.dataset.indexing import init_project
-from tests.browser.bench import Tab, ask_all_blindly, paint, serving
+from tests.browser.bench import ROOT, Tab, ask_all_blindly, check_looks, paint, serving
+from tests.browser.test_login import log_in
 
 
 def test_a_new_project_from_its_first_class_to_its_last_image(context: BrowserContext, tmp_path: Path) -> None:
@@ -42,3 +45,28 @@ def test_a_new_project_from_its_first_class_to_its_last_image(context: BrowserCo
         expect(page.locator(".wb-notice strong")).to_have_text(re.compile("All done|The rest is elsewhere"))
         assert [(kind, name) for kind, _, name, *_ in tab.events()] == said
         expect(page.locator(".wb-class span").first).to_have_text("cat")
+
+
+def test_where_nothing_was_ever_asked_for_the_page_says_so_and_where_to_go(
+    browser: Browser, context: BrowserContext, tmp_path: Path
+) -> None:
+    images = paint(tmp_path / "images", *(f"train/{name}/{n}.png" for name in ("cat", "dog") for n in range(2)))
+    init_project(tmp_path / "project", dataset_folder=images)
+    with serving(tmp_path / "project") as bench:
+        page = Tab(context, bench, "Ann").open().page
+        expect(page.locator(".wb-notice strong")).to_have_text("Nothing has been asked for yet")
+        expect(page.locator(".wb-notice a").last).to_have_attribute("href", f"{bench.url}/request")
+        check_looks(page)
+        page.keyboard.press("g")
+        expect(page.get_by_text("no image without a label has a prediction")).to_be_visible()
+        expect(page.get_by_label("Predicted class")).to_be_hidden()
+    for name, role in (("Root", "admin"), ("Bob", "annotator")):
+        command = ["people", "add", name, "--role", role, "--project", str(tmp_path / "project")]
+        words = "a password of many words\n"
+        subprocess.run([sys.executable, "-m", "labeling", *command], input=words, text=True, cwd=ROOT, check=True)
+    with serving(tmp_path / "project", "--login") as bench:
+        page = browser.new_context().new_page()
+        page.goto(bench.url)
+        log_in(page, "Bob", "a password of many words")
+        expect(page.locator(".wb-notice")).to_contain_text("Ask an admin of the project")
+        expect(page.locator(".wb-notice a")).to_have_count(0)

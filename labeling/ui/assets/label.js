@@ -3,10 +3,9 @@
 import * as api from "./api.js";
 import { newClass, searchClasses } from "./classes.js";
 import { dialogIsOpen } from "./dialog.js";
-import { h, isTyping, uuid } from "./dom.js";
+import { h, isTyping } from "./dom.js";
 import { Grid } from "./grid.js";
 import { showKeys } from "./help.js";
-import { Keymap } from "./keys.js";
 import { Learning } from "./learning.js";
 import { LabelView, saidBefore } from "./labelview.js";
 import { emptyNotice, lostNotice } from "./notices.js";
@@ -15,28 +14,30 @@ import { clientName, loadClasses, whoAmI } from "./page.js";
 import { Pictures } from "./pictures.js";
 import { Session } from "./session.js";
 import { Tally } from "./tally.js";
+import { Vocabulary } from "./vocabulary.js";
 
 const PAN = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
 const OF_ONE = ["skip", "reject", "flag", "new_class"]; // what is said of the painted picture, which the grid hides
-const ASK_PROGRESS = 15_000; // milliseconds between questions how far the work is
+const ASK_PROGRESS = 8_000; // milliseconds between questions how far the work is, and whether classes changed
 const NOTICE = 300; // milliseconds one needs to see that a guess is another one
 const ASK_PICTURE = 1_500; // milliseconds before a picture that did not arrive is asked for again
 
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
   const person = await whoAmI(host);
-  const [{ classes }, settings, progress] = await Promise.all([
+  const [{ classes, version }, settings, progress] = await Promise.all([
     loadClasses(),
     api.get("api/settings"),
     api.get("api/progress"),
   ]);
-  const page = new LabelPage(host, { person, classes, settings, progress });
+  const page = new LabelPage(host, { person, classes, version, settings, progress });
   await page.start();
 }
 
 class LabelPage {
-  constructor(host, { person, classes, settings, progress }) {
+  constructor(host, { person, classes, version, settings, progress }) {
     this.host = host;
+    this.person = person;
     this.settings = settings;
     this.client = clientName();
     this.tally = new Tally();
@@ -62,19 +63,26 @@ class LabelPage {
       () => this.stage.size,
       (item) => item === this.session.current && this.paint(),
     );
-    this.nameOf = (id) => this.names.get(id) ?? "none of our classes";
+    this.vocabulary = new Vocabulary({
+      classes,
+      version,
+      settings,
+      changed: () => this.view.keys(this.keymap, this.tally.classes),
+      told: () => this.view.tell("Somebody changed the classes: look at their keys."),
+    });
+    ({ keymap: this.keymap, nameOf: this.nameOf } = this.vocabulary);
     this.gridView = new Grid({
       api,
       client: this.client,
       session: this.session,
       nameOf: this.nameOf,
-      ask: (choose) => searchClasses(this.host, this.classes, { choose }),
+      ask: (choose) => searchClasses(this.host, this.vocabulary.classes, { choose }),
       close: () => this.showSingle(),
       refuse: (why) => this.refuse(why),
     });
     this.view.single.after(this.gridView.element);
     this.tally.set(progress);
-    this.setClasses(classes, settings.keys);
+    this.view.keys(this.keymap, this.tally.classes);
     this.showTally();
   }
 
@@ -87,6 +95,7 @@ class LabelPage {
     await this.outbox.flush();
     await this.session.refill({ force: true });
     setInterval(() => this.askProgress(), ASK_PROGRESS);
+    document.addEventListener("visibilitychange", () => this.askProgress());
   }
 
   /** Give the images back, but for those whose decisions still wait in the outbox. */
@@ -216,22 +225,23 @@ class LabelPage {
   }
 
   help() {
-    showKeys(this.host, this.keymap, (target, key) => this.assign(target, key));
+    showKeys(this.host, this.keymap, (target, key) => this.vocabulary.assign(target, key));
   }
 
   search(event) {
     const item = this.session.current;
+    const { classes } = this.vocabulary;
     const decide = (id) => item === this.session.current && this.decide("label", id, null);
-    if (this.belongs(event, "search"))
-      searchClasses(this.host, this.classes, { choose: decide, create: (name) => this.new_class(null, name) });
+    const create = (name) => this.new_class(null, name, classes);
+    if (this.belongs(event, "search")) searchClasses(this.host, classes, { choose: decide, create });
   }
 
-  new_class(event, name = "") {
+  /** Name a class and label the picture with it; `known` are the classes that were offered instead. */
+  new_class(event, name = "", known = this.vocabulary.classes) {
     const item = this.session.current;
     const create = async (typed) => {
-      const made = await api.post("api/classes", { uuid: uuid(), name: typed });
-      this.setClasses((await loadClasses()).classes);
-      if (item && item === this.session.current && this.stage.painted !== null) this.decide("label", made.id, null);
+      const made = await this.vocabulary.make(typed, known);
+      if (item && item === this.session.current && this.stage.painted !== null) this.decide("label", made, null);
     };
     newClass(this.host, create, name);
   }
@@ -268,7 +278,8 @@ class LabelPage {
   /** Words for when there is no picture. */
   absence(item, picture) {
     if (item && !picture) return h("p", {}, "The picture is on its way…");
-    if (!item) return emptyNotice(this.session, this.outbox.size, () => this.session.refill({ force: true }));
+    const again = () => this.session.refill({ force: true });
+    if (!item) return emptyNotice(this.session, this.person.role, this.outbox.size, again);
     const retry = () => this.pictures.retry(item);
     if (picture.error.offline) setTimeout(retry, ASK_PICTURE);
     return lostNotice(item, picture.error, { retry, skip: (event) => this.press({ action: "skip" }, event) });
@@ -316,6 +327,7 @@ class LabelPage {
     if (this.outbox.size > 0 || document.hidden) return;
     const acts = this.session.acts.length;
     const progress = await api.get("api/progress").catch(() => null);
+    if (progress) this.vocabulary.heard(progress.classes_version).catch(() => {}); // asked again with the next answer
     if (progress && this.outbox.size === 0 && acts === this.session.acts.length) this.setProgress(progress);
   }
 
@@ -328,26 +340,5 @@ class LabelPage {
   showTally() {
     this.view.progress.update(this.tally);
     this.view.list.count(this.tally.classes);
-  }
-
-  setClasses(classes, actions = this.keymap.actions) {
-    this.classes = classes;
-    this.names = new Map(classes.map((cls) => [cls.id, cls.name]));
-    this.keymap = new Keymap(actions, classes);
-    this.view.keys(this.keymap, this.tally.classes);
-  }
-
-  /** Keep a key: an action's with the person's settings, a class's with the class; both null: all actions' first keys. */
-  async assign(target, key) {
-    if (target.class === undefined) {
-      const keys = target.action ? { ...this.keymap.actions, [target.action]: key } : {};
-      this.settings = await api.put("api/settings", { ...this.settings, keys });
-    } else {
-      await api.patch(`api/classes/${target.class}`, { uuid: uuid(), key });
-      this.classes = (await loadClasses()).classes;
-    }
-    this.keymap.actions = this.settings.keys;
-    this.keymap.arrange(this.classes);
-    this.view.keys(this.keymap, this.tally.classes);
   }
 }

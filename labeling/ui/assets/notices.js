@@ -12,22 +12,36 @@ const STATES = {
     "The rest is elsewhere",
     "What is left is with other people, or you skipped it. New images appear here by themselves.",
   ],
+  unasked: ["Nothing has been asked for yet"],
   empty: [
     "All done",
     "Every image that was asked for has its label. The Project page says what comes next: run a round, ask for more, or take the labels away.",
   ],
 };
 
+/** What whoever labels can do where nothing was ever asked for, by their role. */
+const UNASKED = {
+  admin: "The Project page says what comes first; on the Request page you ask for images of your choice.",
+  annotator: "Ask an admin of the project to ask for images. They appear here by themselves.",
+};
+
+const LINKS = { project: "What next", request: "Ask for images" };
+
+function waysOn(state, role) {
+  if (state === "unasked") return role === "admin" ? ["project", "request"] : [];
+  return state === "empty" ? ["project"] : [];
+}
+
 /** Words for a queue with nothing in it; `again` asks the server once more. */
-export function emptyNotice({ state, problem }, waiting, again) {
-  const [title, text = problem?.message] = STATES[state];
+export function emptyNotice({ state, problem }, role, waiting, again) {
+  const [title, text = state === "unasked" ? UNASKED[role] : problem?.message] = STATES[state];
   const busy = state === "loading" || state === "ready";
   return [
     busy ? h("p", {}, title) : h("strong", {}, title),
     !busy && text && h("p", {}, text),
     waiting > 0 && h("p", {}, `${waiting} decisions are kept here and will be sent.`),
     !busy && h("div", { class: "wb-row" }, [
-        state === "empty" && h("a", { href: new URL("project", BASE) }, "What next"),
+        waysOn(state, role).map((page) => h("a", { href: new URL(page, BASE) }, LINKS[page])),
         h("button", { type: "button", onclick: again }, "Look again"),
       ]),
   ];

@@ -64,11 +64,11 @@ export function askName(host, people, { mayCancel = false } = {}) {
   });
 }
 
-/** The classes in their order, and their names by id. */
+/** The classes in their order, their version, and their names by id. */
 export async function loadClasses() {
-  const { classes } = await api.get("api/classes");
+  const { classes, version } = await api.get("api/classes");
   const names = new Map(classes.map((cls) => [cls.id, cls.name]));
-  return { classes, nameOf: (id) => names.get(id) ?? "none of our classes" };
+  return { classes, version, nameOf: (id) => names.get(id) ?? "none of our classes" };
 }
 
 /** The button that switches between dark and light; the choice is this browser's. */

@@ -62,7 +62,7 @@ export class Session {
     this.changed();
   }
 
-  _take({ items, lost, left, term_s: term }, waiting, asked) {
+  _take({ items, lost, left, asked: ever, term_s: term }, waiting, asked) {
     const gone = new Set(lost.filter((lease) => !this.decided.has(lease) && !waiting.includes(lease)));
     const before = this.queue.length;
     this.queue = this.queue.filter((item) => !gone.has(item.lease));
@@ -78,7 +78,7 @@ export class Session {
     this.left = left;
     this.dry = items.length < asked; // there was no more to be had: asked again now and then, not at every press
     this.term = term;
-    this.state = this.queue.length > 0 ? "ready" : left > 0 ? "elsewhere" : "empty";
+    this.state = this.queue.length > 0 ? "ready" : left > 0 ? "elsewhere" : ever ? "empty" : "unasked";
   }
 
   /** Give back all images but the next `keep` ones and take those that come first now; nothing in front moves. */

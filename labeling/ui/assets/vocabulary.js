@@ -1,0 +1,72 @@
+// The classes as the Label page has them: names and keys, new ones, and what somebody else does with them meanwhile.
+
+import * as api from "./api.js";
+import { uuid } from "./dom.js";
+import { Keymap } from "./keys.js";
+import { loadClasses } from "./page.js";
+
+export class Vocabulary {
+  /** `changed()` is called whenever classes or keys are others than before, `told()` when somebody else changed them. */
+  constructor({ classes, version, settings, changed, told }) {
+    Object.assign(this, { settings, changed, told });
+    this.names = new Map();
+    this.nameOf = (id) => this.names.get(id) ?? "none of our classes";
+    this.keymap = new Keymap(settings.keys, classes);
+    this._take({ classes, version });
+  }
+
+  // Names stay known after a merge: what was said before still reads as it was said.
+  _take({ classes, version }) {
+    Object.assign(this, { classes, version });
+    for (const { id, name } of classes) this.names.set(id, name);
+    this.keymap.arrange(classes);
+  }
+
+  async reload() {
+    this._take(await loadClasses());
+    this.changed();
+  }
+
+  /** Hear which version of the classes the server has; loads them where it is another one. */
+  async heard(version) {
+    const before = this.version;
+    if (version === before) return;
+    await this.reload();
+    if (this.version !== before) this.told();
+  }
+
+  /** Make a class and resolve to its id; where somebody made it since `known` were all the classes, to that of theirs. */
+  async make(name, known) {
+    const same = (cls) => fold(cls.name) === fold(name);
+    try {
+      const made = await api.post("api/classes", { uuid: uuid(), name });
+      await this.reload();
+      return made.id;
+    } catch (error) {
+      if (error.status !== 409 || known.some(same)) throw error;
+      await this.reload();
+      const theirs = this.classes.find(same);
+      if (!theirs) throw error;
+      return theirs.id;
+    }
+  }
+
+  /** Keep a key: an action's with the person's settings, a class's with the class; both null: all actions' first keys. */
+  async assign(target, key) {
+    if (target.class === undefined) {
+      const keys = target.action ? { ...this.keymap.actions, [target.action]: key } : {};
+      Object.assign(this.settings, await api.put("api/settings", { ...this.settings, keys }));
+      this.keymap.actions = this.settings.keys;
+      this.keymap.arrange(this.classes);
+      this.changed();
+    } else {
+      await api.patch(`api/classes/${target.class}`, { uuid: uuid(), key });
+      await this.reload();
+    }
+  }
+}
+
+/** A name without case and Unicode forms, much as the server compares names. */
+function fold(name) {
+  return name.trim().normalize("NFKC").toLowerCase();
+}
