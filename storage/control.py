@@ -9,6 +9,7 @@ from storage.predictions import LEARNED
 from storage.records import NewItem
 from storage.requests import add_request, count_drawable, draw_unlabeled
 from storage.settings import get_setting
+from storage.skipping import stuck_items
 
 ONE_IN = 4
 """At most one in so many of the unlabeled images is in the control sample, so that three are left to learn from.
@@ -21,7 +22,14 @@ a small dataset is split once. With 800 images and more it is the wished size th
 
 @dataclass(frozen=True)
 class Control:
-    """The control sample: the request it is, its images, answers missing, and whether anybody has answered."""
+    """The control sample.
+
+    Attributes:
+        request: that it is.
+        items: its images.
+        left: answers missing that somebody may still give.
+        begun: whether anybody has answered.
+    """
 
     request: int
     items: int
@@ -38,9 +46,10 @@ class Counts:
         learns: whether there are the two images to learn from that training needs.
         validation: labeled ones that are kept for validation; those of the test split are not.
         labels: labeled ones to learn from.
-        left: answers that requests other than control samples want.
+        left: answers that requests other than control samples want and that somebody may still give.
         predicted: whether there are predictions.
         new_labels: labels to learn from that the predictions do not know yet.
+        undecided: images without a label that everybody who labels skipped for good.
     """
 
     images: int
@@ -50,6 +59,7 @@ class Counts:
     left: int
     predicted: bool
     new_labels: int
+    undecided: int = 0
 
 
 def find_control(db: Database) -> Control | None:
@@ -58,7 +68,8 @@ def find_control(db: Database) -> Control | None:
     if row is None:
         return None
     begun = row["left"] < row["items"] * row["overlap"] or _is_answered(db, row["id"])
-    return Control(row["id"], row["items"], row["left"], begun)
+    in_vain = sum(item.answers for item in stuck_items(db) if item.request == row["id"])
+    return Control(row["id"], row["items"], row["left"] - in_vain, begun)
 
 
 def resize_control(db: Database, count: int) -> Control:
@@ -125,7 +136,11 @@ def count_all(db: Database) -> Counts:
              AND image.split IN ('train', 'unlabeled')""",
         learned or 0,
     )
-    return Counts(images, learns == 2, validation, labeled - validation - tested, left, learned is not None, new)
+    stuck = stuck_items(db)
+    left -= sum(item.answers for item in stuck if not item.control)
+    undecided = len({item.image for item in stuck if item.state == "none"})
+    own = labeled - validation - tested
+    return Counts(images, learns == 2, validation, own, left, learned is not None, new, undecided)
 
 
 def _one(db: Database, sql: str, *values: int | str) -> int:

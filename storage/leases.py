@@ -13,6 +13,7 @@ from storage.classes import with_merged
 from storage.clock import Instant
 from storage.database import Database, Row, now
 from storage.records import Lease
+from storage.skipping import coming_back
 
 WORN = 0.75
 """A lease is renewed when less than this share of its term is left."""
@@ -115,12 +116,15 @@ def held_leases(
 def lease_next(db: Database, person: int, client: str, count: int, at: Instant, term: float) -> list[Lease]:
     """Lease the next images that requests want from this person, in the order they were asked for.
 
-    Nobody gets an image they skipped or have answered, nor two slots of one image.
+    Nobody gets an image they have answered, nor two slots of one image; what they skipped comes back once, at the end.
     """
-    rows = db.execute(_CANDIDATES, {"person": person, "count": count}).fetchall()
+    rows = db.execute(_CANDIDATES, {"person": person, "count": count})
+    wanted = [(row["request"], row["image"]) for row in rows]
+    if len(wanted) < count:
+        wanted += coming_back(db, person, count - len(wanted))
     taken: dict[int, int] = {}
-    for row in rows:
-        taken.setdefault(row["image"], row["request"])
+    for request, image in wanted:
+        taken.setdefault(image, request)
     return [_lease(db, image, request, person, client, at, term) for image, request in taken.items()]
 
 
@@ -216,7 +220,7 @@ def fill_slots(db: Database, image: int, person: int, at: Instant) -> None:
 
 
 def lease_again(db: Database, token: int, client: str, at: Instant, term: float) -> int | None:
-    """Bring a lease back after its answer was undone; return its token.
+    """Bring a lease back after its answer was undone; return its token, or of the lease by which the image came back.
 
     None where the slot is somebody else's now, or the undo came from no page that could show the image: the image is
     free for everybody then.
@@ -224,14 +228,25 @@ def lease_again(db: Database, token: int, client: str, at: Instant, term: float)
     row = get_lease(db, token)
     if row is None:
         return None
-    if not client or _is_taken(db, row):
-        db.execute("UPDATE lease SET state = 'released' WHERE token = ? AND state = 'done'", (token,))
+    again = _held_again(db, row) or (None if _is_taken(db, row) else token)
+    if not client or again != token:
+        db.execute("UPDATE lease SET state = 'released' WHERE token = ? AND state IN ('done', 'skipped')", (token,))
+    if not client or again is None:
         return None
     db.execute(
         "UPDATE lease SET state = 'active', client = ?, boot = ?, expires = ? WHERE token = ?",
-        (client, at.boot, at.seconds + term, token),
+        (client, at.boot, at.seconds + term, again),
     )
-    return token
+    return again
+
+
+def _held_again(db: Database, row: Row) -> int | None:
+    """Return the lease by which an image that somebody skipped is in their hands again."""
+    again = db.execute(
+        "SELECT token FROM lease WHERE person = ? AND image = ? AND request IS ? AND state = 'active'",
+        (row["person"], row["image"], row["request"]),
+    ).fetchone()
+    return None if again is None else int(again["token"])
 
 
 def _is_taken(db: Database, row: Row) -> bool:

@@ -162,8 +162,8 @@ def _lease_to_keep(db: Database, event: Row) -> int | None:
     if own is not None and own["person"] == event["person"] and own["state"] in ("done", "skipped"):
         return int(own["token"])
     row = db.execute(
-        "SELECT max(token) FROM lease WHERE image = ? AND person = ? AND state = 'done'",
-        (event["image"], event["person"]),
+        "SELECT max(token) FROM lease WHERE image = ? AND person = ? AND state = ?",
+        (event["image"], event["person"], "skipped" if event["kind"] == "skip" else "done"),
     ).fetchone()
     token: int | None = row[0]
     return token
@@ -179,6 +179,9 @@ def _give_again(db: Database, undone: int, at: Instant) -> None:
         if held:
             leases.set_state(db, event["lease"], "done")
         leases.fill_slots(db, image, person, at)
-    elif event["kind"] == "skip" and held:
-        leases.set_state(db, event["lease"], "skipped")
+    elif event["kind"] == "skip":  # the image may be held by a later lease than the skip came with
+        db.execute(
+            "UPDATE lease SET state = 'skipped' WHERE person = ? AND image = ? AND request IS ? AND state = 'active'",
+            (person, image, event["request"]),
+        )
     leases.recount(db, image)

@@ -57,7 +57,8 @@ def _start(db: Database, here: Context) -> wire.StartOut:
     sizes = _control(db, control)
     step = next_step(counts, control, sizes.largest)
     return wire.StartOut(
-        next=wire.StepOut(act=step.act, words=step.words, why=step.why), labels=counts.labels,
+        next=wire.StepOut(act=step.act, words=step.words, why=step.why), undecided=counts.undecided,
+        labels=counts.labels,
         control=sizes, flags=view_flags(answers),
         questions=[
             wire.QuestionOut(

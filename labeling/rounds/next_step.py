@@ -1,7 +1,7 @@
 """The one next thing to do in a project, and what a control sample of some size can tell."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from storage.control import Control, Counts
@@ -22,13 +22,25 @@ class Step:
 
 
 def next_step(state: Counts, control: Control | None, largest: int) -> Step:
-    """Return the one next thing to do.
+    """Return the one next thing to do; it waits for no answer that nobody will give, and says so.
 
     Args:
         state: counts of the project.
         control: its control sample; None where it has none.
         largest: how many images a control sample may have that nobody has answered in.
     """
+    step = _step(state, control, largest)
+    if state.undecided == 0:
+        return step
+    one = state.undecided == 1
+    words = (
+        f"{state.undecided:,} {_images(state.undecided)} {'stays' if one else 'stay'} undecided: everybody who labels "
+        f"skipped {'it' if one else 'them'} twice. Browse has {'it' if one else 'them'} under Skipped."
+    )
+    return replace(step, why=f"{step.why} {words}")
+
+
+def _step(state: Counts, control: Control | None, largest: int) -> Step:
     if state.images == 0:
         return Step("read", "Read the folder", "No image of it is known yet.")
     if not state.learns:

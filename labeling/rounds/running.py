@@ -7,6 +7,7 @@ and the same round goes on from there when it is resumed.
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -50,6 +51,7 @@ from labeling.runs.wishes import Asked, checkpoint_of, make_plan, make_wish
 from storage.database import now
 from storage.errors import StorageError
 from storage.requests import draw_unlabeled, list_requests
+from storage.skipping import stuck_items
 from storage.splits import split_counts
 
 STOPPED = 143
@@ -194,7 +196,8 @@ class Round:
             counts = split_counts(db)
             embedded = newest_embeddings(self._paths, db)
             requests = [request for request in list_requests(db) if request.purpose == "train"]
-            asked = sum(min(request.left, request.items) for request in requests)
+            in_vain = Counter(item.request for item in stuck_items(db))
+            asked = sum(min(request.left, request.items) - in_vain[request.id] for request in requests)
             askable = bool(draw_unlabeled(db, 1))
         images = counts.learnable + counts.kept
         rows = 0 if embedded is None else embedded.rows

@@ -45,9 +45,13 @@ class QuestionOut(Wire):
 
 
 class StartOut(Wire):
-    """What a project needs next; `flags` are fields of the training configs that the answers set."""
+    """What a project needs next; `flags` are fields of the training configs that the answers set.
+
+    `undecided` are the images without a label that everybody who labels skipped for good.
+    """
 
     next: StepOut
+    undecided: int
     labels: int
     control: ControlOut
     questions: list[QuestionOut]

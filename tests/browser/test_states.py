@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from labeling.dataset.indexing import init_project
 from tests.browser.bench import ROOT, Tab, ask_all_blindly, check_looks, paint, serving
 from tests.browser.test_login import log_in
+from tests.browser.test_project import bare_folder
 
 
 def test_a_new_project_from_its_first_class_to_its_last_image(context: BrowserContext, tmp_path: Path) -> None:
@@ -70,3 +71,34 @@ def test_where_nothing_was_ever_asked_for_the_page_says_so_and_where_to_go(
         log_in(page, "Bob", "a password of many words")
         expect(page.locator(".wb-notice")).to_contain_text("Ask an admin of the project")
         expect(page.locator(".wb-notice a")).to_have_count(0)
+
+
+def test_who_labels_alone_is_asked_once_more_and_then_goes_on(context: BrowserContext, tmp_path: Path) -> None:
+    init_project(tmp_path / "project", dataset_folder=bare_folder(tmp_path / "images", 12))
+    with serving(tmp_path / "project") as bench:
+        tab = Tab(context, bench, "Ann")
+        page = tab.open().ready().page
+        skipped = tab.image
+        page.keyboard.press("x")
+        for name in ("cat", "dog"):
+            expect(page.locator(f".wb-stage[data-image='{skipped}']")).to_have_count(0)
+            before = tab.ready().image
+            page.keyboard.press("n")
+            page.keyboard.type(name)
+            page.keyboard.press("Enter")
+            expect(page.locator(f".wb-stage[data-image='{before}']")).to_have_count(0)
+        tab.shows(skipped)
+        page.keyboard.press("x")
+        expect(page.locator(".wb-notice strong")).to_have_text("The rest is elsewhere")
+        check_looks(page)
+        page.get_by_role("link", name="Skipped images").click()
+        expect(page.locator(".wb-tile")).to_have_count(1)
+
+        page.goto(bench.url + "/project")
+        expect(page.locator(".pj-next h2")).to_have_text("Run the round")
+        expect(page.locator(".pj-next p").first).to_contain_text("1 picture stays undecided")
+        check_looks(page)
+        page.get_by_role("link", name="Show what was skipped").click()
+        expect(page.locator(".wb-tile")).to_have_count(1)
+        tab.leave()
+        assert tab.complaints == []

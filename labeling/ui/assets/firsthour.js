@@ -42,7 +42,8 @@ export class FirstHour {
   show(start) {
     this.start = start;
     this.words.textContent = start.next.words;
-    this.why.textContent = start.next.why;
+    const skipped = new URL("browse?skipped=true&state=none", api.BASE);
+    fill(this.why, start.next.why, start.undecided > 0 && [" ", h("a", { href: skipped }, "Show what was skipped")]);
     this.showActions(start);
     this.showRound();
   }

@@ -10,7 +10,7 @@ const STATES = {
   failed: ["No images just now"],
   elsewhere: [
     "The rest is elsewhere",
-    "What is left is with other people, or you skipped it. New images appear here by themselves.",
+    "What is left is with other people, or you skipped it twice. New images appear here by themselves.",
   ],
   unasked: ["Nothing has been asked for yet"],
   empty: [
@@ -25,11 +25,13 @@ const UNASKED = {
   annotator: "Ask an admin of the project to ask for images. They appear here by themselves.",
 };
 
-const LINKS = { project: "What next", request: "Ask for images" };
+const NEXT = ["What next", "project"];
+const REQUEST = ["Ask for images", "request"];
+const SKIPPED = ["Skipped images", "browse?skipped=true&state=none"];
 
 function waysOn(state, role) {
-  if (state === "unasked") return role === "admin" ? ["project", "request"] : [];
-  return state === "empty" ? ["project"] : [];
+  if (state === "unasked") return role === "admin" ? [NEXT, REQUEST] : [];
+  return { empty: [NEXT], elsewhere: [NEXT, SKIPPED] }[state] ?? [];
 }
 
 /** Words for a queue with nothing in it; `again` asks the server once more. */
@@ -41,7 +43,7 @@ export function emptyNotice({ state, problem }, role, waiting, again) {
     !busy && text && h("p", {}, text),
     waiting > 0 && h("p", {}, `${waiting} decisions are kept here and will be sent.`),
     !busy && h("div", { class: "wb-row" }, [
-        waysOn(state, role).map((page) => h("a", { href: new URL(page, BASE) }, LINKS[page])),
+        waysOn(state, role).map(([words, page]) => h("a", { href: new URL(page, BASE) }, words)),
         h("button", { type: "button", onclick: again }, "Look again"),
       ]),
   ];

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,6 +164,45 @@ def test_where_all_pictures_measure_already_it_says_how_to_go_on(tmp_path: Path)
     rescan(project)
     with serving_tab(project) as tab:
         assert tab.get("/api/start")["next"]["act"] == "round"
+
+
+def test_what_is_skipped_comes_back_and_holds_nothing_up(tab: Tab) -> None:
+    tab.post("/api/classes", {"uuid": fresh(), "name": "cat"})
+    tab.classes = {item["name"]: item["id"] for item in tab.get("/api/classes")["classes"]}
+    tab.post("/api/control", {"uuid": fresh(), "count": 5})
+    skipped = skip(tab, tab.lease(2))
+    for item in tab.lease(3):
+        tab.label(item, "cat")
+    start = tab.get("/api/start")
+    assert (start["next"]["act"], start["control"]["left"], start["undecided"]) == ("label", 2, 0)
+    assert skip(tab, tab.lease(9)) == skipped, "they come back"
+
+    start = tab.get("/api/start")
+    assert (start["next"]["act"], start["control"]["left"], start["undecided"]) == ("round", 0, 2)
+    assert "2 pictures stay undecided" in start["next"]["why"]
+    assert tab.lease(9) == []
+    shown = tab.get("/api/images", skipped=True, state="none")["images"]
+    assert {row["image"] for row in shown} == skipped
+    tab.label({"image": min(skipped), "lease": None}, "cat", source="browse")
+    start = tab.get("/api/start")
+    assert (start["next"]["act"], start["undecided"]) == ("round", 1)
+    assert "1 picture stays undecided" in start["next"]["why"]
+
+
+def test_skipped_images_of_a_request_hold_nothing_up(tab: Tab) -> None:
+    state = Counts(80, learns=True, validation=20, labels=9, left=0, predicted=True, new_labels=9, undecided=3)
+    assert next_step(state, DONE, largest=20).act == "round"
+    tab.post("/api/requests", {"uuid": fresh(), "random": 4})
+    tab.lease(20)
+    skip(tab, tab.lease(4))
+    skip(tab, tab.lease(4))
+    assert tab.get("/api/start")["undecided"] == 4
+
+
+def skip(tab: Tab, items: list[dict[str, Any]]) -> set[int]:
+    """Skip leased images and return them."""
+    tab.say(*({"kind": "skip", "image": item["image"], "lease": item["lease"]} for item in items))
+    return {item["image"] for item in items}
 
 
 @pytest.mark.parametrize("count", [1, 10, 50, 200, 1000])
