@@ -128,7 +128,7 @@ class Door:
             accepts = _headers(scope, b"accept")
             wants_page = method in ("GET", "HEAD") and any("text/html" in accept for accept in accepts)
             if wants_page and not path.startswith(("/api/", "/gradio_api/")):
-                return RedirectResponse(f"{self._root}/login?next={quote(path.lstrip('/'))}", status_code=303)
+                return RedirectResponse(f"{self._root}/login?next={_address_of(scope, path)}", status_code=303)
             return _answer(401, "nobody is logged in", "log in (POST /api/login)")
         if visitor.role == "admin":
             return None
@@ -228,6 +228,13 @@ def _peer(scope: MutableMapping[str, Any]) -> str:
 
 def _headers(scope: MutableMapping[str, Any], wanted: bytes) -> list[str]:
     return [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == wanted]
+
+
+def _address_of(scope: MutableMapping[str, Any], path: str) -> str:
+    """Return a page with its filters as one value of a query; without leading slashes it names no other server."""
+    page = quote(path.lstrip("/")).encode()
+    query: bytes = scope.get("query_string", b"")
+    return quote(page + b"?" + query if query else page)
 
 
 def _cookie(scope: MutableMapping[str, Any], name: str) -> str | None:

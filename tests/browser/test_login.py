@@ -68,8 +68,8 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
     ann.get_by_role("button", name="Log out", exact=True).click()
     expect(ann).to_have_url(shut.url + "/login")
     expect(ann.locator("h1")).to_have_text("digits")
-    ann.goto(shut.url + "/browse")
-    expect(ann).to_have_url(shut.url + "/login?next=browse")
+    ann.goto(shut.url + "/browse?label=3&file=a%26b")
+    expect(ann).to_have_url(shut.url + "/login?next=browse%3Flabel%3D3%26file%3Da%2526b")
 
     root.reload()
     root.wait_for_selector(".pp-table", timeout=60_000)
