@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from storage.database import Database
 from storage.images import image_of
+from storage.present import answered_by
 from storage.records import Guess, Image, Split, State
 
 MOST_COUNTED = 10_000
@@ -59,10 +60,17 @@ _LITERAL = {"flagged": "image.flagged = 1", "skipped": "image.skips > 0", "missi
 
 @dataclass(frozen=True)
 class Shown:
-    """An image of a page with the model's first guess, which is None where it is hidden or there is none."""
+    """An image of a page.
+
+    Attributes:
+        image: the image.
+        guess: the model's first guess, None where it is hidden or there is none.
+        answered_by: as of `present.answered_by`.
+    """
 
     image: Image
     guess: Guess | None
+    answered_by: int | None
 
 
 def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
@@ -78,7 +86,11 @@ def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
         {**values, "after": after, "limit": limit},
     )
     return [
-        Shown(image_of(row), None if row["blind"] or row["guess"] is None else Guess(row["guess"], row["probability"]))
+        Shown(
+            image_of(row),
+            None if row["blind"] or row["guess"] is None else Guess(row["guess"], row["probability"]),
+            None if row["event"] is None else answered_by(db, row["id"]),
+        )
         for row in rows
     ]
 

@@ -102,7 +102,9 @@ def _judge(db: Database, sent: Sent, at: Instant) -> Verdict:
 def _insert(db: Database, sent: Sent, verdict: Verdict) -> int:
     assert sent.image is not None
     known_lease = sent.lease is not None and leases.get_lease(db, sent.lease) is not None
-    replaced = None if sent.replaces is None else present_label(db, sent.image).event
+    # A decision overrules the votes, and voids none: what people said is still compared (pace.py).
+    voids = sent.replaces is not None and sent.kind != "confirm"
+    replaced = present_label(db, sent.image).event if voids else None
     cursor = db.execute(
         """INSERT INTO label_event (uuid, body, batch, person, image, kind, class, replaces, source, lease, late,
                reason, looked_ms, created, request, guess, probability, run)

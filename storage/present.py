@@ -62,3 +62,14 @@ def present_label(db: Database, image: int) -> Label:
     """Return the present label of an image, as it is kept."""
     row = db.execute("SELECT state, class, event FROM image WHERE id = ?", (image,)).fetchone()
     return Label(row["state"], row["class"], row["event"])
+
+
+def answered_by(db: Database, image: int) -> int | None:
+    """Return the person on whose answer alone a label rests, None where review decided, several answered or nobody."""
+    row = db.execute(
+        """SELECT CASE WHEN count(*) = 1 AND NOT max(decides) THEN max(person) END AS person
+           FROM deciding_vote WHERE image = ?""",
+        (image,),
+    ).fetchone()
+    person: int | None = row["person"]
+    return person

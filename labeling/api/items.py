@@ -10,6 +10,7 @@ from storage.database import Database
 from storage.events import history
 from storage.images import get_image
 from storage.predictions import guesses_of
+from storage.present import answered_by
 from storage.records import Guess, Image, Label, Lease, Why
 from storage.requests import why_asked
 
@@ -84,7 +85,7 @@ def guesses_out(guesses: tuple[Guess, ...]) -> list[wire.GuessOut]:
 def page_image(shown: Shown, pictures: Pictures) -> ImageOut:
     """Return an image of a page."""
     guess = None if shown.guess is None else guesses_out((shown.guess,))[0]
-    return _image_out(ImageOut, shown.image, guess, pictures)
+    return _image_out(ImageOut, shown.image, guess, pictures, answered_by=shown.answered_by)
 
 
 def image_detail(db: Database, image: Image, pictures: Pictures) -> ImageDetail:
@@ -100,8 +101,9 @@ def image_detail(db: Database, image: Image, pictures: Pictures) -> ImageDetail:
         for event in history(db, image.id)
     ]  # fmt: skip
     return _image_out(
-        ImageDetail, image, guesses[0] if guesses else None, pictures, sha256=image.sha256, group=image.group,
-        blind=blind, why=None if why is None else _why(why, pictures), guesses=guesses, history=past,
+        ImageDetail, image, guesses[0] if guesses else None, pictures, answered_by=answered_by(db, image.id),
+        sha256=image.sha256, group=image.group, blind=blind, why=None if why is None else _why(why, pictures),
+        guesses=guesses, history=past,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from storage.records import Kind, Split
 
 
 class ImageOut(Wire):
-    """An image of a page."""
+    """An image of a page; `answered_by` is the person on whose answer alone its label rests."""
 
     image: int
     file: str
@@ -18,6 +18,7 @@ class ImageOut(Wire):
     height: int | None
     split: Split
     label: LabelState
+    answered_by: int | None
     flagged: bool
     missing: bool
     guess: GuessOut | None

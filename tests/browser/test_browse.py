@@ -1,8 +1,10 @@
 """Browse: filters live in the address, a class key corrects the chosen image."""
 
 import re
+from uuid import uuid4
 
-from playwright.sync_api import BrowserContext, Page, Route, expect
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.bench import Bench, Tab
 
@@ -48,7 +50,7 @@ def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
 
     (event,) = tab.events()
     kind, image, name, source, _ = event
-    assert (kind, name, source) == ("label", "9", "browse")
+    assert (kind, name, source) == ("confirm", "9", "browse"), "the dataset said something else"
     assert tab.bench.label_of(image) == "9"
     expect(tab.page.locator(".wb-history li")).to_have_count(2)
     tab.page.keyboard.press("Backspace")
@@ -92,6 +94,67 @@ def test_a_label_given_after_the_page_opened_is_not_overwritten_either(
     expect(tab.page.locator(".wb-message")).to_contain_text("changed this label meanwhile")
     expect(tab.page.locator(f"{TILE} figcaption").nth(50)).to_have_text("2")
     assert tab.events() == first
+    tab.complaints.clear()  # the browser notes the 409
+
+
+def answer(browser: Browser, bench: Bench, person: str, image: int, name: str) -> None:
+    """Let somebody say what an image is."""
+    context = browser.new_context()
+    assert context.request.post(f"{bench.url}/api/people/me", data={"name": person}).ok
+    ((number,),) = bench.rows("SELECT id FROM class WHERE name = ?", name)
+    event = {"uuid": str(uuid4()), "kind": "label", "image": image, "class": number, "source": "browse"}
+    assert context.request.post(f"{bench.url}/api/labels", data={"client": person, "events": [event]}).ok
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [(30, {"A": "1", "B": "2"}), (31, {"A": "0", "B": "0"}), (32, {"me": "0", "B": "0"}), (33, {"A": "0"})],
+    ids=["others differ", "others agree", "somebody agrees with me", "one other"],
+)
+def test_what_is_pressed_in_browse_is_the_label(
+    tab: Tab, browser: Browser, bench: Bench, place: int, said: dict[str, str]
+) -> None:
+    free = "SELECT id FROM image WHERE state = 'none' AND split = 'unlabeled' LIMIT 1 OFFSET ?"
+    ((image,),) = bench.rows(free, place)
+    for who, name in said.items():
+        answer(browser, bench, tab.person if who == "me" else f"{who} of {tab.person}", image, name)
+    ((file,),) = bench.rows("SELECT name FROM image WHERE id = ?", image)
+    tab.open(f"/browse?file={file}")
+    words = tab.page.locator(f"{TILE} figcaption")
+    tab.page.locator(TILE).click()
+    for key in ("3", "4"):
+        tab.page.keyboard.press(key)
+        expect(words).to_have_text(key)
+        tab.saved()
+        assert bench.label_of(image) == key
+    answer(browser, bench, f"C of {tab.person}", image, "1")
+    assert bench.label_of(image) == "4", "a decision overrules later votes"
+    for taken in ("4", "3"):
+        tab.page.keyboard.press("Backspace")
+        expect(tab.page.locator(".wb-message")).to_contain_text(f"Taken back: {taken} ")
+    expect(words).to_have_text("disputed")  # with what C said meanwhile
+
+
+def test_my_own_answer_stays_one_that_others_may_differ_from(tab: Tab, browser: Browser, bench: Bench) -> None:
+    tab.open("/browse?state=none")
+    words = tab.page.locator(f"{TILE} figcaption").nth(40)
+    tab.page.locator(TILE).nth(40).click()
+    for key in ("3", "4"):
+        tab.page.keyboard.press(key)
+        tab.saved()
+    (first, image, *_), (second, *_) = tab.events()
+    assert (first, second, bench.label_of(image)) == ("label", "label", "4")
+    answer(browser, bench, f"B of {tab.person}", image, "1")
+    assert bench.rows("SELECT state FROM image WHERE id = ?", image) == [("disputed",)]
+
+    tab.page.keyboard.press("5")
+    expect(tab.page.locator(".wb-message")).to_contain_text("changed this label meanwhile")
+    expect(words).to_have_text("disputed")
+    tab.page.keyboard.press("5")
+    expect(words).to_have_text("5")
+    tab.saved()
+    assert bench.label_of(image) == "5"
     tab.complaints.clear()  # the browser notes the 409
 
 
@@ -181,7 +244,7 @@ def test_undo_and_redo_are_of_what_was_changed_here(tab: Tab) -> None:
         expect(message).to_contain_text(words_said)
 
     said = [kind for kind, *_ in tab.events()[len(given) :]]
-    assert said == ["label", "flag", "undo", "undo", "redo", "undo"]
+    assert said == ["confirm", "flag", "undo", "undo", "redo", "undo"]
     assert tab.bench.label_of(given[0][1]) == given[0][2]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from storage.checks import find_faults
 from storage.database import Database, open_writer, transaction
 from storage.events import history
-from storage.present import refresh_all
+from storage.present import answered_by, refresh_all
 from storage.undoing import last_act, last_undo
 from tests.storage.building import Scene, build
 
@@ -47,6 +47,23 @@ def test_replacing_needs_the_latest(scene: Scene) -> None:
     assert (stale.status, scene.state(image)) == ("conflict", ("labeled", 1))
     scene.say("Bob", "undo", undoes=newer.uuid)
     assert scene.state(image) == ("labeled", 0), "what was replaced counts again when the correction is undone"
+
+
+def test_a_correction_of_what_others_said_decides_and_voids_no_vote(scene: Scene) -> None:
+    image = scene.images[0]
+    assert answered_by(scene.db, image) is None
+    scene.say("Ann", "label", image, class_id=0, source="browse")
+    assert answered_by(scene.db, image) == scene.who("Ann")
+    agreed = scene.say("Bob", "label", image, class_id=0, source="browse")
+    assert answered_by(scene.db, image) is None
+    decided = scene.say("Cid", "confirm", image, class_id=1, replaces=agreed.event, source="browse")
+    assert (scene.state(image), answered_by(scene.db, image)) == (("labeled", 1), None)
+    assert [row["answer"] for row in scene.db.execute("SELECT answer FROM vote ORDER BY id")] == [0, 0, 1]
+    stale = scene.say("Ann", "confirm", image, class_id=2, replaces=agreed.event, source="browse")
+    assert (stale.status, scene.state(image)) == ("conflict", ("labeled", 1))
+    scene.say("Ann", "confirm", image, class_id=2, replaces=decided.event, source="browse")
+    assert scene.state(image) == ("labeled", 2), "a decision is corrected like any other label"
+    assert find_faults(scene.db) == []
 
 
 def test_replacing_nothing_needs_an_image_without_a_label(scene: Scene) -> None:

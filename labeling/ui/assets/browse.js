@@ -30,7 +30,7 @@ export async function mount(host) {
 
 class BrowsePage {
   constructor(host, { person, classes, nameOf, settings, progress, people, requests }) {
-    Object.assign(this, { host, classes, nameOf });
+    Object.assign(this, { host, person, classes, nameOf });
     this.keymap = new Keymap(settings.keys, classes);
     this.tiles = [];
     this.at = -1;
@@ -198,17 +198,20 @@ class BrowsePage {
     event.preventDefault();
   }
 
-  /** Correct the chosen image: a disputed one is settled, else just the label that was seen here is replaced, or none. */
+  /**
+   * Correct the chosen image. The label that is shown is replaced, and no other: the server refuses where somebody
+   * answered meanwhile. Unless it is my answer alone, this decides: as one more vote it would be a dispute.
+   */
   relabel(kind, cls = null) {
     const image = this.chosen?.image;
     if (!image) return this.messages.say("choose", "Choose an image first: click it, or go to it with the arrow keys.");
     for (const topic of ["choose", "undo"]) this.messages.clear(topic);
-    const event = { uuid: uuid(), kind, image: image.image, source: "browse" };
+    const decides = image.label.event !== null && image.answered_by !== this.person.id;
+    const event = { uuid: uuid(), kind: decides ? "confirm" : kind, image: image.image, source: "browse" };
     if (kind === "label") event.class = cls;
-    if (image.label.state === "disputed") Object.assign(event, { kind: "confirm", class: cls });
-    else event.replaces = image.label.event ?? 0;
+    event.replaces = image.label.event ?? 0;
     const label = { state: kind === "reject" ? "rejected" : "labeled", class: cls, event: event.uuid };
-    return this.corrections.act(event, image, { label });
+    return this.corrections.act(event, image, { label, answered_by: decides ? null : this.person.id });
   }
 
   flag() {
@@ -256,8 +259,8 @@ class BrowsePage {
   /** Show an image as the server has it. */
   async reread(image) {
     try {
-      const { label, flagged } = await api.get(`api/images/${image}`);
-      if (!this.corrections.busy(image)) this.update(image, { label, flagged });
+      const { label, answered_by, flagged } = await api.get(`api/images/${image}`);
+      if (!this.corrections.busy(image)) this.update(image, { label, answered_by, flagged });
     } catch (error) {
       this.messages.say("undo", error.message, { bad: true });
     }
@@ -269,7 +272,7 @@ class BrowsePage {
     if (event.undoes && stored) this.sayTurned(event, act);
     else if (event.undoes) this.sayNotTurned(event, act, result);
     else if (!stored) this.sayNotStored(image, result);
-    if (!stored && image) this.reread(image);
+    if (image && (!stored || event.undoes)) this.reread(image);
     if (this.chosen?.image.image === image) this.inspector.show(this.chosen.image);
   }
 
