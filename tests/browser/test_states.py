@@ -38,10 +38,11 @@ def test_a_new_project_from_its_first_class_to_its_last_image(context: BrowserCo
             page.keyboard.press("Enter")
             expect(page.locator(f".wb-stage[data-image='{before}']")).to_have_count(0)
             said.append(("label", name))
-        if ("skip", None) not in said:
+        while said.count(("skip", None)) < 2:  # it comes back once, at the end
             expect(page.locator(".wb-notice strong")).to_have_text("This image is gone")
             page.keyboard.press("x")
             said.append(("skip", None))
+            tab.saved()
 
         expect(page.locator(".wb-notice strong")).to_have_text(re.compile("All done|The rest is elsewhere"))
         assert [(kind, name) for kind, _, name, *_ in tab.events()] == said

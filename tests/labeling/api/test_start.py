@@ -193,9 +193,9 @@ def test_skipped_images_of_a_request_hold_nothing_up(tab: Tab) -> None:
     state = Counts(80, learns=True, validation=20, labels=9, left=0, predicted=True, new_labels=9, undecided=3)
     assert next_step(state, DONE, largest=20).act == "round"
     tab.post("/api/requests", {"uuid": fresh(), "random": 4})
-    tab.lease(20)
-    skip(tab, tab.lease(4))
-    skip(tab, tab.lease(4))
+    held = tuple(item["lease"] for item in tab.lease(20))
+    asked = skip(tab, tab.lease(4, held))
+    assert skip(tab, tab.lease(4, held)) == asked
     assert tab.get("/api/start")["undecided"] == 4
 
 
