@@ -7,12 +7,10 @@ from storage import leases
 from storage.clock import Instant
 from storage.database import Database, Row, now
 from storage.present import present_label, refresh_image
-from storage.records import Outcome, Past, Sent, Status
+from storage.records import UNASKED, Outcome, Past, Sent, Status
 from storage.undoing import brought_back, redo, undo
 
 _LEASED = ("label", "reject", "skip")
-_DELIBERATE = ("browse", "import", "prelabel", "review")
-"""Sources that speak about an image without having been asked: they need no lease."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def _judge(db: Database, sent: Sent, at: Instant) -> Verdict:
     if sent.kind not in _LEASED:
         return Verdict(None, None)
     if sent.lease is None:
-        deliberate = sent.source in _DELIBERATE or sent.replaces is not None
+        deliberate = sent.source in UNASKED or sent.replaces is not None
         return Verdict(None, None if deliberate else "the image was not leased; kept all the same")
     lease = leases.get_lease(db, sent.lease)
     if lease is None or lease["image"] != sent.image:

@@ -10,6 +10,9 @@ Kind = Literal["label", "reject", "skip", "flag", "unflag", "confirm", "send-bac
 Source = Literal["single", "grid", "browse", "import", "prelabel", "review"]
 Status = Literal["acknowledged", "late", "conflict", "refused"]
 
+UNASKED: tuple[Source, ...] = ("browse", "import", "prelabel", "review")
+"""Sources that speak about an image without having been asked: they need no lease, and an undo by them gets none."""
+
 
 @dataclass(frozen=True)
 class Label:

@@ -10,7 +10,7 @@ from storage import leases
 from storage.clock import Instant
 from storage.database import Database, Row, now
 from storage.present import refresh_image
-from storage.records import Kind, Outcome, Sent
+from storage.records import UNASKED, Kind, Outcome, Sent
 
 _ANSWERS = ("label", "reject", "confirm")
 
@@ -35,11 +35,12 @@ def undo(db: Database, sent: Sent, at: Instant, term: float) -> Outcome:
     if not standing:
         return Outcome(sent.uuid, "refused", message=_why_not(events, sent, "undo"))
     first = _append(db, sent, standing)
+    client = "" if sent.source in UNASKED else sent.client
     again = []
     for event in reversed(standing):
         refresh_image(db, event["image"])
         if event["kind"] in (*_ANSWERS, "skip"):
-            again.append((int(event["image"]), _take_back(db, event, sent.client, at, term)))
+            again.append((int(event["image"]), _take_back(db, event, client, at, term)))
             leases.recount(db, event["image"])
     return Outcome(sent.uuid, "acknowledged", first, standing[0]["image"], again=tuple(reversed(again)))
 

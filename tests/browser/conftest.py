@@ -57,6 +57,18 @@ def tab(context: BrowserContext, bench: Bench, person: str) -> Iterator[Tab]:
 
 
 @pytest.fixture
+def phone(browser: Browser, bench: Bench, person: str) -> Iterator[Tab]:
+    """A tab on a phone, with a finger for a mouse."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context.set_default_timeout(PATIENCE)
+    tab = Tab(context, bench, person)
+    yield tab
+    tab.leave()
+    context.close()
+    assert tab.complaints == []
+
+
+@pytest.fixture
 def page(context: BrowserContext, bench: Bench) -> Iterator[Page]:
     """An empty page of Ann's; whatever the test does on it, no script may fail."""
     page = context.new_page()

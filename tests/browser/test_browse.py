@@ -97,6 +97,20 @@ def test_a_label_given_after_the_page_opened_is_not_overwritten_either(
     tab.complaints.clear()  # the browser notes the 409
 
 
+def test_on_a_phone_an_image_can_be_none_of_the_classes_and_that_be_taken_back(phone: Tab) -> None:
+    phone.open("/browse?state=none")
+    words = phone.page.locator(f"{TILE} figcaption").nth(45)
+    phone.page.locator(TILE).nth(45).tap()
+    phone.page.get_by_role("button", name="None").tap()
+    phone.saved()
+    (event,) = phone.events()
+    assert event[0] == "reject"
+    phone.page.get_by_role("button", name="Undo").tap()
+    phone.saved()
+    phone.page.get_by_role("button", name="All images").tap()
+    expect(words).to_have_text("no label")
+
+
 def answer(browser: Browser, bench: Bench, person: str, image: int, name: str) -> None:
     """Let somebody say what an image is."""
     context = browser.new_context()

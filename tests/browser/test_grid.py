@@ -1,12 +1,9 @@
 """The grid: a page is one act."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Route, expect
 
-from tests.browser.bench import Bench, Tab
-from tests.browser.conftest import PATIENCE
+from tests.browser.bench import Tab
 
 TILE = ".wb-grid .wb-tile"
 
@@ -117,17 +114,6 @@ def test_an_undo_on_a_slow_connection_shows_the_page_again_and_nothing_replaces_
            WHERE person.name = ? AND state = 'active' AND request IS NULL""",
         tab.person,
     )[0][0] <= len(page), "no image is held that is not on the page"
-
-
-@pytest.fixture
-def phone(browser: Browser, bench: Bench, person: str) -> Iterator[Tab]:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    context.set_default_timeout(PATIENCE)
-    tab = Tab(context, bench, person)
-    yield tab
-    tab.leave()
-    context.close()
-    assert tab.complaints == []
 
 
 def test_a_finger_that_scrolls_leaves_nothing_out_and_a_tap_does(phone: Tab) -> None:

@@ -43,6 +43,16 @@ def test_a_slash_that_is_shift_and_seven_searches(tab: Tab) -> None:
     assert tab.events() == []
 
 
+def test_in_browse_too_a_slash_searches_and_changes_no_label(tab: Tab) -> None:
+    tab.open("/browse")
+    tab.page.locator(".wb-tile").first.click()
+
+    _type(tab, "/", "Digit7")
+
+    expect(tab.page.locator("dialog[open] input")).to_be_focused()
+    assert tab.events() == []
+
+
 def test_a_question_mark_beside_the_digits_shows_the_keys(tab: Tab) -> None:
     tab.open().ready()
 

@@ -57,6 +57,7 @@ def test_where_nothing_was_ever_asked_for_the_page_says_so_and_where_to_go(
     with serving(tmp_path / "project") as bench:
         page = Tab(context, bench, "Ann").open().page
         expect(page.locator(".wb-notice strong")).to_have_text("Nothing has been asked for yet")
+        expect(page.locator(".wb-progress .wb-words")).to_have_text("Nothing asked for yet")
         expect(page.locator(".wb-notice a").last).to_have_attribute("href", f"{bench.url}/request")
         check_looks(page)
         page.keyboard.press("g")

@@ -208,6 +208,15 @@ def test_an_undo_gives_the_image_back_with_its_lease(scene: Scene) -> None:
     assert scene.say("Ann", "label", lease.image, class_id=1, lease=lease.token).status == "acknowledged"
 
 
+def test_an_undo_in_browse_keeps_the_image_from_nobody(scene: Scene) -> None:
+    (image,) = scene.images[:1]
+    scene.ask([image])
+    said = scene.say("Ann", "reject", image, source="browse")
+    undo = scene.say("Ann", "undo", undoes=said.uuid, source="browse")
+    assert undo.again == ((image, None),)
+    assert [lease.image for lease in take(scene, "Bob", 1)] == [image]
+
+
 def test_an_undone_skip_comes_back_unless_somebody_has_it(scene: Scene) -> None:
     scene.ask(scene.images[:2])
     first, second = take(scene, "Ann", 2)

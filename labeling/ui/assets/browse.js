@@ -7,7 +7,7 @@ import { dialogIsOpen } from "./dialog.js";
 import { fill, h, isTyping, keycap, uuid } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Inspector } from "./inspector.js";
-import { Keymap, keyOf } from "./keys.js";
+import { Keymap } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { clientName, labelWords, loadClasses, themeButton, whoAmI } from "./page.js";
 import { Chip, Messages } from "./panels.js";
@@ -184,7 +184,7 @@ class BrowsePage {
     if (!this.host.isConnected || dialogIsOpen() || isTyping(event)) return;
     const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
-    const key = keyOf(event);
+    const key = this.keymap.keyOf(event);
     const meaning = this.keymap.read(key);
     if (step && this.tiles.length)
       this.choose(Math.max(0, Math.min(this.tiles.length - 1, this.at < 0 ? 0 : this.at + step)));

@@ -30,7 +30,7 @@ export class Corrections {
     if (!act) return null;
     act.undo = uuid();
     this.undone.push(act);
-    this._send({ uuid: act.undo, kind: "undo", undoes: act.uuid }, act, act.before);
+    this._send({ uuid: act.undo, kind: "undo", undoes: act.uuid, source: "browse" }, act, act.before);
     return act;
   }
 
@@ -39,7 +39,7 @@ export class Corrections {
     const act = this.undone.pop();
     if (!act) return null;
     this.done.push(act);
-    this._send({ uuid: uuid(), kind: "redo", undoes: act.undo }, act, act.after);
+    this._send({ uuid: uuid(), kind: "redo", undoes: act.undo, source: "browse" }, act, act.after);
     return act;
   }
 

@@ -20,8 +20,8 @@ export class ProgressLine {
   /** Show numbers of images done and left in the request, and the person's images an hour (null at the start). */
   update({ done, left, perHour }) {
     const total = done + left;
-    this.bar.style.transform = `scaleX(${total ? done / total : 1})`;
-    if (left === 0) fill(this.words, "Nothing left to label");
+    this.bar.style.transform = `scaleX(${total ? done / total : 0})`;
+    if (left === 0) fill(this.words, total ? "Nothing left to label" : "Nothing asked for yet");
     else fill(this.words, number(done), " done, ", number(left), " left");
     const hours = perHour ? left / perHour : 0;
     const time = hours >= 1.5 ? `${Math.round(hours)} h` : `${Math.max(1, Math.round(hours * 60))} min`;
