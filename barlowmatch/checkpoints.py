@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from barlowmatch.errors import InputError
+from barlowmatch.errors import ForeignFileError, InputError
 from barlowmatch.files import whole_file
 
 SCHEMA = 1
@@ -40,12 +40,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        InputError: no such file, not a checkpoint of ours, of a newer version, or one that declares tensors larger
-            than itself.
+        ForeignFileError: it holds something else than a checkpoint of ours.
+        InputError: no such file, damaged, of a newer version, or one that declares tensors larger than itself.
     """
     content = load_plain(path)
     if not isinstance(content, dict) or "schema" not in content or "backbone" not in content:
-        raise InputError(f"{path}: not a BarlowMatch checkpoint; weights of other software are given by --weights")
+        raise ForeignFileError(
+            f"{path}: not a BarlowMatch checkpoint; weights of other software are given by --weights"
+        )
     if content["schema"] > SCHEMA:
         raise InputError(f"{path}: written by a newer version (schema {content['schema']}); update BarlowMatch")
     return content

@@ -8,5 +8,9 @@ class InputError(Exception):
     """
 
 
+class ForeignFileError(InputError):
+    """A file of other software where a checkpoint of ours was wanted."""
+
+
 class NotFiniteError(InputError):
     """A network's outputs are NaN or infinite."""

@@ -157,6 +157,8 @@ def _check_places(config: RunOptions, place: Place) -> None:
     ):
         if path is not None:
             check_output_file(flag, path, config.dataset_folder)
+    if place.last_path.resolve() == place.best_path.resolve():
+        raise InputError(f"--best-path {place.best_path}: is the latest checkpoint's; name another file")
     check_output_folder("--run-dir", place.folder, config.dataset_folder)
 
 

@@ -44,8 +44,9 @@ class Trained:
         common: dict[str, Any] = {
             "manifest": manifest, "seed": seed, "select_best_from": NEVER, "num_epochs": self.config.learner_epochs,
             "views": self.config.views, "val_share": 0.0, "image_size": self.config.image_size, "fit": self.config.fit,
-            "cache_folder": self.config.cache_folder, "device": self.config.device,
-            "precision": self.config.precision, "threads": self.config.threads,
+            "cache_folder": self.config.cache_folder, "cache": self.config.cache, "workers": self.config.workers,
+            "device": self.config.device, "precision": self.config.precision, "threads": self.config.threads,
+            "batch_size": self.config.batch_size and max(2, min(self.config.batch_size, len(rows))),
         }  # fmt: skip
         first = self._paths("classifier")
         result = classify.run(ClassifyConfig(**common, **first, transfer_path=self.config.checkpoint_path), silent)

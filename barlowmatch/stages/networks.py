@@ -1,6 +1,7 @@
 """From what a stage starts with (a checkpoint, the user's weights, or nothing) to its network."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from torch import Tensor
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.errors import InputError
+from barlowmatch.errors import ForeignFileError, InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.backbones import natural_stem
 from barlowmatch.models.heads import classifier_width, keep_known_classes
@@ -60,7 +61,7 @@ def read_origin(config: PretrainConfig | ClassifierOptions) -> Origin:
     if transfer is not None:
         origin = Origin(load_checkpoint(transfer), transfer)
     elif config.weights is not None:
-        origin = Origin(path=config.weights, weights=read_weights(config.weights))
+        origin = _read_weights(config.weights)
     else:
         origin = Origin()
     wanted = backbone_name(config.backbone, config.wide)
@@ -70,6 +71,14 @@ def read_origin(config: PretrainConfig | ClassifierOptions) -> Origin:
             "leave --wide and --backbone out"
         )
     return origin
+
+
+def _read_weights(path: Path) -> Origin:
+    """Read weights; a checkpoint of ours brings its architecture and the statistics it was trained with."""
+    if path.suffix != ".safetensors":
+        with suppress(ForeignFileError):
+            return Origin(load_checkpoint(path), path)
+    return Origin(path=path, weights=read_weights(path))
 
 
 def backbone_architecture(config: PretrainConfig | ClassifierOptions, origin: Origin, images: Images) -> Architecture:

@@ -129,7 +129,7 @@ def batch_size(config: PretrainConfig | ClassifyConfig, available: int) -> int:
     asked = config.batch_size
     if asked is not None and asked > available:
         raise InputError(
-            f"--batch-size {asked}: there are only {available} images to learn from; give {available} or less"
+            f"a batch of {asked}: {available} images are there to learn from; give --batch-size {available} or less"
         )
     size = asked or min(config.usual_batch, available)
     if size < distributed.world_size():

@@ -170,7 +170,8 @@ def _training(config: SimulateConfig) -> dict[str, Any] | None:
         return None
     return {
         "checkpoint": content_hash(config.checkpoint_path), "epochs": config.learner_epochs, "views": config.views,
-        "image_size": config.image_size, "fit": config.fit,
+        "image_size": config.image_size, "fit": config.fit, "batch_size": config.batch_size,
+        "precision": config.precision,
     }  # fmt: skip
 
 

@@ -72,9 +72,10 @@ def test_fewer_labels_than_images(refused: Callable[..., None], home: Path) -> N
 
 
 def test_a_batch_larger_than_the_split(refused: Callable[..., None]) -> None:
-    refused("pretrain --dataset-folder data --batch-size 361", "--batch-size 361", "360")
-    refused("train-classifier --dataset-folder data --batch-size 61", "--batch-size 61", "60")
-    refused("train-classifier --dataset-folder data --preset quick --batch-size 61", "--batch-size 61", "60")
+    refused("pretrain --dataset-folder data --batch-size 361", "a batch of 361", "--batch-size 360")
+    refused("pretrain --dataset-folder data --preset paper", "a batch of 512", "--batch-size 360")
+    refused("train-classifier --dataset-folder data --batch-size 61", "a batch of 61", "--batch-size 60")
+    refused("train-classifier --dataset-folder data --preset quick --batch-size 61", "a batch of 61", "--batch-size 60")
 
 
 def test_a_missing_checkpoint(refused: Callable[..., None]) -> None:
@@ -146,6 +147,10 @@ def test_a_checkpoint_of_another_backbone_or_width(refused: Callable[..., None],
             "file/c.pt: cannot be written (Not a dir",
         ),
         ("train-classifier --dataset-folder data --best-path adir", "--best-path adir: is a folder; name a file"),
+        (
+            "train-classifier --dataset-folder data --checkpoint-path c.pt --best-path ./c.pt",
+            "--best-path c.pt: is the latest checkpoint's; name another file",
+        ),
         ("train-classifier --dataset-folder data --run-dir file", "--run-dir file: is a file; name a folder"),
         ("predict --dataset-folder data --out-path adir", "--out-path adir: is a folder; name a file"),
         ("predict --dataset-folder data --out-path file/p.csv", "file/p.csv: cannot be written (Not a directory)"),
@@ -205,7 +210,7 @@ def test_a_refused_run_leaves_a_finished_ones_folder_as_it_was(
     shutil.copy(classifier, home / "c.pt")
     shutil.copytree(classifier.with_suffix(".run"), home / "c.run")
     line = f"train-classifier --dataset-folder data --checkpoint-path c.pt {' '.join(SMALL)}"
-    refused(f"{line} --batch-size 500", "--batch-size 500", "60")
+    refused(f"{line} --batch-size 500", "a batch of 500", "--batch-size 60")
     refused(f"{line} --classifier-width 32 --tensorboard", "--tensorboard: needs the tensorboard package")
 
 

@@ -1,6 +1,8 @@
 """Learners that train the network itself: which images they see, and what they do with one class."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from barlowmatch.simulation.world import World
 from tests.conftest import write_seed_layout
 
 
-def learner(data: Path, folder: Path) -> Trained:
+def learner(data: Path, folder: Path, **options: Any) -> Trained:
     """Return a learner of the digits: those of train are asked for, those of val judge."""
     dataset = read_dataset(DatasetOptions(dataset_folder=data))
     pool, test = dataset.train, dataset.val
@@ -22,7 +24,7 @@ def learner(data: Path, folder: Path) -> Trained:
         tuple(dataset.files[row] for row in pool), nothing, dataset.labels[pool], dataset.labels[pool],
         tuple(dataset.files[row] for row in test), nothing, dataset.labels[test], dataset.class_names,
     )  # fmt: skip
-    return Trained(world, dataset, SimulateConfig(dataset_folder=data, learner="classifier"), folder)
+    return Trained(world, dataset, SimulateConfig(dataset_folder=data, learner="classifier", **options), folder)
 
 
 @pytest.mark.parametrize("count", [0, 3])
@@ -33,6 +35,19 @@ def test_one_class_is_guessed(count: int, seed_layout: Path, tmp_path: Path) -> 
     guess = 7 if count else 0
     assert judged.accuracy == (found.world.test_labels == guess).mean()
     assert judged.balanced_accuracy == pytest.approx(0.1)
+
+
+def test_a_stage_is_told_how_to_compute_and_no_batch_is_larger_than_the_labels(
+    seed_layout: Path, tmp_path: Path
+) -> None:
+    found = learner(
+        seed_layout, tmp_path / "training", batch_size=16, cache="none", learner_epochs=1, precision="float32",
+        image_size=8, checkpoint_path=None,
+    )  # fmt: skip
+    rows = np.concatenate([np.flatnonzero(found.world.answers == label)[:3] for label in (1, 7)])
+    found.judge(rows, found.world.answers[rows], 0)
+    told = json.loads((tmp_path / "training" / "classifier.run" / "config.json").read_text())["config"]
+    assert (told["batch_size"], told["cache"], told["precision"]) == (6, "none", "float32")
 
 
 def test_images_of_another_folder_are_not_taken_for_these(seed_layout: Path, tmp_path: Path) -> None:

@@ -174,6 +174,17 @@ def test_a_resumed_run_needs_no_more_what_it_began_with(tmp_path: Path, seed_lay
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
 
 
+def test_a_checkpoint_of_ours_brings_its_input_statistics_as_weights_too(tmp_path: Path, seed_layout: Path) -> None:
+    begun = words("pretrain", seed_layout, tmp_path / "p.pt", "--num-epochs", "1")
+    pretrain.run(parse_config(begun[0], begun[1:]))
+    further = words(
+        "pretrain", seed_layout, tmp_path / "q.pt", "--num-epochs", "1", "--weights", str(tmp_path / "p.pt")
+    )
+    pretrain.run(parse_config(further[0], further[1:]))
+    first, second = (load_checkpoint(tmp_path / name)["architecture"] for name in ("p.pt", "q.pt"))
+    assert second == first
+
+
 def test_another_config_is_not_resumed(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
     path = tmp_path / "p.pt"
     kill_after_steps(seed_layout, path, "pretrain", 2, signal.SIGTERM)
