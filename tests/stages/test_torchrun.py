@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from tests.conftest import Command
 from tests.processes import free_port, rank_variables
 from tests.stages.test_training import saved_steps, tensors
 from tests.waiting import until
+
+Made = Callable[[str], Path]
 
 EXACT = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float64", "--batch-size", "17")
 STAGES: dict[str, tuple[str, ...]] = {
@@ -64,13 +68,17 @@ def furthest(one: dict[str, Any], many: dict[str, Any]) -> float:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_layout: Path) -> Path:
-    """Return a folder of checkpoints that one process made."""
+def alone(tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_layout: Path) -> Made:
+    """Return by a stage's name the checkpoint that one process makes, when it is first asked for."""
     home = tmp_path_factory.mktemp("alone")
-    for stage in STAGES:
+
+    @cache
+    def made(stage: str) -> Path:
         done = barlowmatch(*words(stage, seed_layout, home / f"{stage}.pt"))
         assert done.returncode == 0, done.stderr
-    return home
+        return home / f"{stage}.pt"
+
+    return made
 
 
 @pytest.mark.parametrize(
@@ -81,26 +89,34 @@ def alone(tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_l
         pytest.param("fixmatch", 2, marks=pytest.mark.slow),
     ],
 )
-def test_processes_equal_one(stage: str, count: int, tmp_path: Path, seed_layout: Path, alone: Path) -> None:
+def test_processes_equal_one(stage: str, count: int, tmp_path: Path, seed_layout: Path, alone: Made) -> None:
     """A batch of 17 divides by neither 2 nor 3."""
     run = run_torchrun if stage == "pretrain" else run_ranks
     run(count, *words(stage, seed_layout, tmp_path / "many.pt"))
-    assert furthest(load_checkpoint(alone / f"{stage}.pt"), load_checkpoint(tmp_path / "many.pt")) < 1e-9
+    assert furthest(load_checkpoint(alone(stage)), load_checkpoint(tmp_path / "many.pt")) < 1e-9
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize(("stage", "count"), [("pretrain", 3), ("train-classifier", 2), ("fixmatch", 3)])
-def test_as_many_again_equal_one(stage: str, count: int, tmp_path: Path, seed_layout: Path, alone: Path) -> None:
+def test_as_many_again_equal_one(stage: str, count: int, tmp_path: Path, seed_layout: Path, alone: Made) -> None:
     run_torchrun(count, *words(stage, seed_layout, tmp_path / "many.pt"))
-    assert furthest(load_checkpoint(alone / f"{stage}.pt"), load_checkpoint(tmp_path / "many.pt")) < 1e-9
+    assert furthest(load_checkpoint(alone(stage)), load_checkpoint(tmp_path / "many.pt")) < 1e-9
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.faults)])
 def test_embeddings_of_processes_equal_one(
-    count: int, tmp_path: Path, barlowmatch: Command, seed_layout: Path, alone: Path
+    count: int, tmp_path: Path, barlowmatch: Command, seed_layout: Path, alone: Made
 ) -> None:
     exact = ["--precision", "float64", "--number-format", "float32"]
-    line = ["embed", "--dataset-folder", seed_layout, "--checkpoint-path", alone / "fixmatch.pt", *exact, "--out-path"]
+    line = [
+        "embed",
+        "--dataset-folder",
+        seed_layout,
+        "--checkpoint-path",
+        alone("train-classifier"),
+        *exact,
+        "--out-path",
+    ]
     done = barlowmatch(*line, tmp_path / "one")
     assert done.returncode == 0, done.stderr
     run_ranks(count, *line, tmp_path / "many")
@@ -115,7 +131,7 @@ def test_embeddings_of_processes_equal_one(
 
 
 @pytest.mark.faults
-def test_a_killed_process_is_replaced_and_the_job_ends_right(tmp_path: Path, seed_layout: Path, alone: Path) -> None:
+def test_a_killed_process_is_replaced_and_the_job_ends_right(tmp_path: Path, seed_layout: Path, alone: Made) -> None:
     path = tmp_path / "many.pt"
     command = torchrun(2, *words("fixmatch", seed_layout, path), "--checkpoint-minutes", "0.0001", restarts=2)
     job = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -124,5 +140,5 @@ def test_a_killed_process_is_replaced_and_the_job_ends_right(tmp_path: Path, see
     workers = [child for child in psutil.Process(job.pid).children() if "barlowmatch" in child.cmdline()]
     workers[-1].send_signal(signal.SIGKILL)
     assert job.wait(timeout=300) == 0
-    assert furthest(load_checkpoint(alone / "fixmatch.pt"), load_checkpoint(path)) < 1e-9
+    assert furthest(load_checkpoint(alone("fixmatch")), load_checkpoint(path)) < 1e-9
     assert torch.isfinite(load_checkpoint(path)["classifier"]["last.weight"]).all()

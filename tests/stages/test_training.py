@@ -5,13 +5,15 @@ import re
 import shutil
 import signal
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from barlowmatch.checkpoints import load_checkpoint, save_checkpoint
+from barlowmatch.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from barlowmatch.cli import parse_config
 from barlowmatch.events import (
     CheckpointSaved,
@@ -71,13 +73,16 @@ def kill_after_steps(data: Path, path: Path, stage: str, steps: int, how: signal
 @pytest.fixture(scope="module")
 def uninterrupted(
     tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_layout: Path
-) -> dict[str, dict[str, Any]]:
+) -> Callable[[str], Checkpoint]:
+    """Return by a stage's name the last checkpoint of a run of it, which is made when it is first asked for."""
     home = tmp_path_factory.mktemp("whole")
-    finished = {}
-    for stage in STAGES:
+
+    @cache
+    def finished(stage: str) -> Checkpoint:
         done = barlowmatch(*words(stage, seed_layout, home / f"{stage}.pt"))
         assert done.returncode == 0, done.stderr
-        finished[stage] = load_checkpoint(home / f"{stage}.pt")
+        return load_checkpoint(home / f"{stage}.pt")
+
     return finished
 
 
@@ -85,15 +90,15 @@ def uninterrupted(
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_run_resumes_to_the_same_weights(
     stage: str, how: signal.Signals, tmp_path: Path, barlowmatch: Command, seed_layout: Path,
-    uninterrupted: dict[str, dict[str, Any]],
+    uninterrupted: Callable[[str], Checkpoint],
 ) -> None:  # fmt: skip
     path = tmp_path / f"{stage}.pt"
     status = kill_after_steps(seed_layout, path, stage, 5, how)
     assert status == (143 if how == signal.SIGTERM else -signal.SIGKILL)
-    assert 0 < load_checkpoint(path)["step"] < uninterrupted[stage]["step"]
+    assert 0 < load_checkpoint(path)["step"] < uninterrupted(stage)["step"]
     done = barlowmatch(*words(stage, seed_layout, path, "--resume", "auto"))
     assert done.returncode == 0, done.stderr
-    expected, found = tensors(uninterrupted[stage]), tensors(load_checkpoint(path))
+    expected, found = tensors(uninterrupted(stage)), tensors(load_checkpoint(path))
     assert expected.keys() == found.keys()
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
 
