@@ -64,7 +64,7 @@ IRRELEVANT_TO_RESUME = {
 }  # fmt: skip
 """Parameters that change where and how fast a run runs, not what it computes.
 
-Of the dataset, file names, splits and labels are compared.
+Of the dataset, file names, splits and labels are compared; other contents under the same names are told, not refused.
 """
 
 

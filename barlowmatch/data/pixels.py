@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from barlowmatch.data.caching import cached_images
 from barlowmatch.data.contents import Contents, index_of, read_contents
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.images import Header, Range, Unreadable, joint_range, read_header
-from barlowmatch.data.lazy import LazyImages
+from barlowmatch.data.lazy import JpegImages, LazyImages
 from barlowmatch.data.recipe import Reasons, Recipe, Wanted
 from barlowmatch.data.workers import Computed, run_tasks
 from barlowmatch.errors import InputError
@@ -43,6 +44,7 @@ class Pixels:
         size: side in pixels.
         fit: how pictures became square: `pad`, `crop` or `squash`.
         sixteen_bit_range: intensities that became 0 and 255 in grey pictures of more than 8 bits; None: there are none.
+        key: stands for the contents of the files and how they became pixels.
     """
 
     array: npt.NDArray[np.uint8] | LazyImages
@@ -52,6 +54,12 @@ class Pixels:
     size: int
     fit: str
     sixteen_bit_range: Range | None = None
+    key: str = ""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What two runs have in common that learn from the same pixels; JPEG changes them a little."""
+        return {"key": self.key, "compressed": isinstance(self.array, JpegImages)}
 
 
 def load_pixels(
@@ -102,7 +110,7 @@ def load_pixels(
     readable = np.ones(len(dataset), bool)
     readable[list(reasons)] = False
     hashes = contents.hexadecimal()
-    return Pixels(array, readable, dict(sorted(reasons.items())), hashes, size, fit, sixteen_bit_range)
+    return Pixels(array, readable, dict(sorted(reasons.items())), hashes, size, fit, sixteen_bit_range, key)
 
 
 def cache_folder(dataset: Dataset, wished: Path | None) -> Path:

@@ -15,9 +15,15 @@ from barlowmatch.events import Emit, Said
 from barlowmatch.inference import classify_rows
 from barlowmatch.models.network import Network
 from barlowmatch.run_folders import place_run
-from barlowmatch.stages.images import Images, load_images
+from barlowmatch.stages.images import Images
 from barlowmatch.stages.networks import build_classifying_network
-from barlowmatch.stages.session import checkpoint_to_resume, open_training, origin_of, train_network
+from barlowmatch.stages.session import (
+    checkpoint_to_resume,
+    load_images_as_before,
+    open_training,
+    origin_of,
+    train_network,
+)
 from barlowmatch.task import Task
 
 
@@ -111,8 +117,8 @@ def run_classification(
         compute = chosen.as_before(resumed)
         origin = origin_of(config, resumed, place)
         with open_training(stage, config, dataset, place, emit) as opened:
-            images = load_images(dataset, config, compute, opened.emit, origin.architecture)
+            images = load_images_as_before(dataset, config, compute, opened.emit, origin, resumed)
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
             task = make_task(network, images, config, compute)
             tell_about_validation(task, config.select_best_from, opened.emit)
-            return train_network(opened, config, compute, dataset, task, resumed=resumed, closing=task.closing)
+            return train_network(opened, config, compute, images, task, resumed=resumed, closing=task.closing)

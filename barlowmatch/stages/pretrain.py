@@ -23,9 +23,15 @@ from barlowmatch.models.network import Network
 from barlowmatch.optim import LARS, parameter_groups, warmup_cosine
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.run_folders import place_run
-from barlowmatch.stages.images import Images, load_images
+from barlowmatch.stages.images import Images
 from barlowmatch.stages.networks import build_pretraining_network
-from barlowmatch.stages.session import checkpoint_to_resume, open_training, origin_of, train_network
+from barlowmatch.stages.session import (
+    checkpoint_to_resume,
+    load_images_as_before,
+    open_training,
+    origin_of,
+    train_network,
+)
 from barlowmatch.task import Task
 
 KNN_ROWS = 5000
@@ -158,7 +164,7 @@ def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
         origin = origin_of(config, resumed, place)
         batch_size(config, len(dataset.train) + len(dataset.unlabeled))
         with open_training("pretrain", config, dataset, place, emit) as opened:
-            images = load_images(dataset, config, compute, opened.emit, origin.architecture)
+            images = load_images_as_before(dataset, config, compute, opened.emit, origin, resumed)
             network = build_pretraining_network(config, origin, images)
             task = BarlowTwins(network, images, config, compute)
-            return train_network(opened, config, compute, dataset, task, resumed=resumed, closing=task.evaluate)
+            return train_network(opened, config, compute, images, task, resumed=resumed, closing=task.evaluate)

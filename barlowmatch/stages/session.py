@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
@@ -14,6 +15,7 @@ from barlowmatch.events import Emit, Said
 from barlowmatch.models.network import Network
 from barlowmatch.run_folders import OTHER_IMAGES, Place, changed_fields, plain, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
+from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import Origin, read_origin
 from barlowmatch.task import Task
 from barlowmatch.training import Trainer
@@ -60,6 +62,25 @@ def open_training(
     return open_run(stage, config, place, facts, emit)
 
 
+def load_images_as_before(
+    dataset: Dataset, config: RunOptions, compute: Compute, emit: Emit, origin: Origin, resumed: Checkpoint | None
+) -> Images:
+    """Load the images of a run; a resumed one gets the pixels it began with, or is told that they are others now.
+
+    Raises:
+        InputError: as `load_images`.
+    """
+    before = {} if resumed is None else resumed.get("pixels", {})
+    if before.get("compressed") and config.cache == "auto":
+        config = replace(config, cache="jpeg")
+    images = load_images(dataset, config, compute, emit, origin.architecture)
+    if before and before != images.pixels.identity:
+        changed = "files were changed" if before["key"] != images.pixels.key else "--cache keeps them another way"
+        message = f"the pictures are not those the run began with ({changed}): it ends with other weights"
+        emit(Said(message=message, level="warning"))
+    return images
+
+
 def plain_classes(dataset: Dataset) -> list[dict[str, Any]]:
     """Return the classes as a checkpoint carries them."""
     return [{"id": item.id, "name": item.name} for item in dataset.classes]
@@ -69,7 +90,7 @@ def train_network(
     run: Run,
     config: RunOptions,
     compute: Compute,
-    dataset: Dataset,
+    images: Images,
     task: Task,
     *,
     resumed: Checkpoint | None,
@@ -81,11 +102,12 @@ def train_network(
         run: where to report and write.
         config: how long and how often.
         compute: on what.
-        dataset: what it learns from; the checkpoint carries its fingerprint and classes.
+        images: what it learns from; the checkpoint carries classes, and what tells other images from these.
         task: the stage's method.
         resumed: a checkpoint of the same run.
         closing: the figures of the finished network that `result.json` should hold.
     """
+    dataset = images.dataset
     if resumed is None and wants_resume(config):
         run.emit(Said(message=why_afresh(run.stage, config, dataset.fingerprint)))
     run.emit(Said(message=f"computing on {compute}"))
@@ -95,6 +117,7 @@ def train_network(
         "classes": plain_classes(dataset),
         "architecture": task.network.architecture.to_dict(),
         "dataset": dataset.fingerprint,
+        "pixels": images.pixels.identity,
         "autocast": compute.autocast,
     }
     trainer = Trainer(task, config, run, compute, facts)

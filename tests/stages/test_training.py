@@ -142,6 +142,33 @@ def test_a_resumed_run_keeps_the_arithmetic_it_began_in(
     assert f"computing on cpu, {'bfloat16' if checkpoint['autocast'] else 'float32'}" in done.stderr
 
 
+def test_a_resumed_run_keeps_the_pixels_it_began_with_or_says_that_they_changed(
+    tmp_path: Path, seed_layout: Path
+) -> None:
+    """A run that began on a full disk learns from JPEG files, also when the disk has room again."""
+    data = shutil.copytree(seed_layout, tmp_path / "data")
+    line = words("pretrain", data, tmp_path / "p.pt", "--cache-folder", str(tmp_path / "cache"), "--num-epochs", "1")
+    said: list[str] = []
+
+    def run(*more: str) -> str:
+        said.clear()
+        pretrain.run(
+            parse_config(line[0], [*line[1:], *more]), lambda event: said.append(getattr(event, "message", ""))
+        )
+        return "\n".join(said)
+
+    run()
+    checkpoint = load_checkpoint(tmp_path / "p.pt")
+    assert not checkpoint["pixels"]["compressed"]
+    assert "not those the run began with" not in run("--resume", "auto")
+    assert not (tmp_path / "cache" / "jpeg").exists()
+    save_checkpoint(tmp_path / "p.pt", checkpoint | {"pixels": checkpoint["pixels"] | {"compressed": True}})
+    assert "not those the run began with" not in run("--resume", "auto")
+    assert (tmp_path / "cache" / "jpeg").is_dir()
+    shutil.copy(data / "train" / "1.png", data / "train" / "0.png")
+    assert "(files were changed)" in run("--resume", "auto")
+
+
 @pytest.mark.slow
 def test_a_resumed_run_keeps_the_length_that_was_planned_for_its_minutes(
     tmp_path: Path, barlowmatch: Command, seed_layout: Path
