@@ -64,7 +64,9 @@ class Compute:
             fuse_norms(network)
 
     def __str__(self) -> str:
-        return f"{self.device}, {'bfloat16' if self.autocast else str(self.dtype).removeprefix('torch.')}"
+        words = f"{self.device}, {'bfloat16' if self.autocast else str(self.dtype).removeprefix('torch.')}"
+        why_not = kernels.why_not(self.device) if self.device.type == "cuda" else None
+        return words if why_not is None else f"{words}; slower, as no kernels of our own can be built here: {why_not}"
 
 
 @contextmanager

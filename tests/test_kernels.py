@@ -8,6 +8,9 @@ import sys
 import pytest
 import torch
 
+from barlowmatch import kernels
+from barlowmatch.compute import Compute
+
 triton = pytest.importorskip("triton")
 
 
@@ -20,6 +23,15 @@ def test_kernels_compute_what_the_operations_do() -> None:
     errors = {name: float(value) for name, value in map(str.split, finished.stdout.splitlines())}
     assert set(errors) == {"jitter", "crop", "blur", "lars", "norms"}
     assert {name: value for name, value in errors.items() if not value < 2e-6} == {}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there they can be built")
+def test_a_run_says_why_it_goes_without_kernels() -> None:
+    device = torch.device("cuda")
+    assert not kernels.available(device)
+    said = str(Compute(device, torch.float32, autocast=False))
+    assert said.startswith("cuda, float32; slower, as no kernels of our own can be built here: ")
+    assert "NVIDIA" in said
 
 
 def test_a_step_takes_only_numbers_that_lie_alike() -> None:

@@ -10,15 +10,18 @@ from functools import lru_cache
 import torch
 
 
-@lru_cache(maxsize=8)
 def available(device: torch.device) -> bool:
-    """Say whether kernels can be built for `device`, by building one."""
-    if device.type != "cuda":
-        return False
+    """Say whether kernels can be built for `device`."""
+    return device.type == "cuda" and why_not(device) is None
+
+
+@lru_cache(maxsize=8)
+def why_not(device: torch.device) -> str | None:
+    """Return why kernels cannot be built for a GPU, by building one; None where they can."""
     try:
         from barlowmatch.kernels import color
 
         color.jitter(torch.zeros(1, 3, 2, 2, device=device), torch.zeros(1, 4), torch.ones(1, 4), torch.ones(1))
-    except Exception:  # whatever keeps a compiler from working here
-        return False
-    return True
+    except Exception as error:  # whatever keeps a compiler from working here
+        return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+    return None
