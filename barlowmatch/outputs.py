@@ -5,6 +5,8 @@ A dataset folder is never written to. The main process tries for all whether a p
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from barlowmatch import launcher
@@ -39,16 +41,12 @@ def check_output_file(flag: str, path: Path, dataset_folder: Path | None) -> Non
         InputError: it is a folder, no regular file, or in a folder that cannot be made or written.
     """
     refuse_inside(flag, path, dataset_folder)
-    if not launcher.is_main():
-        return
-    try:
+    with _naming(flag, path):
         if path.is_dir():
             raise InputError(f"{flag} {path}: is a folder; name a file")
         if path.exists() and not path.is_file():
             raise InputError(f"{flag} {path}: is no regular file; name another one")
         _try_to_write(path.absolute().parent)
-    except OSError as error:
-        raise InputError(f"{flag} {cannot_write(path, error)}") from error
 
 
 def check_output_folder(flag: str, path: Path, dataset_folder: Path | None) -> None:
@@ -63,18 +61,25 @@ def check_output_folder(flag: str, path: Path, dataset_folder: Path | None) -> N
         InputError: it is a file, or cannot be made or written.
     """
     refuse_inside(flag, path, dataset_folder)
-    if not launcher.is_main():
-        return
-    try:
+    with _naming(flag, path):
         if path.exists() and not path.is_dir():
             raise InputError(f"{flag} {path}: is a file; name a folder")
         _try_to_write(path.absolute())
+
+
+@contextmanager
+def _naming(flag: str, path: Path) -> Iterator[None]:
+    """Say by its flag which place the operating system complained of."""
+    try:
+        yield
     except OSError as error:
         raise InputError(f"{flag} {cannot_write(path, error)}") from error
 
 
 def _try_to_write(folder: Path) -> None:
     """Write a nameless file where `folder` is or would be made: permissions do not tell of read-only disks."""
+    if not launcher.is_main():
+        return
     nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     with tempfile.TemporaryFile(dir=nearest):
         pass
