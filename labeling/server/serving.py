@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from barlowmatch.errors import InputError
+from barlowmatch.files import paths_explained
 from labeling.security.guard import App, Guard, is_loopback, own_names
 from labeling.server.application import build_app, serve_assets
 from labeling.server.config import ServerConfig
@@ -170,7 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server and return its exit status: 2 for bad input, 130 or (by SystemExit) 143 when asked to end."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        serve(tyro.cli(ServerConfig, args=arguments, prog="app.py"))
+        with paths_explained():
+            serve(tyro.cli(ServerConfig, args=arguments, prog="app.py"))
     except InputError as error:
         print(f"app.py: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2

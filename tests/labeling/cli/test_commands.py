@@ -36,6 +36,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["dance"], "no such command"),
         (["stats", "--project", "nowhere"], "no labeling project; make one with"),
+        (["stats", "--project", "p" * 300], "cannot be used (File name too long); name another path"),
         (["init", "--project", "p"], "name the images by --dataset-folder or --manifest"),
         (["import", "--project", "nowhere"], "name something by"),
         (["import", "--project", "nowhere", "--rescan"], "no labeling project"),

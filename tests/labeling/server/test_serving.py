@@ -74,6 +74,7 @@ def test_a_server_with_nothing_to_do_does_nothing(folder: Path) -> None:
         (["--project", "p", "--trusted-header", "X-Remote-User"], "--trusted-proxy"),
         (["--project", "p", "--root-path", "label"], "must begin with a slash"),
         (["--project", "p", "--dataset-folder", "nowhere"], "no such folder"),
+        (["--project", "p" * 300], "cannot be used (File name too long); name another path"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(
