@@ -45,6 +45,18 @@ def test_the_first_admin_is_made_by_the_command(people: People, folder: Path) ->
     assert "Bob: annotator, no password" in people("list")[1]
 
 
+def test_the_only_admin_whom_a_proxy_names_stays_one(people: People, folder: Path) -> None:
+    assert people("add", "Ann", "--role", "admin", "--no-password")[0] == 0
+    assert "Ann: is the only admin" in people("add", "Ann", "--no-password")[2]
+    with Project(folder) as project:
+        entry = Entry("x-remote-user", frozenset({"10.0.0.1"}))
+        app = build_app(project, entry=entry, pages=False)
+        with TestClient(app, base_url=URL, client=("10.0.0.1", 1), headers={"x-remote-user": "Ann"}) as ann:
+            added = ann.post("/api/team", json={"uuid": str(uuid.uuid4()), "name": "Ann"})
+    assert (added.status_code, added.json()["error"]) == (409, "Ann is the only admin")
+    assert people("list")[1] == "Ann: admin, no password, 0 answers"
+
+
 @pytest.mark.parametrize(
     ("words", "password", "line"),
     [
