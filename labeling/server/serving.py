@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -21,7 +22,7 @@ from labeling.server.config import ServerConfig
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from labeling.project import Project
+    from labeling.project import Project, ProjectFolder
 
 
 SWITCH_SECONDS = 0.0002
@@ -43,6 +44,8 @@ def serve(config: ServerConfig) -> None:
     paths = None if config.project is None else ProjectFolder(config.project)
     if paths is not None and not paths.exists and (config.dataset_folder or config.manifest):
         init_project(paths.folder, dataset_folder=config.dataset_folder, manifest=config.manifest)
+    elif paths is not None and paths.exists:
+        refuse_other_images(paths, config)
     if paths is None or not paths.exists:
         _serve_opening(config)
         return
@@ -53,6 +56,29 @@ def serve(config: ServerConfig) -> None:
         remember_project(paths.folder)
         print(f"{project.name}: label at {url}", flush=True)  # noqa: T201 - the command's output
         _run(_build(project, config), config, socket)
+
+
+def refuse_other_images(paths: "ProjectFolder", config: ServerConfig) -> None:
+    """Refuse to serve a project that is there already under the name of other images.
+
+    Raises:
+        InputError: the images that are named are not the project's.
+    """
+    from labeling.project import reading
+    from storage.settings import get_setting
+
+    named = config.dataset_folder or config.manifest
+    if named is None:
+        return
+    with reading(paths.folder) as db:
+        root, manifest = get_setting(db, "root", ""), get_setting(db, "manifest")
+    own = Path(root, manifest or "")
+    if os.path.realpath(named) != os.path.realpath(own):
+        raise InputError(
+            f"{named}: {paths.folder} is a project of other images ({own}); leave them out to open it, name another "
+            f"--project, or where they moved run python -m labeling import --project {paths.folder} --rescan "
+            f"--dataset-folder {named}"
+        )
 
 
 def need_admin(project: "Project", config: ServerConfig) -> None:

@@ -90,6 +90,22 @@ def test_what_cannot_be_served_is_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_project_is_not_served_as_one_of_other_images(
+    folder: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from labeling.server.config import ServerConfig
+    from labeling.server.serving import main, refuse_other_images
+
+    (tmp_path / "other").mkdir()
+    assert main(["--project", str(folder), "--dataset-folder", str(tmp_path / "other"), "--port", "0"]) == 2
+    said = capsys.readouterr().err
+    assert "is a project of other images" in said
+    assert said.count("\n") == 1
+    (tmp_path / "link").symlink_to(dataset)
+    for same in (dataset, tmp_path / "link"):
+        refuse_other_images(ProjectFolder(folder), ServerConfig(project=folder, dataset_folder=same))
+
+
 def test_a_taken_port_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from labeling.server.serving import listen, main
 
