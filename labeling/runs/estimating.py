@@ -96,6 +96,7 @@ class Estimates:
         if facts and launching.living_process(folder) is not None:
             return Estimate("timing", None, steps, None, _TIMING)
         if facts:
+            _forget_weights(folder)
             story = Story(folder / EVENTS).catch_up()
             measured = _measured(story, plan.stage.name, (story.heard or 0.0) - timestamp(facts["launched"]))
             if measured is not None:
@@ -120,6 +121,12 @@ class Estimates:
         }  # fmt: skip
         shutil.rmtree(folder, ignore_errors=True)  # of a timing that gave way to a run
         launching.launch(folder, facts, launching.starter(self._paths.folder, folder), own_group=True)
+
+
+def _forget_weights(folder: Path) -> None:
+    """Remove the weights that a timing saved: nobody goes on from them, and they may take gigabytes."""
+    for path in folder.glob("*.pt"):
+        path.unlink(missing_ok=True)
 
 
 def steps_of(plan: Plan) -> int:

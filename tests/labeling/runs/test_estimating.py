@@ -13,7 +13,7 @@ from barlowmatch.events import JsonLines, Progress, RunFinished, RunStarted
 from barlowmatch.run_folders import plain
 from labeling.project import ProjectFolder
 from labeling.runs import launching
-from labeling.runs.estimating import Estimates, steps_of
+from labeling.runs.estimating import Estimates, _key, steps_of
 from labeling.runs.stages import STAGES
 from labeling.runs.supervising import Runs
 from labeling.runs.wishes import Plan
@@ -66,6 +66,20 @@ def test_steps_whose_timing_gave_way_to_a_run_are_timed_anew(tmp_path: Path, mon
 
     assert estimates.ask(plan).state == "timing"
     estimates.stop()
+
+
+def test_what_was_timed_leaves_no_weights(tmp_path: Path) -> None:
+    paths, plan = ProjectFolder(tmp_path), plan_for(20)
+    folder = paths.runs / f".timing-{_key(plan)}"
+    folder.mkdir(parents=True)
+    (folder / "launch.json").write_text(json.dumps({"launched": "2026-01-01T00:00:00Z"}))
+    (folder / "last.pt").touch()
+    lines = JsonLines(folder / "events.jsonl")
+    lines(Progress(work="train-classifier", done=10, total=40, rate=10.0))
+    lines.close()
+
+    assert Estimates(paths, Runs(paths)).ask(plan).state == "known"
+    assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "launch.json"]
 
 
 def test_steps_are_those_of_the_usual_batch_or_of_the_labels_there_are() -> None:
