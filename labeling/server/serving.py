@@ -15,7 +15,7 @@ import tyro
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
-from labeling.security.guard import App, Guard, is_loopback, own_names
+from labeling.security.guard import EVERYWHERE, App, Guard, is_loopback, own_names
 from labeling.server.application import build_app, serve_assets
 from labeling.server.config import ServerConfig
 
@@ -161,8 +161,11 @@ def _run(app: App, config: ServerConfig, socket: Any) -> None:
 
 
 def _url(config: ServerConfig, socket: Any) -> str:
-    """Return where a socket is reached."""
-    host = f"[{config.host}]" if ":" in config.host else config.host
+    """Return where a socket is reached, by a name that the server goes by."""
+    host = config.host
+    if host in EVERYWHERE:
+        host = next((name for name in config.allowed_host if name != "*"), "127.0.0.1")
+    host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{socket.getsockname()[1]}{config.root_path}"
 
 
