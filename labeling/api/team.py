@@ -8,6 +8,7 @@ from labeling.api.access import Context, Here, Who, how_people_come_in
 from labeling.names import clean_name
 from labeling.security import passwords
 from labeling.security.doors import Door
+from labeling.wire import Id
 from labeling.wire import people as wire
 from storage import people as store
 from storage.database import Database
@@ -51,7 +52,7 @@ def add_member(new: wire.MemberIn, request: Request, here: Here, who: Who) -> wi
 
 
 @routes.patch("/api/team/{person_id}")
-def change_member(person_id: int, change: wire.MemberChange, request: Request, here: Here, who: Who) -> wire.MemberOut:
+def change_member(person_id: Id, change: wire.MemberChange, request: Request, here: Here, who: Who) -> wire.MemberOut:
     """Change what somebody may do, or give them a new password; then their sessions end."""
     if change.password is not None:
         passwords.check_new(change.password)

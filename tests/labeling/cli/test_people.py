@@ -116,6 +116,12 @@ def test_the_last_admin_stays(root: TestClient) -> None:
     assert root.get("/api/team").status_code == 403, "it counts at once"
 
 
+def test_a_number_that_is_nobodys_is_refused(root: TestClient) -> None:
+    for number, status in ((10**6, 404), (10**20, 422)):
+        answer = root.patch(f"/api/team/{number}", json={"uuid": str(uuid.uuid4()), "active": False})
+        assert (answer.status_code, answer.json()["field"]) == (status, "person_id")
+
+
 def test_a_reset_password_ends_sessions(root: TestClient) -> None:
     ann = log_in(root, "Ann")
     number = ann.get("/api/people").json()["me"]["id"]
