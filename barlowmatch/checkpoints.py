@@ -64,6 +64,8 @@ def load_plain(path: Path) -> Any:
     try:
         if zipfile.is_zipfile(path):
             _check_archive(path)
+        elif not _begins_as_saved(path):
+            raise InputError(f"{path}: not a checkpoint or damaged (it does not begin as a file of torch.save does)")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except InputError:
         raise
@@ -82,6 +84,15 @@ def content_hash(path: Path) -> str:
     """Return the sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _begins_as_saved(path: Path) -> bool:
+    """Tell whether a file that is no whole archive may be one of torch.save: an archive cut short, or a bare pickle.
+
+    Of anything else torch would say that its code may be unsafe, which sends a person the wrong way.
+    """
+    with path.open("rb") as file:
+        return file.read(2).startswith((b"PK", b"\x80"))
 
 
 def _check_archive(path: Path) -> None:

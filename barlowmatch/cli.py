@@ -20,7 +20,7 @@ from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.presets import PRESETS
 from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, fan_out, silent
-from barlowmatch.files import cannot_write
+from barlowmatch.files import cannot_write, paths_explained
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = find_command(words[0])
         events, rest = _take_events(words[1:])
         config = parse_config(words[0], rest)
-        with _written(words[0], events, console or silent) as emit:
+        with _written(words[0], events, console or silent) as emit, paths_explained():
             return run_command(command, config, emit)
     except InputError as error:
         return _complain(str(error))

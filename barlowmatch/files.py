@@ -121,6 +121,24 @@ def cannot_write(path: Path, error: OSError) -> str:
     return f"{path}: cannot be written ({error.strerror or error}); free some space or name a folder you may write to"
 
 
+@contextmanager
+def paths_explained() -> Iterator[None]:
+    """Turn what the file system says of a path into bad input.
+
+    A name that is too long, or a folder one may not look into, fails wherever the path is first looked at.
+
+    Raises:
+        InputError: a path cannot be used; the line names it.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise  # no path's fault
+        path = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+        raise InputError(f"{path}: cannot be used ({error.strerror or error}); name another path") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all; undecodable bytes of file names survive the round trip."""
     with whole_file(path) as partial:

@@ -129,8 +129,9 @@ def merge_class(db: Database, class_id: int, into: int) -> None:
         raise Refused(f"{source.name} is merged already", "id", "split it first")
     if root == class_id:
         raise Refused(f"{source.name} cannot be merged into itself", "into", "name another class")
+    moved = with_merged(db, class_id)
     db.execute("UPDATE class SET merged_into = ? WHERE id = ? OR merged_into = ?", (root, class_id, class_id))
-    move_labels(db, [class_id], root)
+    move_labels(db, moved, root)
 
 
 def split_class(db: Database, class_id: int) -> None:

@@ -28,6 +28,7 @@ class Writer:
         self._path = path
         self._queue: queue.SimpleQueue[tuple[Work, Future[Any]] | None] = queue.SimpleQueue()
         self._closed = False
+        self._closing = threading.Lock()
         opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(opened,), name="writer", daemon=True)
         self._thread.start()
@@ -38,10 +39,11 @@ class Writer:
 
         The future raises what the work raised, or `DiskFull` where the commit failed.
         """
-        if self._closed:
-            raise StorageError("the project is being closed; try again in a moment")
         future: Future[Result] = Future()
-        self._queue.put((work, future))
+        with self._closing:  # a piece behind the end of the queue would never be answered
+            if self._closed:
+                raise StorageError("the project is being closed; try again in a moment")
+            self._queue.put((work, future))
         return future
 
     def write(self, work: Callable[[Database], Result]) -> Result:
@@ -50,8 +52,9 @@ class Writer:
 
     def close(self) -> None:
         """Finish what is queued, write the log back into the database, and close it."""
-        self._closed = True
-        self._queue.put(None)
+        with self._closing:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join()
 
     def _run(self, opened: "Future[None]") -> None:

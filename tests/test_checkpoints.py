@@ -100,6 +100,13 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path: Path, content: bytes) -> 
     assert "\n" not in str(complaint.value)
 
 
+@pytest.mark.parametrize("content", [b'{"classes": []}', b"\x89PNG\r\n\x1a\n", b"image,class\n", b"not a checkpoint"])
+def test_a_file_of_another_kind_is_not_said_to_hold_code(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "other.pt").write_bytes(content)
+    with pytest.raises(InputError, match=r"other\.pt: not a checkpoint"):
+        load_checkpoint(tmp_path / "other.pt")
+
+
 def test_a_cut_checkpoint_is_refused(tmp_path: Path) -> None:
     path = good(tmp_path / "a.pt")
     path.write_bytes(path.read_bytes()[:-200])

@@ -95,6 +95,8 @@ def parse_settings(name: str, cls: type[StrategyConfig], settings: Sequence[str]
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             return tyro.cli(cls, args=words)
+    except InputError as error:
+        raise InputError(f"--parameters {' '.join(settings)}: {str(error).removeprefix('--')}") from None
     except SystemExit:
         raise InputError(
             f"--parameters {' '.join(settings)}: not all are values {name} takes; {_describe(known)}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from barlowmatch.configs.simulate import SimulateConfig
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig
+from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.listings import write_manifest
 from barlowmatch.events import silent
@@ -74,7 +75,8 @@ class Trained:
         if link.resolve() != root:  # there is none, or an earlier simulation was of other images
             link.unlink(missing_ok=True)
             link.symlink_to(root, target_is_directory=True)
-        current = replace(self.dataset, root=link, labels=labels, splits=splits).only(used)
+        classes = tuple(ImageClass(place, name) for place, name in enumerate(self.world.class_names))
+        current = replace(self.dataset, root=link, classes=classes, labels=labels, splits=splits).only(used)
         path = self.folder / "manifest.csv"
         write_manifest(path, current, current.sha256 or [""] * len(current))
         return path

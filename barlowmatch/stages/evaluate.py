@@ -19,7 +19,7 @@ def run(config: EvaluateConfig, emit: Emit = silent) -> dict[str, Any]:
     """Return the figures of a checkpoint on a split; `classifier` is missing where the network has none.
 
     Raises:
-        InputError: the split has no labels that the network knows.
+        InputError: the split has no labels that the network knows, or there is nothing to measure on it.
     """
     with applied_network(config, emit) as applied:
         rows = _labeled_rows(applied, config.split)
@@ -28,6 +28,11 @@ def run(config: EvaluateConfig, emit: Emit = silent) -> dict[str, Any]:
             report = _judge_classifier(applied, rows, config)
             result |= {"classifier": report.to_dict(), "lines": report.lines()}
         result |= _judge_embeddings(applied, rows, config)
+        if result.keys() == {"split", "count"}:
+            raise InputError(
+                f"--split {config.split}: {config.checkpoint_path} has no classifier, and without one the labeled "
+                "images of train vote on those of another split; name one, or label images of train"
+            )
         return result
 
 

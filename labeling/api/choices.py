@@ -123,10 +123,10 @@ def list_chosen(
 @routes.post("/api/choice/request", status_code=201)
 async def request_choice(wish: wire.RequestChoiceIn, here: Here, who: Who) -> RequestAdded:
     """Ask for labels of what was chosen."""
-    told = _finished(here, wish.choice)
     dropped = set(wish.drop)
 
     def work(db: Database) -> Any:
+        told = _finished(here, wish.choice)  # here, as a request that is sent again is answered without its choice
         items = [item for item in read_choice(db, here.chores.choosing) if item.image not in dropped]
         if not items:
             raise Refused("no image is left of the choice", "drop", "keep at least one", "invalid")

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from barlowmatch.errors import InputError
+from barlowmatch.files import paths_explained
 from labeling.api.access import NobodyError
 from labeling.pictures.shop import GoneError, UnreadableError
 from storage.errors import DiskFull, Refused, StorageError
@@ -22,6 +23,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(DiskFull, _disk_full)
     app.add_exception_handler(StorageError, _storage)
     app.add_exception_handler(InputError, _input)
+    app.add_exception_handler(OSError, _path)
     app.add_exception_handler(NobodyError, _nobody)
     app.add_exception_handler(GoneError, _gone)
     app.add_exception_handler(UnreadableError, _unreadable)
@@ -52,6 +54,16 @@ async def _storage(_: Request, error: Exception) -> JSONResponse:
 
 async def _input(_: Request, error: Exception) -> JSONResponse:
     return answer(422, str(error))
+
+
+async def _path(request: Request, error: Exception) -> JSONResponse:
+    try:
+        with paths_explained():
+            raise error
+    except InputError as explained:
+        return answer(422, str(explained))
+    except OSError:
+        return await _unexpected(request, error)
 
 
 async def _nobody(_: Request, __: Exception) -> JSONResponse:

@@ -1,6 +1,5 @@
 """Leasing images and saying what they are."""
 
-import json
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
@@ -61,7 +60,8 @@ async def release(request: Request, here: Here, who: Who) -> wire.ReleaseOut:
     try:
         wish = wire.ReleaseIn.model_validate_json(await request.body())
     except ValidationError as error:
-        raise RequestValidationError(json.loads(error.json())) from None
+        found = error.errors(include_url=False, include_context=False, include_input=False)  # it may be no text
+        raise RequestValidationError(found) from None
     desk = Desk(who, wish.client, here.pictures)
     return await here.write(lambda db: queue.give_back(db, desk, wish))
 

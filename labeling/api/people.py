@@ -64,7 +64,11 @@ def get_settings(here: Here, who: Who) -> wire.SettingsOut:
 @routes.put("/api/settings")
 async def put_settings(new: wire.SettingsIn, here: Here, who: Who) -> wire.SettingsOut:
     """Replace my keys and how pages look to me."""
-    if len(json.dumps(new.display)) > LARGEST_DISPLAY:
+    try:
+        size = len(json.dumps(new.display, allow_nan=False))
+    except ValueError:
+        raise Refused("display holds a number that JSON lacks", "display", "send null instead", "invalid") from None
+    if size > LARGEST_DISPLAY:
         raise Refused(f"display is larger than {LARGEST_DISPLAY} bytes", "display", "keep less in it", "invalid")
 
     def work(db: Database) -> wire.SettingsOut:

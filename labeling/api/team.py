@@ -8,6 +8,7 @@ from labeling.api.access import Context, Here, Who, how_people_come_in
 from labeling.names import clean_name
 from labeling.security import passwords
 from labeling.security.doors import Door
+from labeling.wire import Id
 from labeling.wire import people as wire
 from storage import people as store
 from storage.database import Database
@@ -39,6 +40,8 @@ def add_member(new: wire.MemberIn, request: Request, here: Here, who: Who) -> wi
         known = store.find_member(db, name)
         if known is not None and (known.password is not None or known.name == store.DATASET):
             raise Refused(f"{known.name} is there already", "name", "take another name, or change that person")
+        if known is not None and new.role != "admin":
+            _keep_an_admin(db, known)
         person = store.find_or_add_person(db, name)  # somebody known by name alone keeps what they labeled
         store.set_role(db, person.id, new.role)
         store.set_password(db, person.id, hashed)
@@ -49,7 +52,7 @@ def add_member(new: wire.MemberIn, request: Request, here: Here, who: Who) -> wi
 
 
 @routes.patch("/api/team/{person_id}")
-def change_member(person_id: int, change: wire.MemberChange, request: Request, here: Here, who: Who) -> wire.MemberOut:
+def change_member(person_id: Id, change: wire.MemberChange, request: Request, here: Here, who: Who) -> wire.MemberOut:
     """Change what somebody may do, or give them a new password; then their sessions end."""
     if change.password is not None:
         passwords.check_new(change.password)
@@ -59,9 +62,8 @@ def change_member(person_id: int, change: wire.MemberChange, request: Request, h
         member = store.get_member(db, person_id)
         if member is None or member.name == store.DATASET:
             raise Refused(f"no person {person_id}", "person_id", None, "missing")
-        loses = member.role == "admin" and (change.role == "annotator" or change.active is False)
-        if loses and not store.has_admin(db, besides=person_id):
-            raise Refused(f"{member.name} is the only admin", "role", "make somebody else an admin first")
+        if change.role == "annotator" or change.active is False:
+            _keep_an_admin(db, member)
         if change.role is not None:
             store.set_role(db, person_id, change.role)
         if change.active is not None:
@@ -73,6 +75,12 @@ def change_member(person_id: int, change: wire.MemberChange, request: Request, h
         return person_id
 
     return _done(request, here, here.project.write(lambda db: once(db, change.uuid, _digest(change, who), who, work)))
+
+
+def _keep_an_admin(db: Database, member: Member) -> None:
+    """Refuse to take its only admin from a project."""
+    if member.role == "admin" and not store.has_admin(db, besides=member.id):
+        raise Refused(f"{member.name} is the only admin", "role", "make somebody else an admin first")
 
 
 def _digest(said: wire.MemberIn | wire.MemberChange, who: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 import tyro
 
 from barlowmatch.errors import InputError
+from barlowmatch.files import paths_explained
 from labeling.configs import (
     BackupConfig,
     ChooseConfig,
@@ -55,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InputError(f"{words[0]}: no such command; the commands are {', '.join(COMMANDS)}")
         config: Any = tyro.cli(COMMANDS[words[0]], args=words[1:], prog=f"labeling {words[0]}")
         commands = importlib.import_module("labeling.cli.commands")
-        status: int = getattr(commands, f"do_{words[0].replace('-', '_')}")(config)
+        with paths_explained():
+            status: int = getattr(commands, f"do_{words[0].replace('-', '_')}")(config)
     except (InputError, StorageError) as error:
         print(f"labeling: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2

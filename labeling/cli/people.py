@@ -47,6 +47,8 @@ def _add(db: Database, name: str, config: PeopleConfig) -> str:
     known = store.find_member(db, name)
     if known is not None and known.password is not None and known.active:
         raise InputError(f"{known.name}: is there already; change them with people role or people password")
+    if known is not None and config.role != "admin":
+        _keep_an_admin(db, known)
     hashed = _ask() if config.password else None
     with transaction(db):
         person = store.find_or_add_person(db, name)

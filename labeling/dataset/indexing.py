@@ -216,10 +216,16 @@ def rescan(folder: Path, dataset_folder: Path | None = None, events: Path | None
         InputError: no project there, or the images cannot be read.
     """
     paths = ProjectFolder(folder).need()
+    before = paths.dataset.resolve() if paths.dataset.is_symlink() else None
     if dataset_folder is not None:
         _point_to(paths, dataset_folder)
     with writing(folder) as db:
-        index = read_index(paths, get_setting(db, "manifest"), get_setting(db, "group_by"), events)
+        try:
+            index = read_index(paths, get_setting(db, "manifest"), get_setting(db, "group_by"), events)
+        except InputError:
+            if before is not None:
+                _point_to(paths, before)  # nothing was taken up from the other folder
+            raise
         with transaction(db):
             put_setting(db, "root", str(index.root))
             return _compare(db, index)

@@ -5,18 +5,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
+from barlowmatch.data.tables import read_table
 from barlowmatch.errors import InputError
+from labeling.dataset.labelsets import table_rows
 from labeling.names import clean_name
 from labeling.project import TERM_SECONDS, writing
 from storage.classes import list_classes
 from storage.clock import instant
 from storage.database import Database, transaction
 from storage.events import append_imported, is_stored, record
-from storage.images import find_images
 from storage.people import DATASET, find_or_add_person, fold
 from storage.present import refresh_all
 from storage.records import Sent
+from storage.settings import get_setting
 from storage.written import body_hash
 
 
@@ -51,20 +52,20 @@ def import_table(folder: Path, path: Path, name: str = DATASET) -> Imported:
         InputError: an unknown file or class; the line names both, and nothing is stored.
     """
     table = read_table(path)
-    files, labels = table.need(FILE_COLUMNS), table.need(LABEL_COLUMNS)
     with writing(folder) as db, transaction(db):
         person = find_or_add_person(db, clean_name(name, "person")).id
         ids = {fold(item.name): item.id for item in list_classes(db)}
-        images = find_images(db, files)
         stored = 0
-        for line, file, image, label in zip(table.lines, files, images, labels, strict=True):
-            if image is None:
-                raise InputError(f"{path}: line {line} names {file}, which is no image of the project; correct it")
-            if fold(label) not in ids:
+        for line, row in zip(table.lines, table_rows(db, table, Path(get_setting(db, "root"))), strict=True):
+            if row.image is None:
+                raise InputError(f"{path}: line {line} names {row.file}, which is no image of the project; correct it")
+            if fold(row.label) not in ids:
                 known = ", ".join(item.name for item in list_classes(db)[:6])
-                raise InputError(f'{path}: line {line}: no class "{label}" (there are {known}); add it, or correct it')
-            stored += _store(db, image, ids[fold(label)], person)
-    return Imported(stored, len(files) - stored)
+                raise InputError(
+                    f'{path}: line {line}: no class "{row.label}" (there are {known}); add it, or correct it'
+                )
+            stored += _store(db, row.image, ids[fold(row.label)], person)
+    return Imported(stored, len(table.lines) - stored)
 
 
 def _store(db: Database, image: int, class_id: int, person: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
+from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, read_table
 from barlowmatch.errors import InputError
 from storage.database import Database
 from storage.images import find_images, images_with_hash
@@ -40,13 +40,17 @@ def read_labels(db: Database, source: Path, root: Path) -> Iterator[Row]:
     if source.is_dir():
         yield from _folder_rows(db, source)
     elif source.is_file():
-        yield from _table_rows(db, source, root)
+        yield from table_rows(db, read_table(source), root)
     else:
         raise InputError(f"{source}: no such file or folder; name a CSV of file,label or a folder of class folders")
 
 
-def _table_rows(db: Database, source: Path, root: Path) -> Iterator[Row]:
-    table = read_table(source)
+def table_rows(db: Database, table: Table, root: Path) -> Iterator[Row]:
+    """Yield the labels of a table of file and label, one for each of its rows.
+
+    Raises:
+        InputError: it has no column of files or of labels.
+    """
     files, labels = table.need(FILE_COLUMNS), table.need(LABEL_COLUMNS)
     below = f"{root}{os.sep}"
     images = find_images(db, (file.removeprefix("./").removeprefix(below) for file in files))

@@ -40,7 +40,7 @@ def within_folders(rows: Sequence["Row"], folders: dict[str, str]) -> Iterator[t
         target = f"{row.split}/{folders[row.label]}/{path.name}"
         if target.casefold() in taken:
             target = f"{row.split}/{folders[row.label]}/{path.stem}-{row.of.image.id}{path.suffix}"
-        yield row, _free(target, taken)
+        yield row, _free(target, taken, path.suffix)
 
 
 def numbered(rows: Sequence["Row"]) -> Iterator[tuple["Row", str]]:
@@ -52,10 +52,10 @@ def numbered(rows: Sequence["Row"]) -> Iterator[tuple["Row", str]]:
         yield row, f"{row.split}/{number}{PurePosixPath(os.fsdecode(row.of.image.path)).suffix.lower()}"
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """Return the name, or with a number where it is taken (case ignored), and take it."""
+def _free(name: str, taken: set[str], suffix: str = "") -> str:
+    """Return the name, or with a number before its suffix where it is taken (case ignored), and take it."""
     candidate, number = name, 2
     while candidate.casefold() in taken:
-        candidate, number = f"{name}-{number}", number + 1
+        candidate, number = f"{name.removesuffix(suffix)}-{number}{suffix}", number + 1
     taken.add(candidate.casefold())
     return candidate

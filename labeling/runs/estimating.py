@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -75,6 +76,7 @@ class Estimates:
         for folder in self._paths.runs.glob(".timing-*"):
             pid = launching.living_process(folder)
             if pid is not None:
+                launching.note(folder, {"cancelled": now()})
                 launching.ask_to_stop(pid)
 
     def _is_alike(self, run: Run, plan: Plan) -> bool:
@@ -94,10 +96,12 @@ class Estimates:
         if facts and launching.living_process(folder) is not None:
             return Estimate("timing", None, steps, None, _TIMING)
         if facts:
+            _forget_weights(folder)
             story = Story(folder / EVENTS).catch_up()
             measured = _measured(story, plan.stage.name, (story.heard or 0.0) - timestamp(facts["launched"]))
             if measured is not None:
                 return _known(*measured, steps, None)
+        if facts and not facts.get("cancelled"):
             said = next(iter(last_lines(folder / OUTPUT, 1)), "it was ended from outside")
             return Estimate("unknown", None, steps, None, f"Steps could not be timed: {said}")
         other = self._runs.running()
@@ -115,7 +119,14 @@ class Estimates:
             "stage": plan.stage.name, "created": now(), "launched": now(), "about": {},
             "command": [*launching.python_words(plan.launcher), "-m", *words],
         }  # fmt: skip
+        shutil.rmtree(folder, ignore_errors=True)  # of a timing that gave way to a run
         launching.launch(folder, facts, launching.starter(self._paths.folder, folder), own_group=True)
+
+
+def _forget_weights(folder: Path) -> None:
+    """Remove the weights that a timing saved: nobody goes on from them, and they may take gigabytes."""
+    for path in folder.glob("*.pt"):
+        path.unlink(missing_ok=True)
 
 
 def steps_of(plan: Plan) -> int:

@@ -30,6 +30,7 @@ _HEADERS = {
     b"content-security-policy": _CONTENT_POLICY.encode(),
 }
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names that listen on all addresses, and are those of none
 
 
 class Guard:
@@ -127,6 +128,6 @@ def is_loopback(host: str) -> bool:
 def own_names(host: str, further: tuple[str, ...]) -> frozenset[str]:
     """Return the names a server that listens on `host` goes by."""
     names = {"127.0.0.1", "localhost", "[::1]", *further}
-    if host not in ("0.0.0.0", "::"):  # noqa: S104 - listening on all addresses names none of them
+    if host not in EVERYWHERE:
         names.add(f"[{host}]" if ":" in host else host.lower())
     return frozenset(names)

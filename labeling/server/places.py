@@ -30,6 +30,13 @@ class Place:
 
 def look_at_images(folder: Path) -> Place:
     """Say whether a folder holds images; they are counted by their names."""
+    try:
+        return _look_at_images(folder)
+    except OSError as error:
+        return _out_of_reach(error)
+
+
+def _look_at_images(folder: Path) -> Place:
     if not folder.is_absolute():
         return Place(ok=False, words="Type the whole path, from the root of the disk.")
     if not folder.is_dir():
@@ -50,6 +57,18 @@ def look_at_project(folder: Path, images: Path | None) -> Place:
         folder: of the project.
         images: of its images, where they are chosen.
     """
+    try:
+        return _look_at_project(folder, images)
+    except OSError as error:
+        return _out_of_reach(error)
+
+
+def _out_of_reach(error: OSError) -> Place:
+    """Say that a path cannot even be looked at: its name is too long, or a folder on the way is not for us."""
+    return Place(ok=False, words=f"It cannot be looked at ({error.strerror}).")
+
+
+def _look_at_project(folder: Path, images: Path | None) -> Place:
     if folder.is_absolute() and ProjectFolder(folder).exists:
         return Place(ok=True, words="There is a project here: open it.", state="open")
     doubt = _why_no_project(folder, images)

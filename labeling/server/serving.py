@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -13,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from barlowmatch.errors import InputError
-from labeling.security.guard import App, Guard, is_loopback, own_names
+from barlowmatch.files import paths_explained
+from labeling.security.guard import EVERYWHERE, App, Guard, is_loopback, own_names
 from labeling.server.application import build_app, serve_assets
 from labeling.server.config import ServerConfig
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from labeling.project import Project
+    from labeling.project import Project, ProjectFolder
 
 
 SWITCH_SECONDS = 0.0002
@@ -42,6 +44,8 @@ def serve(config: ServerConfig) -> None:
     paths = None if config.project is None else ProjectFolder(config.project)
     if paths is not None and not paths.exists and (config.dataset_folder or config.manifest):
         init_project(paths.folder, dataset_folder=config.dataset_folder, manifest=config.manifest)
+    elif paths is not None and paths.exists:
+        refuse_other_images(paths, config)
     if paths is None or not paths.exists:
         _serve_opening(config)
         return
@@ -52,6 +56,29 @@ def serve(config: ServerConfig) -> None:
         remember_project(paths.folder)
         print(f"{project.name}: label at {url}", flush=True)  # noqa: T201 - the command's output
         _run(_build(project, config), config, socket)
+
+
+def refuse_other_images(paths: "ProjectFolder", config: ServerConfig) -> None:
+    """Refuse to serve a project that is there already under the name of other images.
+
+    Raises:
+        InputError: the images that are named are not the project's.
+    """
+    from labeling.project import reading
+    from storage.settings import get_setting
+
+    named = config.dataset_folder or config.manifest
+    if named is None:
+        return
+    with reading(paths.folder) as db:
+        root, manifest = get_setting(db, "root", ""), get_setting(db, "manifest")
+    own = Path(root, manifest or "")
+    if os.path.realpath(named) != os.path.realpath(own):
+        raise InputError(
+            f"{named}: {paths.folder} is a project of other images ({own}); leave them out to open it, name another "
+            f"--project, or where they moved run python -m labeling import --project {paths.folder} --rescan "
+            f"--dataset-folder {named}"
+        )
 
 
 def need_admin(project: "Project", config: ServerConfig) -> None:
@@ -134,8 +161,11 @@ def _run(app: App, config: ServerConfig, socket: Any) -> None:
 
 
 def _url(config: ServerConfig, socket: Any) -> str:
-    """Return where a socket is reached."""
-    host = f"[{config.host}]" if ":" in config.host else config.host
+    """Return where a socket is reached, by a name that the server goes by."""
+    host = config.host
+    if host in EVERYWHERE:
+        host = next((name for name in config.allowed_host if name != "*"), "127.0.0.1")
+    host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{socket.getsockname()[1]}{config.root_path}"
 
 
@@ -170,7 +200,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server and return its exit status: 2 for bad input, 130 or (by SystemExit) 143 when asked to end."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        serve(tyro.cli(ServerConfig, args=arguments, prog="app.py"))
+        with paths_explained():
+            serve(tyro.cli(ServerConfig, args=arguments, prog="app.py"))
     except InputError as error:
         print(f"app.py: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2

@@ -6,7 +6,7 @@ from pydantic import StringConstraints
 
 from labeling.wire import Uuid, Wire
 
-PathText = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+PathText = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 
 
 class ChoreOut(Wire):

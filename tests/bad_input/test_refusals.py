@@ -47,6 +47,10 @@ def test_a_missing_folder(refused: Callable[..., None]) -> None:
     refused("pretrain --dataset-folder nowhere", "nowhere", "no such folder")
 
 
+def test_a_name_longer_than_there_are(refused: Callable[..., None]) -> None:
+    refused(f"inspect --dataset-folder {'a' * 300}", "aaa: cannot be used", "name another path")
+
+
 def test_an_empty_folder(refused: Callable[..., None], home: Path) -> None:
     (home / "empty").mkdir()
     refused("pretrain --dataset-folder empty", "empty", "image")

@@ -85,3 +85,19 @@ def test_a_class_that_a_colleague_made_first_is_taken_instead(tab: Tab, browser:
     expect(tab.page.locator(".wb-class span").last).to_have_text("Egret")
     tab.complaints.clear()  # the browser notes the 409
     colleague.close()
+
+
+def test_what_was_said_before_a_merge_reads_as_it_was_said(tab: Tab) -> None:
+    tab.open().ready()
+    url, image = f"{tab.bench.url}/api", tab.image
+    ask = tab.page.context.request
+    made = ask.post(f"{url}/classes", data={"uuid": str(uuid4()), "name": "moorhen"}).json()
+    said = {"uuid": str(uuid4()), "kind": "label", "image": image, "class": made["id"], "source": "browse"}
+    assert ask.post(f"{url}/labels", data={"client": "x", "events": [said]}).ok
+    assert ask.post(f"{url}/classes/{made['id']}/merge", data={"uuid": str(uuid4()), "into": 1}).ok
+    file = ask.get(f"{url}/images/{image}").json()["file"]
+
+    tab.open(f"/browse?file={file}")
+    tab.page.locator(".wb-tile").first.click()
+
+    expect(tab.page.locator(".wb-history li")).to_contain_text(["moorhen"])

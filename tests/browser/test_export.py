@@ -33,7 +33,8 @@ def test_three_forms_are_written_their_tables_downloaded_and_a_model_trained(
     exports = tab.bench.project / "exports"
     assert len(rows) == labeled
     assert (exports / "sorted").is_dir()
-    assert list((exports / "seeded").glob("*_label_tensor.pt"))
+    told = re.findall(r"\S+\.(?:png|pt)", tab.page.locator(".wb-format", has_text="Training layout").inner_text())
+    assert [(exports / "seeded" / name).is_file() for name in told] == [True, True], told
     trained = barlowmatch(
         "train-classifier", "--manifest", exports / "tables" / "manifest.csv", "--preset", "quick", "--num-epochs", 1,
         "--image-size", 16, "--batch-size", 32, "--classifier-width", 64, "--run-dir", tmp_path / "run",

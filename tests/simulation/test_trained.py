@@ -1,6 +1,7 @@
 """Learners that train the network itself: which images they see, and what they do with one class."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,13 @@ def test_images_of_another_folder_are_not_taken_for_these(seed_layout: Path, tmp
         manifest = found._manifest(np.arange(4), found.world.answers[:4])
         files = read_dataset(DatasetOptions(manifest=manifest))
         assert files.path(0).resolve().is_relative_to(data.resolve())
+
+
+def test_answers_are_named_as_in_the_world_whatever_the_order_of_the_dataset(seed_layout: Path, tmp_path: Path) -> None:
+    found = learner(seed_layout, tmp_path / "training")
+    found.world = replace(found.world, class_names=("unseen", *found.world.class_names))
+    manifest = found._manifest(np.arange(4), found.world.answers[:4] + 1)
+    dataset = read_dataset(DatasetOptions(manifest=manifest, val_share=0.0))
+    said = {dataset.files[row]: dataset.class_names[dataset.labels[row]] for row in dataset.train.tolist()}
+    truth = [found.dataset.class_names[answer] for answer in found.world.answers[:4]]
+    assert said == {f"images/{file}": name for file, name in zip(found.world.files[:4], truth, strict=True)}

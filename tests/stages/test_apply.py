@@ -13,6 +13,7 @@ from torchvision.models.resnet import ResNet
 
 from barlowmatch.configs.inference import EmbedConfig, EvaluateConfig, PredictConfig
 from barlowmatch.embeddings import read_embeddings
+from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
 from barlowmatch.stages import embed, evaluate, predict
 from barlowmatch.stages.apply import batch_of_a_process
@@ -84,3 +85,15 @@ def test_with_a_class_the_checkpoint_does_not_know_there_are_no_probabilities(
 def test_with_known_classes_there_are_probabilities(common: dict[str, Any], tmp_path: Path) -> None:
     embed.run(EmbedConfig(**common, out_path=tmp_path / "e"))
     assert read_embeddings(tmp_path / "e").probabilities is not None
+
+
+def test_a_network_without_a_classifier_has_nothing_to_say_of_train(common: dict[str, Any], tmp_path: Path) -> None:
+    checkpoint = torch.load(common["checkpoint_path"])
+    for part in ("classifier", "ema", "optimizer"):
+        del checkpoint[part]
+    checkpoint["architecture"]["classifier_width"] = 0
+    torch.save(checkpoint, tmp_path / "pretrained.pt")
+    asked = {**common, "checkpoint_path": tmp_path / "pretrained.pt"}
+    assert "knn_accuracy" in evaluate.run(EvaluateConfig(**asked))
+    with pytest.raises(InputError, match=r"--split train: .*pretrained\.pt has no classifier"):
+        evaluate.run(EvaluateConfig(**asked, split="train"))

@@ -65,6 +65,19 @@ def test_merges_of_merges_lead_to_the_last(scene: Scene) -> None:
     assert find_faults(scene.db) == []
 
 
+def test_a_merge_settles_disputes_of_what_was_merged_before(scene: Scene) -> None:
+    disputed = scene.images[0]
+    for name, class_id in (("Ann", 0), ("Bob", 2)):
+        scene.say(name, "label", disputed, class_id=class_id, source="browse")
+    with transaction(scene.db):
+        store.merge_class(scene.db, 0, 1)
+    assert scene.state(disputed) == ("disputed", None)
+    with transaction(scene.db):
+        store.merge_class(scene.db, 1, 2)
+    assert scene.state(disputed) == ("labeled", 2)
+    assert find_faults(scene.db) == []
+
+
 @pytest.mark.parametrize(("source", "target"), [(0, 0), (0, 99), (99, 0)])
 def test_senseless_merges_are_refused(scene: Scene, source: int, target: int) -> None:
     with pytest.raises(Refused), transaction(scene.db):

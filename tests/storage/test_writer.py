@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +128,26 @@ def test_closing_finishes_what_is_queued(path: Path) -> None:
     assert len(keys(path)) == 30
     with pytest.raises(StorageError, match="being closed"):
         writer.submit(put("late"))
+
+
+def test_what_is_queued_while_the_writer_closes_is_answered(path: Path) -> None:
+    writer = Writer(path)
+    queue = writer._queue
+    closing = threading.Thread(target=writer.close)
+
+    class Late:
+        get, get_nowait = queue.get, queue.get_nowait
+
+        def put(self, piece: Any) -> None:
+            if piece is not None:
+                closing.start()
+                closing.join(0.3)
+            queue.put(piece)
+
+    writer._queue = Late()  # type: ignore[assignment]
+    writer.submit(put("late")).result(10)
+    closing.join()
+    assert keys(path) == {"late"}
 
 
 def test_a_database_that_cannot_be_opened_is_said_at_once(path: Path) -> None:

@@ -17,13 +17,16 @@ const PAGE = 60;
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
   const person = await whoAmI(host);
-  const [{ classes, nameOf }, settings, progress, { people }, { requests }] = await Promise.all([
+  const [{ classes, nameOf: nameNow }, settings, progress, { people }, { requests }, whole] = await Promise.all([
     loadClasses(),
     api.get("api/settings"),
     api.get("api/progress"),
     api.get("api/people"),
     api.get("api/requests"),
+    api.get("api/dataset/classes"),
   ]);
+  const merged = new Map(whole.classes.flatMap((cls) => cls.merged.map(({ id, name }) => [id, name])));
+  const nameOf = (id) => merged.get(id) ?? nameNow(id); // what was said before a merge still reads as it was said
   const page = new BrowsePage(host, { person, classes, nameOf, settings, progress, people, requests });
   await page.open();
 }

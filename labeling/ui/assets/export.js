@@ -10,7 +10,7 @@ const FORMATS = [
     "Class folders",
     "One folder a class, one file an image. Read by torchvision, timm, fastai and most other tools.",
   ],
-  ["seed", "Training layout", "train_new/0.png … with train_new_label_tensor.pt, as BarlowMatch's commands read it."],
+  ["seed", "Training layout", "train/0.png … with train_label_tensor.pt, as BarlowMatch's commands read it."],
   ["csv", "Tables only", "labels.csv and manifest.csv, with the files where they are. Fastest, and takes no space."],
 ];
 const ASK_AGAIN = 1000; // milliseconds, while an export runs

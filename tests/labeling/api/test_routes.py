@@ -53,6 +53,7 @@ def test_a_cookie_of_nobody_is_nobody(server: TestClient, ann: Tab) -> None:
         ("PUT", "/api/settings", {"keys": {"dance": "d"}}, 422, "keys.dance"),
         ("PUT", "/api/settings", {"display": {"x": "y" * 20000}}, 422, "display"),
         ("POST", "/api/requests", {"uuid": new()}, 422, "items"),
+        ("POST", "/api/dataset/read", {"uuid": new(), "folder": "/a\0b"}, 422, "folder"),
         ("POST", "/api/exports", {"uuid": new(), "format": "zip"}, 422, "format"),
         ("POST", "/api/exports", {"uuid": new(), "format": "csv", "name": "../x"}, 422, "name"),
         ("GET", "/api/images?limit=0", None, 422, "limit"),
@@ -77,6 +78,19 @@ def test_a_body_that_is_no_json(ann: Tab) -> None:
     answer = ann.http.post("/api/lease", content=b"{bad", headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert set(answer.json()) == {"error", "field", "hint"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "field"),
+    [
+        ("POST", "/api/release", b"\xff", None),
+        ("POST", "/api/release", b'{"client": 3}', "client"),
+        ("PUT", "/api/settings", b'{"display": {"size": NaN}}', "display"),
+    ],
+)
+def test_a_body_that_is_nearly_json(ann: Tab, method: str, path: str, content: bytes, field: str | None) -> None:
+    answer = ann.http.request(method, path, content=content, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["field"]) == (422 if field else 400, field)
 
 
 def test_markup_is_a_name_like_any_other(ann: Tab) -> None:

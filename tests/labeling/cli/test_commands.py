@@ -13,6 +13,7 @@ from labeling.project import Project, reading, writing
 from storage.checks import find_faults
 from storage.database import open_reader, transaction
 from storage.requests import list_requests
+from storage.settings import get_setting
 
 OWN = "0bb78e1a-6f0b-4b5e-9d0c-2f0f6f1c7a11"
 
@@ -36,6 +37,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["dance"], "no such command"),
         (["stats", "--project", "nowhere"], "no labeling project; make one with"),
+        (["stats", "--project", "p" * 300], "cannot be used (File name too long); name another path"),
         (["init", "--project", "p"], "name the images by --dataset-folder or --manifest"),
         (["import", "--project", "nowhere"], "name something by"),
         (["import", "--project", "nowhere", "--rescan"], "no labeling project"),
@@ -110,6 +112,17 @@ def test_labels_are_imported_once_and_answer_requests(
     assert 'line 3: no class "cow"' in capsys.readouterr().err
     with reading(folder) as db:
         assert list_requests(db)[0].left == 19, "nothing of a table with a mistake is stored"
+
+
+def test_labels_are_named_on_the_command_line_as_in_the_app(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with reading(folder) as db:
+        root = get_setting(db, "root")
+    table = tmp_path / "labels.csv"
+    table.write_text(f"file,label\n./unlabeled/000.png, cat\n{root}/unlabeled/001.png,dog \n")
+    assert main(["import", "--project", str(folder), "--labels", str(table)]) == 0
+    assert "2 labels stored" in capsys.readouterr().out
 
 
 def test_verify_finds_what_is_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

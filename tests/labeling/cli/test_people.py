@@ -45,6 +45,18 @@ def test_the_first_admin_is_made_by_the_command(people: People, folder: Path) ->
     assert "Bob: annotator, no password" in people("list")[1]
 
 
+def test_the_only_admin_whom_a_proxy_names_stays_one(people: People, folder: Path) -> None:
+    assert people("add", "Ann", "--role", "admin", "--no-password")[0] == 0
+    assert "Ann: is the only admin" in people("add", "Ann", "--no-password")[2]
+    with Project(folder) as project:
+        entry = Entry("x-remote-user", frozenset({"10.0.0.1"}))
+        app = build_app(project, entry=entry, pages=False)
+        with TestClient(app, base_url=URL, client=("10.0.0.1", 1), headers={"x-remote-user": "Ann"}) as ann:
+            added = ann.post("/api/team", json={"uuid": str(uuid.uuid4()), "name": "Ann"})
+    assert (added.status_code, added.json()["error"]) == (409, "Ann is the only admin")
+    assert people("list")[1] == "Ann: admin, no password, 0 answers"
+
+
 @pytest.mark.parametrize(
     ("words", "password", "line"),
     [
@@ -102,6 +114,12 @@ def test_the_last_admin_stays(root: TestClient) -> None:
     root.patch(f"/api/team/{ann}", json={"uuid": str(uuid.uuid4()), "role": "admin"})
     assert root.patch(f"/api/team/{me}", json={"uuid": str(uuid.uuid4()), "role": "annotator"}).status_code == 200
     assert root.get("/api/team").status_code == 403, "it counts at once"
+
+
+def test_a_number_that_is_nobodys_is_refused(root: TestClient) -> None:
+    for number, status in ((10**6, 404), (10**20, 422)):
+        answer = root.patch(f"/api/team/{number}", json={"uuid": str(uuid.uuid4()), "active": False})
+        assert (answer.status_code, answer.json()["field"]) == (status, "person_id")
 
 
 def test_a_reset_password_ends_sessions(root: TestClient) -> None:

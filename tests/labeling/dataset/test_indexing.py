@@ -158,6 +158,13 @@ def test_a_dataset_that_moved_as_a_whole_is_found_again(own: Path) -> None:
     assert (own / "dataset").readlink() == own.parent / "elsewhere"
 
 
+def test_a_folder_that_cannot_be_taken_up_is_not_read_again(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no images"):
+        rescan(own, tmp_path / "empty")
+    assert (own / "dataset").resolve() == (tmp_path / "images").resolve()
+
+
 def test_a_manifest_becomes_a_project(dataset: Path, tmp_path: Path) -> None:
     copy = tmp_path / "images"
     shutil.copytree(dataset, copy)

@@ -14,16 +14,17 @@ from hypothesis import strategies as st
 from barlowmatch.errors import InputError
 from barlowmatch.events import Progress, silent
 from benchmarks.labeling_server import write_project
-from labeling.exports.names import class_folders, safe
-from labeling.exports.writing import export
+from labeling.exports.names import class_folders, safe, within_folders
+from labeling.exports.writing import Row, export
 from labeling.project import reading, writing
 from storage.classes import add_class
 from storage.clock import instant
 from storage.database import transaction
 from storage.events import record
+from storage.exporting import Labeled
 from storage.images import all_images, find_images
 from storage.people import find_or_add_person
-from storage.records import Sent
+from storage.records import Image, Label, Sent
 
 Command = Callable[..., Any]
 
@@ -161,6 +162,19 @@ def test_folder_names_are_safe_and_no_two_alike(names: list[str]) -> None:
         assert not folder.startswith(".")
         assert not folder.endswith((".", " "))
         assert len(folder.encode()) <= 255
+
+
+def test_a_file_keeps_its_suffix_where_its_new_name_is_taken_too() -> None:
+    def row(number: int, path: bytes) -> Row:
+        label = Label("labeled", 1, number)
+        image = Image(
+            number, path, path.decode(), "0" * 64, None, None, None, None, "train", None, True, label, False, 0
+        )
+        return Row(Labeled(image, "cat"), "train", "cat")
+
+    rows = [row(1, b"a.png"), row(2, b"x/a-3.png"), row(3, b"y/a.png")]
+    named = [target for _, target in within_folders(rows, {"cat": "cat"})]
+    assert named == ["train/cat/a.png", "train/cat/a-3.png", "train/cat/a-3-2.png"]
 
 
 @pytest.mark.parametrize("name", ["../../etc", "CON", "nul.png", ".hidden", "a/b", "trailing.", "\x00", "   "])

@@ -165,6 +165,13 @@ def test_a_choice_is_requested_only_while_it_is_the_one_shown(folder: Path, ann:
     assert "another choice" in ann.post("/api/choice/request", body, 409)["error"]
 
 
+def test_a_request_sent_again_is_answered_as_before_though_another_choice_was_made(folder: Path, ann: Tab) -> None:
+    body = {"uuid": str(uuid.uuid4()), "choice": choose(ann, "random", 3)["uuid"]}
+    made = ann.post("/api/choice/request", body, 201)
+    choose(ann, "random", 4)
+    assert ann.post("/api/choice/request", body, 201) == made
+
+
 def test_a_choice_can_be_stopped(embedded: Path, ann: Tab) -> None:
     wish = {"uuid": str(uuid.uuid4()), "strategy": "auto", "budget": 5}
     assert ann.post("/api/choice", wish, 202)["chore"]["state"] == "running"

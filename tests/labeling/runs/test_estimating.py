@@ -1,18 +1,24 @@
 """Estimates by former runs: which of them was of the same kind."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from barlowmatch.configs.presets import classify_quick
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.events import JsonLines, Progress, RunFinished, RunStarted
 from barlowmatch.run_folders import plain
 from labeling.project import ProjectFolder
-from labeling.runs.estimating import Estimates, steps_of
+from labeling.runs import launching
+from labeling.runs.estimating import Estimates, _key, steps_of
 from labeling.runs.stages import STAGES
 from labeling.runs.supervising import Runs
 from labeling.runs.wishes import Plan
 from storage.splits import SplitCounts
+from tests.waiting import until
 
 
 def plan_for(labels: int) -> Plan:
@@ -42,6 +48,38 @@ def test_a_run_of_fewer_labels_than_a_batch_says_nothing_of_one_of_whole_batches
     estimates = Estimates(paths, Runs(paths))
 
     assert [estimates.ask(plan_for(labels)).by for labels in (10, 64, 400)] == [few, many, many]
+
+
+def test_steps_whose_timing_gave_way_to_a_run_are_timed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launch = launching.launch
+
+    def sleep(folder: Path, facts: dict[str, Any], _: Sequence[str], *, own_group: bool) -> int:
+        return launch(folder, facts, ["sleep", "60"], own_group=own_group)
+
+    monkeypatch.setattr(launching, "launch", sleep)
+    paths, plan = ProjectFolder(tmp_path), plan_for(20)
+    estimates = Estimates(paths, Runs(paths))
+    assert estimates.ask(plan).state == "timing"
+    (folder,) = paths.runs.glob(".timing-*")
+    estimates.stop()
+    until(lambda: launching.living_process(folder) is None)
+
+    assert estimates.ask(plan).state == "timing"
+    estimates.stop()
+
+
+def test_what_was_timed_leaves_no_weights(tmp_path: Path) -> None:
+    paths, plan = ProjectFolder(tmp_path), plan_for(20)
+    folder = paths.runs / f".timing-{_key(plan)}"
+    folder.mkdir(parents=True)
+    (folder / "launch.json").write_text(json.dumps({"launched": "2026-01-01T00:00:00Z"}))
+    (folder / "last.pt").touch()
+    lines = JsonLines(folder / "events.jsonl")
+    lines(Progress(work="train-classifier", done=10, total=40, rate=10.0))
+    lines.close()
+
+    assert Estimates(paths, Runs(paths)).ask(plan).state == "known"
+    assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "launch.json"]
 
 
 def test_steps_are_those_of_the_usual_batch_or_of_the_labels_there_are() -> None:

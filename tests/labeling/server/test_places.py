@@ -24,6 +24,7 @@ def test_images_are_counted_by_name_and_what_will_not_do_is_said(dataset: Path, 
     assert not look_at_images(tmp_path).ok
     assert look_at_images(tmp_path / "none").words == "There is no such folder."
     assert not look_at_images(Path("relative")).ok
+    assert look_at_images(tmp_path / ("a" * 300)).words == "It cannot be looked at (File name too long)."
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "A.JPG").touch()
     assert look_at_images(tmp_path / "one").words == "1 image"
@@ -39,6 +40,7 @@ def test_a_project_lies_beside_its_images_on_a_disk_one_may_write_to(
     assert not look_at_project(dataset / "train" / "here", dataset).ok
     assert not look_at_project(dataset.parent, dataset).ok
     assert not look_at_project(Path("/proc/here"), None).ok or os.geteuid() == 0
+    assert not look_at_project(tmp_path / ("a" * 300), dataset).ok
     (tmp_path / "link").symlink_to(dataset, target_is_directory=True)
     assert not look_at_project(tmp_path / "link" / "p", dataset).ok
     assert list_folders(dataset) == ["train", "unlabeled", "val"]
@@ -74,5 +76,6 @@ def test_what_cannot_be_made_or_opened_is_refused(dataset: Path, folder: Path, t
         for images, project in ((tmp_path / "no", tmp_path / "p"), (dataset, dataset / "p"), (dataset, folder)):
             wish = {"uuid": "11111111-1111-4111-8111-111111111111", "images": str(images), "project": str(project)}
             assert client.post("/api/opening/make", json=wish).status_code == 422
-        assert client.post("/api/opening/open", json={"folder": str(tmp_path)}).status_code == 422
+        for place in (tmp_path, tmp_path / ("a" * 300)):
+            assert client.post("/api/opening/open", json={"folder": str(place)}).status_code == 422
         assert client.get("/api/opening").json()["making"]["state"] == "never"

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.labeling_server import Client
 from labeling.processes import started_at
 from labeling.project import ProjectFolder
+from labeling.security.guard import own_names
 from labeling.server import exclusive
 from tests.labeling.conftest import Tab
 
@@ -74,6 +75,7 @@ def test_a_server_with_nothing_to_do_does_nothing(folder: Path) -> None:
         (["--project", "p", "--trusted-header", "X-Remote-User"], "--trusted-proxy"),
         (["--project", "p", "--root-path", "label"], "must begin with a slash"),
         (["--project", "p", "--dataset-folder", "nowhere"], "no such folder"),
+        (["--project", "p" * 300], "cannot be used (File name too long); name another path"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(
@@ -87,6 +89,45 @@ def test_what_cannot_be_served_is_one_line(
     assert line in said
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_is_not_served_as_one_of_other_images(
+    folder: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from labeling.server.config import ServerConfig
+    from labeling.server.serving import main, refuse_other_images
+
+    (tmp_path / "other").mkdir()
+    assert main(["--project", str(folder), "--dataset-folder", str(tmp_path / "other"), "--port", "0"]) == 2
+    said = capsys.readouterr().err
+    assert "is a project of other images" in said
+    assert said.count("\n") == 1
+    (tmp_path / "link").symlink_to(dataset)
+    for same in (dataset, tmp_path / "link"):
+        refuse_other_images(ProjectFolder(folder), ServerConfig(project=folder, dataset_folder=same))
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "told"),
+    [
+        ("0.0.0.0", ("*", "label.example"), "label.example"),
+        ("0.0.0.0", (), "127.0.0.1"),
+        ("::", ("*",), "127.0.0.1"),
+        ("::1", (), "[::1]"),
+        ("localhost", ("label.example",), "localhost"),
+    ],
+)
+def test_the_address_that_is_told_is_one_that_is_answered(host: str, names: tuple[str, ...], told: str) -> None:
+    from labeling.server.config import ServerConfig
+    from labeling.server.serving import _url
+
+    class Socket:
+        @staticmethod
+        def getsockname() -> tuple[str, int]:
+            return host, 7860
+
+    assert _url(ServerConfig(project=Path("p"), host=host, allowed_host=names), Socket) == f"http://{told}:7860"
+    assert told in own_names(host, names)
 
 
 def test_a_taken_port_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
