@@ -8,7 +8,7 @@ import os
 import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -107,16 +107,19 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.paths = ProjectFolder(folder).need()
-        with as_input_errors():
+        self._idle: queue.SimpleQueue[Database] = queue.SimpleQueue()
+        with as_input_errors(), explained(self.paths.database), ExitStack() as opened:
             self._writer = Writer(self.paths.database)
-            self._idle: queue.SimpleQueue[Database] = queue.SimpleQueue()
+            opened.callback(self._writer.close)
             self._readers = [open_reader(self.paths.database) for _ in range(READERS)]
-        for reader in self._readers:
-            self._idle.put(reader)
-        self.write(lambda db: adopt_leases(db, instant(), TERM_SECONDS))
-        with self.reading() as db:
-            self.id: str = get_setting(db, "id", "")
-            self.name: str = get_setting(db, "name", self.paths.folder.name)
+            for reader in self._readers:
+                opened.callback(reader.close)
+                self._idle.put(reader)
+            self.write(lambda db: adopt_leases(db, instant(), TERM_SECONDS))
+            with self.reading() as db:
+                self.id: str = get_setting(db, "id", "")
+                self.name: str = get_setting(db, "name", self.paths.folder.name)
+            opened.pop_all()  # from here on `close` does it
         self.find_root()
 
     def find_root(self) -> Path:

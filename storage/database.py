@@ -63,7 +63,7 @@ def open_writer(path: Path) -> Database:
 
 def close_writer(db: Database) -> None:
     """Bring the statistics that queries are planned by up to date where they changed much, and close."""
-    with suppress(sqlite3.OperationalError):  # a full or busy disk is no reason not to close
+    with suppress(sqlite3.DatabaseError):  # a full, busy or damaged file is no reason not to close
         db.execute("PRAGMA optimize")
     db.close()
 

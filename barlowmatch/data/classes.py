@@ -17,6 +17,10 @@ CLASSES_FILE = "classes.csv"
 """Beside a dataset's images or a manifest: `id,name`, for who wants ids, names or an order of their own."""
 
 
+HASHED = 2**52
+"""Ids from here on come from a class's first name: two datasets that have one of them mean the same class."""
+
+
 @dataclass(frozen=True)
 class ImageClass:
     """A class: its `id` never changes and is never given to another class, its `name` may change."""
@@ -34,12 +38,23 @@ def class_id(name: str) -> int:
     if name.isascii() and name.isdigit() and str(int(name)) == name and int(name) < 2**31:
         return int(name)
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    return 2**52 + int.from_bytes(digest[:8], "big") % 2**52
+    return HASHED + int.from_bytes(digest[:8], "big") % HASHED
 
 
 def classes_of(names: Sequence[str]) -> tuple[ImageClass, ...]:
     """Return the classes of some names, each once, in natural order."""
     return tuple(ImageClass(class_id(name), name) for name in sorted(set(names), key=natural_key))
+
+
+def renamed(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> tuple[ImageClass, ...]:
+    """Return classes by the names that a dataset gives them today.
+
+    Only ids that come from names are trusted: small numbers may be of other classes in another dataset.
+    """
+    names = {item.id: item.name for item in today if item.id >= HASHED}
+    result = tuple(ImageClass(item.id, names.get(item.id, item.name)) for item in known)
+    distinct = len({item.name for item in result}) == len(result)  # one may have taken the name of one that is gone
+    return result if distinct else tuple(known)
 
 
 def number(

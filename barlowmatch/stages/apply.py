@@ -10,6 +10,7 @@ from barlowmatch import distributed
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.inference import InferenceOptions
+from barlowmatch.data.classes import ImageClass, renamed
 from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
@@ -40,9 +41,15 @@ class Applied:
     batch_size: int
 
     @property
+    def classes(self) -> tuple[ImageClass, ...]:
+        """The network's classes, in the order of its logits, by the names that the dataset has for them today."""
+        known = [ImageClass(int(item["id"]), item["name"]) for item in self.checkpoint["classes"]]
+        return renamed(known, self.images.dataset.classes)
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the network's classes, in the order of its logits."""
-        return tuple(item["name"] for item in self.checkpoint["classes"])
+        return tuple(item.name for item in self.classes)
 
     def labels_as_known(self) -> Rows:
         """Return the dataset's labels as positions in the network's classes, by name; −1 where there is none."""

@@ -95,6 +95,4 @@ def _knows_the_labels(applied: Applied, config: EmbedConfig, emit: Emit) -> bool
 
 def _classes(applied: Applied, classifies: bool) -> list[ImageClass]:
     """Return the classes the probabilities speak of; without probabilities those of the dataset."""
-    if not classifies:
-        return list(applied.images.dataset.classes)
-    return [ImageClass(int(item["id"]), item["name"]) for item in applied.checkpoint["classes"]]
+    return list(applied.classes if classifies else applied.images.dataset.classes)

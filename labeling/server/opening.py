@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from barlowmatch.errors import InputError
 from labeling.api.dataset import chore_out
 from labeling.api.errors import handle_errors
 from labeling.chores import Chore
@@ -63,7 +62,7 @@ class Opening:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _grant_wishes(self, stack: AsyncExitStack, end: "asyncio.Future[Message]") -> None:
-        """Open the first project that can be, then wait for the end."""
+        """Open what is asked for, until the end; who asked hears of what goes wrong, whatever it is."""
         while not end.done():
             wish = asyncio.ensure_future(self._wishes.get())
             both: set[asyncio.Future[Any]] = {wish, end}
@@ -75,7 +74,7 @@ class Opening:
             try:
                 self._app = await stack.enter_async_context(self._served(folder))
                 answer.set_result(folder.name)
-            except (InputError, OSError) as error:
+            except Exception as error:
                 answer.set_exception(error)
 
     def _page(self, assets: Callable[[FastAPI], None]) -> App:

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from labeling.server.opening import Opening
 from labeling.server.places import list_folders, look_at_images, look_at_project, suggest_project
 from labeling.server.recent import KEPT, recent_projects, remember_project
+from storage.errors import DiskFull
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +80,13 @@ def test_what_cannot_be_made_or_opened_is_refused(dataset: Path, folder: Path, t
         for place in (tmp_path, tmp_path / ("a" * 300)):
             assert client.post("/api/opening/open", json={"folder": str(place)}).status_code == 422
         assert client.get("/api/opening").json()["making"]["state"] == "never"
+
+
+def test_the_page_lives_on_when_a_project_cannot_be_opened(folder: Path) -> None:
+    def served(project: Path) -> object:
+        raise DiskFull(f"{project}: cannot be written")
+
+    with TestClient(Opening(served, lambda app: None), base_url="http://127.0.0.1") as client:  # type: ignore[arg-type]
+        for _ in range(2):
+            answer = client.post("/api/opening/open", json={"folder": str(folder)})
+            assert "cannot be written" in answer.json()["error"]
