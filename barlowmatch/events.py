@@ -199,6 +199,8 @@ class Console:
                 self._line(f"WARNING: {event.message}")
             case Said():
                 self._line(event.message)
+            case RunFinished(results={"best": best, "checkpoint": last}):
+                self._line(f"finished after step {event.step}; the model is {best}, the state to go on from {last}")
             case _:
                 pass
 

@@ -3,15 +3,19 @@
 A dataset folder is never written to. The main process tries for all whether a place can be written; nothing is made.
 """
 
+import csv
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from barlowmatch import launcher
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write
+
+_LONGEST_LINE = 1 << 20
+"""Characters of a table's first line that are looked at; what is no table may hold no line end at all."""
 
 
 def refuse_inside(flag: str, path: Path, dataset_folder: Path | None) -> None:
@@ -47,6 +51,36 @@ def check_output_file(flag: str, path: Path, dataset_folder: Path | None) -> Non
         if path.exists() and not path.is_file():
             raise InputError(f"{flag} {path}: is no regular file; name another one")
         _try_to_write(path.absolute().parent)
+
+
+def refuse_to_lose(flag: str, path: Path, columns: Sequence[str], beyond: str | None = None) -> None:
+    """Refuse to write a table over anything but an earlier one with the same columns.
+
+    What else lies there is somebody's work: a table of labels, a checkpoint, or an earlier result with a column of
+    their own in it.
+
+    Args:
+        flag: what names the file, or its folder, on the command line.
+        path: the table, whether it is there or not.
+        columns: the table's columns, or those it begins with.
+        beyond: how the names of further columns begin; by default there are none.
+
+    Raises:
+        InputError: there is something else.
+    """
+    if not launcher.is_main() or not path.is_file():
+        return
+    with _naming(flag, path), path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        first = file.readline(_LONGEST_LINE)
+    try:
+        names = next(csv.reader([first]), [])
+    except csv.Error:
+        names = []  # no table at all
+    known, further = names[: len(columns)] == list(columns), names[len(columns) :]
+    if first and not (known and all(beyond is not None and name.startswith(beyond) for name in further)):
+        raise InputError(
+            f"{flag} {path}: holds something else than this command writes, and would be lost; name another place"
+        )
 
 
 def check_output_folder(flag: str, path: Path, dataset_folder: Path | None) -> None:

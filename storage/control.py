@@ -12,12 +12,14 @@ from storage.settings import get_setting
 from storage.skipping import stuck_items
 
 ONE_IN = 4
-"""At most one in so many of the unlabeled images is in the control sample, so that three are left to learn from.
+"""At most one in so many images is in the control sample, so that three are left to learn from, labeled or not.
 
 Taking a third instead of a fifth would let the accuracy be known better by a fifth of its interval only, which shrinks
 with the root of the sample; each image in it is lost for learning for good. A quarter is what is usually held out where
 a small dataset is split once. With 800 images and more it is the wished size that counts.
 """
+
+_LEARNED_FROM = "FROM image WHERE split IN ('train', 'unlabeled') AND present = 1 AND state <> 'rejected'"
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def largest_control(db: Database, control: Control | None) -> int:
         control: the present one, whose images may be drawn anew; None where there is none.
     """
     own = 0 if control is None else control.items
-    return (own + count_drawable(db)) // ONE_IN
+    learned_from = _one(db, f"SELECT count(*) {_LEARNED_FROM}")
+    return min((own + learned_from) // ONE_IN, own + count_drawable(db))
 
 
 def count_all(db: Database) -> Counts:
@@ -118,8 +121,7 @@ def count_all(db: Database) -> Counts:
     images = _one(db, "SELECT count(*) FROM image") - _one(db, "SELECT count(*) FROM image WHERE present = 0")
     learns = _one(
         db,
-        """SELECT count(*) FROM (SELECT 1 FROM image WHERE split IN ('train', 'unlabeled') AND present = 1
-                                 AND state <> 'rejected' LIMIT 2)""",
+        f"SELECT count(*) FROM (SELECT 1 {_LEARNED_FROM} LIMIT 2)",  # noqa: S608 - a constant of this file
     )
     labeled = _one(db, "SELECT count(*) FROM image WHERE state = 'labeled'")
     # + keeps the index of states out of it: by splits it is few rows

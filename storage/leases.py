@@ -176,6 +176,23 @@ def release(db: Database, person: int, client: str, tokens: Sequence[int] | None
     return len(rows)
 
 
+def release_elsewhere(db: Database, person: int, client: str) -> int:
+    """Give back what a person holds in other tabs than this one; return how many there were."""
+    return release(db, person, client, [row["token"] for row in _elsewhere(db, person, client)])
+
+
+def count_elsewhere(db: Database, person: int, client: str) -> int:
+    """Return how many images a person holds in other tabs than this one."""
+    return len(_elsewhere(db, person, client))
+
+
+def _elsewhere(db: Database, person: int, client: str) -> list[Row]:
+    rows: list[Row] = db.execute(
+        "SELECT token FROM lease WHERE person = ? AND client <> ? AND state = 'active'", (person, client)
+    ).fetchall()
+    return rows
+
+
 def shown_to(db: Database, person: int) -> set[int]:
     """Return the images a person has in front of them with the model's guess: all they hold but blind ones."""
     rows = db.execute(

@@ -1,5 +1,6 @@
 """What a run leaves in its folder."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.evaluation import judge
-from barlowmatch.events import RunFinished, read_events, silent
+from barlowmatch.events import Console, RunFinished, read_events, silent
 from barlowmatch.run_folders import place_run, plain, wants_resume, why_afresh
 from barlowmatch.runs import finish, keep_old_results, open_run
 
@@ -31,6 +32,15 @@ def test_the_end_of_a_run_with_thousands_of_classes_is_a_short_line(tmp_path: Pa
     assert (tmp_path / "events.jsonl").stat().st_size < 2**20
     written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["val"]
     assert written["confusion"] == [[label, guess, 1] for label, guess in enumerate(guesses.tolist())]
+
+
+def test_the_console_ends_by_saying_where_the_model_is() -> None:
+    """The next command is given one of the two, and nobody should have to look for them."""
+    stream = io.StringIO()
+    Console(stream)(RunFinished(step=8, results={"steps": 8, "checkpoint": "pre.pt", "best": "pre.run/best.pt"}))
+    assert stream.getvalue().splitlines() == [
+        "finished after step 8; the model is pre.run/best.pt, the state to go on from pre.pt"
+    ]
 
 
 @pytest.mark.parametrize(

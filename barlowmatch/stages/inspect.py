@@ -11,12 +11,12 @@ from barlowmatch.configs.inspect import InspectConfig
 from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.findings import duplicate_warnings, find_duplicates
 from barlowmatch.data.layouts import read_dataset
-from barlowmatch.data.listings import write_manifest
+from barlowmatch.data.listings import MANIFEST_COLUMNS, write_manifest
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import Answer, run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Event, Said, silent
-from barlowmatch.outputs import check_output_file
+from barlowmatch.outputs import check_output_file, refuse_to_lose
 
 _COMMON = 5
 
@@ -36,6 +36,7 @@ def run(config: InspectConfig, emit: Emit = silent) -> dict[str, Any]:
     """
     if config.manifest_out is not None:
         check_output_file("--manifest-out", config.manifest_out, None)  # names images from the folder it lies in
+        refuse_to_lose("--manifest-out", config.manifest_out, MANIFEST_COLUMNS)
     dataset, problems, told = _read(config, emit)
     found = examine(dataset, config, emit)
     unreadable = [row for row, answer in enumerate(found) if "reason" in answer]

@@ -11,17 +11,21 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import whole_file
 from barlowmatch.inference import classify_rows
-from barlowmatch.outputs import check_output_file
+from barlowmatch.outputs import check_output_file, refuse_to_lose
 from barlowmatch.stages.apply import applied_network
+
+COLUMNS = ("file", "class", "probability")
+"""Before those of each class, `p(name)`."""
 
 
 def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
     """Write the predictions of every readable image to `--out-path` as CSV and return where and how many.
 
     Raises:
-        InputError: the checkpoint has no classifier, or the file cannot be written.
+        InputError: the checkpoint has no classifier, or the file cannot be written or holds something else.
     """
     check_output_file("--out-path", config.out_path, config.dataset_folder)
+    refuse_to_lose("--out-path", config.out_path, COLUMNS, beyond="p(")
     with applied_network(config, emit) as applied:
         if applied.network.classifier is None:
             raise InputError(
@@ -43,7 +47,7 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
                     [applied.images.dataset.files[row], names[place], shares[place], *shares]
                     for row, place, shares in zip(rows, best, numbers, strict=True)
                 )
-                write_rows(file, ["file", "class", "probability", *(f"p({name})" for name in names)], lines)
+                write_rows(file, [*COLUMNS, *(f"p({name})" for name in names)], lines)
             counts = np.bincount(best, minlength=len(names))
             shown = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
             emit(Said(message=f"{config.out_path}: {len(rows)} predictions ({shown})"))

@@ -9,11 +9,12 @@ from barlowmatch.data.tables import guard, table_text
 from barlowmatch.embeddings import read_embeddings
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import write_texts
-from barlowmatch.outputs import check_output_folder, refuse_inside
+from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lose
 from barlowmatch.selection.base import Selection, Strategy
 from barlowmatch.selection.loading import create_strategy, load_strategy_file
 from barlowmatch.selection.pool import Pool
 
+REQUEST = "request.csv"
 COLUMNS = ("rank", "file", "score", "strategy", "reason")
 
 
@@ -22,10 +23,11 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
 
     Raises:
         InputError: the embeddings cannot be used, the strategy or its parameters do not exist or do not fit the pool,
-            or the request cannot be written.
+            or the request cannot be written or would replace what is no request.
     """
     started = time.monotonic()
     check_output_folder("--dest-path", config.dest_path, None)
+    refuse_to_lose("--dest-path", config.dest_path / REQUEST, COLUMNS)
     strategy = _strategy(config)
     embeddings = read_embeddings(config.representations_path)
     refuse_inside("--dest-path", config.dest_path, embeddings.dataset_folder)
@@ -41,7 +43,7 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
 def write_request(folder: Path, number: int, strategy: str, selection: Selection) -> Path:
     """Write a selection as a table with reasons, and as the seed's list of names; return the table's path."""
     names = "".join(f"{_cell(file)}\n" for file in selection.files)
-    path = folder / "request.csv"
+    path = folder / REQUEST
     picks = zip(selection.files, selection.scores.tolist(), selection.reasons, strict=True)
     rows = [(rank, file, f"{score:.6g}", strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
     write_texts({folder / f"request_{number}.csv": names, path: table_text(COLUMNS, rows)})

@@ -1,6 +1,8 @@
 """Every error as one JSON object: {error, field, hint}."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +16,23 @@ from labeling.pictures.shop import GoneError, UnreadableError
 from storage.errors import DiskFull, Refused, StorageError
 
 _STATUS = {"invalid": 422, "taken": 409, "missing": 404, "forbidden": 403}
+_IN_WORDS = {
+    "string_pattern_mismatch": "has another form than is taken here",
+    "string_too_long": "must have at most {max_length} characters",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a number",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be below {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be {expected}",
+    "missing": "is missing",
+}
+"""What is wrong with a value, by Pydantic's name of it: people read this beside a field, and know no patterns."""
 log = logging.getLogger("labeling")
 
 
@@ -84,7 +103,17 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     if first["type"] == "json_invalid":
         return answer(400, "the body is no JSON", None, "send JSON with content-type: application/json")
-    return answer(422, str(first["msg"]).removeprefix("Value error, "), ".".join(place) or None)
+    return answer(422, _in_words(first), ".".join(place) or None)
+
+
+def _in_words(problem: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value as the command line says it."""
+    kind, about = problem["type"], problem.get("ctx", {})
+    if kind == "string_too_short":
+        least = about["min_length"]
+        return "must not be empty" if least == 1 else f"must have at least {least} characters"
+    words = _IN_WORDS.get(kind)
+    return str(problem["msg"]).removeprefix("Value error, ") if words is None else words.format(**about)
 
 
 async def _http(_: Request, error: Exception) -> JSONResponse:

@@ -49,7 +49,10 @@ def take_grid(db: Database, desk: Desk, wish: wire.GridIn, left: int) -> wire.Le
 
 def _handed(db: Database, taken: list[Lease], lost: list[int], left: int, at: Instant, desk: Desk) -> wire.LeaseOut:
     items = [lease_item(db, lease, at, desk.pictures) for lease in taken]
-    return wire.LeaseOut(items=items, lost=lost, left=left, asked=ever_asked(db), term_s=TERM_SECONDS)
+    other_tabs = 0 if items else leases.count_elsewhere(db, desk.person, desk.client)
+    return wire.LeaseOut(
+        items=items, lost=lost, left=left, other_tabs=other_tabs, asked=ever_asked(db), term_s=TERM_SECONDS
+    )
 
 
 def say(db: Database, desk: Desk, said: wire.LabelsIn) -> wire.LabelsOut:
@@ -136,6 +139,8 @@ def guesses_now(db: Database, person: int, images: list[int]) -> wire.GuessesOut
 
 def give_back(db: Database, desk: Desk, wish: wire.ReleaseIn) -> wire.ReleaseOut:
     """Give images back to the queue."""
+    if wish.others:
+        return wire.ReleaseOut(released=leases.release_elsewhere(db, desk.person, desk.client))
     return wire.ReleaseOut(released=leases.release(db, desk.person, desk.client, wish.leases))
 
 

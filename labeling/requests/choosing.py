@@ -15,6 +15,7 @@ from typing import Any
 from barlowmatch.data.tables import read_table, write_table
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
+from barlowmatch.outputs import refuse_to_lose
 from barlowmatch.selection.catalog import find_strategy
 from labeling.chores import Chore
 from labeling.configs import ChooseConfig
@@ -42,7 +43,8 @@ def choose(config: ChooseConfig, emit: Emit) -> dict[str, Any]:
     """Write the request table of a strategy and return how many it chose, of how many, and how long it took.
 
     Raises:
-        InputError: no such strategy or parameter, no embeddings, nothing left to ask for, or the disk is full.
+        InputError: no such strategy or parameter, no embeddings, nothing left to ask for, the disk is full, or
+            something else than a request is in the way.
     """
     started = time.monotonic()
     find_strategy(config.strategy)
@@ -50,6 +52,7 @@ def choose(config: ChooseConfig, emit: Emit) -> dict[str, Any]:
     with reading(config.project) as db:
         seed = len(list_requests(db, finished=True)) if config.seed is None else config.seed
     to = config.to or paths.cache / "request.csv"
+    refuse_to_lose("--to", to, COLUMNS)
     picks, free = _draw(config, seed) if config.strategy == RANDOM else _select(config, paths, to.parent, seed, emit)
     table = [(rank, file, score, config.strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
     write_table(to, COLUMNS, table)

@@ -1,10 +1,22 @@
 """Exports, on the wire."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, WithJsonSchema
 
 from labeling.wire import Uuid, Wire
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
+
+
+def _plain(name: str) -> str:
+    if not re.fullmatch(_NAME, name):
+        raise ValueError(
+            "an export's name is made of the letters A to Z, digits, dots, hyphens and underscores, 80 at most, "
+            "and begins with a letter or digit"
+        )
+    return name
 
 
 class ExportIn(Wire):
@@ -12,7 +24,7 @@ class ExportIn(Wire):
 
     uuid: Uuid
     format: Literal["folders", "seed", "csv"]
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")] | None = None
+    name: Annotated[str, AfterValidator(_plain), WithJsonSchema({"type": "string", "pattern": _NAME})] | None = None
 
 
 class ExportOut(Wire):

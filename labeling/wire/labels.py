@@ -79,11 +79,15 @@ class LeaseIn(Wish):
 
 
 class LeaseOut(Wire):
-    """Images to label; `asked` says whether any image of the project was ever asked for."""
+    """Images to label; `asked` says whether any image of the project was ever asked for.
+
+    `other_tabs` says, where there are none, how many this person holds in other tabs.
+    """
 
     items: list[LeaseItem]
     lost: list[int]
     left: int
+    other_tabs: int = 0
     asked: bool
     term_s: float
 
@@ -197,10 +201,11 @@ class ActOut(ResultOut):
 
 
 class ReleaseIn(Wire):
-    """Images to give back; without `leases` all of the client."""
+    """Images to give back; without `leases` all of the client, with `others` those of this person's other clients."""
 
     client: Client
     leases: list[Id] | None = Field(default=None, max_length=500)
+    others: bool = False
 
 
 class ReleaseOut(Wire):

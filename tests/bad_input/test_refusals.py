@@ -178,6 +178,43 @@ def test_a_place_that_cannot_be_written_is_refused_before_work(
     assert list((home / "adir").iterdir()) == []
 
 
+@pytest.mark.parametrize("content", [b"file,label\ndata/train/0.png,cat\n", b"\x80\x02PK\0" * 50_000, b"one line"])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("predict --dataset-folder data --out-path work/request.csv", "--out-path work/request.csv"),
+        ("select --dest-path work", "--dest-path work/request.csv"),
+        ("inspect --dataset-folder data --manifest-out work/request.csv", "--manifest-out work/request.csv"),
+    ],
+)
+def test_a_table_replaces_nothing_but_an_earlier_one(
+    refused: Callable[..., None], home: Path, line: str, said: str, content: bytes
+) -> None:
+    """A table of labels, a checkpoint, a note: one wrong name on the command line would have cost it."""
+    (home / "work").mkdir()
+    (home / "work" / "request.csv").write_bytes(content)
+    refused(line, said, "holds something else than this command writes")
+
+
+def test_a_request_with_labels_typed_into_it_is_not_replaced(
+    refused: Callable[..., None], home: Path, classifier: Path
+) -> None:
+    assert main(f"embed --dataset-folder data --checkpoint-path {classifier} --out-path reps".split()) == 0
+    ask = "select --representations-path reps --strategy random --budget 5 --dest-path asked"
+    assert main(ask.split()) == main([*ask.split(), "--seed", "1"]) == 0, "a request replaces an earlier one"
+    table = home / "asked" / "request.csv"
+    first, *rest = table.read_text().splitlines()
+    table.write_text("\n".join([f"{first},label", *(f"{line},cat" for line in rest)]))
+    refused(ask, "asked/request.csv", "something else")
+
+
+def test_predictions_replace_earlier_ones(home: Path, classifier: Path) -> None:
+    line = f"predict --dataset-folder data --checkpoint-path {classifier} --out-path p.csv"
+    (home / "p.csv").touch()
+    assert main(line.split()) == 0, "an empty file holds nobody's work"
+    assert main(line.split()) == 0
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from labeling.dataset.indexing import init_project
-from tests.browser.bench import Bench, Tab, ask_all_blindly, serving
+from tests.browser.bench import Bench, Tab, ask_all_blindly, paint, serving
 
 
 def bare_folder(folder: Path, count: int) -> Path:
@@ -127,6 +127,21 @@ def test_answers_about_ones_own_pictures_are_kept(page_of: Tab) -> None:
     page.reload()
     page.locator("summary", has_text="What leaves").click()
     expect(mirror.get_by_text("So training leaves that as it is.")).to_be_visible()
+
+
+def test_who_brings_labels_is_asked_about_the_pictures_too(context: BrowserContext, tmp_path: Path) -> None:
+    """The first round follows at once, and digits must not be mirrored in it."""
+    images = paint(tmp_path / "images", *(f"train/{name}/{n}.png" for name in ("cat", "dog") for n in range(4)))
+    init_project(tmp_path / "project", dataset_folder=images)
+    with serving(tmp_path / "project") as bench:
+        tab = Tab(context, bench, "Ann")
+        tab.page.goto(bench.url + "/project")
+        tab.page.fill("dialog input[name=person]", "Ann")
+        tab.page.keyboard.press("Enter")
+        expect(tab.page.locator(".pj-next h2")).to_have_text("Run the round")
+        expect(tab.page.locator("article[data-change=mirror]")).to_be_visible()
+        tab.leave()
+        assert tab.complaints == []
 
 
 def test_classes_are_added_renamed_merged_and_split_and_labels_imported_and_taken_back(

@@ -104,3 +104,17 @@ def test_who_labels_alone_is_asked_once_more_and_then_goes_on(context: BrowserCo
         expect(page.locator(".wb-tile")).to_have_count(1)
         tab.leave()
         assert tab.complaints == []
+
+
+def test_what_another_tab_holds_is_taken_into_this_one(context: BrowserContext, tmp_path: Path) -> None:
+    """As after a crash too, when nobody is left to give it back: not fifteen minutes of "with other people"."""
+    init_project(tmp_path / "project", dataset_folder=bare_folder(tmp_path / "images", 12))
+    with serving(tmp_path / "project") as bench:
+        first = Tab(context, bench, "Ann").open().ready()
+        tab = Tab(context, bench, "Ann").open()
+        expect(tab.page.locator(".wb-notice strong")).to_have_text("Open in another tab")
+        check_looks(tab.page)
+        tab.page.get_by_role("button", name="Take them here").click()
+        tab.shows(first.image)
+        tab.leave()
+        assert tab.complaints == first.complaints == []

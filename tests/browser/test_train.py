@@ -133,6 +133,26 @@ def test_a_late_answer_does_not_overwrite_what_is_typed(context: BrowserContext,
         expect(field).to_have_value("torchrun")
 
 
+def test_what_neighbours_get_right_is_not_shown_as_a_classifiers_accuracy(
+    context: BrowserContext, project: Path
+) -> None:
+    """A pretrained network has no classifier: 64 % of its neighbours beside 50 % of FixMatch reads as a loss."""
+    figures = {
+        "pretrain": {"knn_accuracy": 0.643},
+        "fixmatch": {"accuracy": 0.5, "accuracy_low": 0.268, "accuracy_high": 0.732, "balanced_accuracy": 0.479},
+    }
+    runs = [
+        {"name": stage, "stage": stage, "state": "done", "created": "2026-01-02T03:04:05Z", "figures": found,
+         "about": {}, "within": None, "labels": {}, "seconds": 9, "progress": None, "message": None}
+        for stage, found in figures.items()
+    ]  # fmt: skip
+    with serving(project) as bench:
+        context.route("**/api/runs", lambda route: route.fulfill(json={"runs": runs}))
+        page = open_page(context, bench)
+        cells = page.locator(".tr-history tbody tr td:last-child")
+        expect(cells).to_have_text(["64.3 % kNN accuracy", "50.0 % (26.8 to 73.2)"])
+
+
 def test_how_runs_are_started_is_set_on_the_page(context: BrowserContext, project: Path) -> None:
     with serving(project) as bench:
         page = open_page(context, bench)

@@ -278,8 +278,8 @@ class LabelPage {
   /** Words for when there is no picture. */
   absence(item, picture) {
     if (item && !picture) return h("p", {}, "The picture is on its way…");
-    const again = () => this.session.refill({ force: true });
-    if (!item) return emptyNotice(this.session, this.person.role, this.outbox.size, again);
+    const ways = { again: () => this.session.refill({ force: true }), bring: () => this.session.bring() };
+    if (!item) return emptyNotice(this.session, this.person.role, this.outbox.size, ways);
     const retry = () => this.pictures.retry(item);
     if (picture.error.offline) setTimeout(retry, ASK_PICTURE);
     return lostNotice(item, picture.error, { retry, skip: (event) => this.press({ action: "skip" }, event) });

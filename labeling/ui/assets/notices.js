@@ -12,6 +12,10 @@ const STATES = {
     "The rest is elsewhere",
     "What is left is with other people, or you skipped it twice. New images appear here by themselves.",
   ],
+  tabs: [
+    "Open in another tab",
+    "The images that are left for you are in another tab or window of yours, or in one that broke off: what that held comes back within 15 minutes, or at once when you take it here.",
+  ],
   unasked: ["Nothing has been asked for yet"],
   empty: [
     "All done",
@@ -31,11 +35,11 @@ const SKIPPED = ["Skipped images", "browse?skipped=true&state=none"];
 
 function waysOn(state, role) {
   if (state === "unasked") return role === "admin" ? [NEXT, REQUEST] : [];
-  return { empty: [NEXT], elsewhere: [NEXT, SKIPPED] }[state] ?? [];
+  return { empty: [NEXT], elsewhere: [NEXT, SKIPPED], tabs: [NEXT] }[state] ?? [];
 }
 
-/** Words for a queue with nothing in it; `again` asks the server once more. */
-export function emptyNotice({ state, problem }, role, waiting, again) {
+/** Words for a queue with nothing in it; `again` asks the server once more, `bring` takes what other tabs hold. */
+export function emptyNotice({ state, problem }, role, waiting, { again, bring }) {
   const [title, text = state === "unasked" ? UNASKED[role] : problem?.message] = STATES[state];
   const busy = state === "loading" || state === "ready";
   return [
@@ -44,6 +48,7 @@ export function emptyNotice({ state, problem }, role, waiting, again) {
     waiting > 0 && h("p", {}, `${waiting} decisions are kept here and will be sent.`),
     !busy && h("div", { class: "wb-row" }, [
         waysOn(state, role).map(([words, page]) => h("a", { href: new URL(page, BASE) }, words)),
+        state === "tabs" && h("button", { type: "button", onclick: bring }, "Take them here"),
         h("button", { type: "button", onclick: again }, "Look again"),
       ]),
   ];

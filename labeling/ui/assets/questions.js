@@ -30,11 +30,11 @@ export class Questions {
   }
 
   /** Show what `GET /api/start` answered. */
-  show({ questions, pictures, labels }) {
+  show({ questions, pictures, predicted }) {
     const answered = questions.filter((question) => question.answer).length;
     this.element.hidden = pictures.length === 0;
     this.count.textContent = answered === questions.length ? "All answered" : `${answered} of ${questions.length} answered`;
-    if (!this.shown) this.element.open = answered === 0 && labels === 0;
+    if (!this.shown) this.element.open = answered === 0 && !predicted;
     this.shown = true;
     if (pictures.length) fill(this.list, questions.map((question, place) => this.card(question, pictures[place % pictures.length])));
   }

@@ -55,7 +55,7 @@ export class History {
       when(run),
       run.state === "running" ? "" : duration(run.seconds),
       run.labels.train?.toLocaleString("en") ?? "",
-      bestFigure(run.figures)?.[1] ?? "",
+      bestFigure(run.figures),
     ];
     return h("tr", { "aria-current": run.name === current ? "true" : null, dataset: { run: run.name } }, cells.map((cell) => h("td", {}, cell)));
   }

@@ -37,9 +37,10 @@ export function accuracies(figures) {
     });
 }
 
-/** The one figure that a line of a table has room for. */
+/** The one figure that a line of a table has room for, named where it is not what a classifier gets right. */
 export function bestFigure(figures) {
-  return accuracies(figures)[0] ?? null;
+  const [name, words] = accuracies(figures)[0] ?? [];
+  return name === undefined || name === FIGURES.accuracy ? (words ?? "") : `${words} ${name}`;
 }
 
 function share(value) {

@@ -62,14 +62,20 @@ export class Session {
     this.changed();
   }
 
-  _take({ items, lost, left, asked: ever, term_s: term }, waiting, asked) {
+  /** Take here what this person's other tabs hold, those that ended in a crash among them. */
+  async bring() {
+    await this.api.post("api/release", { client: this.client, others: true }).catch(() => undefined);
+    await this.refill({ force: true }); // says what is wrong, where something is
+  }
+
+  _take({ items, lost, left, other_tabs: tabs, asked: ever, term_s: term }, waiting, asked) {
     const gone = new Set(lost.filter((lease) => !this.decided.has(lease) && !waiting.includes(lease)));
     const before = this.queue.length;
     this.queue = this.queue.filter((item) => !gone.has(item.lease));
     if (before > this.queue.length) {
       this.say(
         "lost",
-        "Some images went to somebody else, because they waited here too long. Nothing you decided is lost.",
+        "Some images are no longer here: they waited too long, or another tab of yours took them. Nothing you decided is lost.",
       );
     }
     const here = new Set(this.queue.map((item) => item.image));
@@ -78,7 +84,8 @@ export class Session {
     this.left = left;
     this.dry = items.length < asked; // there was no more to be had: asked again now and then, not at every press
     this.term = term;
-    this.state = this.queue.length > 0 ? "ready" : left > 0 ? "elsewhere" : ever ? "empty" : "unasked";
+    const rest = left > 0 ? (tabs > 0 ? "tabs" : "elsewhere") : ever ? "empty" : "unasked";
+    this.state = this.queue.length > 0 ? "ready" : rest;
   }
 
   /** Give back all images but the next `keep` ones and take those that come first now; nothing in front moves. */

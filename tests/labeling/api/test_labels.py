@@ -163,3 +163,16 @@ def test_images_given_back_go_to_the_next(ann: Tab, open_tab: Callable[[str], Ta
     answer = ann.http.post("/api/release", content=body, headers={"content-type": "text/plain"})
     assert answer.json() == {"released": 3}
     assert [item["image"] for item in open_tab("Bob").lease(3)] == images
+
+
+def test_what_another_tab_holds_is_told_and_taken_here(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
+    held = {item["image"] for item in ann.lease(200)}
+    bob = open_tab("Bob")
+    assert bob.post("/api/lease", {"client": bob.id, "count": 5})["other_tabs"] == 0, "they are somebody else's"
+    again = open_tab("Ann")
+    assert again.id != ann.id
+    told = again.post("/api/lease", {"client": again.id, "count": 5})
+    assert (told["items"], told["other_tabs"]) == ([], len(held))
+    assert again.post("/api/release", {"client": again.id, "others": True}) == {"released": len(held)}
+    assert {item["image"] for item in again.lease(200)} == held
+    assert again.post("/api/release", {"client": again.id, "others": True}) == {"released": 0}, "its own are kept"

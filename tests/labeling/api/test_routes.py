@@ -74,6 +74,24 @@ def test_bad_input_is_one_error_of_one_form(
     assert field is None or answer["field"] == field
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/api/exports", {"uuid": new(), "format": "csv", "name": "first one"}, "letters A to Z, digits"),
+        ("/api/exports", {"uuid": new(), "format": "zip"}, "must be 'folders', 'seed' or 'csv'"),
+        ("/api/imports/preview", {"uuid": new(), "path": ""}, "must not be empty"),
+        ("/api/rounds", {"uuid": new(), "minutes": "abc"}, "must be a number"),
+        ("/api/rounds", {"uuid": new(), "minutes": 0}, "must be above 0"),
+        ("/api/lease", {"client": "x", "count": 201}, "must be at most 200"),
+        ("/api/lease", {"count": 1}, "is missing"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_that_people_know(ann: Tab, path: str, body: Any, words: str) -> None:
+    error = ann.post(path, body, 422)["error"]
+    assert words in error
+    assert not re.search(r"(?i)string|input|parse|\^\[", error), error
+
+
 def test_a_body_that_is_no_json(ann: Tab) -> None:
     answer = ann.http.post("/api/lease", content=b"{bad", headers={"content-type": "application/json"})
     assert answer.status_code == 400

@@ -130,6 +130,15 @@ def test_a_small_folder_keeps_three_pictures_to_learn_from_for_each_that_measure
         assert tab.get("/api/forms/pretrain")["lacks"] is None
 
 
+def test_what_is_asked_for_meanwhile_takes_nothing_off_the_control_sample(tab: Tab) -> None:
+    """A first round asks before anybody labels; pressing Start labeling would then have cut the sample to 35."""
+    assert tab.post("/api/control", {"uuid": fresh(), "count": 60})["items"] == 60
+    tab.post("/api/requests", {"uuid": fresh(), "random": 100})
+    control = tab.get("/api/start")["control"]
+    assert (control["may_change"], control["items"], control["largest"]) == (True, 60, 60)
+    assert control["sizes"][-1]["count"] == 60
+
+
 def old_project(folder: Path, images: int) -> Path:
     """Make a project as earlier versions did: the control sample has all the images of a small folder."""
     write_pictures(folder / "images", images)
