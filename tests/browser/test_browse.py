@@ -59,32 +59,17 @@ def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
     assert tab.bench.label_of(image) != "9"
 
 
-def test_a_label_somebody_changed_meanwhile_is_not_overwritten(tab: Tab, context: BrowserContext, bench: Bench) -> None:
-    other = Tab(context, bench, tab.person)
-    for page in (tab, other):
-        page.open("/browse?split=val")
-        page.page.locator(TILE).nth(8).click()
-        expect(page.page.locator(".wb-history li").first).to_be_visible()
-    other.page.keyboard.press("2")
-    other.saved()
-    first = tab.events()
-
-    tab.page.keyboard.press("3")
-
-    expect(tab.page.locator(".wb-message")).to_contain_text("changed this label meanwhile")
-    expect(tab.page.locator(f"{TILE} figcaption").nth(8)).to_have_text("2")
-    assert tab.events() == first
-    tab.complaints.clear()  # the browser notes the 409
-
-
-def test_a_label_given_after_the_page_opened_is_not_overwritten_either(
-    tab: Tab, context: BrowserContext, bench: Bench
+@pytest.mark.parametrize(
+    ("filters", "place", "said"), [("split=val", 8, ""), ("state=none", 50, "Nothing yet.")], ids=["changed", "given"]
+)
+def test_a_label_that_changed_after_the_page_opened_is_not_overwritten(
+    tab: Tab, context: BrowserContext, bench: Bench, filters: str, place: int, said: str
 ) -> None:
     other = Tab(context, bench, tab.person)
     for page in (tab, other):
-        page.open("/browse?state=none")
-        page.page.locator(TILE).nth(50).click()
-        expect(page.page.locator(".wb-history")).to_contain_text("Nothing yet.")
+        page.open(f"/browse?{filters}")
+        page.page.locator(TILE).nth(place).click()
+        expect(page.page.locator(".wb-history li").first).to_contain_text(said)
     other.page.keyboard.press("2")
     other.saved()
     first = tab.events()
@@ -92,7 +77,7 @@ def test_a_label_given_after_the_page_opened_is_not_overwritten_either(
     tab.page.keyboard.press("3")
 
     expect(tab.page.locator(".wb-message")).to_contain_text("changed this label meanwhile")
-    expect(tab.page.locator(f"{TILE} figcaption").nth(50)).to_have_text("2")
+    expect(tab.page.locator(f"{TILE} figcaption").nth(place)).to_have_text("2")
     assert tab.events() == first
     tab.complaints.clear()  # the browser notes the 409
 

@@ -13,7 +13,13 @@ export class Importer {
   constructor({ stored }) {
     this.stored = stored;
     this.file = h("input", { type: "file", name: "table", accept: ".csv,.tsv,.txt,text/csv", onchange: () => this.upload() });
-    this.path = h("input", { name: "path", required: true, placeholder: "/path/to/labels.csv or a folder of class folders", autocomplete: "off", spellcheck: "false" });
+    this.path = h("input", {
+      name: "path",
+      required: true,
+      placeholder: "/path/to/labels.csv or a folder of class folders",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.cut = h("p", { class: "wb-error" });
     this.body = h("div", { class: "pj-import", "aria-live": "polite" });
