@@ -84,8 +84,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory, barlowmatch: Command, seed_l
 @pytest.mark.parametrize(
     ("stage", "count"),
     [
-        ("pretrain", 2),
-        pytest.param("train-classifier", 3, marks=pytest.mark.slow),
+        pytest.param("pretrain", 2, marks=pytest.mark.slow),
+        ("train-classifier", 3),
         pytest.param("fixmatch", 2, marks=pytest.mark.slow),
     ],
 )
