@@ -43,6 +43,11 @@ class ProjectFolder:
         self.dataset = self.folder / "dataset"
 
     @property
+    def parts(self) -> tuple[Path, ...]:
+        """What `init` makes in the folder, beside the database."""
+        return (self.runs, self.cache, self.exports, self.dataset)
+
+    @property
     def exists(self) -> bool:
         """Whether there is a project here."""
         return self.database.is_file()

@@ -136,9 +136,14 @@ def _act(db: Database, sent: Sent, verdict: Verdict, at: Instant) -> None:
     leases.recount(db, sent.image)
 
 
-def is_stored(db: Database, uuid: str) -> bool:
-    """Say whether there is an event of this UUID."""
-    return db.execute("SELECT 1 FROM label_event WHERE uuid = ?", (uuid,)).fetchone() is not None
+def imported_class(db: Database, image: int, person: int) -> int | None:
+    """Return the class of a person's label of an image that was imported last and not taken back; None: there is none."""
+    row = db.execute(
+        """SELECT class FROM standing WHERE image = ? AND person = ? AND source = 'import' AND kind = 'label'
+           ORDER BY id DESC LIMIT 1""",
+        (image, person),
+    ).fetchone()
+    return None if row is None else int(row["class"])
 
 
 def count_batch(db: Database, batch: str) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from storage.database import Database, Row, now
+from storage.errors import Refused
 from storage.images import set_split
 from storage.records import Neighbour, NewItem, Purpose, Request, Why
 
@@ -28,6 +29,9 @@ def add_request(
     Left out are images that need no answer: labeled, rejected or disputed ones, those asked about already, those
     whose file is gone, and those that are kept for validation. The images of a control sample join the validation
     split for good.
+
+    Raises:
+        Refused: none of them needs an answer.
     """
     left_out: Counter[str] = Counter()
     wanted: dict[int, NewItem] = {}
@@ -37,6 +41,9 @@ def add_request(
             left_out[doubt] += 1
         else:
             wanted[item.image] = item
+    if not wanted:
+        why = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+        raise Refused(f"none of its images needs an answer ({why or 'it names none'})", "items", "ask about others")
     event = latest_event(db)
     row = db.execute("INSERT INTO round (event, created) VALUES (?, ?) RETURNING id", (event, now())).fetchone()
     request = db.execute(

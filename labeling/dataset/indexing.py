@@ -9,7 +9,8 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,24 +91,36 @@ def init_project(
     if not source.exists():
         raise InputError(f"{source}: no such {'file' if manifest else 'folder'}; name what holds the images")
     refuse_inside("--project", folder, dataset_folder)
-    paths.make()
-    _point_to(paths, source.parent if manifest else source)
-    index = read_index(paths, manifest.name if manifest else None, group_by, events)
-    with as_input_errors():
-        db = open_writer(paths.database)
-        try:
-            with transaction(db):
-                _enter(db, paths, index, manifest.name if manifest else None, group_by)
-                if not has_split(db, "val"):
-                    ask_control(db, control)
-                asked = find_control(db)
-        except BaseException:
-            db.close()
-            for path in paths.folder.glob("project.db*"):
-                path.unlink()
-            raise
-        close_writer(db)
+    with _whole_project(paths):
+        paths.make()
+        _point_to(paths, source.parent if manifest else source)
+        index = read_index(paths, manifest.name if manifest else None, group_by, events)
+        with as_input_errors():
+            db = open_writer(paths.database)
+            try:
+                with transaction(db):
+                    _enter(db, paths, index, manifest.name if manifest else None, group_by)
+                    if not has_split(db, "val"):
+                        ask_control(db, control)
+                    asked = find_control(db)
+            except BaseException:
+                db.close()
+                raise
+            close_writer(db)
     return asked
+
+
+@contextmanager
+def _whole_project(paths: ProjectFolder) -> Iterator[None]:
+    """Take away what was made of a project that does not become one; what lay in its folder before stays."""
+    ours = [path for path in (*paths.parts, paths.folder / INDEX, paths.folder) if not os.path.lexists(path)]
+    try:
+        yield
+    except BaseException:
+        for path in (*paths.folder.glob(f"{paths.database.name}*"), *ours):
+            with suppress(OSError):  # a folder that is not empty holds what a next try can use, or what others put there
+                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+        raise
 
 
 def _enter(db: Database, paths: ProjectFolder, index: Index, manifest: str | None, group_by: str | None) -> None:

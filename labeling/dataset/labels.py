@@ -13,7 +13,7 @@ from labeling.project import TERM_SECONDS, writing
 from storage.classes import list_classes
 from storage.clock import instant
 from storage.database import Database, transaction
-from storage.events import append_imported, is_stored, record
+from storage.events import append_imported, imported_class, record
 from storage.people import DATASET, find_or_add_person, fold
 from storage.present import refresh_all
 from storage.records import Sent
@@ -46,7 +46,8 @@ def import_own_labels(db: Database, labeled: Sequence[tuple[int, str]], ids: Map
 def import_table(folder: Path, path: Path, name: str = DATASET) -> Imported:
     """Store the labels of a CSV of file and label, as answers of one person.
 
-    Imported again, a table changes nothing: each label's UUID comes from what it says.
+    Imported again, a table changes nothing, whatever people said since; a label that differs from the one imported last
+    counts anew.
 
     Raises:
         InputError: an unknown file or class; the line names both, and nothing is stored.
@@ -69,16 +70,13 @@ def import_table(folder: Path, path: Path, name: str = DATASET) -> Imported:
 
 
 def _store(db: Database, image: int, class_id: int, person: int) -> bool:
-    """Store one imported label unless it is known; say whether it was new."""
-    sent = _imported(image, class_id, person)
-    if is_stored(db, sent.uuid):
+    """Store one imported label unless it is what stands imported; say whether it was stored."""
+    if imported_class(db, image, person) == class_id:
         return False
-    record(db, sent, instant(), TERM_SECONDS)
+    record(db, _imported(image, class_id, person), instant(), TERM_SECONDS)
     return True
 
 
 def _imported(image: int, class_id: int, person: int) -> Sent:
-    """Return a label as an event whose UUID comes from what it says."""
-    own = str(uuid.uuid5(uuid.NAMESPACE_OID, f"label {person} {image} {class_id}"))
     body = body_hash({"image": image, "class": class_id}, person)
-    return Sent(own, body, "label", person, image=image, class_id=class_id, source="import")
+    return Sent(str(uuid.uuid4()), body, "label", person, image=image, class_id=class_id, source="import")

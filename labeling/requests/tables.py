@@ -6,6 +6,7 @@ from barlowmatch.data.tables import FILE_COLUMNS, Table, read_table
 from barlowmatch.errors import InputError
 from labeling.project import writing
 from storage.database import Database, transaction
+from storage.errors import Refused
 from storage.images import find_images
 from storage.records import NewItem, Purpose
 from storage.requests import Added, add_request
@@ -15,13 +16,17 @@ def import_request(folder: Path, path: Path, overlap: int = 1, purpose: Purpose 
     """Take up a request CSV (rank, file, score, strategy, reason; only file is needed).
 
     Raises:
-        InputError: an unknown file, a rank or score that is no number; the line names it and nothing is stored.
+        InputError: an unknown file, a rank or score that is no number, or no image that needs an answer; nothing is
+            stored then.
     """
     with writing(folder) as db, transaction(db):
         items = read_request(db, path)
         strategies = {item.strategy for item in items}
         strategy = strategies.pop() if len(strategies) == 1 else None
-        return add_request(db, items, purpose=purpose, strategy=strategy, overlap=overlap)
+        try:
+            return add_request(db, items, purpose=purpose, strategy=strategy, overlap=overlap)
+        except Refused as refused:
+            raise InputError(f"{path}: {refused}; {refused.hint}") from refused
 
 
 def read_request(db: Database, path: Path) -> list[NewItem]:

@@ -16,9 +16,8 @@ from labeling.project import Project, ProjectFolder
 from labeling.server.application import build_app
 from storage.checks import find_faults
 from storage.database import open_writer, transaction
-from storage.events import is_stored
 from storage.settings import put_setting
-from tests.storage.building import build
+from tests.storage.building import build, is_stored
 
 
 def fill(path: Path) -> None:

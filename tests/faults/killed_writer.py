@@ -22,11 +22,11 @@ from typing import Any
 from storage.checks import find_faults
 from storage.clock import instant
 from storage.database import Database, open_reader, open_writer, transaction
-from storage.events import is_stored, record
+from storage.events import record
 from storage.people import find_or_add_person
 from storage.records import Sent
 from storage.writer import Work, Writer
-from tests.storage.building import build
+from tests.storage.building import build, is_stored
 
 IMAGES = 50
 

@@ -74,3 +74,8 @@ def take(scene: Scene, name: str, count: int) -> list[Lease]:
     with transaction(scene.db):
         leases.end_expired(scene.db, scene.at)
         return leases.lease_next(scene.db, person, name, count, scene.at, TERM)
+
+
+def is_stored(db: Database, own: str) -> bool:
+    """Say whether there is an event of this UUID."""
+    return db.execute("SELECT 1 FROM label_event WHERE uuid = ?", (own,)).fetchone() is not None

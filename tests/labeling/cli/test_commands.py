@@ -159,3 +159,13 @@ def test_stats_and_export_as_people_call_them(folder: Path) -> None:
     assert (folder / "exports" / "v1" / "manifest.csv").is_file()
     again = labeling("export", "--project", folder, "--format", "csv", "--name", "v1")
     assert (again.returncode, again.stderr.strip().splitlines()[-1].startswith("labeling: ")) == (2, True)
+
+
+def test_a_request_of_images_that_need_no_answer_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.csv").write_text("file\nunlabeled/000.png\ntrain/cat/0.png\n")
+    assert main(["import", "--project", str(folder), "--request", str(tmp_path / "r.csv")]) == 2
+    assert "r.csv: none of its images needs an answer (1 already asked for, 1 already labeled)" in capsys.readouterr().err
+    with reading(folder) as db:
+        assert len(list_requests(db)) == 1

@@ -187,3 +187,19 @@ def test_a_renamed_class_is_still_that_of_its_folder(own: Path) -> None:
     Image.new("RGB", (9, 9), (1, 2, 3)).save(new)
     assert rescan(own) == Rescanned(added=1, moved=0, gone=0, replaced=0)
     assert by_name(own)["train/cat/new.png"].label.class_id == cat
+
+
+def test_a_project_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    with pytest.raises(InputError, match="holds no images"):
+        init_project(tmp_path / "new", dataset_folder=tmp_path / "images")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_project_that_cannot_be_made_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "mine" / "runs").mkdir(parents=True)
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds no images"):
+        init_project(tmp_path / "mine", dataset_folder=tmp_path / "images")
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["notes.txt", "runs"]
