@@ -21,6 +21,7 @@ from barlowmatch.configs.presets import PRESETS
 from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, fan_out, silent
 from barlowmatch.files import cannot_write, paths_explained
+from barlowmatch.stopping import Interrupted
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,6 @@ def run_command(command: Command, config: Any, emit: Emit) -> int:
     Raises:
         InputError: bad input.
     """
-    from barlowmatch.runs import Interrupted
-
     stage = importlib.import_module(f"barlowmatch.stages.{command.stage}")
     try:
         result = stage.run(config, emit)

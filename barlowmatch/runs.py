@@ -38,19 +38,12 @@ from barlowmatch.events import (
 from barlowmatch.files import cannot_write, keep_aside, write_json
 from barlowmatch.outputs import check_output_file, check_output_folder
 from barlowmatch.run_folders import Place, plain
+from barlowmatch.stopping import Interrupted
 from barlowmatch.traces import CONFIG, EVENTS, LOG, PROCESS, Traces
 
 SCHEMA = 1
 RESULT = "result.json"
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "timm", "scikit-learn", "faiss-cpu")
-
-
-class Interrupted(Exception):  # noqa: N818 - not a fault
-    """The run was asked to stop and has written a checkpoint; `status` is the exit status (143 SIGTERM, 130 SIGINT)."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__("stopped as asked; a checkpoint is saved, --resume auto goes on from it")
-        self.status = status
 
 
 @dataclass(frozen=True)

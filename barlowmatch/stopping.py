@@ -6,6 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Interrupted(Exception):  # noqa: N818 - not a fault
+    """The run was asked to stop and has written a checkpoint; `status` is the exit status (143 SIGTERM, 130 SIGINT)."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__("stopped as asked; a checkpoint is saved, --resume auto goes on from it")
+        self.status = status
+
+
 class StopRequest:
     """Whether SIGTERM or SIGINT came, and the exit status that goes with it."""
 

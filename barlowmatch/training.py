@@ -27,8 +27,8 @@ from barlowmatch.models.sync_norm import synchronise_batch_norm
 from barlowmatch.optim import Ema
 from barlowmatch.pacing import Pace
 from barlowmatch.prefetch import Prefetcher
-from barlowmatch.runs import Interrupted, Run
-from barlowmatch.stopping import StopRequest, stop_signals
+from barlowmatch.runs import Run
+from barlowmatch.stopping import Interrupted, StopRequest, stop_signals
 from barlowmatch.task import Task
 
 EVALUATIONS = 20
