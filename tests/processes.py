@@ -16,7 +16,8 @@ from barlowmatch.distributed import process_group
 def in_processes(count: int, work: Callable[..., Any], *arguments: Any) -> list[Any]:
     """Return what `work(rank, *arguments)` returns in each of `count` processes joined by gloo."""
     with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(_enter, args=((count, free_port()), Path(folder), work, arguments), nprocs=count)
+        place = (count, free_port())
+        mp.start_processes(_enter, (place, Path(folder), work, arguments), count, start_method="forkserver")
         return [torch.load(Path(folder) / f"{rank}.pt", weights_only=False) for rank in range(count)]
 
 

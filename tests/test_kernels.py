@@ -14,6 +14,7 @@ from barlowmatch.compute import Compute
 triton = pytest.importorskip("triton")
 
 
+@pytest.mark.slow
 def test_kernels_compute_what_the_operations_do() -> None:
     finished = subprocess.run(
         [sys.executable, "-m", "tests.interpreted"], env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True,

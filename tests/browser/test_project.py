@@ -70,6 +70,7 @@ def test_the_first_hour_offers_200_pictures_and_says_what_fewer_cost(page_of: Ta
     page_of.ready()
 
 
+@pytest.mark.slow
 def test_a_project_whose_pictures_all_measure_offers_no_round_but_a_smaller_sample(
     context: BrowserContext, tmp_path: Path
 ) -> None:

@@ -44,7 +44,9 @@ def test_a_writer_that_answers_before_the_commit_is_found_out(tmp_path: Path) ->
     assert module("tests.faults.killed_writer", tmp_path / "project.db", 40, "early")["lost"] > 0
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(100, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    "kills", [pytest.param(1, marks=pytest.mark.slow), pytest.param(100, marks=pytest.mark.faults)]
+)
 def test_a_killed_server_loses_and_doubles_nothing(tmp_path: Path, kills: int) -> None:
     """Three people label by an outbox that sends until it hears an answer; the server is killed under them."""
     images = 500 * (kills + 1)  # more than three people label until the last kill

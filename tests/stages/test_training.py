@@ -87,7 +87,7 @@ def uninterrupted(
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [pytest.param("pretrain", marks=pytest.mark.slow), "train-classifier", "fixmatch"])
 def test_a_killed_run_resumes_to_the_same_weights(
     stage: str, how: signal.Signals, tmp_path: Path, barlowmatch: Command, seed_layout: Path,
     uninterrupted: Callable[[str], Checkpoint],
@@ -184,6 +184,7 @@ def test_a_resumed_run_keeps_the_length_that_was_planned_for_its_minutes(
     assert load_checkpoint(path)["step"] == stopped["total_steps"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_needs_no_more_what_it_began_with(tmp_path: Path, seed_layout: Path) -> None:
     """The file may be another network's by now; the input statistics of the run stay in any case."""
     begun = words("pretrain", seed_layout, tmp_path / "p.pt", "--num-epochs", "1")
@@ -306,6 +307,7 @@ def test_an_infinite_loss_stops_the_run_with_its_step(tmp_path: Path, barlowmatc
     assert all(torch.isfinite(value).all() for value in load_checkpoint(path)["backbone"].values())
 
 
+@pytest.mark.slow
 def test_minutes_end_in_time(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
     started = time.monotonic()
     done = barlowmatch(*words("pretrain", seed_layout, tmp_path / "p.pt", "--minutes", "0.2"))

@@ -104,7 +104,7 @@ def rolled_back(db: Database) -> Iterator[None]:
         db.execute("ROLLBACK")
 
 
-@pytest.mark.parametrize("gone", [0, 200, 390])
+@pytest.mark.parametrize("gone", [0, 200, pytest.param(390, marks=pytest.mark.slow)])
 def test_pictures_are_drawn_evenly_and_the_same_ones_again(tmp_path: Path, gone: int) -> None:
     db = open_writer(tmp_path / "project.db")
     scene = build(db, images=400)

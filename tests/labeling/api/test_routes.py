@@ -178,17 +178,19 @@ def test_browse_walks_all_images_once(ann: Tab) -> None:
     assert len(seen) == len(set(seen)) == 40
 
 
-def test_a_random_request_asks_for_what_nobody_knows(ann: Tab) -> None:
-    own = new()
-    added = ann.post("/api/requests", {"uuid": own, "random": 50})
-    assert added == {"id": 2, "items": 10, "left_out": {}}
-    assert ann.post("/api/requests", {"uuid": own, "random": 50}) == added
-    named = ann.post("/api/requests", {"uuid": new(), "strategy": "margin", "items": [
+def test_a_request_asks_for_what_nobody_knows(ann: Tab) -> None:
+    named = {"uuid": new(), "strategy": "margin", "items": [
         {"file": "unlabeled/029.png"}, {"file": "train/cat/0.png"}, {"file": "val/cat/0.png"}, {"file": "no.png"},
-    ]})  # fmt: skip
-    assert (named["items"], named["left_out"]) == (
-        0, {"already asked for": 1, "already labeled": 2, "unknown file": 1},
-    )  # fmt: skip
+    ]}  # fmt: skip
+    assert ann.post("/api/requests", named) == {
+        "id": 2, "items": 1, "left_out": {"already labeled": 2, "unknown file": 1},
+    }  # fmt: skip
+    drawn = {"uuid": new(), "random": 50}
+    added = ann.post("/api/requests", drawn)
+    assert added == {"id": 3, "items": 9, "left_out": {}}
+    assert ann.post("/api/requests", drawn) == added
+    refused = ann.post("/api/requests", named | {"uuid": new()}, 409)
+    assert refused["error"] == "none of its images needs an answer (1 already asked for, 2 already labeled)"
 
 
 def test_the_document_names_every_route(server: TestClient) -> None:

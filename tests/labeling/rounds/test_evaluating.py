@@ -23,8 +23,8 @@ from tests.labeling.conftest import Tab
 
 CURVES = [
     (2.0, 0.5, (50, 100, 200, 400), 200, 800),
-    (1.0, 0.3, (100, 200), 200, 300),
-    (3.0, 0.6, (100, 200, 300, 400, 500), 1000, 600),
+    pytest.param(1.0, 0.3, (100, 200), 200, 300, marks=pytest.mark.slow),
+    pytest.param(3.0, 0.6, (100, 200, 300, 400, 500), 1000, 600, marks=pytest.mark.slow),
 ]
 
 

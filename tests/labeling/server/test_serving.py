@@ -59,6 +59,7 @@ def test_one_server_a_project_and_no_torch(folder: Path) -> None:
         assert json.loads((folder / ".server.json").read_text())["pid"] == os.getpid()
 
 
+@pytest.mark.slow
 def test_a_server_with_nothing_to_do_does_nothing(folder: Path) -> None:
     with serving(folder) as (_, process):
         server = psutil.Process(process.pid)
