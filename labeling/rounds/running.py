@@ -158,7 +158,8 @@ class Round:
             progress = self._runs.story(name).progress
             if progress is not None and progress != told:
                 told = progress
-                self._emit(replace(progress, work=f"{step.title}: {progress.work}", metrics={}))
+                work = f"{progress.unit}s" if progress.work == step.key else progress.work
+                self._emit(replace(progress, work=f"{step.title}: {work}", metrics={}))
             if pid is None:
                 return self._runs.need(name)
             time.sleep(LOOK_SECONDS)

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from storage.records import NewItem
 from storage.requests import add_request
 from tests.labeling.conftest import Tab
 from tests.labeling.probe.clusters import DIMENSION, clusters
+from tests.waiting import until
 
 
 def embed(project: Path, folder: Path) -> dict[int, int]:
@@ -98,6 +100,12 @@ def control_answered(ann: Tab, cluster: dict[int, int]) -> None:
     label_clusters(ann, cluster, ann.lease(10))
 
 
+def fitted_by_saying(tab: Tab, image: int) -> Any:
+    """Flag an image and return the time of the newest fit that the answer tells, None before the first."""
+    flag = {"uuid": str(uuid.uuid4()), "kind": "flag", "image": image}
+    return tab.post("/api/labels", {"client": tab.id, "events": [flag]})["fitted"]
+
+
 def test_guesses_and_order_follow_twenty_labels(
     opened: tuple[Project, dict[int, int], Callable[[str], Tab]],
 ) -> None:
@@ -108,14 +116,7 @@ def test_guesses_and_order_follow_twenty_labels(
     held = bob.lease(5)
     before = queue(project.paths.folder)
     label_clusters(ann, cluster, ann.lease(25))
-    deadline = time.monotonic() + 60
-    flag = {"kind": "flag", "image": held[0]["image"]}
-    while True:
-        events = [{"uuid": str(uuid.uuid4()), **flag}]
-        if ann.post("/api/labels", {"client": ann.id, "events": events})["fitted"] is not None:
-            break
-        assert time.monotonic() < deadline, (project.paths.cache / "probe.log").read_text()
-        time.sleep(0.1)
+    until(lambda: fitted_by_saying(ann, held[0]["image"]) is not None, "the probe did not fit; probe.log says why")
     assert ann.get("/api/progress")["fitted"] is not None
     answer = bob.get("/api/guesses", image=[item["image"] for item in held])
     names = {number: name for name, number in ann.classes.items()}

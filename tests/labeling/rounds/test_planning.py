@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from labeling.runs.supervising import Runs
 from storage.requests import list_requests
 from storage.splits import SplitCounts
 from tests.conftest import write_seed_layout
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 WISH = RoundWish(minutes=20, budget=100)
@@ -86,6 +86,12 @@ def begin(project: Path, *words: str) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
+def told(runs: Runs) -> set[str]:
+    """Return what rounds said that they are doing."""
+    stories = [runs.story(run.name) for run in runs.newest() if run.stage == "round"]
+    return {story.progress.work for story in stories if story.progress is not None}
+
+
 def only_round(runs: Runs) -> str:
     return next(run.name for run in runs.newest() if run.stage == "round")
 
@@ -99,7 +105,7 @@ def test_a_round_is_stopped_in_the_middle_goes_on_and_ends_in_a_request(tmp_path
     runs = Runs(paths)
 
     first = begin(project, "--minutes", "0.35", "--budget", "12")
-    wait_until(lambda: any(run.progress and run.progress.work == "pretrain" for run in runs.newest()), first)
+    until(lambda: first.poll() is not None or "Pretrain: steps" in told(runs))
     name = only_round(runs)
     runs.cancel(name)
     assert first.wait(60) == 143, first.communicate()[0]
@@ -108,7 +114,7 @@ def test_a_round_is_stopped_in_the_middle_goes_on_and_ends_in_a_request(tmp_path
     assert living_process(runs.folder(part.name)) is None
 
     runs.resume(name)
-    wait_until(lambda: runs.need(name).state != "running", first)
+    until(lambda: runs.need(name).state != "running")
     assert runs.wait(name) == 0, "\n".join(runs.log(name))
     steps = kept_steps(runs.folder(name))
     assert [step.key for step in steps] == ["pretrain", "train-classifier", "fixmatch", "embed", "ask", "take-up"]
@@ -139,16 +145,3 @@ def never_trained_on(project: Path, folder: Path) -> None:
     splits = zip(table.columns["file"], table.columns["split"], strict=True)
     assert kept
     assert {file for file, split in splits if split == "val"} == kept
-
-
-def wait_until(condition: Any, process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        if process.poll() not in (None, 143):
-            raise AssertionError(process.communicate()[0])
-        time.sleep(0.05)
-
-
-def test_the_plan_of_a_run_that_is_no_round_is_empty(tmp_path: Path) -> None:
-    assert kept_steps(tmp_path) == []
