@@ -15,7 +15,7 @@ from typing import TypeVar
 import psutil
 
 from barlowmatch.errors import InputError
-from barlowmatch.files import cannot_write
+from barlowmatch.files import cannot_write, whole_file
 from storage.clock import instant
 from storage.database import Database, close_writer, explained, open_reader, open_writer
 from storage.errors import StorageError
@@ -175,6 +175,21 @@ def writing(folder: Path) -> Iterator[Database]:
     path = ProjectFolder(folder).need().database
     with as_input_errors(), explained(path):
         db = open_writer(path)
+        try:
+            yield db
+        finally:
+            close_writer(db)
+
+
+@contextmanager
+def creating(paths: ProjectFolder) -> Iterator[Database]:
+    """Open a new database, which is the project's when all of it is there: killed before that, there is no project.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    with as_input_errors(), explained(paths.database), whole_file(paths.database) as partial:
+        db = open_writer(partial)
         try:
             yield db
         finally:

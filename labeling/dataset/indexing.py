@@ -20,11 +20,11 @@ from barlowmatch.errors import InputError
 from barlowmatch.outputs import refuse_inside
 from labeling.dataset.labels import import_own_labels
 from labeling.dataset.reports import keep_report
-from labeling.project import ProjectFolder, as_input_errors, writing
+from labeling.project import ProjectFolder, creating, writing
 from storage import images as store
 from storage.classes import add_class, class_ids
 from storage.control import Control, ask_control, find_control
-from storage.database import Database, close_writer, open_writer, transaction
+from storage.database import Database, transaction
 from storage.images import add_images, has_split
 from storage.leases import recount
 from storage.records import Image, NewImage
@@ -95,32 +95,24 @@ def init_project(
         paths.make()
         _point_to(paths, source.parent if manifest else source)
         index = read_index(paths, manifest.name if manifest else None, group_by, events)
-        with as_input_errors():
-            db = open_writer(paths.database)
-            try:
-                with transaction(db):
-                    _enter(db, paths, index, manifest.name if manifest else None, group_by)
-                    if not has_split(db, "val"):
-                        ask_control(db, control)
-                    asked = find_control(db)
-            except BaseException:
-                db.close()
-                raise
-            close_writer(db)
+        with creating(paths) as db, transaction(db):
+            _enter(db, paths, index, manifest.name if manifest else None, group_by)
+            if not has_split(db, "val"):
+                ask_control(db, control)
+            asked = find_control(db)
     return asked
 
 
 @contextmanager
 def _whole_project(paths: ProjectFolder) -> Iterator[None]:
     """Take away what was made of a project that does not become one; what lay in its folder before stays."""
-    ours = [path for path in (*paths.parts, paths.folder / INDEX, paths.folder) if not os.path.lexists(path)]
+    made = (*paths.parts, paths.folder / INDEX, paths.folder)
+    ours = [path for path in made if not os.path.lexists(path)]
     try:
         yield
     except BaseException:
-        for path in (*paths.folder.glob(f"{paths.database.name}*"), *ours):
-            with suppress(
-                OSError
-            ):  # a folder that is not empty holds what a next try can use, or what others put there
+        for path in ours:
+            with suppress(OSError):  # a folder that is not empty holds what a next try can use
                 path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
         raise
 

@@ -1,6 +1,8 @@
 """Projects of datasets, and what becomes of their files."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from labeling.project import reading, writing
 from storage.checks import find_faults
 from storage.classes import rename_class
 from storage.clock import instant
+from storage.control import find_control
 from storage.database import transaction
 from storage.images import all_images
 from storage.leases import lease_next
@@ -19,6 +22,7 @@ from storage.people import find_or_add_person
 from storage.records import Image as Known
 from storage.records import NewItem
 from storage.requests import add_request, list_requests
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -199,7 +203,20 @@ def test_a_project_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> 
 def test_a_project_that_cannot_be_made_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "mine" / "runs").mkdir(parents=True)
-    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    (tmp_path / "mine" / "project.db.bak").write_text("mine")
     with pytest.raises(InputError, match="holds no images"):
         init_project(tmp_path / "mine", dataset_folder=tmp_path / "images")
-    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["notes.txt", "runs"]
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["project.db.bak", "runs"]
+
+
+def test_killed_while_it_is_made_there_is_a_whole_project_or_none(dataset: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    command = [sys.executable, "-m", "labeling", "init", "--project", folder, "--dataset-folder", dataset / "unlabeled"]
+    with subprocess.Popen(command) as making:
+        until(lambda: list(folder.glob("*project.db*")), pause=0.001)
+        making.kill()
+    if not (folder / "project.db").exists():
+        init_project(folder, dataset_folder=dataset / "unlabeled")
+    with reading(folder) as db:
+        assert find_control(db) is not None, "a project without its control sample measures nothing"
+    assert len(images(folder)) == 30
