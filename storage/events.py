@@ -137,7 +137,7 @@ def _act(db: Database, sent: Sent, verdict: Verdict, at: Instant) -> None:
 
 
 def imported_class(db: Database, image: int, person: int) -> int | None:
-    """Return the class of a person's label of an image that was imported last and not taken back; None: there is none."""
+    """Return the class of a person's label of an image that was imported last and not taken back; None without one."""
     row = db.execute(
         """SELECT class FROM standing WHERE image = ? AND person = ? AND source = 'import' AND kind = 'label'
            ORDER BY id DESC LIMIT 1""",

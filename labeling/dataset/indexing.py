@@ -118,7 +118,7 @@ def _whole_project(paths: ProjectFolder) -> Iterator[None]:
         yield
     except BaseException:
         for path in (*paths.folder.glob(f"{paths.database.name}*"), *ours):
-            with suppress(OSError):  # a folder that is not empty holds what a next try can use, or what others put there
+            with suppress(OSError):  # a folder that is not empty holds what a next try can use, or what is not ours
                 path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
         raise
 

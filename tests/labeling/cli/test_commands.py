@@ -166,6 +166,7 @@ def test_a_request_of_images_that_need_no_answer_is_refused(
 ) -> None:
     (tmp_path / "r.csv").write_text("file\nunlabeled/000.png\ntrain/cat/0.png\n")
     assert main(["import", "--project", str(folder), "--request", str(tmp_path / "r.csv")]) == 2
-    assert "r.csv: none of its images needs an answer (1 already asked for, 1 already labeled)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "r.csv: none of its images needs an answer (1 already asked for, 1 already labeled)" in said
     with reading(folder) as db:
         assert len(list_requests(db)) == 1
