@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import sqlite_utils
 
 from storage.errors import DiskFull, StorageError
-from storage.schema import VERSION, migrations
+from storage.migrations import VERSION, migrations
 
 if TYPE_CHECKING:
     import sqlite3

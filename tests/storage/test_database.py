@@ -10,7 +10,7 @@ import pytest
 from storage.checks import find_faults
 from storage.database import back_up, open_reader, open_writer, pragma, transaction
 from storage.errors import StorageError
-from storage.schema import VERSION
+from storage.migrations import VERSION
 from tests.storage.building import build
 
 YESTERDAY = Path(__file__).parent / "schema-1.sql"
