@@ -10,7 +10,7 @@ from sqlite_utils import Database, Migrations
 
 from storage.schema import INDEXES, TABLES, TRIGGERS, VIEWS
 
-VERSION = 2
+VERSION = 3
 """Kept in `PRAGMA user_version`; a project of a higher one is refused."""
 
 migrations = Migrations("labeling")
@@ -54,6 +54,21 @@ def second(db: Database) -> None:
     for part in (_TEAM, _TURNS):
         for statement in split_statements(part):
             db.execute(statement)
+
+
+_PARENTS = """
+-- What a class was merged into itself; `merged_into` is derived: where that leads in the end. Of merges of merges made
+-- earlier nobody knows the way any more, only the end.
+ALTER TABLE class ADD COLUMN parent INTEGER REFERENCES class (id);
+UPDATE class SET parent = merged_into;
+"""
+
+
+@migrations()
+def third(db: Database) -> None:
+    """Remember the way of a merge, so that what was merged into a class goes with it when its own merge is undone."""
+    for statement in split_statements(_PARENTS):
+        db.execute(statement)
 
 
 def split_statements(script: str) -> list[str]:
