@@ -183,12 +183,10 @@ def test_a_random_request_asks_for_what_nobody_knows(ann: Tab) -> None:
     added = ann.post("/api/requests", {"uuid": own, "random": 50})
     assert added == {"id": 2, "items": 10, "left_out": {}}
     assert ann.post("/api/requests", {"uuid": own, "random": 50}) == added
-    named = ann.post("/api/requests", {"uuid": new(), "strategy": "margin", "items": [
-        {"file": "unlabeled/029.png"}, {"file": "train/cat/0.png"}, {"file": "val/cat/0.png"}, {"file": "no.png"},
-    ]})  # fmt: skip
-    assert (named["items"], named["left_out"]) == (
-        0, {"already asked for": 1, "already labeled": 2, "unknown file": 1},
-    )  # fmt: skip
+    nobody = ann.post("/api/requests", {"uuid": new(), "strategy": "margin", "items": [
+        {"file": "unlabeled/029.png"}, {"file": "train/cat/0.png"}, {"file": "val/cat/0.png"},
+    ]}, status=409)  # fmt: skip
+    assert nobody["error"] == "none of its images needs an answer (1 already asked for, 2 already labeled)"
 
 
 def test_the_document_names_every_route(server: TestClient) -> None:
