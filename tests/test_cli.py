@@ -93,6 +93,7 @@ def test_wide_means_what_the_readme_says() -> None:
         ("pretrain", "--dataset-folder a --manifest b.csv", "--dataset-folder and --manifest: give one of them"),
         ("fixmatch", "--mu 0", "--mu 0: must be at least 1"),
         ("embed", "--preset quick", "--preset quick: embed has no presets"),
+        ("fixmatch", "--half-turns 0 --quarter-turns 1", "--half-turns 0 and --quarter-turns 1: two quarter turns"),
     ],
 )
 def test_mistakes_are_answered_in_one_line(command: str, line: str, said: str) -> None:
