@@ -18,8 +18,8 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Control:
-    """The control sample: images of the validation split by what is known of them.
+class ControlCounts:
+    """How much is known of the control sample: the images of the validation split.
 
     Attributes:
         images: all of them whose file is there.
@@ -59,14 +59,14 @@ def confusion(db: Database) -> list[Cell]:
     return [Cell(row["label"], row["predicted"], row["count"]) for row in rows]
 
 
-def control_sample(db: Database) -> Control:
+def count_control(db: Database) -> ControlCounts:
     """Count the control sample."""
     row = db.execute(
         """SELECT count(*) AS images, coalesce(sum(class IS NOT NULL), 0) AS labeled,
                   coalesce(sum(EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)), 0) AS asked
            FROM image WHERE split = 'val' AND present = 1"""
     ).fetchone()
-    return Control(row["images"], row["labeled"], row["asked"])
+    return ControlCounts(row["images"], row["labeled"], row["asked"])
 
 
 def control_labels(db: Database) -> dict[int, int]:

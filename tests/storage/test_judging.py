@@ -3,7 +3,7 @@
 from storage.control import count_all
 from storage.database import transaction
 from storage.images import mark_gone, set_split
-from storage.judging import Cell, confusion, control_labels, control_sample, labels_ahead, origins
+from storage.judging import Cell, confusion, control_labels, count_control, labels_ahead, origins
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess
 from tests.storage.building import Scene
@@ -20,7 +20,7 @@ def test_images_whose_file_is_gone_judge_nothing(scene: Scene) -> None:
     assert confusion(scene.db) == [Cell(0, 1, 4)]
     with transaction(scene.db):
         mark_gone(scene.db, kept[:1])
-    assert control_sample(scene.db).labeled == 3
+    assert count_control(scene.db).labeled == 3
     assert confusion(scene.db) == [Cell(0, 1, 3)]
     assert control_labels(scene.db) == {0: 3}
     assert [origin.images for origin in origins(scene.db)] == [3]
