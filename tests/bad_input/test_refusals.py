@@ -65,6 +65,12 @@ def test_one_labeled_class(refused: Callable[..., None], home: Path) -> None:
     refused("train-classifier --dataset-folder data", "1 class (0)", "two classes")
 
 
+@pytest.mark.parametrize("stage", ["train-classifier", "fixmatch"])
+def test_no_labels_at_all(refused: Callable[..., None], home: Path, stage: str) -> None:
+    (home / "data" / "train_label_tensor.pt").unlink()
+    refused(f"{stage} --dataset-folder data/unlabeled", "no training image has a label", "file,label", "class folders")
+
+
 def test_a_negative_label(refused: Callable[..., None], home: Path) -> None:
     torch.save(torch.full((60,), -3), home / "data" / "train_label_tensor.pt")
     refused("train-classifier --dataset-folder data", "train_label_tensor.pt", "-3")
