@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
-from barlowmatch.configs.fields import Range, check
+from barlowmatch.configs.fields import Range, Reads, check
 from barlowmatch.errors import InputError
+from barlowmatch.inputs import need_images, need_table
 
 Fit = Literal["auto", "pad", "crop", "squash"]
 Cache = Literal["auto", "raw", "jpeg", "none"]
@@ -26,8 +27,12 @@ class Checked:
 class DatasetOptions(Checked):
     """Which images, and what is known about them."""
 
-    dataset_folder: Annotated[Path | None, Doc("Folder of images, in any layout the README lists.")] = None
-    manifest: Annotated[Path | None, Doc("CSV of file, split, label, group instead of a dataset folder.")] = None
+    dataset_folder: Annotated[
+        Path | None, Reads(need_images), Doc("Folder of images, in any layout the README lists.")
+    ] = None
+    manifest: Annotated[
+        Path | None, Reads(need_table), Doc("CSV of file, split, label, group instead of a dataset folder.")
+    ] = None
     train_split: Annotated[str | None, Doc("Split that holds the labeled images; default train_new, else train.")] = (
         None
     )
