@@ -15,6 +15,7 @@ import torch
 
 from barlowmatch.errors import ForeignFileError, InputError
 from barlowmatch.files import whole_file
+from barlowmatch.inputs import need_checkpoint
 
 SCHEMA = 1
 
@@ -59,8 +60,7 @@ def load_plain(path: Path) -> Any:
     Raises:
         InputError: missing, damaged, holding anything else, or declaring more than the file can hold.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint file")
+    need_checkpoint(path)
     try:
         if zipfile.is_zipfile(path):
             _check_archive(path)

@@ -16,7 +16,7 @@ from typing import Any
 import tyro
 
 from barlowmatch import launcher
-from barlowmatch.configs.fields import parameters
+from barlowmatch.configs.fields import need_inputs, parameters
 from barlowmatch.configs.presets import PRESETS
 from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, fan_out, silent
@@ -87,6 +87,7 @@ def run_command(command: Command, config: Any, emit: Emit) -> int:
     Raises:
         InputError: bad input.
     """
+    need_inputs(config)
     stage = importlib.import_module(f"barlowmatch.stages.{command.stage}")
     try:
         result = stage.run(config, emit)

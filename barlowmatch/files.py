@@ -68,21 +68,18 @@ def whole_file(path: Path) -> Iterator[Path]:
         InputError: the folder cannot be written or the disk is full.
     """
     partial = aside(path)
-    new_folder = not path.parent.exists()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        sync_file(partial)
-        partial.replace(path)
-        sync_folder(path.parent)
+        with _folders_made(path):
+            try:
+                yield partial
+                sync_file(partial)
+                partial.replace(path)
+                sync_folder(path.parent)
+            finally:
+                with suppress(OSError):  # a folder that cannot be written holds no partial file either
+                    partial.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(cannot_write(path, error)) from error
-    finally:
-        with suppress(OSError):  # a folder that cannot be written holds no partial file either
-            partial.unlink(missing_ok=True)
-        if new_folder and not path.exists():
-            with suppress(OSError):  # somebody else may have put something into it
-                path.parent.rmdir()
 
 
 @contextmanager
@@ -98,22 +95,43 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: the folder exists and is not empty; name another one or remove it")
     partial = aside(path)
     try:
-        partial.mkdir(parents=True)
-        yield partial
-        for folder, _, files in os.walk(partial):
-            for name in files:
-                file = Path(folder, name)
-                if file.stat().st_nlink == 1:  # a hard link's content belongs to somebody else and is durable
-                    sync_file(file)
-            sync_folder(Path(folder))
-        if path.is_dir():
-            path.rmdir()
-        partial.rename(path)
-        sync_folder(path.parent)
+        with _folders_made(path):
+            try:
+                partial.mkdir()
+                yield partial
+                _sync_tree(partial)
+                if path.is_dir():
+                    path.rmdir()
+                partial.rename(path)
+                sync_folder(path.parent)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise InputError(cannot_write(path, error)) from error
+
+
+@contextmanager
+def _folders_made(path: Path) -> Iterator[None]:
+    """Make the folders that lead to `path`; those made go again where it is not there in the end."""
+    made = [folder for folder in path.parents if not os.path.lexists(folder)]  # `exists` fails on too long a name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if made and not os.path.lexists(path):
+            for folder in made:
+                with suppress(OSError):  # it was not made, or somebody else has put something into it
+                    folder.rmdir()
+
+
+def _sync_tree(folder: Path) -> None:
+    """Make all that is below a folder durable."""
+    for inner, _, files in os.walk(folder):
+        for name in files:
+            file = Path(inner, name)
+            if file.stat().st_nlink == 1:  # a hard link's content belongs to somebody else and is durable
+                sync_file(file)
+        sync_folder(Path(inner))
 
 
 def cannot_write(path: Path, error: OSError) -> str:

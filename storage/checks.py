@@ -20,6 +20,14 @@ _CHECKS = (
         "does not have the label that its events say",
     ),
     (
+        """WITH RECURSIVE leads (id, root) AS (
+               SELECT id, id FROM class WHERE parent IS NULL UNION ALL
+               SELECT class.id, leads.root FROM class JOIN leads ON class.parent = leads.id)
+           SELECT 'class ' || class.id FROM class LEFT JOIN leads ON leads.id = class.id
+           WHERE coalesce(class.merged_into, class.id) IS NOT leads.root""",
+        "does not count for the class that its merges lead to",
+    ),
+    (
         """SELECT 'request ' || request_item.request || ', image ' || request_item.image
            FROM request_item JOIN request ON request.id = request_item.request
            JOIN image ON image.id = request_item.image AND image.present = 1

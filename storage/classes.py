@@ -113,7 +113,7 @@ def move_class(db: Database, class_id: int, position: int) -> None:
 
 
 def with_merged(db: Database, class_id: int) -> list[int]:
-    """Return a class and those that were merged into it."""
+    """Return a class and those whose labels count for it."""
     return [row[0] for row in db.execute("SELECT id FROM class WHERE id = :id OR merged_into = :id", {"id": class_id})]
 
 
@@ -130,12 +130,13 @@ def merge_class(db: Database, class_id: int, into: int) -> None:
     if root == class_id:
         raise Refused(f"{source.name} cannot be merged into itself", "into", "name another class")
     moved = with_merged(db, class_id)
+    db.execute("UPDATE class SET parent = ? WHERE id = ?", (into, class_id))
     db.execute("UPDATE class SET merged_into = ? WHERE id = ? OR merged_into = ?", (root, class_id, class_id))
     move_labels(db, moved, root)
 
 
 def split_class(db: Database, class_id: int) -> None:
-    """Take the merge of a class back.
+    """Take the merge of a class back; what was merged into it goes with it.
 
     Raises:
         Refused: no such class, it is not merged, or its name or key is taken by now.
@@ -145,8 +146,26 @@ def split_class(db: Database, class_id: int) -> None:
         raise Refused(f"{source.name} is not merged", "id", "there is nothing to take back")
     _check_name(db, source.name, class_id)
     taken = db.execute("SELECT 1 FROM class WHERE key = ? AND merged_into IS NULL", (source.key,)).fetchone()
-    db.execute("UPDATE class SET merged_into = NULL, key = ? WHERE id = ?", (None if taken else source.key, class_id))
+    db.execute(
+        "UPDATE class SET parent = NULL, merged_into = NULL, key = ? WHERE id = ?",
+        (None if taken else source.key, class_id),
+    )
     refresh_class(db, class_id)
+    for follower in _merged_below(db, class_id):
+        db.execute("UPDATE class SET merged_into = ? WHERE id = ?", (class_id, follower))
+        refresh_class(db, follower)
+
+
+def _merged_below(db: Database, class_id: int) -> list[int]:
+    """Return what was merged into a class, and into that, and so on."""
+    rows = db.execute(
+        """WITH RECURSIVE below (id) AS (
+               SELECT id FROM class WHERE parent = ? UNION ALL
+               SELECT class.id FROM class JOIN below ON class.parent = below.id)
+           SELECT id FROM below""",
+        (class_id,),
+    )
+    return [row["id"] for row in rows]
 
 
 def _check_name(db: Database, name: str, class_id: int) -> None:

@@ -41,10 +41,10 @@ class Control:
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts that the next step follows from.
+    """Counts that the next step follows from; images whose file is gone are in none of them.
 
     Attributes:
-        images: whose files are there.
+        images: all of them.
         learns: whether there are the two images to learn from that training needs.
         validation: labeled ones that are kept for validation; those of the test split are not.
         labels: labeled ones to learn from.
@@ -123,10 +123,11 @@ def count_all(db: Database) -> Counts:
         db,
         f"SELECT count(*) FROM (SELECT 1 {_LEARNED_FROM} LIMIT 2)",  # noqa: S608 - a constant of this file
     )
+    # + keeps the index of states out of it: by splits, or by what is gone, it is few rows
     labeled = _one(db, "SELECT count(*) FROM image WHERE state = 'labeled'")
-    # + keeps the index of states out of it: by splits it is few rows
+    labeled -= _one(db, "SELECT count(*) FROM image WHERE +state = 'labeled' AND present = 0")
     validation, tested = (
-        _one(db, "SELECT count(*) FROM image WHERE +state = 'labeled' AND split = ?", split)
+        _one(db, "SELECT count(*) FROM image WHERE +state = 'labeled' AND present = 1 AND split = ?", split)
         for split in ("val", "test")
     )
     left = _one(db, "SELECT coalesce(sum(left), 0) FROM request WHERE purpose <> 'control'")
@@ -135,7 +136,7 @@ def count_all(db: Database) -> Counts:
         db,
         """SELECT count(*) FROM label_event CROSS JOIN image ON image.id = label_event.image
            WHERE label_event.id > ? AND image.event = label_event.id AND image.state = 'labeled'
-             AND image.split IN ('train', 'unlabeled')""",
+             AND image.present = 1 AND image.split IN ('train', 'unlabeled')""",
         learned or 0,
     )
     stuck = stuck_items(db)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import sqlite_utils
 
 from storage.errors import DiskFull, StorageError
-from storage.schema import VERSION, migrations
+from storage.migrations import VERSION, migrations
 
 if TYPE_CHECKING:
     import sqlite3
@@ -71,6 +71,8 @@ def close_writer(db: Database) -> None:
 def open_reader(path: Path) -> Database:
     """Open the database for reading only; it sees what was committed when each statement or transaction began.
 
+    One of an earlier version is brought up to date first, as `open_writer` does.
+
     Raises:
         StorageError: as for `open_writer`.
     """
@@ -81,6 +83,8 @@ def open_reader(path: Path) -> Database:
         db.execute("PRAGMA query_only = 1")
         db.execute(f"PRAGMA cache_size = -{_READER_CACHE}")
         _check_identity(db, path)
+        if 0 < int(pragma(db, "user_version")) < VERSION:
+            close_writer(open_writer(path))
     return db
 
 

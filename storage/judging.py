@@ -1,4 +1,7 @@
-"""Judging by the images kept for it: what the newest predictions say about the labeled ones of the validation split."""
+"""Judging by the images kept for it: what the newest predictions say about the labeled ones of the validation split.
+
+Images whose file is gone count nowhere: no run can be judged by them.
+"""
 
 from dataclasses import dataclass
 
@@ -15,8 +18,8 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Control:
-    """The control sample: images of the validation split by what is known of them.
+class ControlCounts:
+    """How much is known of the control sample: the images of the validation split.
 
     Attributes:
         images: all of them whose file is there.
@@ -42,13 +45,13 @@ class Origin:
 def confusion(db: Database) -> list[Cell]:
     """Return how often each label met each prediction; merged classes count as what they were merged into.
 
-    The images of a cell are those that the filters `label`, `predicted` and `split` of `storage.browsing` show: guesses
-    that are still hidden from labelers count nowhere.
+    The images of a cell are those that the filters `label`, `predicted`, `split` and `missing` of `storage.browsing`
+    show: guesses that are still hidden from labelers count nowhere.
     """
     rows = db.execute(
         """SELECT image.class AS label, coalesce(class.merged_into, class.id) AS predicted, count(*) AS count
            FROM image JOIN prediction ON prediction.image = image.id JOIN class ON class.id = prediction.class
-           WHERE image.split = 'val' AND image.class IS NOT NULL AND NOT EXISTS (
+           WHERE image.split = 'val' AND image.present = 1 AND image.class IS NOT NULL AND NOT EXISTS (
                SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
                WHERE item.image = image.id AND item.left > 0 AND request.blind)
            GROUP BY 1, 2 ORDER BY 1, 2"""
@@ -56,20 +59,21 @@ def confusion(db: Database) -> list[Cell]:
     return [Cell(row["label"], row["predicted"], row["count"]) for row in rows]
 
 
-def control_sample(db: Database) -> Control:
+def count_control(db: Database) -> ControlCounts:
     """Count the control sample."""
     row = db.execute(
         """SELECT count(*) AS images, coalesce(sum(class IS NOT NULL), 0) AS labeled,
                   coalesce(sum(EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)), 0) AS asked
            FROM image WHERE split = 'val' AND present = 1"""
     ).fetchone()
-    return Control(row["images"], row["labeled"], row["asked"])
+    return ControlCounts(row["images"], row["labeled"], row["asked"])
 
 
 def control_labels(db: Database) -> dict[int, int]:
     """Return how many control images have each class."""
     rows = db.execute(
-        "SELECT class, count(*) AS count FROM image WHERE split = 'val' AND class IS NOT NULL GROUP BY class"
+        """SELECT class, count(*) AS count FROM image
+           WHERE split = 'val' AND present = 1 AND class IS NOT NULL GROUP BY class"""
     )
     return {row["class"]: row["count"] for row in rows}
 
@@ -79,7 +83,7 @@ def origins(db: Database) -> list[Origin]:
     rows = db.execute(
         """SELECT run.folder, run.stage, run.created, count(*) AS images
            FROM image JOIN prediction ON prediction.image = image.id JOIN run ON run.id = prediction.run
-           WHERE image.split = 'val' GROUP BY run.id ORDER BY images DESC, run.id DESC"""
+           WHERE image.split = 'val' AND image.present = 1 GROUP BY run.id ORDER BY images DESC, run.id DESC"""
     )
     return [Origin(row["folder"], row["stage"], row["created"], row["images"]) for row in rows]
 
@@ -88,7 +92,8 @@ def labels_ahead(db: Database) -> int:
     """Return how many images to learn from will have a label once all that is asked for is answered."""
     row = db.execute(
         """SELECT (SELECT count(*) FROM image WHERE class IS NOT NULL)
-           - (SELECT count(*) FROM image WHERE class IS NOT NULL AND split IN ('val', 'test')) + (
+           - (SELECT count(*) FROM image WHERE class IS NOT NULL AND split IN ('val', 'test'))
+           - (SELECT count(*) FROM image WHERE present = 0 AND +class IS NOT NULL AND +split NOT IN ('val', 'test')) + (
              SELECT count(DISTINCT image.id) FROM request_item AS item JOIN image ON image.id = item.image
              WHERE item.left > 0 AND image.class IS NULL AND image.split IN ('train', 'unlabeled'))"""
     ).fetchone()

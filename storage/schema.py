@@ -1,23 +1,11 @@
-"""The schema of a project, and how older projects become like it.
+"""The schema of a project in its first version; `storage.migrations` makes it what it is today.
 
 Facts are kept, states are derived: labels are append-only events, the views below say what they add up to, and the
 columns marked *derived* repeat what the views and leases say so that a queue or a page is one index walk. `verify`
 compares the two.
-
-A change of the schema is one more function decorated with `@migrations()`. It must be fit to run on a project of any
-earlier version, raises `VERSION` by one, and uses plain SQL (`sqlite_utils` `transform()` would drop the triggers).
 """
 
-import sqlite3
-
-from sqlite_utils import Database, Migrations
-
-VERSION = 2
-"""Kept in `PRAGMA user_version`; a project of a higher one is refused."""
-
-migrations = Migrations("labeling")
-
-_TABLES = """
+TABLES = """
 CREATE TABLE project (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL CHECK (json_valid(value))
@@ -163,7 +151,7 @@ CREATE TABLE label_event (
 ) STRICT;
 """
 
-_INDEXES = """
+INDEXES = """
 CREATE UNIQUE INDEX class_name ON class (folded) WHERE merged_into IS NULL;
 CREATE UNIQUE INDEX class_key ON class (key) WHERE merged_into IS NULL AND key IS NOT NULL;
 
@@ -196,7 +184,7 @@ CREATE INDEX label_event_undoes ON label_event (undoes) WHERE undoes IS NOT NULL
 CREATE INDEX label_event_replaces ON label_event (replaces) WHERE replaces IS NOT NULL;
 """
 
-_TRIGGERS = """
+TRIGGERS = """
 CREATE TRIGGER label_event_is_never_changed BEFORE UPDATE ON label_event
 BEGIN SELECT RAISE(ABORT, 'label_event is append-only'); END;
 CREATE TRIGGER label_event_is_never_deleted BEFORE DELETE ON label_event
@@ -214,7 +202,7 @@ CREATE TRIGGER request_counts_answers AFTER UPDATE OF left ON request_item WHEN 
 BEGIN UPDATE request SET left = left + new.left - old.left WHERE id = new.request; END;
 """
 
-_VIEWS = """
+VIEWS = """
 -- Events that were not undone, or were redone since.
 CREATE VIEW standing AS
 SELECT event.* FROM label_event AS event
@@ -265,55 +253,3 @@ SELECT image.id AS image, coalesce(answered.state, 'none') AS state, answered.cl
        coalesce(marked.flagged, 0) AS flagged, coalesce(marked.skips, 0) AS skips
 FROM image LEFT JOIN answered ON answered.image = image.id LEFT JOIN marked ON marked.image = image.id;
 """
-
-
-@migrations()
-def first(db: Database) -> None:
-    """Make an empty database a project."""
-    for part in (_TABLES, _INDEXES, _TRIGGERS, _VIEWS):
-        for statement in split_statements(part):
-            db.execute(statement)
-
-
-_TEAM = """
-ALTER TABLE person ADD COLUMN role TEXT NOT NULL DEFAULT 'annotator' CHECK (role IN ('annotator', 'admin'));
-ALTER TABLE person ADD COLUMN password TEXT;  -- an Argon2 hash; null: no login by password
-ALTER TABLE person ADD COLUMN active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1));
-
-CREATE TABLE session (
-    token   BLOB PRIMARY KEY CHECK (length(token) = 32),  -- a hash: who reads the database cannot log in
-    person  INTEGER NOT NULL REFERENCES person (id),
-    created TEXT NOT NULL,
-    expires TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX session_person ON session (person);
-CREATE INDEX session_expires ON session (expires);
-"""
-
-_TURNS = """
--- Where the probe puts an item while people label: below zero is before all that wait by rank.
-ALTER TABLE request_item ADD COLUMN turn INTEGER;
-DROP INDEX request_item_free;
-CREATE INDEX request_item_free ON request_item (request, coalesce(turn, rank)) WHERE free > 0;
-CREATE INDEX request_item_turn ON request_item (turn) WHERE turn IS NOT NULL;
-"""
-
-
-@migrations()
-def second(db: Database) -> None:
-    """Let people log in, and let the queue be put in another order while they label."""
-    for part in (_TEAM, _TURNS):
-        for statement in split_statements(part):
-            db.execute(statement)
-
-
-def split_statements(script: str) -> list[str]:
-    """Return the statements of a script (`executescript` would commit the transaction they belong to)."""
-    statements: list[str] = []
-    text = ""
-    for line in script.splitlines(keepends=True):
-        text += line
-        if sqlite3.complete_statement(text):
-            statements.append(text)
-            text = ""
-    return statements

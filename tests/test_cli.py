@@ -93,6 +93,7 @@ def test_wide_means_what_the_readme_says() -> None:
         ("pretrain", "--dataset-folder a --manifest b.csv", "--dataset-folder and --manifest: give one of them"),
         ("fixmatch", "--mu 0", "--mu 0: must be at least 1"),
         ("embed", "--preset quick", "--preset quick: embed has no presets"),
+        ("fixmatch", "--half-turns 0 --quarter-turns 1", "--half-turns 0 and --quarter-turns 1: two quarter turns"),
     ],
 )
 def test_mistakes_are_answered_in_one_line(command: str, line: str, said: str) -> None:
@@ -130,7 +131,15 @@ def test_a_wrong_command_ends_with_status_2_and_one_line(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("command", "status"), [("pretrain --epochs 3", 2), ("inspect --dataset-folder {pictures}", 0)]
+    ("command", "status"),
+    [
+        ("pretrain --epochs 3", 2),
+        ("inspect --dataset-folder {pictures}", 0),
+        ("pretrain --dataset-folder {pictures}/none", 2),
+        ("fixmatch --manifest {pictures}/none.csv", 2),
+        ("embed --dataset-folder {pictures} --checkpoint-path {pictures}/none.pt", 2),
+        ("simulate --dataset-folder {pictures} --checkpoint-path {pictures}/none.pt", 2),
+    ],
 )
 def test_what_computes_nothing_waits_for_no_torch(command: str, status: int, tmp_path: Path) -> None:
     photo(np.random.default_rng(0)).save(tmp_path / "a.png")

@@ -8,8 +8,9 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from typing_extensions import Doc
@@ -38,6 +39,13 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Reads:
+    """Marks a path that the command reads; `need` refuses one that is not there."""
+
+    need: Callable[[Path], None]
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One parameter of a config, as a form or a table needs it."""
 
@@ -48,6 +56,7 @@ class Parameter:
     default: Any
     help: str
     range: Range | None
+    reads: Reads | None = None
 
     @property
     def flag(self) -> str:
@@ -65,7 +74,8 @@ def parameters(config: Any) -> Iterator[Parameter]:
         default = getattr(config, item.name) if not isinstance(config, type) else _default(item)
         doc = next((extra.documentation for extra in extras if isinstance(extra, Doc)), "")
         limits = next((extra for extra in extras if isinstance(extra, Range)), None)
-        yield Parameter(item.name, kind, choices, optional, default, doc, limits)
+        reads = next((extra for extra in extras if isinstance(extra, Reads)), None)
+        yield Parameter(item.name, kind, choices, optional, default, doc, limits, reads)
 
 
 def check(config: Any) -> None:
@@ -81,6 +91,17 @@ def check(config: Any) -> None:
         for value in values:
             if not parameter.range.holds(value):
                 raise InputError(f"{parameter.flag} {value}: must be {parameter.range}")
+
+
+def need_inputs(config: Any) -> None:
+    """Refuse a config that names something to read which is not there; call it before what takes time to load.
+
+    Raises:
+        InputError: something is not there; the line names it and the way out.
+    """
+    for parameter in parameters(config):
+        if parameter.reads is not None and parameter.default is not None:
+            parameter.reads.need(parameter.default)
 
 
 def _unpack(hint: Any) -> tuple[Any, ...]:

@@ -6,17 +6,18 @@ from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
-from barlowmatch.configs.fields import Range
+from barlowmatch.configs.fields import Range, Reads
 from barlowmatch.configs.shared import ComputeOptions
+from barlowmatch.inputs import need_checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceOptions(ComputeOptions):
     """What they share: the network."""
 
-    checkpoint_path: Annotated[Path, Doc("Checkpoint of any stage; its averaged model is used where it has one.")] = (
-        Path("checkpoint.pt")
-    )
+    checkpoint_path: Annotated[
+        Path, Reads(need_checkpoint), Doc("Checkpoint of any stage; its averaged model is used where it has one.")
+    ] = Path("checkpoint.pt")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
-from barlowmatch.configs.fields import Range, check
+from barlowmatch.configs.fields import Range, Reads, check
 from barlowmatch.errors import InputError
+from barlowmatch.inputs import need_images, need_table
 
 Fit = Literal["auto", "pad", "crop", "squash"]
 Cache = Literal["auto", "raw", "jpeg", "none"]
@@ -26,8 +27,12 @@ class Checked:
 class DatasetOptions(Checked):
     """Which images, and what is known about them."""
 
-    dataset_folder: Annotated[Path | None, Doc("Folder of images, in any layout the README lists.")] = None
-    manifest: Annotated[Path | None, Doc("CSV of file, split, label, group instead of a dataset folder.")] = None
+    dataset_folder: Annotated[
+        Path | None, Reads(need_images), Doc("Folder of images, in any layout the README lists.")
+    ] = None
+    manifest: Annotated[
+        Path | None, Reads(need_table), Doc("CSV of file, split, label, group instead of a dataset folder.")
+    ] = None
     train_split: Annotated[str | None, Doc("Split that holds the labeled images; default train_new, else train.")] = (
         None
     )
@@ -154,12 +159,25 @@ class RunOptions(ComputeOptions):
         Literal[0, 1] | None, Doc("Whether a picture mirrored left to right is of the same class; default by --views.")
     ] = None
     half_turns: Annotated[
-        Literal[0, 1] | None, Doc("Whether a picture upside down is of the same class; default by --views.")
+        Literal[0, 1] | None,
+        Doc("Whether a picture upside down is of the same class; default by --views, 1 with --quarter-turns 1."),
     ] = None
     quarter_turns: Annotated[
-        Literal[0, 1] | None, Doc("Whether a picture turned by 90° is of the same class; default by --views.")
+        Literal[0, 1] | None,
+        Doc(
+            "Whether a picture turned by 90° is of the same class, and so one turned upside down, by two such turns; "
+            "default by --views, 0 with --half-turns 0."
+        ),
     ] = None
     recolor: Annotated[
         Literal[0, 1] | None, Doc("Whether a picture in other colors is of the same class; default by --views.")
     ] = None
     tensorboard: Annotated[bool, Doc("Write TensorBoard logs too (needs the tensorboard package).")] = False
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that what is said of turns agrees: two quarter turns are a half turn."""
+        super().__post_init__()
+        if self.half_turns == 0 and self.quarter_turns == 1:
+            raise InputError(
+                "--half-turns 0 and --quarter-turns 1: two quarter turns turn a picture upside down; leave one out"
+            )

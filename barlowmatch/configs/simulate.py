@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
-from barlowmatch.configs.fields import Range
+from barlowmatch.configs.fields import Range, Reads
 from barlowmatch.configs.shared import ComputeOptions, Views
 from barlowmatch.errors import InputError
+from barlowmatch.inputs import need_checkpoint
 
 DEFAULT_STRATEGIES = "random,auto,kmeans,k-center,typiclust,probcover,maxherding,margin,badge,balanced-oracle"
 
@@ -22,7 +23,9 @@ class SimulateConfig(ComputeOptions):
         Path | None, Doc("Folder of embeddings; default made from --dataset-folder by --checkpoint-path.")
     ] = None
     checkpoint_path: Annotated[
-        Path | None, Doc("Checkpoint that embeds the images, and that a trained learner starts from.")
+        Path | None,
+        Reads(need_checkpoint),
+        Doc("Checkpoint that embeds the images, and that a trained learner starts from."),
     ] = None
     dest_path: Annotated[Path, Doc("Folder for picks, curves, table and plot; finished parts in it are reused.")] = (
         Path("simulation")

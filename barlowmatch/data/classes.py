@@ -46,13 +46,20 @@ def classes_of(names: Sequence[str]) -> tuple[ImageClass, ...]:
     return tuple(ImageClass(class_id(name), name) for name in sorted(set(names), key=natural_key))
 
 
-def renamed(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> tuple[ImageClass, ...]:
-    """Return classes by the names that a dataset gives them today.
+def has_own_id(item: ImageClass) -> bool:
+    """Say whether a class's id comes from a name of it: then another dataset's class of that id is the same class.
 
-    Only ids that come from names are trusted: small numbers may be of other classes in another dataset.
+    Other small numbers may be of other classes in another dataset.
     """
-    names = {item.id: item.name for item in today if item.id >= HASHED}
-    result = tuple(ImageClass(item.id, names.get(item.id, item.name)) for item in known)
+    return item.id >= HASHED or item.name == str(item.id)
+
+
+def renamed(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> tuple[ImageClass, ...]:
+    """Return classes by the names that a dataset gives them today."""
+    names = {item.id: item.name for item in today}
+    result = tuple(
+        ImageClass(item.id, names.get(item.id, item.name) if has_own_id(item) else item.name) for item in known
+    )
     distinct = len({item.name for item in result}) == len(result)  # one may have taken the name of one that is gone
     return result if distinct else tuple(known)
 

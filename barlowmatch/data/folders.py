@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from barlowmatch.data.images import SUFFIXES
 from barlowmatch.data.natural import natural_key
 from barlowmatch.errors import InputError
+from barlowmatch.inputs import need_images
 
 _JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
 
@@ -43,10 +44,7 @@ def read_tree(root: Path) -> Tree:
     Raises:
         InputError: no such folder, or one that cannot be read.
     """
-    if not root.exists():
-        raise InputError(f"{root}: no such folder; name the folder that holds the images")
-    if not root.is_dir():
-        raise InputError(f"{root}: a file, not a folder; name the folder that holds the images")
+    need_images(root)
     tree = Tree(root)
     try:
         _walk(tree, os.fspath(root), "", ancestors=frozenset({_identity(root.stat())}))

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import write_text
+from barlowmatch.inputs import need_table
 
 FILE_COLUMNS = ("file", "file_name", "filename", "image", "path")
 LABEL_COLUMNS = ("label", "class")
@@ -88,9 +89,8 @@ def read_csv_text(path: Path) -> str:
         InputError: it cannot be read, or is plainly no UTF-8 text.
     """
     try:
+        need_table(path)
         content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):

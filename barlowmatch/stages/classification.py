@@ -80,12 +80,13 @@ def check_labels(dataset: Dataset, emit: Emit) -> None:
     lost = np.setdiff1d(dataset.labels[dataset.val], present)
     missing = ", ".join(dataset.class_names[label] for label in lost[:10])
     if len(present) < 2:
-        named = ", ".join(dataset.class_names[label] for label in present) or "none"
+        found = "no training image has a label"
+        way = "label images of two classes at least, in class folders or in a labels.csv with the columns file,label"
+        if len(present):
+            found = f"labeled training images of 1 class ({dataset.class_names[present[0]]})"
+            way = "label at least one image of two classes"
         held = f", or hold out less by --val-share (all labels of {missing} are in validation)" if len(lost) else ""
-        raise InputError(
-            f"{dataset.root}: labeled training images of {len(present)} class ({named}); "
-            f"label at least one image of two classes{held}"
-        )
+        raise InputError(f"{dataset.root}: {found}; {way}{held}")
     if len(lost):
         message = f"all labels of {missing} are in validation, so nothing is learned of them; label more images of them"
         emit(Said(message=message, level="warning"))

@@ -22,7 +22,7 @@ from labeling.rounds.evaluating import (
 from labeling.rounds.forecasting import Forecast
 from labeling.wire import evaluation as wire
 from storage.database import Database, now
-from storage.judging import confusion, control_labels, control_sample, labels_ahead, origins
+from storage.judging import confusion, control_labels, count_control, labels_ahead, origins
 from storage.pace import BREAK_SECONDS, RECENT, agreements, paces
 from storage.people import list_people
 
@@ -35,7 +35,7 @@ def show_evaluation(here: Here) -> wire.EvaluationOut:
     runs = judged_runs(here.project.paths)
     rounds = rounds_of(runs)
     with here.project.reading() as db:
-        control = control_sample(db)
+        control = count_control(db)
         newest = _newest(db)
         kept = kept_forecasts(db)
         step = next_step(rounds, labels_ahead(db))

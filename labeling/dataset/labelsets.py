@@ -16,7 +16,7 @@ PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 
 @dataclass(frozen=True)
 class Row:
-    """A label of a file: its name as it was given, the image of the project it is (None: none), the class's name."""
+    """A label of a file: its name as it was given, an image of the project it is (None: none), the class's name."""
 
     file: str
     image: int | None
@@ -27,7 +27,7 @@ def read_labels(db: Database, source: Path, root: Path) -> Iterator[Row]:
     """Yield the labels of a CSV of file and label, or of class folders.
 
     Files of a CSV are named relative to the folder of images, or absolutely. The pictures in class folders are found
-    by their content, so that sorted copies will do, wherever they lie.
+    by their content, so that sorted copies will do, wherever they lie; all images of a content get its label.
 
     Args:
         db: the project.
@@ -64,17 +64,18 @@ def _folder_rows(db: Database, source: Path) -> Iterator[Row]:
     if not pictures:
         raise InputError(f"{source}: holds no folders with pictures; name the folder that holds one folder a class")
     for label, path in pictures:
-        image = _with_content(db, path)
-        yield Row(str(path.relative_to(source)), image, label)
+        for image in _with_content(db, path) or (None,):
+            yield Row(str(path.relative_to(source)), image, label)
 
 
 def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURES and path.is_file() and not path.name.startswith(".")
 
 
-def _with_content(db: Database, path: Path) -> int | None:
+def _with_content(db: Database, path: Path) -> list[int]:
+    """Return all images that have the content of a picture and whose files are there."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
-        return None
-    return next((image.id for image in images_with_hash(db, digest) if image.present), None)
+        return []
+    return [image.id for image in images_with_hash(db, digest) if image.present]

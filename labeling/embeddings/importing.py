@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from barlowmatch.errors import InputError
+from labeling.embeddings.columns import classes_of_columns
 from labeling.embeddings.folder import EmbeddingFolder, Floats, Rows, read_embedding_folder
 from labeling.project import writing
-from storage.classes import list_classes
 from storage.database import Database, transaction
 from storage.images import all_images
-from storage.people import fold
 from storage.predictions import LEARNED, NewPrediction, add_run, put_predictions
 from storage.records import Guess
 from storage.requests import latest_event, open_images, put_neighbours
@@ -85,13 +84,9 @@ def match_images(db: Database, source: EmbeddingFolder, folder: Path) -> tuple[R
 
 
 def _class_columns(db: Database, source: EmbeddingFolder, folder: Path) -> list[int]:
-    """Return the project's class of each column of the probabilities, by name, else by id."""
-    classes = list_classes(db, merged=True)
-    by_name = {fold(item.name): item.id for item in classes}
-    ids = {item.id for item in classes}
+    """Return the project's class of each column of the probabilities."""
     columns = []
-    for number, name in source.classes:
-        found = by_name.get(fold(name), number if number in ids else None)
+    for found, (_, name) in zip(classes_of_columns(db, source.classes), source.classes, strict=True):
         if found is None:
             raise InputError(f'{folder}: predicts the class "{name}", which the project does not have; add it first')
         columns.append(found)

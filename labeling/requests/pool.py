@@ -14,12 +14,12 @@ from typing import Any
 from barlowmatch.data.tables import write_table
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write, write_json
+from labeling.embeddings.columns import classes_of_columns
 from labeling.embeddings.folder import EmbeddingFolder, read_embedding_folder
 from labeling.embeddings.importing import match_images
 from storage.classes import list_classes
 from storage.database import Database
 from storage.images import all_images
-from storage.people import fold
 from storage.predictions import root_class
 from storage.records import Image
 from storage.requests import open_images
@@ -132,12 +132,10 @@ def _columns(db: Database, embeddings: EmbeddingFolder) -> dict[int, str] | None
     """Return the name of the column of each class; None without probabilities, or where columns have become one."""
     if not embeddings.classifies:
         return None
-    by_name = {fold(item.name): item.id for item in list_classes(db, merged=True)}
-    ids = set(by_name.values())
     columns: dict[int, str] = {}
-    for number, name in embeddings.classes:
-        found = by_name.get(fold(name), number)
-        root = root_class(db, found) if found in ids else found
+    known = classes_of_columns(db, embeddings.classes)
+    for found, (number, name) in zip(known, embeddings.classes, strict=True):
+        root = number if found is None else root_class(db, found)
         if root in columns:
             return None
         columns[root] = name

@@ -65,6 +65,12 @@ def test_one_labeled_class(refused: Callable[..., None], home: Path) -> None:
     refused("train-classifier --dataset-folder data", "1 class (0)", "two classes")
 
 
+@pytest.mark.parametrize("stage", ["train-classifier", "fixmatch"])
+def test_no_labels_at_all(refused: Callable[..., None], home: Path, stage: str) -> None:
+    (home / "data" / "train_label_tensor.pt").unlink()
+    refused(f"{stage} --dataset-folder data/unlabeled", "no training image has a label", "file,label", "class folders")
+
+
 def test_a_negative_label(refused: Callable[..., None], home: Path) -> None:
     torch.save(torch.full((60,), -3), home / "data" / "train_label_tensor.pt")
     refused("train-classifier --dataset-folder data", "train_label_tensor.pt", "-3")
@@ -169,7 +175,8 @@ def test_a_checkpoint_of_another_backbone_or_width(refused: Callable[..., None],
 def test_a_place_that_cannot_be_written_is_refused_before_work(
     refused: Callable[..., None], home: Path, capsys: pytest.CaptureFixture[str], line: str, said: str
 ) -> None:
-    """There is no checkpoint and there are no embeddings: work would begin by missing them."""
+    """The checkpoint is damaged and there are no embeddings: work would begin by finding that out."""
+    (home / "checkpoint.pt").touch()
     (home / "adir").mkdir()
     (home / "file").touch()
     (home / "full").mkdir()
@@ -193,6 +200,7 @@ def test_a_table_replaces_nothing_but_an_earlier_one(
     """A table of labels, a checkpoint, a note: one wrong name on the command line would have cost it."""
     (home / "work").mkdir()
     (home / "work" / "request.csv").write_bytes(content)
+    (home / "checkpoint.pt").touch()
     refused(line, said, "holds something else than this command writes")
 
 
@@ -231,6 +239,7 @@ def test_no_command_writes_into_the_dataset_folder(
     refused: Callable[..., None], home: Path, monkeypatch: pytest.MonkeyPatch, line: str, said: str
 ) -> None:
     monkeypatch.chdir(home / "data")
+    (home / "data" / "checkpoint.pt").touch()
     refused(f"{line} --dataset-folder .", said, "would be written into the dataset folder; name a place outside it by")
     assert not (home / "data" / "runs").exists()
 

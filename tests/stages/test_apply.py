@@ -91,18 +91,18 @@ def test_with_known_classes_there_are_probabilities(common: dict[str, Any], tmp_
 def test_a_class_that_was_renamed_since_is_known_by_its_id(common: dict[str, Any], tmp_path: Path) -> None:
     checkpoint = torch.load(common["checkpoint_path"])
     checkpoint["classes"][3] = {"id": class_id("three"), "name": "three"}
-    torch.save(checkpoint, tmp_path / "c.pt")
+    torch.save(checkpoint, tmp_path / "c.pt")  # the others are known by their numbers
     (tmp_path / "images").symlink_to(common["dataset_folder"])
-    rows = [f"images/train/{number}.png,train,{('drei', '4')[number % 2]}" for number in range(9)]
+    rows = [f"images/train/{number}.png,train,{('drei', 'vier')[number % 2]}" for number in range(9)]
     (tmp_path / "m.csv").write_text("\n".join(["file,split,label", *rows, ""]))
-    (tmp_path / "classes.csv").write_text(f"id,name\n{class_id('three')},drei\n4,4\n")
+    (tmp_path / "classes.csv").write_text(f"id,name\n{class_id('three')},drei\n4,vier\n")
     asked: dict[str, Any] = {
         "manifest": tmp_path / "m.csv", "checkpoint_path": tmp_path / "c.pt", "precision": "float32",
     }  # fmt: skip
     embed.run(EmbedConfig(**asked, out_path=tmp_path / "e"))
     read = read_embeddings(tmp_path / "e")
     assert read.probabilities is not None
-    assert [item.name for item in read.classes] == ["0", "1", "2", "drei", *"456789"]
+    assert [item.name for item in read.classes] == ["0", "1", "2", "drei", "vier", *"56789"]
     assert read.classes[read.labels[0]] == ImageClass(class_id("three"), "drei")
     assert "drei" in evaluate.run(EvaluateConfig(**asked, split="train"))["classifier"]["recalls"]
 
@@ -112,6 +112,7 @@ def test_only_ids_that_come_from_names_carry_a_name_over() -> None:
     puma = ImageClass(cat.id, "puma")
     assert renamed([cat, dog], [puma, dog]) == (puma, dog)
     assert renamed([ImageClass(1, "cat")], [ImageClass(1, "puma")]) == (ImageClass(1, "cat"),)
+    assert renamed([ImageClass(1, "1")], [ImageClass(1, "puma")]) == (ImageClass(1, "puma"),), "1 stands for itself"
     assert renamed([cat, dog], [ImageClass(cat.id, "dog")]) == (cat, dog), "no two classes of one name"
 
 

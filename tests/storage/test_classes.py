@@ -91,6 +91,38 @@ def test_a_merge_into_what_was_merged_into_itself_is_refused(scene: Scene) -> No
         store.merge_class(scene.db, 1, 0)
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["before its class was merged on", "after it"])
+def test_a_split_takes_along_what_was_merged_into_it(scene: Scene, late: bool) -> None:
+    for image, class_id in zip(scene.images, (0, 1, 2), strict=False):
+        scene.say("Ann", "label", image, class_id=class_id, source="browse")
+    with transaction(scene.db):
+        for source, target in ((1, 2), (0, 1)) if late else ((0, 1), (1, 2)):
+            store.merge_class(scene.db, source, target)
+    assert [scene.state(image) for image in scene.images[:3]] == [("labeled", 2)] * 3
+    with transaction(scene.db):
+        store.split_class(scene.db, 1)
+    assert [scene.state(image) for image in scene.images[:3]] == [("labeled", 1), ("labeled", 1), ("labeled", 2)]
+    assert find_faults(scene.db) == []
+    with transaction(scene.db):
+        store.split_class(scene.db, 0)
+    assert [scene.state(image) for image in scene.images[:3]] == [("labeled", 0), ("labeled", 1), ("labeled", 2)]
+    assert find_faults(scene.db) == []
+
+
+def test_a_split_in_the_middle_settles_and_opens_disputes(scene: Scene) -> None:
+    disputed = scene.images[0]
+    for name, class_id in (("Ann", 0), ("Bob", 2)):
+        scene.say(name, "label", disputed, class_id=class_id, source="browse")
+    with transaction(scene.db):
+        store.merge_class(scene.db, 0, 1)
+        store.merge_class(scene.db, 1, 2)
+    assert scene.state(disputed) == ("labeled", 2)
+    with transaction(scene.db):
+        store.split_class(scene.db, 1)
+    assert scene.state(disputed) == ("disputed", None)
+    assert find_faults(scene.db) == []
+
+
 def test_a_split_takes_its_name_back_or_says_who_has_it(scene: Scene) -> None:
     with transaction(scene.db):
         store.merge_class(scene.db, 0, 1)

@@ -8,12 +8,14 @@ import pysqlite3
 import pytest
 
 from storage.checks import find_faults
+from storage.classes import merge_class, split_class
 from storage.database import back_up, open_reader, open_writer, pragma, transaction
 from storage.errors import StorageError
-from storage.schema import VERSION
-from tests.storage.building import build
+from storage.migrations import VERSION
+from tests.storage.building import Scene, build
 
-YESTERDAY = Path(__file__).parent / "schema-1.sql"
+YESTERDAY = sorted(Path(__file__).parent.glob("schema-*.sql"))
+"""A project of each earlier version, as its SQL was written down when that was the newest."""
 
 
 def test_it_is_durable_by_its_pragmas(path: Path) -> None:
@@ -89,21 +91,59 @@ def test_no_project_is_made_by_reading(path: Path) -> None:
     assert not path.exists()
 
 
-def test_yesterdays_schema_is_todays(path: Path, tmp_path: Path) -> None:
-    """A project of version 1, as its SQL was written down then, opens and works."""
-    old = pysqlite3.connect(tmp_path / "old.db", isolation_level=None)
-    old.executescript(YESTERDAY.read_text(encoding="utf-8"))
+def _restore(written: Path, path: Path) -> Path:
+    old = pysqlite3.connect(path, isolation_level=None)
+    old.executescript(written.read_text(encoding="utf-8"))
     old.close()
-    db = open_writer(tmp_path / "old.db")
-    scene = build(db)
-    scene.say("Ann", "label", scene.images[0], class_id=1)
-    assert scene.state(scene.images[0]) == ("labeled", 1)
+    return path
+
+
+def test_a_project_of_each_earlier_version_is_written_down() -> None:
+    assert [written.name for written in YESTERDAY] == [f"schema-{version}.sql" for version in range(1, VERSION)]
+
+
+@pytest.mark.parametrize("written", YESTERDAY, ids=lambda written: written.stem)
+def test_yesterdays_schema_is_todays(written: Path, path: Path, tmp_path: Path) -> None:
+    db = open_writer(_restore(written, tmp_path / "old.db"))
     new = open_writer(path)
     assert _schema(db) == _schema(new), "a change of the schema needs a migration and a new version"
     assert pragma(db, "user_version") == VERSION
     assert len(list(tmp_path.glob("old.db.before-*"))) == 1, "a copy is kept before anything is changed"
+    assert find_faults(db) == []
     db.close()
     new.close()
+
+
+def test_an_empty_project_of_the_first_version_works(tmp_path: Path) -> None:
+    db = open_writer(_restore(YESTERDAY[0], tmp_path / "old.db"))
+    scene = build(db)
+    scene.say("Ann", "label", scene.images[0], class_id=1)
+    assert scene.state(scene.images[0]) == ("labeled", 1)
+    db.close()
+
+
+def test_labels_merges_and_requests_of_the_second_version_are_read_and_go_on(tmp_path: Path) -> None:
+    """In it c counts for nothing else, and a, merged into b first, and b count for c."""
+    db = open_writer(_restore(YESTERDAY[1], tmp_path / "old.db"))
+    scene = Scene(db, [1, 2, 3, 4, 5], [0, 1, 2])
+    assert [scene.state(image) for image in scene.images] == [("labeled", 2)] * 3 + [("none", None)] * 2
+    scene.say("Bob", "label", 4, class_id=1, source="browse")
+    with transaction(db):
+        split_class(db, 0)
+        merge_class(db, 0, 1)
+    assert [scene.state(image) for image in scene.images[:4]] == [("labeled", 2)] * 4
+    with transaction(db):
+        split_class(db, 1)
+    assert [scene.state(image)[1] for image in scene.images[:4]] == [1, 1, 2, 1]
+    assert find_faults(db) == []
+    db.close()
+
+
+def test_who_only_reads_brings_an_earlier_version_up_to_date_first(tmp_path: Path) -> None:
+    reader = open_reader(_restore(YESTERDAY[1], tmp_path / "old.db"))
+    assert find_faults(reader) == []
+    assert pragma(reader, "user_version") == VERSION
+    reader.close()
 
 
 def _schema(db: pysqlite3.Connection) -> list[str]:

@@ -81,7 +81,7 @@ def test_a_page_of_the_grid_mixes_merged_classes_by_likeness(scene: Scene) -> No
 def test_what_the_next_step_follows_from_is_counted(busy: Scene, learned: int | None) -> None:
     images = list(all_images(busy.db))
     events = {row["id"]: row["event"] for row in busy.db.execute("SELECT id, event FROM image")}
-    labeled = [image for image in images if image.label.state == "labeled"]
+    labeled = [image for image in images if image.label.state == "labeled" and image.present]
     own = [image for image in labeled if image.split in ("train", "unlabeled")]
     with rolled_back(busy.db):
         put_setting(busy.db, LEARNED, learned)

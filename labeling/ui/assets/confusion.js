@@ -96,6 +96,6 @@ function worst(cells, nameOf) {
 
 function browse(label, predicted) {
   const address = new URL("browse", api.BASE);
-  address.search = new URLSearchParams({ label, predicted, split: "val" });
+  address.search = new URLSearchParams({ label, predicted, split: "val", missing: "false" });
   return address;
 }

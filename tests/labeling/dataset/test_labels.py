@@ -1,7 +1,10 @@
-"""Labels of tables, as answers of the dataset."""
+"""Labels of tables and class folders, as answers of the dataset."""
 
+import shutil
 from pathlib import Path
 
+from labeling.dataset.importing import preview
+from labeling.dataset.indexing import init_project, rescan
 from labeling.dataset.labels import Imported, import_table
 from labeling.project import reading, writing
 from storage.clock import instant
@@ -44,3 +47,20 @@ def test_a_label_that_was_taken_back_can_be_imported_again(folder: Path) -> None
     assert label_of(folder) is None
     assert tell(folder, "cat") == Imported(stored=1, known=0)
     assert label_of(folder) == "cat"
+
+
+def test_all_images_of_a_content_get_the_label_of_its_sorted_copy(dataset: Path, tmp_path: Path) -> None:
+    own, folder, sorted_copies = tmp_path / "images", tmp_path / "project", tmp_path / "sorted" / "dog"
+    shutil.copytree(dataset, own)
+    shutil.copy(own / IMAGE, own / "unlabeled" / "again.png")
+    init_project(folder, dataset_folder=own)
+    sorted_copies.mkdir(parents=True)
+    shutil.copy(own / IMAGE, sorted_copies / "copy.png")
+    shutil.copy(own / IMAGE, sorted_copies / "second copy.png")
+    found = preview(folder, sorted_copies.parent)
+    assert {field: found[field] for field in ("fresh", "twice", "unknown_files")} == {
+        "fresh": 2, "twice": 0, "unknown_files": 0,
+    }  # fmt: skip
+    (own / "unlabeled" / "again.png").unlink()
+    rescan(folder)
+    assert preview(folder, sorted_copies.parent)["fresh"] == 1, "the file of the other is gone"

@@ -2,17 +2,19 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.classes import ImageClass, class_id
 from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
 from barlowmatch.errors import InputError
 from labeling.embeddings.importing import PAGE, import_embeddings, similarity_order
 from labeling.project import reading, writing
 from labeling.runs.launching import learned_at
+from storage.classes import add_class, rename_class
 from storage.clock import instant
 from storage.control import count_all
 from storage.database import Database, transaction
@@ -24,7 +26,9 @@ from storage.records import Guess, Sent
 from storage.requests import latest_event, why_asked
 
 
-def write(folder: Path, project: Path, classes: tuple[str, ...], *, by_name: bool = False) -> dict[int, np.ndarray]:
+def write(
+    folder: Path, project: Path, classes: Sequence[ImageClass], *, by_name: bool = False
+) -> dict[int, np.ndarray]:
     """Write embeddings of all images of a project, as `embed` would, and return the vector of each image."""
     draw = np.random.default_rng(1)
     with reading(project) as db:
@@ -37,7 +41,7 @@ def write(folder: Path, project: Path, classes: tuple[str, ...], *, by_name: boo
         ["unlabeled"] * len(images), [""] * len(images), hashes,
     )  # fmt: skip
     with EmbeddingsWriter(
-        folder, table, dimension=8, classes=[ImageClass(n, name) for n, name in enumerate(classes)],
+        folder, table, dimension=8, classes=classes,
         checkpoint="0" * 64, with_probabilities=True, number_format="float32",
     ) as writer:  # fmt: skip
         writer.write(np.arange(len(images)), vectors, probabilities)
@@ -46,7 +50,7 @@ def write(folder: Path, project: Path, classes: tuple[str, ...], *, by_name: boo
 
 @pytest.mark.parametrize("by_name", [False, True])
 def test_guesses_and_neighbours_are_those_of_the_embeddings(folder: Path, tmp_path: Path, by_name: bool) -> None:
-    known = write(tmp_path / "e", folder, ("dog", "cat"), by_name=by_name)
+    known = write(tmp_path / "e", folder, [ImageClass(0, "dog"), ImageClass(1, "cat")], by_name=by_name)
     taken = import_embeddings(folder, tmp_path / "e")
     assert (taken.predictions, taken.neighbours) == (40, 20)
     with reading(folder) as db:
@@ -71,11 +75,26 @@ def test_guesses_and_neighbours_are_those_of_the_embeddings(folder: Path, tmp_pa
 
 
 def test_an_unknown_class_is_named_and_nothing_is_stored(folder: Path, tmp_path: Path) -> None:
-    write(tmp_path / "e", folder, ("dog", "unicorn"))
+    write(tmp_path / "e", folder, [ImageClass(0, "dog"), ImageClass(1, "unicorn")])
     with pytest.raises(InputError, match='predicts the class "unicorn"'):
         import_embeddings(folder, tmp_path / "e")
     with reading(folder) as db:
         assert db.execute("SELECT count(*) FROM prediction").fetchone()[0] == 0
+
+
+def test_a_class_is_that_of_its_id_whatever_has_its_name_by_now(folder: Path, tmp_path: Path) -> None:
+    cat, dog, seven = class_id("cat"), class_id("dog"), 7
+    with writing(folder) as db, transaction(db):
+        add_class(db, seven, "7", None, None)
+        for number, name in ((cat, "puma"), (dog, "wolf"), (seven, "seven")):
+            rename_class(db, number, name)
+        for name in ("cat", "7"):
+            add_class(db, class_id(f"{name} (2)"), name, None, None)
+    known = write(tmp_path / "e", folder, [ImageClass(cat, "cat"), ImageClass(9, "wolf"), ImageClass(seven, "7")])
+    import_embeddings(folder, tmp_path / "e")
+    with reading(folder) as db:
+        for image, (_, probability) in known.items():  # type: ignore[misc]
+            assert guesses_of(db, image)[0].class_id == (cat, dog, seven)[int(np.argmax(probability))]
 
 
 def test_a_folder_that_is_none_is_said(folder: Path, tmp_path: Path) -> None:
@@ -109,7 +128,7 @@ def test_what_the_model_does_not_know_yet_is_counted_from_when_it_was_trained(fo
     """Not from when its predictions were taken up, nor from what is learned beside: people label all the while."""
     runs = folder / "runs"
     (runs / "fixmatch-1").mkdir(parents=True)
-    write(runs / "embed-1" / "embeddings", folder, ("dog", "cat"))
+    write(runs / "embed-1" / "embeddings", folder, [ImageClass(0, "dog"), ImageClass(1, "cat")])
     with writing(folder) as db:
         images = [image.id for image in all_images(db) if image.split == "unlabeled"]
         for place, image in enumerate(images[:5]):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from barlowmatch.data.classes import ImageClass
 from barlowmatch.embeddings import read_embeddings
 from barlowmatch.selection.catalog import CATALOG
 from labeling.embeddings.newest import newest_embeddings
@@ -19,6 +20,7 @@ from tests.labeling.conftest import Tab
 from tests.labeling.embeddings.test_importing import write as write_embeddings
 from tests.waiting import until
 
+CLASSES = (ImageClass(0, "cat"), ImageClass(1, "dog"))
 FREE = 10
 """Unlabeled images of the project that no request asks about."""
 
@@ -26,7 +28,7 @@ FREE = 10
 @pytest.fixture
 def embedded(folder: Path) -> Path:
     """Return a project with embeddings among its runs."""
-    write_embeddings(folder / "runs" / "embed-20260101T000000Z-0a0a0a" / "embeddings", folder, ("cat", "dog"))
+    write_embeddings(folder / "runs" / "embed-20260101T000000Z-0a0a0a" / "embeddings", folder, CLASSES)
     return folder
 
 
@@ -136,7 +138,7 @@ def test_the_list_is_the_catalogue_and_says_what_is_missing(folder: Path, projec
     assert [item["name"] for item in listed["strategies"]] == list(CATALOG)
     assert listed["embeddings"] is None
     assert {item["name"] for item in listed["strategies"] if item["lacks"] is None} == {"random"}
-    write_embeddings(folder / "runs" / "x", folder, ("cat", "dog"))
+    write_embeddings(folder / "runs" / "x", folder, CLASSES)
     listed = ann.get("/api/strategies")
     assert listed["embeddings"]["rows"] == 40
     assert all(item["lacks"] is None for item in listed["strategies"])
