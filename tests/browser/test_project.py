@@ -144,6 +144,28 @@ def test_who_brings_labels_is_asked_about_the_pictures_too(context: BrowserConte
         assert tab.complaints == []
 
 
+def test_a_refused_change_of_a_class_leaves_its_field_as_it_was_and_says_why(page_of: Tab) -> None:
+    page = page_of.page
+    for name in ("crane", "stork"):
+        page.get_by_label("New class").fill(name)
+        page.keyboard.press("Enter")
+        expect(page.locator(f"[data-class={name}]")).to_have_count(1)
+    name, key = page.get_by_label("Name of stork"), page.get_by_label("Key of stork")
+    error = page.get_by_label("Classes", exact=True).locator(".wb-error")
+
+    name.fill("Crane")
+    page.keyboard.press("Enter")
+    expect(error).to_contain_text("The class crane exists already.")
+    expect(error).to_be_in_viewport()
+    expect(name).to_have_value("stork")
+
+    key.fill("x")  # skips
+    page.keyboard.press("Enter")
+    expect(error).to_contain_text("x")
+    expect(key).to_have_value("")
+    page_of.complaints.clear()  # the browser notes both refusals
+
+
 def test_classes_are_added_renamed_merged_and_split_and_labels_imported_and_taken_back(
     page_of: Tab, tmp_path: Path
 ) -> None:
