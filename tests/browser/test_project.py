@@ -129,6 +129,26 @@ def test_answers_about_ones_own_pictures_are_kept(page_of: Tab) -> None:
     expect(mirror.get_by_text("So training leaves that as it is.")).to_be_visible()
 
 
+def test_colors_are_asked_about_with_a_picture_that_has_some(context: BrowserContext, tmp_path: Path) -> None:
+    images = paint(tmp_path / "images", *(f"{number:02}.png" for number in range(30)))
+    for path in images.iterdir():
+        if path.name not in ("11.png", "22.png"):
+            with Image.open(path) as image:
+                gray = image.convert("L").convert("RGB")
+            gray.save(path)
+    init_project(tmp_path / "project", dataset_folder=images)
+    with serving(tmp_path / "project") as bench:
+        assert context.request.post(f"{bench.url}/api/people/me", data={"name": "Ann"}).ok
+        page = context.new_page()
+        page.goto(bench.url + "/project")
+        for change in ("grey", "hue"):
+            picture = page.locator(f"article[data-change={change}] img").first
+            expect(picture).to_have_attribute("alt", re.compile(r"^The picture (11|22)\.png$"))
+        expect(page.locator("article[data-change=mirror] img").first).to_have_attribute(
+            "alt", re.compile("The picture")
+        )
+
+
 def test_who_brings_labels_is_asked_about_the_pictures_too(context: BrowserContext, tmp_path: Path) -> None:
     """The first round follows at once, and digits must not be mirrored in it."""
     images = paint(tmp_path / "images", *(f"train/{name}/{n}.png" for name in ("cat", "dog") for n in range(4)))
