@@ -1,17 +1,17 @@
 """Labels from elsewhere: upload a table, look at what it would store, store it, take it back."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from barlowmatch.errors import InputError
-from barlowmatch.files import cannot_write
 from labeling.api.access import Context, Here, Who
 from labeling.api.dataset import chore_out, urls
 from labeling.chores import Told
 from labeling.dataset.importing import register
+from labeling.dataset.uploads import Uploads
 from labeling.wire import Uuid
 from labeling.wire import dataset as wire
 from storage.classes import list_classes
@@ -36,7 +36,8 @@ async def upload(
 ) -> wire.UploadOut:
     """Take a part of a table, at its place in bytes; a part sent again changes nothing."""
     part = await request.body()
-    size = await run_in_threadpool(_put, _place(here, uuid, name), at, part)
+    uploads = _uploads(here)
+    size = await run_in_threadpool(uploads.put, uploads.place(uuid, name), at, part)
     return wire.UploadOut(uuid=uuid, bytes=size)
 
 
@@ -93,7 +94,13 @@ def list_imports(here: Here) -> wire.ImportsOut:
             for entry in register(db)
         ]  # fmt: skip
         found = _preview(db, told, here) if told.state == "done" and told.about.get("act") == "preview" else None
+    told = dataclasses.replace(told, message=_message(told, here))
     return wire.ImportsOut(act=told.about.get("act"), chore=chore_out(told), preview=found, imports=imports)
+
+
+def _message(told: Told, here: Context) -> str | None:
+    source = told.about.get("source")
+    return _uploads(here).as_called(told.message, Path(source)) if told.message and source else told.message
 
 
 def _preview(db: Database, told: Told, here: Context) -> wire.PreviewOut:
@@ -115,12 +122,17 @@ def _sample(db: Database, item: dict[str, Any], names: dict[int, str], here: Con
 
 
 def _start(here: Context, words: list[str], about: dict[str, Any]) -> None:
-    """Start the chore.
+    """Start the chore; what was uploaded for the one before goes where this one is about something else.
 
     Raises:
         Refused: it does something else just now.
     """
-    if not here.chores.labels.start(words, about) and here.chores.labels.tell().about.get("uuid") != about["uuid"]:
+    chore = here.chores.labels
+    before = chore.tell().about
+    if chore.start(words, about):
+        if before.get("source") not in (None, about.get("source")):
+            _uploads(here).drop(Path(before["source"]))
+    elif chore.tell().about.get("uuid") != about["uuid"]:
         raise Refused("labels are being looked at or stored just now", "uuid", "wait until that is done")
 
 
@@ -128,7 +140,7 @@ def _source(here: Context, wish: wire.PreviewIn) -> Path:
     if (wish.upload is None) == (wish.path is None):
         raise Refused("give either an upload or a path", "path", None, "invalid")
     if wish.upload is not None:
-        return _place(here, wish.upload, wish.name or "labels.csv")
+        return _uploads(here).place(wish.upload, wish.name or "labels.csv")
     source = Path(wish.path or "").expanduser()
     if not source.is_absolute():
         raise Refused(f"{source} does not begin with a slash", "path", "type the whole path", "invalid")
@@ -137,24 +149,8 @@ def _source(here: Context, wish: wire.PreviewIn) -> Path:
     return source
 
 
-def _place(here: Context, uuid: str, name: str) -> Path:
-    plain = name.replace("\0", "").rpartition("/")[2].lstrip(".")[:200] or "labels.csv"
-    return here.project.paths.cache / "uploads" / uuid / plain
-
-
-def _put(path: Path, at: int, part: bytes) -> int:
-    """Write a part at its place and return how many bytes there are."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        if at > path.stat().st_size:
-            raise Refused("a part before this one is missing", "at", "send the parts in order")
-        with path.open("r+b") as file:
-            file.seek(at)
-            file.write(part)
-        return path.stat().st_size
-    except OSError as error:
-        raise InputError(cannot_write(path, error)) from error
+def _uploads(here: Context) -> Uploads:
+    return Uploads(here.project.paths)
 
 
 def _folder(here: Context) -> str:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from barlowmatch.data.tables import shown
 from labeling.api.access import Context, Here, Who
 from labeling.forms import form_fields
+from labeling.rounds.asking import count_askable
 from labeling.rounds.planning import RoundWish, kept_steps, round_wish
 from labeling.runs.launching import new_name, python_words
 from labeling.runs.stages import HIDDEN, PRESET_WORDS, Stage, base_config, find_stage
@@ -19,6 +20,7 @@ from labeling.runs.views import answers_of, view_flags
 from labeling.runs.wishes import LAUNCHER, Asked, default_preset, make_plan, make_wish, sources, what_lacks
 from labeling.wire import runs as wire
 from storage.database import Database
+from storage.errors import Refused
 from storage.settings import get_setting, put_setting
 from storage.splits import split_counts
 from storage.written import body_hash, once
@@ -44,11 +46,24 @@ def start_run(new: wire.RunIn, here: Here, who: Who) -> wire.RunOut:
     return _start(here, new, who, name, wish)
 
 
+@routes.get("/api/rounds")
+def show_round(here: Here) -> wire.AskableOut:
+    """Say how many images a round can ask for."""
+    with here.project.reading() as db:
+        return wire.AskableOut(**dataclasses.asdict(count_askable(db)))
+
+
 @routes.post("/api/rounds", status_code=202)
 def start_round(new: wire.RoundIn, here: Here, who: Who) -> wire.RunOut:
     """Run the round: whatever is missing between what is there and the next request for labels."""
     asked = RoundWish(new.minutes, new.strategy, new.budget, new.overlap)
-    return _start(here, new, who, new_name(ROUND), lambda _, name: round_wish(here.project.paths, name, asked))
+
+    def wish(db: Database, name: str) -> Wish:
+        if "budget" in new.model_fields_set and new.budget > (most := count_askable(db).most):
+            raise Refused(f"there are only {most:,} to ask for", "budget", None, "invalid")
+        return round_wish(here.project.paths, name, asked)
+
+    return _start(here, new, who, new_name(ROUND), wish)
 
 
 @routes.get("/api/runs/{name}")

@@ -17,7 +17,8 @@ from storage.written import body_hash, once
 SIZES = (5, 10, 25, 50, 100, 200, 400, 800)
 OFFERED = 5
 """So many sizes are offered: the larger ones of those that the folder allows."""
-PICTURES = 6
+PICTURES = 24
+"""Drawn for the questions: more than there are, so that those about colors find a picture that has some."""
 
 routes = APIRouter(tags=["start"])
 

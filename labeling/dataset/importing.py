@@ -16,8 +16,9 @@ from barlowmatch.data.tables import shown
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
 from labeling.dataset.labelsets import Row, read_labels
+from labeling.dataset.uploads import Uploads
 from labeling.names import clean_name, new_class_id
-from labeling.project import TERM_SECONDS, reading, writing
+from labeling.project import TERM_SECONDS, ProjectFolder, reading, writing
 from storage.classes import add_class, class_ids, list_classes
 from storage.clock import instant
 from storage.database import Database, now, transaction
@@ -153,7 +154,7 @@ def _known_classes(db: Database) -> dict[str, int]:
 
 
 def store(folder: Path, source: Path, own: str, choice: Choice, who: str, emit: Emit) -> dict[str, Any]:
-    """Store the labels of a source in the name of the dataset, and return how many.
+    """Store the labels of a source in the name of the dataset, and return how many; an upload has then served.
 
     Args:
         folder: of the project.
@@ -184,7 +185,8 @@ def store(folder: Path, source: Path, own: str, choice: Choice, who: str, emit: 
             rate.step(len(rows))
         with transaction(db):
             _register(db, own, stored=_stored(db, own))
-            return _entry(db, own)
+        Uploads(ProjectFolder(folder)).drop(source)
+        return _entry(db, own)
 
 
 def parts_of(labeled: Sequence[tuple[int, int]]) -> Iterator[Sequence[tuple[int, int]]]:

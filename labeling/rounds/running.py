@@ -7,7 +7,6 @@ and the same round goes on from there when it is resumed.
 import os
 import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,6 +31,7 @@ from labeling.embeddings.newest import newest_embeddings
 from labeling.project import ProjectFolder, reading
 from labeling.requests.choosing import choose
 from labeling.requests.tables import import_request
+from labeling.rounds.asking import count_askable
 from labeling.rounds.planning import (
     RoundWish,
     Situation,
@@ -50,8 +50,6 @@ from labeling.runs.supervising import ROUND, Runs
 from labeling.runs.wishes import Asked, checkpoint_of, make_plan, make_wish
 from storage.database import now
 from storage.errors import StorageError
-from storage.requests import draw_unlabeled, list_requests
-from storage.skipping import stuck_items
 from storage.splits import split_counts
 
 STOPPED = 143
@@ -196,13 +194,10 @@ class Round:
         with reading(self._paths.folder) as db:
             counts = split_counts(db)
             embedded = newest_embeddings(self._paths, db)
-            requests = [request for request in list_requests(db) if request.purpose == "train"]
-            in_vain = Counter(item.request for item in stuck_items(db))
-            asked = sum(min(request.left, request.items) - in_vain[request.id] for request in requests)
-            askable = bool(draw_unlabeled(db, 1))
+            askable = count_askable(db)
         images = counts.learnable + counts.kept
         rows = 0 if embedded is None else embedded.rows
-        return Situation(counts, done, unfinished, rows, images, askable, asked)
+        return Situation(counts, done, unfinished, rows, images, askable.free > 0, askable.asked)
 
 
 def run_round(paths: ProjectFolder, name: str, wish: RoundWish) -> int:

@@ -18,6 +18,7 @@ from labeling.project import ProjectFolder
 from labeling.security.guard import App, Message, Receive, Send
 from labeling.server.places import Place, list_folders, look_at_images, look_at_project, suggest_project
 from labeling.server.recent import recent_projects
+from labeling.ui.lost import answer_lost
 from labeling.ui.opening import DOCUMENT
 from labeling.wire import opening as wire
 from storage.errors import Refused
@@ -80,6 +81,7 @@ class Opening:
     def _page(self, assets: Callable[[FastAPI], None]) -> App:
         app = FastAPI(title="BarlowMatch", docs_url=None, redoc_url=None, openapi_url=None)
         handle_errors(app)
+        app.add_exception_handler(404, answer_lost({"Open or make a project": ""}))
         app.add_api_route("/", lambda: HTMLResponse(DOCUMENT), methods=["GET"])
         app.add_api_route("/api/opening", self.show, methods=["GET"])
         app.add_api_route("/api/opening/folders", self.folders, methods=["GET"])

@@ -32,7 +32,8 @@ def mount_pages(app: "FastAPI", title: str, root_path: str) -> "FastAPI":
     ):
         import gradio as gr
 
-        from labeling.ui.pages import HEAD, build, theme
+        from labeling.ui.lost import answer_lost
+        from labeling.ui.pages import FIRST, HEAD, OTHERS, build, theme
 
     from gradio.routes import App
 
@@ -45,6 +46,8 @@ def mount_pages(app: "FastAPI", title: str, root_path: str) -> "FastAPI":
             ssr_mode=False, mcp_server=False, pwa=False, enable_monitoring=False, max_file_size="1mb",
             root_path=root_path or None,
         )  # fmt: skip
+    ways = {FIRST: "", **{name: name.lower() for name in OTHERS}}
+    mounted.routes[-1].app.add_exception_handler(404, answer_lost(ways, root_path))  # type: ignore[attr-defined]
     for pause in ("sleep_when_free", "progress_update_sleep_when_free"):
         setattr(blocks._queue, pause, IDLE_SECONDS)
     return mounted

@@ -82,8 +82,15 @@ class RunIn(RunAsked):
     uuid: Uuid
 
 
+class AskableOut(Wire):
+    """What a round can ask for: images that wait for an answer already, which count, and others without a label."""
+
+    asked: int
+    free: int
+
+
 class RoundIn(Wire):
-    """A round to run, once."""
+    """A round to run, once; a budget that is named must be one that can be asked for."""
 
     uuid: Uuid
     minutes: Minutes = 10.0

@@ -59,6 +59,20 @@ def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
     assert tab.bench.label_of(image) != "9"
 
 
+def test_a_filter_of_a_link_that_means_nothing_here_is_left_out_and_named(tab: Tab) -> None:
+    tab.open("/browse?split=val&label=99&colour=red&flagged=maybe")
+
+    expect(tab.page.locator(".wb-pager")).to_contain_text("1–60 of 100")
+    expect(tab.page.locator(".wb-message")).to_contain_text("left out: label=99, colour=red, flagged=maybe")
+    expect(tab.page.locator("select[name=label]")).to_have_value("")
+    expect(tab.page.locator("select[name=label]").locator("option:checked")).to_have_text("Any")
+    expect(tab.page).to_have_url(re.compile(r"/browse\?split=val$"))
+
+    tab.open("/browse?split=val&file=00")
+    expect(tab.page.locator(TILE).first).to_be_visible()
+    expect(tab.page.locator(".wb-message")).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     ("filters", "place", "said"), [("split=val", 8, ""), ("state=none", 50, "Nothing yet.")], ids=["changed", "given"]
 )

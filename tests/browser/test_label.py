@@ -161,13 +161,20 @@ def test_search_and_new_class(tab: Tab) -> None:
     assert tab.bench.label_of(searched) == "6"
     assert tab.bench.label_of(fresh) == "<img src=x onerror=alert(1)>"
     assert tab.page.locator("img[src=x]").count() == 0
-    expect(typing).to_have_count(0)
+
+
+def test_a_new_class_that_is_there_already_labels_the_picture_with_it(tab: Tab) -> None:
+    image = tab.open().ready().image
+
     tab.page.keyboard.press("n")
-    expect(typing).to_be_focused()
-    tab.page.keyboard.type("6")
+    expect(tab.page.locator("dialog[open] input")).to_be_focused()
+    tab.page.keyboard.type(" 6 ")
     tab.page.keyboard.press("Enter")
-    expect(tab.page.locator("dialog[open] .wb-error")).to_contain_text("exists already")
-    tab.complaints.clear()  # the browser notes the 409
+
+    expect(tab.page.locator(PAINTED)).not_to_have_attribute("data-image", str(image))
+    tab.saved()
+    assert tab.bench.label_of(image) == "6"
+    assert tab.bench.rows("SELECT count(*) FROM class WHERE name = '6'") == [(1,)]
 
 
 def test_keys_can_be_changed_and_stay_changed(tab: Tab) -> None:

@@ -130,6 +130,26 @@ def test_answers_about_ones_own_pictures_are_kept(page_of: Tab) -> None:
     expect(mirror.get_by_text("So training leaves that as it is.")).to_be_visible()
 
 
+def test_colors_are_asked_about_with_a_picture_that_has_some(context: BrowserContext, tmp_path: Path) -> None:
+    images = paint(tmp_path / "images", *(f"{number:02}.png" for number in range(30)))
+    for path in images.iterdir():
+        if path.name not in ("11.png", "22.png"):
+            with Image.open(path) as image:
+                gray = image.convert("L").convert("RGB")
+            gray.save(path)
+    init_project(tmp_path / "project", dataset_folder=images)
+    with serving(tmp_path / "project") as bench:
+        assert context.request.post(f"{bench.url}/api/people/me", data={"name": "Ann"}).ok
+        page = context.new_page()
+        page.goto(bench.url + "/project")
+        for change in ("grey", "hue"):
+            picture = page.locator(f"article[data-change={change}] img").first
+            expect(picture).to_have_attribute("alt", re.compile(r"^The picture (11|22)\.png$"))
+        expect(page.locator("article[data-change=mirror] img").first).to_have_attribute(
+            "alt", re.compile("The picture")
+        )
+
+
 def test_who_brings_labels_is_asked_about_the_pictures_too(context: BrowserContext, tmp_path: Path) -> None:
     """The first round follows at once, and digits must not be mirrored in it."""
     images = paint(tmp_path / "images", *(f"train/{name}/{n}.png" for name in ("cat", "dog") for n in range(4)))
@@ -143,6 +163,28 @@ def test_who_brings_labels_is_asked_about_the_pictures_too(context: BrowserConte
         expect(tab.page.locator("article[data-change=mirror]")).to_be_visible()
         tab.leave()
         assert tab.complaints == []
+
+
+def test_a_refused_change_of_a_class_leaves_its_field_as_it_was_and_says_why(page_of: Tab) -> None:
+    page = page_of.page
+    for name in ("crane", "stork"):
+        page.get_by_label("New class").fill(name)
+        page.keyboard.press("Enter")
+        expect(page.locator(f"[data-class={name}]")).to_have_count(1)
+    name, key = page.get_by_label("Name of stork"), page.get_by_label("Key of stork")
+    error = page.get_by_label("Classes", exact=True).locator(".wb-error")
+
+    name.fill("Crane")
+    page.keyboard.press("Enter")
+    expect(error).to_contain_text("The class crane exists already.")
+    expect(error).to_be_in_viewport()
+    expect(name).to_have_value("stork")
+
+    key.fill("x")  # skips
+    page.keyboard.press("Enter")
+    expect(error).to_contain_text("x")
+    expect(key).to_have_value("")
+    page_of.complaints.clear()  # the browser notes both refusals
 
 
 def test_classes_are_added_renamed_merged_and_split_and_labels_imported_and_taken_back(

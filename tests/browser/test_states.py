@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from labeling.dataset.indexing import init_project
-from tests.browser.bench import ROOT, Tab, ask_all_blindly, check_looks, paint, serving
+from tests.browser.bench import ROOT, Bench, Tab, ask_all_blindly, check_looks, paint, serving
 from tests.browser.test_login import log_in
 from tests.browser.test_project import bare_folder
 
@@ -118,3 +118,20 @@ def test_what_another_tab_holds_is_taken_into_this_one(context: BrowserContext, 
         tab.shows(first.image)
         tab.leave()
         assert tab.complaints == first.complaints == []
+
+
+def test_an_address_without_a_page_shows_the_ways_on_and_programs_get_json(page: Page, bench: Bench) -> None:
+    answer = page.goto(f"{bench.url}/projekt?<b>")
+
+    assert answer
+    assert answer.status == 404
+    expect(page.get_by_text("There is no such page")).to_be_visible()
+    expect(page.locator(".wb-notice p")).to_contain_text("/projekt")
+    expect(page.locator("nav a")).to_have_count(8)
+    check_looks(page)
+    page.get_by_role("link", name="Browse").click()
+    expect(page.locator(".wb-tile").first).to_be_visible()
+    program = page.context.request.get(f"{bench.url}/projekt", headers={"accept": "*/*"})
+    assert (program.status, program.json()["error"]) == (404, "there is nothing at this address")
+    browser = page.context.request.get(f"{bench.url}/api/projekt", headers={"accept": "text/html"})
+    assert (browser.status, browser.json()["field"]) == (404, "path")

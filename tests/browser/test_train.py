@@ -11,8 +11,9 @@ import psutil
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from labeling.dataset.indexing import init_project
 from labeling.runs.launching import living_process
-from tests.browser.bench import Bench, Tab, serving
+from tests.browser.bench import Bench, Tab, paint, serving
 
 PATIENCE = 90_000
 SETTINGS = {"Image size": 8, "Batch size": 64, "Num epochs": 40, "Projector width": 16, "Threads": 1}
@@ -96,6 +97,21 @@ def test_a_run_survives_the_server_is_stopped_goes_on_and_is_compared(context: B
         for box in page.locator(".tr-history tbody input").all():
             box.check()
         expect(page.locator(".tr-compared table")).to_contain_text("labels learned from")
+
+
+def test_a_round_is_asked_for_no_more_images_than_there_are(context: BrowserContext, tmp_path: Path) -> None:
+    init_project(tmp_path / "few", dataset_folder=paint(tmp_path / "images", *(f"{n:02}.png" for n in range(12))))
+    with serving(tmp_path / "few") as bench:
+        page = open_page(context, bench)
+        form = page.get_by_label("Run the round", exact=True)
+        budget = page.get_by_label("Images to ask for")
+        expect(budget).to_have_value("9")  # three are the control sample
+        expect(form).to_contain_text("At most 9: so many have no label")
+        budget.fill("5000")
+        page.get_by_role("button", name="Run the round").click()
+        expect(form.locator(".wb-error")).to_have_text("Images to ask for: There are only 9 to ask for.")
+        expect(budget).to_have_value("5000")
+        assert not list((tmp_path / "few" / "runs").iterdir())
 
 
 def test_a_run_that_dies_is_told_as_dead_with_its_last_lines(context: BrowserContext, project: Path) -> None:

@@ -53,6 +53,8 @@ class BrowsePage {
     this.chip = new Chip(() => this.outbox.flush());
     this.chip.update(this.outbox);
     this.filters = new Filters({ classes: this.classes, people, requests, changed: () => this.restart() });
+    const strange = this.filters.strange.map(([name, value]) => `${name}=${value}`).join(", ");
+    if (strange) this.messages.say("filters", `Filters of this link that mean nothing here are left out: ${strange}`);
     this.list = h("div", { class: "wb-tiles", role: "listbox", "aria-label": "Images" });
     this.words = h("span", { "aria-live": "polite" });
     this.before = h("button", { type: "button", onclick: () => this.turn(-1) }, "← Previous");

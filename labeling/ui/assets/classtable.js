@@ -42,7 +42,12 @@ export class ClassTable {
   }
 
   row(cls, place) {
-    const change = (field, value) => this.change(() => api.patch(`api/classes/${cls.id}`, { uuid: uuid(), [field]: value }));
+    const change = async (field, value) => {
+      const input = { name, key, color }[field];
+      const typed = input.value;
+      const stored = await this.change(() => api.patch(`api/classes/${cls.id}`, { uuid: uuid(), [field]: value }));
+      if (!stored && input.value === typed) input.value = input.defaultValue; // a field says how things are
+    };
     const name = h("input", {
       class: "pj-name", value: cls.name, maxlength: 100, disabled: !isAdmin(), "aria-label": `Name of ${cls.name}`, autocomplete: "off",
       onchange: () => change("name", name.value),
@@ -112,7 +117,7 @@ export class ClassTable {
     this.name.focus();
   }
 
-  /** Store a change and show the classes as they are then; what cannot be stored stays as typed, to be corrected. */
+  /** Store a change, show the classes as they are then, and resolve to whether it was stored; say why where it was not. */
   async change(work) {
     this.error.textContent = "";
     try {
@@ -121,6 +126,7 @@ export class ClassTable {
       return true;
     } catch (problem) {
       this.error.textContent = problem.message;
+      this.error.scrollIntoView({ block: "nearest" }); // below a list that may be long
       return false;
     }
   }

@@ -16,7 +16,10 @@ const SPLITS = [
 ];
 const PATIENCE = 250; // milliseconds after the last letter typed
 
-/** The filter bar; `changed` is called with the filters as URLSearchParams. */
+/**
+ * The filter bar; `changed` is called with the filters as URLSearchParams. `strange` are those of the address that mean
+ * nothing here, pairs of name and value, as of a class that was merged or of another project: they are left out.
+ */
 export class Filters {
   constructor({ classes, people, requests, changed }) {
     this.changed = changed;
@@ -46,6 +49,19 @@ export class Filters {
       this._check("missing", "Missing"),
       clear,
     );
+    this._leaveOut();
+  }
+
+  /** Leave out what no field shows: pictures would be missing, and nothing would say why. */
+  _leaveOut() {
+    const shown = ([name, value]) => {
+      const field = this.element.elements.namedItem(name);
+      return field?.type === "checkbox" ? field.checked && value === "true" : field?.value === value;
+    };
+    const given = [...this.values];
+    this.strange = given.filter((filter) => !shown(filter) && !filter[0].startsWith("_")); // _: the page library's own
+    this.values = new URLSearchParams(given.filter(shown));
+    if (this.strange.length > 0) this._keep();
   }
 
   /** Take all filters off. */
@@ -66,10 +82,14 @@ export class Filters {
   }
 
   _apply() {
+    this._keep();
+    this.changed(this.values);
+  }
+
+  _keep() {
     const address = new URL(window.location.href);
     address.search = this.values.toString();
     window.history.replaceState(null, "", address);
-    this.changed(this.values);
   }
 
   _choice(name, title, options) {
@@ -81,6 +101,7 @@ export class Filters {
       options.map(([value, words]) => h("option", { value }, words)),
     );
     select.value = this.values.get(name) ?? "";
+    if (select.selectedIndex < 0) select.value = ""; // no such option
     return h("label", {}, title, select);
   }
 

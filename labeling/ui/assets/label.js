@@ -232,16 +232,16 @@ class LabelPage {
     const item = this.session.current;
     const { classes } = this.vocabulary;
     const decide = (id) => item === this.session.current && this.decide("label", id, null);
-    const create = (name) => this.new_class(null, name, classes);
+    const create = (name) => this.new_class(null, name);
     if (this.belongs(event, "search")) searchClasses(this.host, classes, { choose: decide, create });
   }
 
-  /** Name a class and label the picture with it; `known` are the classes that were offered instead. */
-  new_class(event, name = "", known = this.vocabulary.classes) {
+  /** Name a class and label the picture with it, whether the class is new or was there. */
+  new_class(event, name = "") {
     const item = this.session.current;
     const create = async (typed) => {
-      const made = await this.vocabulary.make(typed, known);
-      if (item && item === this.session.current && this.stage.painted !== null) this.decide("label", made, null);
+      const cls = await this.vocabulary.named(typed);
+      if (item && item === this.session.current && this.stage.painted !== null) this.decide("label", cls, null);
     };
     newClass(this.host, create, name);
   }

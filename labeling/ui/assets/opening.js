@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { fill, h, uuid } from "./dom.js";
 import { browseFolders } from "./folders.js";
-import { themeButton } from "./page.js";
+import { takeTheme, themeButton } from "./page.js";
 import { choreWait } from "./wait.js";
 
 const ASK_AGAIN = 500; // milliseconds, while the images are read
@@ -12,9 +12,7 @@ const TYPING = 250; // milliseconds without a key before a path is looked at
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
   const found = await api.get("api/opening");
-  const chosen = window.localStorage.getItem("barlowmatch:theme");
-  const dark = chosen === null ? window.matchMedia("(prefers-color-scheme: dark)").matches : chosen === "dark";
-  document.body.classList.toggle("dark", dark);
+  takeTheme();
   const page = new OpeningPage(host, found);
   if (found.making.state === "running") page.follow();
 }

@@ -71,6 +71,13 @@ export async function loadClasses() {
   return { classes, version, nameOf: (id) => names.get(id) ?? "none of our classes" };
 }
 
+/** Be dark or light as was chosen in this browser, else as its system is: where no page library does it. */
+export function takeTheme() {
+  const chosen = window.localStorage.getItem("barlowmatch:theme");
+  const dark = chosen === null ? window.matchMedia("(prefers-color-scheme: dark)").matches : chosen === "dark";
+  document.body.classList.toggle("dark", dark);
+}
+
 /** The button that switches between dark and light; the choice is this browser's. */
 export function themeButton() {
   const stored = window.localStorage.getItem("barlowmatch:theme");

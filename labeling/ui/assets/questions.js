@@ -8,6 +8,11 @@ const ANSWERS = [
   ["other", "No, another"],
 ];
 
+const OF_COLORS = ["grey", "hue"]; // changes that show nothing on a gray picture
+const SIDE = 32; // pixels of the square in which a picture is looked at for colors
+const COLORFUL = 32; // of 255 between a pixel's strongest and weakest channel: more than cameras and JPEG add to gray
+const SHARE = 0.02; // of such pixels in a picture that has colors
+
 /** The panel with a picture and its changed version for each question. */
 export class Questions {
   constructor({ changed }) {
@@ -36,7 +41,21 @@ export class Questions {
     this.count.textContent = answered === questions.length ? "All answered" : `${answered} of ${questions.length} answered`;
     if (!this.shown) this.element.open = answered === 0 && !predicted;
     this.shown = true;
-    if (pictures.length) fill(this.list, questions.map((question, place) => this.card(question, pictures[place % pictures.length])));
+    if (pictures.length === 0) return;
+    const pictureFor = ({ change }, place) => (OF_COLORS.includes(change) && this.colored) || pictures[place % pictures.length];
+    fill(this.list, questions.map((question, place) => this.card(question, pictureFor(question, place))));
+    this.searching ??= this.showColored(pictures);
+  }
+
+  /** Ask about colors with a picture that has some, where one is found. */
+  async showColored(pictures) {
+    this.colored = await firstColored(pictures);
+    if (!this.colored) return;
+    for (const change of OF_COLORS) {
+      const images = this.list.querySelectorAll(`article[data-change=${change}] img`);
+      images.forEach((image) => (image.src = this.colored.thumb));
+      if (images.length) images[0].alt = `The picture ${this.colored.file}`;
+    }
   }
 
   card(question, picture) {
@@ -77,6 +96,30 @@ export class Questions {
       this.error.textContent = problem.message;
     }
   }
+}
+
+/** Resolve to the first picture that has colors, null where none has. */
+async function firstColored(pictures) {
+  for (const picture of pictures) if (await hasColors(picture.thumb)) return picture;
+  return null;
+}
+
+async function hasColors(url) {
+  const image = h("img", { src: url });
+  const canvas = h("canvas", { width: SIDE, height: SIDE }).getContext("2d", { willReadFrequently: true });
+  try {
+    await image.decode();
+  } catch {
+    return false; // a picture that cannot be shown is no example
+  }
+  canvas.drawImage(image, 0, 0, SIDE, SIDE);
+  const { data } = canvas.getImageData(0, 0, SIDE, SIDE);
+  let colorful = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    const channels = data.subarray(at, at + 3);
+    if (Math.max(...channels) - Math.min(...channels) > COLORFUL) colorful += 1;
+  }
+  return colorful > SHARE * SIDE * SIDE;
 }
 
 function meaning({ answer, meaning }) {

@@ -7,14 +7,18 @@ import { stageWords, when } from "./runwords.js";
 import { duration } from "./wait.js";
 
 const NAMES = ["pretrain", "train-classifier", "fixmatch", "embed"];
+const USUAL = 100; // images that a round asks for, where there are so many
 const ASK_AGAIN = 1500; // milliseconds, while steps are timed
 
 /** The form of a round. */
 export class RoundForm {
   constructor({ started }) {
     this.started = started;
+    this.offered = String(USUAL);
     this.minutes = number("minutes", "10", "decimal");
-    this.budget = number("budget", "100", "numeric");
+    this.budget = number("budget", USUAL, "numeric");
+    this.asking = h("label", {}, "Images to ask for", this.budget);
+    this.most = h("p", { class: "wb-hint" });
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.go = h("button", { class: "wb-main", type: "submit" }, "Run the round");
     this.waiting = h("p", { class: "wb-hint" });
@@ -25,10 +29,22 @@ export class RoundForm {
       { class: "tr-card tr-round", "aria-label": "Run the round", onsubmit: (event) => this.start(event) },
       h("h2", {}, "The round"),
       h("p", {}, intro),
-      h("div", { class: "tr-line" }, h("label", {}, "Minutes", this.minutes), h("label", {}, "Images to ask for", this.budget), this.go),
+      h("div", { class: "tr-line" }, h("label", {}, "Minutes", this.minutes), this.asking, this.go),
+      this.most,
       this.waiting,
       this.error,
     );
+    this.reload();
+  }
+
+  /** Say how many images there are to ask for, and offer no more than those. */
+  async reload() {
+    const found = await api.get("api/rounds").catch(() => null);
+    if (!found) return; // whoever asks for too many is told when the round is started
+    const most = found.asked + found.free;
+    this.asking.hidden = this.budget.disabled = most === 0;
+    if (this.budget.value.trim() === this.offered) this.budget.value = this.offered = String(Math.min(USUAL, most));
+    this.most.textContent = mostWords(found);
   }
 
   busy(running) {
@@ -40,11 +56,14 @@ export class RoundForm {
   async start(event) {
     event.preventDefault();
     this.error.textContent = "";
-    const wish = { uuid: uuid(), minutes: value(this.minutes), budget: value(this.budget) };
+    const wish = { uuid: uuid(), minutes: value(this.minutes) };
+    if (!this.budget.disabled) wish.budget = value(this.budget);
     try {
       await this.started(await api.post("api/rounds", wish));
     } catch (error) {
-      this.error.textContent = error.field ? `${sentence(error.field)}: ${error.message}` : error.message;
+      const name = { minutes: "Minutes", budget: "Images to ask for" }[error.field];
+      this.error.textContent = name ? `${name}: ${error.message}` : error.message;
+      await this.reload();
     }
   }
 }
@@ -190,6 +209,13 @@ export class StageForm {
       this.blame(error);
     }
   }
+}
+
+function mostWords({ asked, free }) {
+  const [most, waiting, others] = [asked + free, asked, free].map((number) => number.toLocaleString("en"));
+  if (asked + free === 0) return "No image is left to ask for: the round learns, and asks for nothing.";
+  if (asked === 0) return `At most ${most}: so many have no label and may be asked for.`;
+  return `At most ${most}: ${waiting} that ${asked === 1 ? "waits" : "wait"} for an answer already, and ${others} more.`;
 }
 
 function number(name, start, mode) {

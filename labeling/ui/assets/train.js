@@ -75,7 +75,10 @@ class TrainPage {
     this.round.busy(running);
     this.stage.busy(running);
     const finished = runs.filter((run) => run.state !== "running").map((run) => run.name).join();
-    if (this.finished !== undefined && this.finished !== finished) this.stage.reload(); // more to start from
+    if (this.finished !== undefined && this.finished !== finished) {
+      this.stage.reload(); // more to start from
+      this.round.reload(); // a round asks
+    }
     this.finished = finished;
     this.history.show(runs, detail?.name);
   }

@@ -35,19 +35,19 @@ export class Vocabulary {
     if (this.version !== before) this.told();
   }
 
-  /** Make a class and resolve to its id; where somebody made it since `known` were all the classes, to that of theirs. */
-  async make(name, known) {
-    const same = (cls) => fold(cls.name) === fold(name);
+  /** Resolve to the id of the class with a name: the one there is, also where somebody made it meanwhile, else a new one. */
+  async named(name) {
+    const find = () => this.classes.find((cls) => fold(cls.name) === fold(name))?.id;
+    if (find() !== undefined) return find();
     try {
       const made = await api.post("api/classes", { uuid: uuid(), name });
       await this.reload();
       return made.id;
     } catch (error) {
-      if (error.status !== 409 || known.some(same)) throw error;
+      if (error.status !== 409) throw error;
       await this.reload();
-      const theirs = this.classes.find(same);
-      if (!theirs) throw error;
-      return theirs.id;
+      if (find() === undefined) throw error;
+      return find();
     }
   }
 

@@ -97,6 +97,38 @@ def test_an_import_is_stored_once_and_taken_back_whole(ann: Tab, folder: Path) -
     assert ann.get("/api/progress")["labeled"] == before + 3, "taken back, it can be imported again"
 
 
+def test_an_upload_is_kept_until_it_is_stored_or_another_takes_its_place(ann: Tab, folder: Path) -> None:
+    def kept() -> list[str]:
+        return sorted(path.read_text() for path in (folder / "cache" / "uploads").glob("*/*"))
+
+    look(ann, "name,what\na,b\n")
+    finished(ann, "/api/imports", "chore")
+    assert len(kept()) == 1
+    seen = look(ann, TABLE)
+    finished(ann, "/api/imports", "chore")
+    assert kept() == [TABLE]
+
+    ann.post("/api/imports", {"uuid": fresh(), "preview": seen}, 202)
+    assert finished(ann, "/api/imports", "chore")["chore"]["state"] == "done"
+    assert kept() == []
+
+
+def test_a_table_of_the_users_own_is_never_removed(ann: Tab, folder: Path, tmp_path: Path) -> None:
+    tables = [tmp_path / "a.csv", folder / "cache" / "b.csv"]
+    for table in tables:
+        table.write_text(TABLE)
+        seen = {"uuid": fresh(), "path": str(table)}
+        ann.post("/api/imports/preview", seen, 202)
+        finished(ann, "/api/imports", "chore")
+    (folder / "cache" / "uploads").mkdir()
+    crooked = {"uuid": fresh(), "path": str(folder / "cache" / "uploads" / ".." / "b.csv")}
+    ann.post("/api/imports/preview", crooked, 202)
+    finished(ann, "/api/imports", "chore")
+    ann.post("/api/imports", {"uuid": fresh(), "preview": crooked["uuid"]}, 202)
+    assert finished(ann, "/api/imports", "chore")["imports"][0]["stored"] == 2
+    assert all(table.is_file() for table in tables)
+
+
 def test_what_people_said_is_left_alone_unless_told_otherwise(ann: Tab, folder: Path) -> None:
     item = ann.lease(1)[0]
     ann.label(item, "cat")
@@ -151,5 +183,6 @@ def test_what_cannot_be_read_is_said(ann: Tab, tmp_path: Path) -> None:
     ann.post("/api/imports/undo", {"uuid": fresh(), "id": fresh()}, 404)
     look(ann, "name,what\na,b\n", parts=1)
     failed = finished(ann, "/api/imports", "chore")["chore"]
-    assert (failed["state"], 'no column "file"' in failed["message"]) == ("failed", True)
+    assert failed["state"] == "failed"
+    assert failed["message"].startswith('new labels.csv: line 1 has no column "file"')
     assert ann.http.put(f"/api/uploads/{fresh()}?name=x.csv&at=5", content=b"late").status_code == 409
