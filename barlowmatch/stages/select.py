@@ -8,7 +8,7 @@ from barlowmatch.configs.select import PAPER_RATIO, SelectConfig
 from barlowmatch.data.tables import guard, table_text
 from barlowmatch.embeddings import read_embeddings
 from barlowmatch.events import Emit, Said, silent
-from barlowmatch.files import write_texts
+from barlowmatch.files import keep_aside, write_texts
 from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lose
 from barlowmatch.selection.base import Selection, Strategy
 from barlowmatch.selection.loading import create_strategy, load_strategy_file
@@ -41,12 +41,17 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
 
 
 def write_request(folder: Path, number: int, strategy: str, selection: Selection) -> Path:
-    """Write a selection as a table with reasons, and as the seed's list of names; return the table's path."""
+    """Write a selection as a table with reasons, and as the seed's list of names; return the table's path.
+
+    The list has no header by which to tell an earlier one from somebody's own: what was there is kept as `.bak`.
+    """
     names = "".join(f"{_cell(file)}\n" for file in selection.files)
-    path = folder / REQUEST
+    path, listed = folder / REQUEST, folder / f"request_{number}.csv"
     picks = zip(selection.files, selection.scores.tolist(), selection.reasons, strict=True)
     rows = [(rank, file, f"{score:.6g}", strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
-    write_texts({folder / f"request_{number}.csv": names, path: table_text(COLUMNS, rows)})
+    if listed.is_file() and listed.read_bytes() != names.encode("utf-8", "surrogateescape"):
+        keep_aside(listed)
+    write_texts({listed: names, path: table_text(COLUMNS, rows)})
     return path
 
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -44,12 +44,15 @@ class Opening:
         self._wishes: asyncio.Queue[tuple[Path, asyncio.Future[str]]] = asyncio.Queue()
         self._notes = tempfile.TemporaryDirectory(prefix="barlowmatch-")
         self._making = Chore(Path(self._notes.name) / "making")
-        self._app: App = self._page(assets)
+        self._opened: Path | None = None
+        self._opener = self._app = self._page(assets)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve a request, or live as long as the server does."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif scope["path"].startswith("/api/opening"):  # also from a tab that does not know yet that one is open
+            await self._opener(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -73,20 +76,41 @@ class Opening:
                 return
             folder, answer = wish.result()
             try:
-                self._app = await stack.enter_async_context(self._served(folder))
+                await self._open(stack, folder)
                 answer.set_result(folder.name)
             except Exception as error:
                 answer.set_exception(error)
+
+    async def _open(self, stack: AsyncExitStack, folder: Path) -> None:
+        """Open a project unless it is the one that is open; of two that are asked for, the first is served.
+
+        Raises:
+            Refused: another one is open.
+        """
+        if self._opened is not None and self._opened.samefile(folder):
+            return
+        self._need_closed()
+        self._app = await stack.enter_async_context(self._served(folder))
+        self._opened = folder
+
+    def _need_closed(self) -> None:
+        if self._opened is not None:
+            raise Refused(
+                f"this server serves {self._opened.name} by now, opened in another tab", "folder",
+                "reload this page to go there, or start another server: python app.py --port 0",
+            )  # fmt: skip
 
     def _page(self, assets: Callable[[FastAPI], None]) -> App:
         app = FastAPI(title="BarlowMatch", docs_url=None, redoc_url=None, openapi_url=None)
         handle_errors(app)
         app.add_exception_handler(404, answer_lost({"Open or make a project": ""}))
         app.add_api_route("/", lambda: HTMLResponse(DOCUMENT), methods=["GET"])
-        app.add_api_route("/api/opening", self.show, methods=["GET"])
-        app.add_api_route("/api/opening/folders", self.folders, methods=["GET"])
-        app.add_api_route("/api/opening/check", self.check, methods=["POST"])
-        app.add_api_route("/api/opening/make", self.make, methods=["POST"], status_code=202)
+        before = APIRouter(dependencies=[Depends(self._need_closed)])
+        before.add_api_route("/api/opening", self.show, methods=["GET"])
+        before.add_api_route("/api/opening/folders", self.folders, methods=["GET"])
+        before.add_api_route("/api/opening/check", self.check, methods=["POST"])
+        before.add_api_route("/api/opening/make", self.make, methods=["POST"], status_code=202)
+        app.include_router(before)
         app.add_api_route("/api/opening/open", self.open, methods=["POST"])
         assets(app)
         return app
@@ -126,7 +150,7 @@ class Opening:
         return self.show()
 
     async def open(self, wish: wire.OpenIn) -> wire.OpenedOut:
-        """Open a project: from then on it is what this server serves."""
+        """Open a project: from then on it is what this server serves, to all tabs."""
         folder = Path(wish.folder).expanduser()
         await run_in_threadpool(ProjectFolder(folder).need)
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()

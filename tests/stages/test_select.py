@@ -97,6 +97,18 @@ def test_the_rounds_number_names_the_seeds_file(tmp_path: Path, representations:
     assert len((tmp_path / "request_12.csv").read_text().splitlines()) == 4
 
 
+def test_a_list_that_was_there_is_kept(tmp_path: Path, representations: Path) -> None:
+    config = SelectConfig(representations_path=representations, dest_path=tmp_path, strategy="random", budget=4)
+    (tmp_path / "request_1.csv").write_text("my own list\n")
+
+    run(config)
+    run(config)
+
+    assert (tmp_path / "request_1.csv.bak").read_text() == "my own list\n"
+    assert not (tmp_path / "request_1.csv.bak2").exists(), "the same request again replaces nothing"
+    assert len((tmp_path / "request_1.csv").read_text().splitlines()) == 4
+
+
 def test_blocks_from_the_disk_give_the_same_request(tmp_path: Path, representations: Path) -> None:
     for memory in (6.0, 0.0):
         for strategy in ("kmeans", "k-center", "typiclust", "maxherding", "badge"):

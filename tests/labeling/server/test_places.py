@@ -2,14 +2,20 @@
 
 import json
 import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
+from httpx import Response
 from starlette.testclient import TestClient
 
+from labeling.server.config import ServerConfig
 from labeling.server.opening import Opening
 from labeling.server.places import list_folders, look_at_images, look_at_project, suggest_project
 from labeling.server.recent import KEPT, recent_projects, remember_project
+from labeling.server.serving import _opened
 from storage.errors import DiskFull
 
 
@@ -90,3 +96,25 @@ def test_the_page_lives_on_when_a_project_cannot_be_opened(folder: Path) -> None
         for _ in range(2):
             answer = client.post("/api/opening/open", json={"folder": str(folder)})
             assert "cannot be written" in answer.json()["error"]
+
+
+def test_of_two_projects_opened_at_once_one_is_served_and_who_wanted_the_other_is_told(
+    folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(folder, other, symlinks=True)
+    app = Opening(partial(_opened, ServerConfig(), "http://127.0.0.1:1"), lambda app: None)
+    with TestClient(app, base_url="http://127.0.0.1") as client, ThreadPoolExecutor(2) as tabs:
+
+        def wish(project: Path) -> Response:
+            return client.post("/api/opening/open", json={"folder": str(project)})
+
+        answers = dict(zip((folder, other), tabs.map(wish, (folder, other)), strict=True))
+        won, lost = sorted(answers, key=lambda project: answers[project].status_code)
+        assert [answers[project].status_code for project in (won, lost)] == [200, 409]
+        assert f"this server serves {won.name} by now" in answers[lost].json()["error"]
+        assert (won / ".server.json").exists()
+        assert not (lost / ".server.json").exists()
+        assert wish(won).json() == {"name": won.name}, "whoever wants the one that is open goes on into it"
+        assert client.get("/api/opening").status_code == 409
+        assert client.get("/api/people").status_code == 200
