@@ -25,8 +25,8 @@ run: $(STAMP) ## Open the app on an example: handwritten digits, 200 of them to 
 demo: $(STAMP) ## Run the whole loop on handwritten digits: label, learn, ask, label again
 	$(BIN)/python -m benchmarks demo
 
-test: $(STAMP) browser ## Run the tests; a third process uses what two leave of two cores while they wait
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+test: $(STAMP) browser ## Run the tests, more at a time than there are cores: they wait for pages and processes
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 browser: ## Install Chromium for the tests of the pages, where apt can; without it they are skipped
 	@test -x /usr/bin/chromium || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \

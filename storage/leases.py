@@ -5,8 +5,6 @@ known to be late. `request_item.free` and `left` follow the leases (`recount`).
 """
 # ruff: noqa: S608 - what is put into SQL here are constants of this file
 
-import json
-from collections.abc import Sequence
 from operator import itemgetter
 
 from storage.classes import with_merged
@@ -14,9 +12,6 @@ from storage.clock import Instant
 from storage.database import Database, Row, now
 from storage.records import Lease
 from storage.skipping import coming_back
-
-WORN = 0.75
-"""A lease is renewed when less than this share of its term is left."""
 
 _WANTED = """coalesce((
     SELECT max(0, request.overlap - (
@@ -77,42 +72,6 @@ def adopt_leases(db: Database, at: Instant, term: float) -> None:
     )
 
 
-def renew(db: Database, tokens: Sequence[int], person: int, client: str, at: Instant, term: float) -> list[int]:
-    """Give leases a full term again where a quarter of it is over; return the tokens no longer this person's.
-
-    Each renewal is written to disk with the two indexes it stands in, and who labels asks for it at every label.
-    """
-    mine = [row for row in _rows_of(db, tokens) if row["person"] == person and row["state"] == "active"]
-    worn = [row["token"] for row in mine if row["expires"] < at.seconds + WORN * term or row["client"] != client]
-    db.executemany(
-        "UPDATE lease SET expires = ?, client = ? WHERE token = ?",
-        [(at.seconds + term, client, token) for token in worn],
-    )
-    held = {row["token"] for row in mine}
-    return [token for token in tokens if token not in held]
-
-
-def _rows_of(db: Database, tokens: Sequence[int]) -> list[Row]:
-    rows: list[Row] = db.execute(
-        "SELECT * FROM lease WHERE token IN (SELECT value FROM json_each(?)) ORDER BY token", (json.dumps(tokens),)
-    ).fetchall()
-    return rows
-
-
-def held_leases(
-    db: Database, person: int, client: str, besides: Sequence[int], count: int, at: Instant, term: float
-) -> list[Lease]:
-    """Return (renewed) up to `count` leases this client holds `besides` those it named: a reloaded page's."""
-    rows = db.execute(
-        """SELECT token FROM lease WHERE person = ? AND client = ? AND state = 'active'
-           AND token NOT IN (SELECT value FROM json_each(?)) ORDER BY token LIMIT ?""",
-        (person, client, json.dumps(besides), count),
-    ).fetchall()
-    mine = [row["token"] for row in rows]
-    renew(db, mine, person, client, at, term)
-    return [Lease(row["token"], row["image"], row["request"], row["expires"]) for row in _rows_of(db, mine)]
-
-
 def lease_next(db: Database, person: int, client: str, count: int, at: Instant, term: float) -> list[Lease]:
     """Lease the next images that requests want from this person, in the order they were asked for.
 
@@ -159,48 +118,6 @@ def count_predicted(db: Database, class_id: int) -> int:
     counted = f"""SELECT count(*) FROM prediction JOIN image ON image.id = prediction.image
                   WHERE prediction.class = ? AND {_UNLABELED}"""
     return sum(db.execute(counted, (member,)).fetchone()[0] for member in with_merged(db, class_id))
-
-
-def release(db: Database, person: int, client: str, tokens: Sequence[int] | None) -> int:
-    """Give back the named leases of a person, or all of one client; return how many there were."""
-    if tokens is None:
-        rows = db.execute(
-            "UPDATE lease SET state = 'released' WHERE person = ? AND client = ? AND state = 'active' RETURNING image",
-            (person, client),
-        ).fetchall()
-    else:
-        sql = "UPDATE lease SET state = 'released' WHERE token = ? AND person = ? AND state = 'active' RETURNING image"
-        rows = [row for token in tokens for row in db.execute(sql, (token, person)).fetchall()]
-    for row in rows:
-        recount(db, row["image"])
-    return len(rows)
-
-
-def release_elsewhere(db: Database, person: int, client: str) -> int:
-    """Give back what a person holds in other tabs than this one; return how many there were."""
-    return release(db, person, client, [row["token"] for row in _elsewhere(db, person, client)])
-
-
-def count_elsewhere(db: Database, person: int, client: str) -> int:
-    """Return how many images a person holds in other tabs than this one."""
-    return len(_elsewhere(db, person, client))
-
-
-def _elsewhere(db: Database, person: int, client: str) -> list[Row]:
-    rows: list[Row] = db.execute(
-        "SELECT token FROM lease WHERE person = ? AND client <> ? AND state = 'active'", (person, client)
-    ).fetchall()
-    return rows
-
-
-def shown_to(db: Database, person: int) -> set[int]:
-    """Return the images a person has in front of them with the model's guess: all they hold but blind ones."""
-    rows = db.execute(
-        """SELECT lease.image FROM lease LEFT JOIN request ON request.id = lease.request
-           WHERE lease.person = ? AND lease.state = 'active' AND coalesce(request.blind, 0) = 0""",
-        (person,),
-    )
-    return {row[0] for row in rows}
 
 
 def get_lease(db: Database, token: int) -> Row | None:

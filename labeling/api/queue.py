@@ -6,7 +6,7 @@ from typing import Literal
 from labeling.api.items import Pictures, guesses_out, label_state, lease_item, unleased_item
 from labeling.project import TERM_SECONDS
 from labeling.wire import labels as wire
-from storage import events, leases, undoing
+from storage import events, holding, leases, undoing
 from storage.clock import Instant, instant
 from storage.database import Database
 from storage.errors import Refused
@@ -32,8 +32,8 @@ def take(db: Database, desk: Desk, wish: wire.Wish) -> wire.LeaseOut:
     """Renew what the client holds, hand out what it lost by reloading, then the next images requests want."""
     at = instant()
     leases.end_expired(db, at)
-    lost = leases.renew(db, wish.holding, desk.person, desk.client, at, TERM_SECONDS)
-    taken = leases.held_leases(db, desk.person, desk.client, wish.holding, wish.count, at, TERM_SECONDS)
+    lost = holding.renew(db, wish.holding, desk.person, desk.client, at, TERM_SECONDS)
+    taken = holding.held_leases(db, desk.person, desk.client, wish.holding, wish.count, at, TERM_SECONDS)
     if len(taken) < wish.count:
         taken += leases.lease_next(db, desk.person, desk.client, wish.count - len(taken), at, TERM_SECONDS)
     return _handed(db, taken, lost, answers_left(db), at, desk)
@@ -49,7 +49,7 @@ def take_grid(db: Database, desk: Desk, wish: wire.GridIn, left: int) -> wire.Le
 
 def _handed(db: Database, taken: list[Lease], lost: list[int], left: int, at: Instant, desk: Desk) -> wire.LeaseOut:
     items = [lease_item(db, lease, at, desk.pictures) for lease in taken]
-    other_tabs = 0 if items else leases.count_elsewhere(db, desk.person, desk.client)
+    other_tabs = 0 if items else holding.count_elsewhere(db, desk.person, desk.client)
     return wire.LeaseOut(
         items=items, lost=lost, left=left, other_tabs=other_tabs, asked=ever_asked(db), term_s=TERM_SECONDS
     )
@@ -130,7 +130,7 @@ def fitted_event(db: Database) -> int | None:
 
 def guesses_now(db: Database, person: int, images: list[int]) -> wire.GuessesOut:
     """Return the newest guesses of images a person holds, but for blind ones."""
-    mine = leases.shown_to(db, person)
+    mine = holding.shown_to(db, person)
     found = [
         wire.GuessesOf(image=image, guesses=guesses_out(guesses_of(db, image))) for image in images if image in mine
     ]
@@ -140,8 +140,8 @@ def guesses_now(db: Database, person: int, images: list[int]) -> wire.GuessesOut
 def give_back(db: Database, desk: Desk, wish: wire.ReleaseIn) -> wire.ReleaseOut:
     """Give images back to the queue."""
     if wish.others:
-        return wire.ReleaseOut(released=leases.release_elsewhere(db, desk.person, desk.client))
-    return wire.ReleaseOut(released=leases.release(db, desk.person, desk.client, wish.leases))
+        return wire.ReleaseOut(released=holding.release_elsewhere(db, desk.person, desk.client))
+    return wire.ReleaseOut(released=holding.release(db, desk.person, desk.client, wish.leases))
 
 
 def _result(db: Database, outcome: Outcome, at: Instant, desk: Desk) -> wire.ResultOut:

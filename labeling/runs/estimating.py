@@ -10,10 +10,10 @@ from typing import Any, Literal
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from labeling.runs import launching
-from labeling.runs.launching import EVENTS, LAUNCH, OUTPUT
+from labeling.runs.launching import EVENTS, LAUNCH
 from labeling.runs.stages import command_words
-from labeling.runs.state import Run, timestamp
-from labeling.runs.stories import Story, last_lines
+from labeling.runs.state import Run, last_word, timestamp
+from labeling.runs.stories import Story
 from labeling.runs.supervising import Runs
 from labeling.runs.wishes import Plan, checkpoint_of
 from storage.database import now
@@ -102,7 +102,7 @@ class Estimates:
             if measured is not None:
                 return _known(*measured, steps, None)
         if facts and not facts.get("cancelled"):
-            said = next(iter(last_lines(folder / OUTPUT, 1)), "it was ended from outside")
+            said = last_word(folder, facts) or "it was ended from outside"
             return Estimate("unknown", None, steps, None, f"Steps could not be timed: {said}")
         other = self._runs.running()
         if other is not None:

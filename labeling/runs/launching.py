@@ -9,6 +9,7 @@
 | `created`, `launched` | when it was first and last launched (ISO 8601, UTC) |
 | `about` | what it was asked for: preset, changed values, minutes, the round it belongs to |
 | `pid`, `start_time` | its process; the number alone could be another's by now |
+| `output` | how long `output.txt` was when it was last launched: from there on it is this process's |
 | `cancelled` | when it was last asked to stop, null where it was not |
 
 A launched process first writes the manifest of the labels of that moment beside it (`labeling.runs.manifests`) and then
@@ -93,9 +94,9 @@ def launch(folder: Path, facts: dict[str, Any], starter: Sequence[str], *, own_g
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        known = {"schema": SCHEMA, **facts, "cancelled": None}
-        write_json(folder / LAUNCH, known | {"pid": None, "start_time": None})
         with (folder / OUTPUT).open("ab") as output:
+            known = {"schema": SCHEMA, **facts, "output": output.tell(), "cancelled": None}
+            write_json(folder / LAUNCH, known | {"pid": None, "start_time": None})
             process = subprocess.Popen(
                 starter, cwd=CODE, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 start_new_session=own_group,

@@ -17,6 +17,8 @@ State = Literal["running", "done", "stopped", "failed", "dead"]
 """`stopped` as asked, `failed` by its own account, `dead` without a word."""
 _STOPPED = (130, 143)
 _COMPLAINTS = ("barlowmatch: ", "labeling: ")
+_AFTERWORDS = 300
+"""Lines that a launcher such as torchrun may add to what the command itself said last."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def describe_run(name: str, folder: Path, story: Story, *, lives: bool) -> Run:
     manifest = read_facts(folder)
     launched = facts.get("launched")
     end = None if launched and (story.heard or 0.0) < timestamp(launched) - 1 else story.end  # of an earlier process
-    said = next(iter(last_lines(folder / OUTPUT, 1)), "")
+    said = last_word(folder, facts)
     state = _state(end, facts, said, lives=lives)
     seconds = 0.0
     if launched is not None:
@@ -112,6 +114,17 @@ def _message(state: State, end: RunFinished | RunFailed | None, said: str) -> st
     if state == "failed":
         return end.reason if isinstance(end, RunFailed) else _complaint(said)
     return (said or "it was ended from outside and left no word") if state == "dead" else None
+
+
+def last_word(folder: Path, facts: dict[str, Any]) -> str:
+    """Return the line with which a launched process ended: its complaint where it made one, else its last; "" for none.
+
+    Args:
+        folder: of the run.
+        facts: of its `launch.json`.
+    """
+    lines = last_lines(folder / OUTPUT, _AFTERWORDS, facts.get("output", 0))
+    return next((line for line in reversed(lines) if _complaint(line)), lines[-1] if lines else "")
 
 
 def _complaint(said: str) -> str | None:

@@ -163,11 +163,17 @@ def _add(curves: dict[str, Curve], step: int, figures: dict[str, float]) -> None
             curves.setdefault(name, Curve()).add(step, float(value))
 
 
-def last_lines(path: Path, count: int) -> list[str]:
-    """Return the last lines of a log that say anything, each cut to 500 characters; reads no more than 64 KB."""
+def last_lines(path: Path, count: int, since: int = 0) -> list[str]:
+    """Return the last lines of a log that say anything, each cut to 500 characters; reads no more than 64 KB.
+
+    Args:
+        path: of the log.
+        count: how many lines at most.
+        since: byte before which nothing is read.
+    """
     try:
         with path.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 2**16))
+            file.seek(max(since, os.fstat(file.fileno()).st_size - 2**16))
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return []

@@ -1,11 +1,13 @@
 """What the commands that are refused have before them: images, a classifier, a request."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.bad_input.commands import SMALL
+from barlowmatch.cli import main
+from tests.bad_input.commands import SMALL, snapshot
 from tests.conftest import Command
 
 
@@ -31,3 +33,21 @@ def requested(home: Path) -> Path:
         "rank,file,score,strategy,reason\n1,unlabeled/3.png,1,random,r\n2,unlabeled/4.png,1,random,r\n"
     )
     return home
+
+
+@pytest.fixture
+def refused(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
+    """Check that a command line is refused as promised."""
+
+    def check(line: str, *said: str) -> None:
+        before = snapshot(home)
+        status = main(line.split())
+        *_, last = capsys.readouterr().err.strip().splitlines()
+        assert status == 2, last
+        for part in said:
+            assert part in last
+        assert last.startswith("barlowmatch: ")
+        assert snapshot(home) == before
+        assert not (home / "runs").exists()
+
+    return check

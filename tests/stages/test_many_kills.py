@@ -22,7 +22,7 @@ from barlowmatch.data.pixels import load_pixels
 from barlowmatch.embeddings import read_embeddings
 from barlowmatch.errors import InputError
 from tests.conftest import Command
-from tests.stages.test_training import STAGES, kill_after_steps, tensors, words
+from tests.stages.running import STAGES, kill_after_steps, tensors, words
 
 pytestmark = pytest.mark.faults
 KILLS = 20

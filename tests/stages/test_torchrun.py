@@ -19,7 +19,7 @@ from barlowmatch.embeddings import read_embeddings
 from tests.commands import Started
 from tests.conftest import Command
 from tests.processes import free_port, rank_variables
-from tests.stages.test_training import saved_steps, tensors
+from tests.stages.running import saved_steps, tensors
 from tests.waiting import until
 
 Made = Callable[[str], Path]

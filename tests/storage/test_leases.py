@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage import leases
+from storage import holding, leases
 from storage.checks import find_faults
 from storage.clock import Instant
 from storage.database import transaction
@@ -91,7 +91,7 @@ def test_an_answer_without_a_valid_lease_is_kept_as_late(scene: Scene, case: str
         case "given back":
             ann = scene.who("Ann")
             with transaction(scene.db):
-                leases.release(scene.db, ann, "Ann", None)
+                holding.release(scene.db, ann, "Ann", None)
         case "answered":
             scene.say("Ann", "label", mine.image, class_id=0, lease=mine.token)
     outcome = scene.say(who, "label", mine.image, class_id=1, lease=token)
@@ -170,7 +170,7 @@ def test_what_everybody_skipped_twice_is_stuck(scene: Scene) -> None:
     (theirs, _) = take(scene, "Bob", 2)
     scene.say("Bob", "label", theirs.image, class_id=0, lease=theirs.token)
     with transaction(scene.db):
-        leases.release(scene.db, scene.who("Bob"), "Bob", None)
+        holding.release(scene.db, scene.who("Bob"), "Bob", None)
     skip_twice(scene, "Bob", 2)
     assert stuck_items(scene.db) == [Stuck(request, scene.images[1], 1, control=False, state="none")]
     assert [lease.image for lease in take(scene, "Cid", 2)] == [scene.images[1]]
@@ -225,45 +225,6 @@ def test_an_undone_skip_comes_back_unless_somebody_has_it(scene: Scene) -> None:
     assert taken.image == first.image
     assert scene.say("Ann", "undo", undoes=skips[0].uuid).again == ((first.image, None),)
     assert scene.say("Ann", "undo", undoes=skips[1].uuid).again == ((second.image, second.token),)
-
-
-def test_a_reloaded_page_gets_its_images_again(scene: Scene) -> None:
-    scene.ask(scene.images)
-    held = take(scene, "Ann", 5)
-    with transaction(scene.db):
-        again = leases.held_leases(scene.db, scene.who("Ann"), "Ann", [held[0].token], 3, scene.at, TERM)
-    assert [lease.token for lease in again] == [lease.token for lease in held[1:4]]
-
-
-def test_a_lease_is_renewed_when_a_quarter_of_its_term_is_over(scene: Scene) -> None:
-    """In between nothing is written, and what is told is when the lease ends, not when a renewed one would."""
-    scene.ask(scene.images[:1])
-    (lease,) = take(scene, "Ann", 1)
-
-    def ends() -> float:
-        with transaction(scene.db):
-            assert leases.renew(scene.db, [lease.token], scene.who("Ann"), "Ann", scene.at, TERM) == []
-            (again,) = leases.held_leases(scene.db, scene.who("Ann"), "Ann", [], 1, scene.at, TERM)
-        row = leases.get_lease(scene.db, lease.token)
-        assert row is not None
-        assert again.expires == row["expires"]
-        return again.expires
-
-    begun = scene.at.seconds
-    scene.later(TERM / 4 - 1)
-    assert ends() == begun + TERM
-    scene.later(2)
-    assert ends() == scene.at.seconds + TERM
-
-
-def test_a_lease_another_tab_takes_over_is_renewed_for_it(scene: Scene) -> None:
-    scene.ask(scene.images[:1])
-    (lease,) = take(scene, "Ann", 1)
-    ann, bob = scene.who("Ann"), scene.who("Bob")
-    with transaction(scene.db):
-        assert leases.renew(scene.db, [lease.token], ann, "second", scene.at, TERM) == []
-        assert leases.held_leases(scene.db, ann, "Ann", [], 1, scene.at, TERM) == []
-        assert leases.renew(scene.db, [lease.token, 99], bob, "Bob", scene.at, TERM) == [lease.token, 99]
 
 
 def test_after_a_reboot_open_leases_get_a_full_term(scene: Scene) -> None:

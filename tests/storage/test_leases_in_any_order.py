@@ -6,7 +6,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from storage import leases
+from storage import holding
 from storage.checks import find_faults
 from storage.database import Database, transaction
 from storage.images import add_images, mark_gone
@@ -69,7 +69,7 @@ class Labeling(RuleBasedStateMachine):
     def give_back(self, name: str) -> None:
         person = self.scene.who(self._who(name))
         with transaction(self.scene.db):
-            leases.release(self.scene.db, person, self._who(name), None)
+            holding.release(self.scene.db, person, self._who(name), None)
         self.held[name].clear()
 
     @rule(seconds=st.sampled_from([1.0, TERM / 2, TERM + 1]))

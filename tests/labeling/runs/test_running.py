@@ -95,6 +95,27 @@ def test_a_run_that_is_killed_is_told_as_dead_with_its_last_line(paths: ProjectF
     assert (run.state, run.message) == ("dead", "waiting")
 
 
+def test_a_run_that_is_refused_under_torchrun_has_failed_with_its_reason(paths: ProjectFolder, tmp_path: Path) -> None:
+    """What torchrun tells of its processes is the last word, and a later end has its own."""
+    name, runs = new_name("pretrain"), Runs(paths)
+    gone = f"import pathlib, time; pathlib.Path('{tmp_path}/begun').touch(); time.sleep(60)"
+    command = ("barlowmatch", "pretrain", "--dataset-folder", str(tmp_path / "nowhere"))
+    runs.start(name, Wish("pretrain", command, launcher="torchrun --nproc-per-node 2"))
+    run = until(lambda: (found := runs.need(name)).state != "running" and found)
+    assert run.message == f"{tmp_path}/nowhere: no such folder; name the folder that holds the images"
+    assert run.state == "failed"
+    facts = json.loads((runs.folder(name) / "launch.json").read_text())
+    facts["command"] = [sys.executable, "-c", gone]
+    (runs.folder(name) / "launch.json").write_text(json.dumps(facts))
+    runs.resume(name)
+    until((tmp_path / "begun").exists)
+    pid = living_process(runs.folder(name))
+    assert pid is not None
+    os.killpg(os.getpgid(pid), signal.SIGKILL)
+    run = until(lambda: (found := runs.need(name)).state != "running" and found)
+    assert (run.state, run.message) == ("dead", "it was ended from outside and left no word")
+
+
 def test_another_process_with_the_number_of_a_run_is_not_taken_for_it(paths: ProjectFolder) -> None:
     folder = paths.runs / "pretrain-20260101T000000Z-abcdef"
     folder.mkdir(parents=True)
