@@ -33,8 +33,18 @@ def uninterrupted(
     return finished
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("stage", [pytest.param("pretrain", marks=pytest.mark.slow), "train-classifier", "fixmatch"])
+@pytest.mark.parametrize(
+    ("stage", "how"),
+    [
+        ("fixmatch", signal.SIGKILL),  # the one with most to remember; the others by `make slow`
+        pytest.param("fixmatch", signal.SIGTERM, marks=pytest.mark.slow),
+        *(
+            pytest.param(stage, how, marks=pytest.mark.slow)
+            for stage in ("pretrain", "train-classifier")
+            for how in (signal.SIGKILL, signal.SIGTERM)
+        ),
+    ],
+)
 def test_a_killed_run_resumes_to_the_same_weights(
     stage: str, how: signal.Signals, tmp_path: Path, barlowmatch: Command, seed_layout: Path,
     uninterrupted: Callable[[str], Checkpoint],
