@@ -17,6 +17,7 @@ from typing import Any
 
 from barlowmatch.data.tables import read_table, shown
 from barlowmatch.errors import InputError
+from barlowmatch.files import aside
 from barlowmatch.outputs import refuse_inside
 from labeling.dataset.labels import import_own_labels
 from labeling.dataset.reports import keep_report
@@ -93,13 +94,14 @@ def init_project(
     refuse_inside("--project", folder, dataset_folder)
     with _whole_project(paths):
         paths.make()
-        _point_to(paths, source.parent if manifest else source)
-        index = read_index(paths, manifest.name if manifest else None, group_by, events)
-        with creating(paths) as db, transaction(db):
-            _enter(db, paths, index, manifest.name if manifest else None, group_by)
-            if not has_split(db, "val"):
-                ask_control(db, control)
-            asked = find_control(db)
+        with _linked(paths, source.parent if manifest else source) as images:
+            index = read_index(paths, images, manifest.name if manifest else None, group_by, events)
+            with creating(paths) as db, transaction(db):
+                _enter(db, paths, index, manifest.name if manifest else None, group_by)
+                if not has_split(db, "val"):
+                    ask_control(db, control)
+                asked = find_control(db)
+                images.replace(paths.dataset)
     return asked
 
 
@@ -137,15 +139,25 @@ def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> None:
     import_own_labels(db, labeled, {name: number for number, name in index.classes})
 
 
-def read_index(paths: ProjectFolder, manifest: str | None, group_by: str | None, events: Path | None = None) -> Index:
+def read_index(
+    paths: ProjectFolder, images: Path, manifest: str | None, group_by: str | None, events: Path | None = None
+) -> Index:
     """Let `python -m barlowmatch inspect` read the dataset, keep its report, and return what it found.
+
+    Args:
+        paths: of the project.
+        images: link to the dataset in the project folder.
+        manifest: name of the table in it that lists the images, None to read the folder.
+        group_by: what belongs together.
+        events: a file that the progress is appended to, as JSON lines.
 
     Raises:
         InputError: what it complained of.
     """
+    root = Path(os.path.realpath(images))
     target = paths.folder / INDEX
     target.unlink(missing_ok=True)
-    source = ["--manifest", str(paths.dataset / manifest)] if manifest else ["--dataset-folder", str(paths.dataset)]
+    source = ["--manifest", str(images / manifest)] if manifest else ["--dataset-folder", str(images)]
     grouping = ["--group-by", group_by] if group_by else []
     telling = ["--events", str(events)] if events else []
     command = [
@@ -163,20 +175,19 @@ def read_index(paths: ProjectFolder, manifest: str | None, group_by: str | None,
     done = subprocess.run(command, capture_output=True, check=False)
     complaints = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["inspect failed"]
     if done.returncode:
-        raise InputError(complaints[-1].removeprefix("barlowmatch: "))
-    report: dict[str, Any] = json.loads(done.stdout)
+        raise InputError(complaints[-1].removeprefix("barlowmatch: ").replace(str(images), str(root)))
+    report: dict[str, Any] = json.loads(done.stdout) | {"root": str(root)}
     keep_report(paths, report)
     unreadable = {item["file"] for item in report["unreadable"]}
-    root = Path(os.path.realpath(paths.dataset))
-    found = tuple(_found(root, *row) for row in _rows(target, paths) if row[0] not in unreadable)
+    found = tuple(_found(root, *row) for row in _rows(target, images) if row[0] not in unreadable)
     classes = tuple((int(item["id"]), str(item["name"])) for item in report["classes"])
     return Index(root, found, classes, len(unreadable))
 
 
-def _rows(index: Path, paths: ProjectFolder) -> Iterable[tuple[str, str, str, str, str]]:
+def _rows(index: Path, images: Path) -> Iterable[tuple[str, str, str, str, str]]:
     """Yield file (relative to the dataset), hash, split, label and group of each row of a manifest."""
     table = read_table(index)
-    prefix = f"{paths.dataset.name}/"
+    prefix = f"{images.name}/"
     files = (file.removeprefix(prefix) for file in table.need(["file"]))
     rest = (table.need([name]) for name in ("sha256", "split", "label", "group"))
     return zip(files, *rest, strict=True)
@@ -195,18 +206,23 @@ def _found(root: Path, file: str, sha256: str, split: str, label: str, group: st
     )
 
 
-def _point_to(paths: ProjectFolder, root: Path) -> None:
-    """Let the project's link lead to the images."""
+@contextmanager
+def _linked(paths: ProjectFolder, root: Path | None) -> Iterator[Path]:
+    """Yield a link to images, to be renamed to the project's own once they are taken up; without a root, its own."""
+    if root is None:
+        yield paths.dataset
+        return
     real = Path(os.path.realpath(root))
     if real.is_relative_to(paths.folder):
         raise InputError(f"{root}: lies in the project folder; keep the images outside of it")
-    if paths.dataset.is_symlink() or not paths.dataset.exists():
-        partial = paths.folder / f".partial-dataset-{os.getpid()}"
-        partial.unlink(missing_ok=True)
-        partial.symlink_to(real, target_is_directory=True)
-        partial.replace(paths.dataset)
-    else:
+    if paths.dataset.exists() and not paths.dataset.is_symlink():
         raise InputError(f"{paths.dataset}: is in the way of the link to the images; move it elsewhere")
+    link = aside(paths.dataset)
+    link.symlink_to(real, target_is_directory=True)
+    try:
+        yield link
+    finally:
+        link.unlink(missing_ok=True)
 
 
 def rescan(folder: Path, dataset_folder: Path | None = None, events: Path | None = None) -> Rescanned:
@@ -223,19 +239,13 @@ def rescan(folder: Path, dataset_folder: Path | None = None, events: Path | None
         InputError: no project there, or the images cannot be read.
     """
     paths = ProjectFolder(folder).need()
-    before = paths.dataset.resolve() if paths.dataset.is_symlink() else None
-    if dataset_folder is not None:
-        _point_to(paths, dataset_folder)
-    with writing(folder) as db:
-        try:
-            index = read_index(paths, get_setting(db, "manifest"), get_setting(db, "group_by"), events)
-        except InputError:
-            if before is not None:
-                _point_to(paths, before)  # nothing was taken up from the other folder
-            raise
+    with writing(folder) as db, _linked(paths, dataset_folder) as images:
+        index = read_index(paths, images, get_setting(db, "manifest"), get_setting(db, "group_by"), events)
         with transaction(db):
             put_setting(db, "root", str(index.root))
-            return _compare(db, index)
+            rescanned = _compare(db, index)
+            images.replace(paths.dataset)
+    return rescanned
 
 
 def _compare(db: Database, index: Index) -> Rescanned:

@@ -164,9 +164,23 @@ def test_a_dataset_that_moved_as_a_whole_is_found_again(own: Path) -> None:
 
 def test_a_folder_that_cannot_be_taken_up_is_not_read_again(own: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no images"):
+    with pytest.raises(InputError, match=f"^{tmp_path}/empty: holds no images"):
         rescan(own, tmp_path / "empty")
     assert (own / "dataset").resolve() == (tmp_path / "images").resolve()
+
+
+def test_killed_while_another_folder_is_read_the_project_keeps_its_own(own: Path, tmp_path: Path) -> None:
+    picture = (tmp_path / "images" / "unlabeled" / "000.png").read_bytes()
+    (tmp_path / "other").mkdir()
+    for number in range(3000):
+        (tmp_path / "other" / f"{number}.png").write_bytes(picture + str(number).encode())
+    events = tmp_path / "events.jsonl"
+    command = [sys.executable, "-m", "labeling", "import", "--rescan", "--project", own]
+    with subprocess.Popen([*command, "--dataset-folder", tmp_path / "other", "--events", events]) as reading_it:
+        until(lambda: events.exists() and "Progress" in events.read_text(), pause=0.005)
+        reading_it.kill()
+    assert (own / "dataset").resolve() == (tmp_path / "images").resolve()
+    assert rescan(own) == Rescanned(0, 0, 0, 0)
 
 
 def test_a_manifest_becomes_a_project(dataset: Path, tmp_path: Path) -> None:
