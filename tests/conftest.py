@@ -12,12 +12,6 @@ from PIL import Image
 from tests.commands import Finished, Started
 
 Command = Callable[..., Finished]
-LONGEST = "test_whole_app.py"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: all others run beside it."""
-    items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -4,12 +4,14 @@ import csv
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.bench import Tab
 from tests.conftest import Command
 
 
+@pytest.mark.slow
 def test_three_forms_are_written_their_tables_downloaded_and_a_model_trained(
     tab: Tab, barlowmatch: Command, tmp_path: Path
 ) -> None:

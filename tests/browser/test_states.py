@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from labeling.dataset.indexing import init_project
@@ -49,6 +50,7 @@ def test_a_new_project_from_its_first_class_to_its_last_image(context: BrowserCo
         expect(page.locator(".wb-class span").first).to_have_text("cat")
 
 
+@pytest.mark.slow
 def test_where_nothing_was_ever_asked_for_the_page_says_so_and_where_to_go(
     browser: Browser, context: BrowserContext, tmp_path: Path
 ) -> None:

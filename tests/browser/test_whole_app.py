@@ -45,6 +45,7 @@ def tab(
         assert tab.complaints == []
 
 
+@pytest.mark.slow
 def test_from_a_bare_folder_to_a_second_request_and_an_export(tab: Tab, folder: tuple[Path, dict[str, str]]) -> None:
     page, truth = tab.page, folder[1]
 
