@@ -244,7 +244,7 @@ def rescan(folder: Path, dataset_folder: Path | None = None, events: Path | None
         with transaction(db):
             put_setting(db, "root", str(index.root))
             rescanned = _compare(db, index)
-            images.replace(paths.dataset)
+        images.replace(paths.dataset)  # not before: a full disk may yet undo what was taken up
     return rescanned
 
 
