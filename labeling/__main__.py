@@ -3,6 +3,8 @@
 import sys
 
 from labeling.cli.main import main
+from labeling.processes import leave_on_sigterm
 
 if __name__ == "__main__":
+    leave_on_sigterm()
     sys.exit(main())

@@ -1,10 +1,11 @@
 """Chores: work on a project that takes a while and runs as a process of its own, one of a kind at a time.
 
 A chore is a `python -m labeling …` command that reports into an events file. What became of it stands in its folder,
-so that the page finds it again after the server was restarted; a process that died is told as dead.
+so that the page finds it again after the server was restarted; a process that died is told as dead, one that somebody
+stopped as stopped.
 """
 
-import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -13,9 +14,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+import psutil
 
 from barlowmatch.errors import InputError
 from barlowmatch.events import Progress, RunFailed, RunFinished, RunStarted, Said, read_events
@@ -23,7 +27,9 @@ from barlowmatch.files import cannot_write, write_json
 from labeling.processes import last_line, read_json, started_at
 from labeling.project import ProjectFolder
 
-State = Literal["never", "running", "done", "failed"]
+State = Literal["never", "running", "done", "failed", "stopped"]
+_ENDING = 30.0
+"""Seconds to wait for a stopped process: it takes back what it had begun."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,10 @@ class Chore:
         """The file it reports into."""
         return self._folder / "events.jsonl"
 
+    @property
+    def _notes(self) -> Path:
+        return self._folder / "chore.json"
+
     def start(self, words: Sequence[str], about: dict[str, Any]) -> bool:
         """Start it unless it runs, or was last started with the same `about` and did not fail; say whether it did.
 
@@ -94,29 +104,44 @@ class Chore:
             except OSError as error:
                 raise InputError(cannot_write(self._folder, error)) from error
             pid = self._process.pid
-            write_json(self._folder / "chore.json", {"about": about, "pid": pid, "started": started_at(pid)})
+            write_json(self._notes, {"about": about, "pid": pid, "started": started_at(pid)})
             return True
 
-    def stop(self) -> None:
-        """End it and what it started; it is then told as failed. One that does not run stays as it is."""
-        facts = read_json(self._folder / "chore.json")
-        if facts and self._lives(facts):
-            with contextlib.suppress(ProcessLookupError):
+    def stop(self, uuid: str) -> None:
+        """End what was started with this UUID, and what that started; anything else, or what has ended, stays as it is.
+
+        Raises:
+            InputError: the disk cannot be written.
+        """
+        with self._starting:
+            facts = read_json(self._notes)
+            if not facts or facts["about"].get("uuid") != uuid or not self._lives(facts):
+                return
+            write_json(self._notes, facts | {"stopped": True})
+            with suppress(ProcessLookupError):
                 os.killpg(facts["pid"], signal.SIGTERM)
             if self._process is not None and self._process.pid == facts["pid"]:
-                self._process.wait()
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_ENDING)
+            else:
+                with suppress(psutil.Error):
+                    psutil.Process(facts["pid"]).wait(_ENDING)
 
     def tell(self) -> Told:
         """Return what became of it."""
-        facts = read_json(self._folder / "chore.json")
+        facts = read_json(self._notes)
         if not facts:
             return Told()
         lives = self._lives(facts)  # asked first: whoever lived then may have finished its story since
-        told = _told(self.events)
-        if told.state in ("done", "failed") or lives:
-            return Told(**{**told.__dict__, "about": facts["about"]})
+        told = dataclasses.replace(_told(self.events), about=facts["about"])
+        if told.state == "done" or lives:
+            return told
+        if facts.get("stopped"):
+            return dataclasses.replace(told, state="stopped", message=None, remaining=None)
+        if told.state == "failed":
+            return told
         message = last_line(self._folder / "log.txt") or "it was ended from outside; start it again"
-        return Told(**{**told.__dict__, "about": facts["about"], "state": "failed", "message": message})
+        return dataclasses.replace(told, state="failed", message=message)
 
     def _lives(self, facts: dict[str, Any]) -> bool:
         if self._process is not None and self._process.pid == facts["pid"]:

@@ -14,7 +14,7 @@ from labeling.embeddings.newest import Embedded, newest_embeddings
 from labeling.forms import form_fields, read_form
 from labeling.requests.choosing import read_choice
 from labeling.requests.simulations import newest_simulation
-from labeling.wire import Uuid
+from labeling.wire import StopIn, Uuid
 from labeling.wire import choices as wire
 from labeling.wire.requests import RequestAdded
 from storage.classes import list_classes
@@ -87,10 +87,9 @@ def start_choice(wish: wire.ChoiceIn, here: Here) -> wire.ChoiceOut:
 
 
 @routes.post("/api/choice/stop")
-def stop_choice(wish: wire.StopIn, here: Here) -> wire.ChoiceOut:
+def stop_choice(wish: StopIn, here: Here) -> wire.ChoiceOut:
     """End the choosing; what it would have chosen is lost."""
-    if here.chores.choosing.tell().about.get("uuid") == wish.uuid:
-        here.chores.choosing.stop()
+    here.chores.choosing.stop(wish.uuid)
     return show_choice(here)
 
 

@@ -9,6 +9,7 @@ from labeling.api.access import Here
 from labeling.api.items import Pictures
 from labeling.chores import Told
 from labeling.dataset.reports import Report, kept_report
+from labeling.wire import StopIn
 from labeling.wire import dataset as wire
 from storage.classes import list_classes
 from storage.database import Database
@@ -50,6 +51,13 @@ def read_dataset(wish: wire.ReadIn, here: Here) -> wire.ChoreOut:
     return chore_out(here.chores.reading.tell())
 
 
+@routes.post("/api/dataset/stop")
+def stop_reading(wish: StopIn, here: Here) -> wire.ChoreOut:
+    """End the reading; the project stays as it was before."""
+    here.chores.reading.stop(wish.uuid)
+    return chore_out(here.chores.reading.tell())
+
+
 @routes.get("/api/dataset/classes")
 def whole_classes(here: Here) -> wire.WholeClassesOut:
     """List the classes with what was merged into each."""
@@ -74,8 +82,8 @@ def whole_classes(here: Here) -> wire.WholeClassesOut:
 def chore_out(told: Told) -> wire.ChoreOut:
     """Return how far a chore is as it goes over the wire."""
     return wire.ChoreOut(
-        state=told.state, work=told.work, done=told.done, total=told.total, remaining_s=told.remaining,
-        message=told.message,
+        uuid=told.about.get("uuid"), state=told.state, work=told.work, done=told.done, total=told.total,
+        remaining_s=told.remaining, message=told.message,
     )  # fmt: skip
 
 

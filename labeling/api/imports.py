@@ -12,7 +12,7 @@ from labeling.api.dataset import chore_out, urls
 from labeling.chores import Told
 from labeling.dataset.importing import register
 from labeling.dataset.uploads import Uploads
-from labeling.wire import Uuid
+from labeling.wire import StopIn, Uuid
 from labeling.wire import dataset as wire
 from storage.classes import list_classes
 from storage.database import Database
@@ -78,6 +78,14 @@ def undo(wish: wire.UndoImportIn, here: Here) -> wire.ImportsOut:
             raise Refused("there is no such import", "id", "GET /api/imports lists them", "missing")
     words = ["undo-labels", "--project", _folder(here), "--uuid", wish.id, "--undo", wish.uuid]
     _start(here, words, {"act": "undo", "uuid": wish.uuid})
+    return list_imports(here)
+
+
+@routes.post("/api/imports/stop")
+def stop(wish: StopIn, here: Here) -> wire.ImportsOut:
+    """End looking at labels; what stores them, or takes them back, goes on."""
+    if here.chores.labels.tell().about.get("act") == "preview":
+        here.chores.labels.stop(wish.uuid)
     return list_imports(here)
 
 

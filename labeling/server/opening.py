@@ -20,6 +20,7 @@ from labeling.server.places import Place, list_folders, look_at_images, look_at_
 from labeling.server.recent import recent_projects
 from labeling.ui.lost import answer_lost
 from labeling.ui.opening import DOCUMENT
+from labeling.wire import StopIn
 from labeling.wire import opening as wire
 from storage.errors import Refused
 
@@ -110,6 +111,7 @@ class Opening:
         before.add_api_route("/api/opening/folders", self.folders, methods=["GET"])
         before.add_api_route("/api/opening/check", self.check, methods=["POST"])
         before.add_api_route("/api/opening/make", self.make, methods=["POST"], status_code=202)
+        before.add_api_route("/api/opening/stop", self.stop, methods=["POST"])
         app.include_router(before)
         app.add_api_route("/api/opening/open", self.open, methods=["POST"])
         assets(app)
@@ -147,6 +149,11 @@ class Opening:
                 raise Refused(place.words, field, None, "invalid")
         words = ["init", "--project", str(project), "--dataset-folder", str(images)]
         self._making.start(words, {"uuid": wish.uuid, "project": str(project)})
+        return self.show()
+
+    def stop(self, wish: StopIn) -> wire.OpeningOut:
+        """End the making of a project; nothing is left of it."""
+        self._making.stop(wish.uuid)
         return self.show()
 
     async def open(self, wish: wire.OpenIn) -> wire.OpenedOut:

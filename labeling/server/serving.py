@@ -3,7 +3,6 @@
 import gc
 import logging
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import tyro
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
+from labeling.processes import leave_on_sigterm
 from labeling.security.guard import EVERYWHERE, App, Guard, is_loopback, own_names
 from labeling.server.application import build_app, serve_assets
 from labeling.server.config import ServerConfig
@@ -156,7 +156,7 @@ def _run(app: App, config: ServerConfig, socket: Any) -> None:
         Guard(app, own_names(config.host, config.allowed_host), config.root_path), log_level="warning",
         access_log=False, server_header=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=5,
     )  # fmt: skip
-    signal.signal(signal.SIGTERM, _leave)  # uvicorn passes the signal on when it has finished
+    leave_on_sigterm()  # uvicorn passes the signal on when it has finished
     uvicorn.Server(settings).run(sockets=[socket])
 
 
@@ -167,11 +167,6 @@ def _url(config: ServerConfig, socket: Any) -> str:
         host = next((name for name in config.allowed_host if name != "*"), "127.0.0.1")
     host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{socket.getsockname()[1]}{config.root_path}"
-
-
-def _leave(*_: object) -> None:
-    """Leave by way of everything that is to be closed."""
-    raise SystemExit(143)
 
 
 def listen(host: str, port: int) -> Any:

@@ -24,3 +24,9 @@ class Error(Wire):
     error: str
     field: str | None = None
     hint: str | None = None
+
+
+class StopIn(Wire):
+    """A wish to end what was started with this UUID."""
+
+    uuid: Uuid

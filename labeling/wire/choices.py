@@ -83,12 +83,6 @@ class ChosenPage(Wire):
     total: int
 
 
-class StopIn(Wire):
-    """A wish to end the choosing."""
-
-    uuid: Uuid
-
-
 class RequestChoiceIn(Wire):
     """A request of what was chosen, without the dropped images."""
 

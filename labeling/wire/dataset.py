@@ -10,9 +10,10 @@ PathText = Annotated[str, StringConstraints(min_length=1, max_length=4096, patte
 
 
 class ChoreOut(Wire):
-    """Work that runs as a process of its own, and how far it is."""
+    """Work that runs as a process of its own, by the UUID it was started with, and how far it is."""
 
-    state: Literal["never", "running", "done", "failed"]
+    uuid: str | None
+    state: Literal["never", "running", "done", "failed", "stopped"]
     work: str
     done: int
     total: int

@@ -47,6 +47,10 @@ def test_a_folder_becomes_a_project_that_is_then_served(server: Bench, context: 
     project.fill(str(server.project))
     expect(page.get_by_role("button", name="Make the project")).to_be_enabled()
     page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped; no project was made.")).to_be_visible()
+    assert not server.project.exists()
+    page.get_by_role("button", name="Make the project").click()
 
     page.wait_for_url("**/project", timeout=60_000)
     page.fill("dialog input[name=person]", "Ann")

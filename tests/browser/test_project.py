@@ -106,6 +106,9 @@ def test_what_is_wrong_with_the_images_is_named(page_of: Tab) -> None:
     expect(images.get_by_text("copy.png", exact=True)).to_be_visible()
 
     Image.new("RGB", (20, 20), "red").save(page_of.bench.project.parent / "images" / "new.png")
+    images.get_by_role("button", name="Read the folder again").click()
+    images.get_by_role("button", name="Stop").click()
+    expect(images.get_by_text("Reading was stopped; nothing has changed.")).to_be_visible()
     page_of.page.route("**/api/dataset", lambda route: route.abort(), times=1)  # one look finds no server
     images.get_by_role("button", name="Read the folder again").click()
     minutes = page_of.page.get_by_label("Minutes it may take")

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { count, fill, h, uuid } from "./dom.js";
-import { choreWait } from "./wait.js";
+import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 500; // milliseconds, while labels are looked at or stored
 const PART = 500_000; // bytes of a table that are sent at once
@@ -22,6 +22,8 @@ export class Importer {
     });
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.cut = h("p", { class: "wb-error" });
+    this.progress = h("div");
+    this.stop = stopButton(() => this.stopLooking());
     this.body = h("div", { class: "pj-import", "aria-live": "polite" });
     this.element = h(
       "section",
@@ -36,6 +38,8 @@ export class Importer {
         h("button", { type: "submit" }, "Look at it"),
       ),
       this.error,
+      this.progress,
+      this.stop,
       this.body,
     );
   }
@@ -48,6 +52,9 @@ export class Importer {
       const busy = found.chore.state === "running";
       if (this.busy && !busy && found.act !== "preview") await this.stored();
       running = this.busy = busy;
+      this.uuid = found.chore.uuid;
+      this.stop.hidden = !busy || found.act !== "preview";
+      fill(this.progress, busy && choreWait(found.chore, WORKS[found.act] ?? ""));
       fill(this.body, this.parts(found, running));
     } catch (problem) {
       this.cut.textContent = problem.message;
@@ -56,9 +63,8 @@ export class Importer {
     if (running) this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
   }
 
-  parts({ act, chore, preview, imports }, running) {
+  parts({ chore, preview, imports }, running) {
     return [
-      running && choreWait(chore, WORKS[act] ?? ""),
       chore.state === "failed" && h("p", { class: "wb-error" }, chore.message),
       preview && this.preview(preview),
       imports.length > 0 && h("ul", { class: "pj-imports" }, imports.map((entry) => this.entry(entry, running))),
@@ -77,6 +83,10 @@ export class Importer {
       await api.post("api/imports/preview", { uuid: uuid(), upload: own, name: file.name });
       this.file.value = "";
     });
+  }
+
+  stopLooking() {
+    return this.attempt(() => api.post("api/imports/stop", { uuid: this.uuid }));
   }
 
   async look(source) {

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { fill, h, uuid } from "./dom.js";
 import { browseFolders } from "./folders.js";
 import { takeTheme, themeButton } from "./page.js";
-import { choreWait } from "./wait.js";
+import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 500; // milliseconds, while the images are read
 const TYPING = 250; // milliseconds without a key before a path is looked at
@@ -25,13 +25,14 @@ class OpeningPage {
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.progress = h("div", { "aria-live": "polite" });
     this.go = h("button", { class: "wb-main", type: "submit", disabled: true }, "Make the project");
+    this.stop = stopButton(() => this.attempt(() => this.stopMaking()));
     this.form = h(
       "form",
       { class: "pj-card", onsubmit: (event) => (event.preventDefault(), this.submit()) },
       h("h2", {}, "A new project"),
       this.images.element,
       this.project.element,
-      h("div", { class: "pj-act" }, this.go),
+      h("div", { class: "pj-act" }, this.go, this.stop),
       this.error,
       this.progress,
     );
@@ -124,15 +125,26 @@ class OpeningPage {
   /** Show how far the images are read, then open the project. */
   async follow() {
     const { making, folder } = await api.get("api/opening");
-    this.go.disabled = making.state === "running";
-    fill(this.progress, making.state === "running" && choreWait(making, "Reading the images"));
-    if (making.state === "running") {
-      setTimeout(() => this.attempt(() => this.follow()), ASK_AGAIN);
+    const running = making.state === "running";
+    this.uuid = making.uuid;
+    this.go.disabled = running;
+    this.stop.hidden = !running;
+    fill(this.progress, running && choreWait(making, "Reading the images"));
+    if (running) {
+      this.asking = setTimeout(() => this.attempt(() => this.follow()), ASK_AGAIN);
+    } else if (making.state === "stopped") {
+      fill(this.progress, h("p", { class: "wb-hint" }, "Stopped; no project was made."));
     } else if (making.state === "failed") {
       throw new Error(making.message);
     } else {
       await this.open(folder);
     }
+  }
+
+  async stopMaking() {
+    clearTimeout(this.asking);
+    await api.post("api/opening/stop", { uuid: this.uuid });
+    await this.follow();
   }
 
   async open(folder) {

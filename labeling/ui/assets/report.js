@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { count, fill, h, uuid } from "./dom.js";
-import { choreWait } from "./wait.js";
+import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 700; // milliseconds, while the folder is read
 const SPLITS = { train: "to learn from", val: "validation", test: "test", unlabeled: "unlabeled" };
@@ -11,15 +11,18 @@ const SPLITS = { train: "to learn from", val: "validation", test: "test", unlabe
 export class DatasetReport {
   constructor({ read }) {
     this.read = read;
+    this.progress = h("div");
     this.body = h("div", { class: "pj-report" });
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.cut = h("p", { class: "wb-error" });
     this.again = h("button", { class: "wb-admins", type: "button", onclick: () => this.readAgain() }, "Read the folder again");
+    this.stop = stopButton(() => this.stopReading());
     this.element = h(
       "section",
       { class: "pj-card", "aria-label": "Images" },
-      h("header", { class: "wb-head" }, h("h2", {}, "Images"), h("span", { class: "wb-space" }), this.again),
+      h("header", { class: "wb-head" }, h("h2", {}, "Images"), h("span", { class: "wb-space" }), this.stop, this.again),
       this.error,
+      this.progress,
       this.body,
     );
   }
@@ -31,8 +34,12 @@ export class DatasetReport {
       const found = await api.get("api/dataset");
       const reading = found.reading.state === "running";
       if (this.wasRunning && !reading) await this.read();
-      running = this.wasRunning = this.again.disabled = reading;
-      fill(this.body, this.parts(found, running));
+      running = this.wasRunning = reading;
+      this.uuid = found.reading.uuid;
+      this.again.hidden = reading;
+      this.stop.hidden = !reading;
+      fill(this.progress, reading && choreWait(found.reading, "Reading the folder"));
+      fill(this.body, this.parts(found));
     } catch (problem) {
       this.cut.textContent = problem.message;
       this.body.prepend(this.cut); // until the next answer
@@ -40,12 +47,12 @@ export class DatasetReport {
     if (running) this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
   }
 
-  parts(found, running) {
+  parts(found) {
     const { report, reading } = found;
     return [
       h("p", { class: "pj-root" }, h("code", {}, found.root)),
-      running && choreWait(reading, "Reading the folder"),
       reading.state === "failed" && h("p", { class: "wb-error" }, `The folder could not be read: ${reading.message}`),
+      reading.state === "stopped" && h("p", { class: "wb-hint" }, "Reading was stopped; nothing has changed."),
       reading.state === "done" && h("p", { class: "wb-hint" }, changes(found.changed)),
       !found.there && this.moved(),
       found.missing > 0 && h("p", { class: "pj-warning" }, `${count(found.missing, "image")} of the project ${found.missing === 1 ? "has" : "have"} no file any more; labels are kept.`),
@@ -67,10 +74,18 @@ export class DatasetReport {
     );
   }
 
-  async readAgain(folder) {
+  readAgain(folder) {
+    return this.attempt("api/dataset/read", { uuid: uuid(), ...(folder ? { folder } : {}) });
+  }
+
+  stopReading() {
+    return this.attempt("api/dataset/stop", { uuid: this.uuid });
+  }
+
+  async attempt(path, wish) {
     this.error.textContent = "";
     try {
-      await api.post("api/dataset/read", { uuid: uuid(), ...(folder ? { folder } : {}) });
+      await api.post(path, wish);
       await this.refresh();
     } catch (problem) {
       this.error.textContent = problem.message;

@@ -157,7 +157,7 @@ class RequestPage {
       fill(this.result, this.running(choice));
       this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
     } else if (state === "done") this.finished(choice);
-    else if (state === "failed") fill(this.result, failed(choice));
+    else if (state === "failed" || state === "stopped") fill(this.result, failed(choice));
     else fill(this.result, nothingYet());
   }
 

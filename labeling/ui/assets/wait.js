@@ -31,6 +31,11 @@ export function choreWait(chore, words) {
   return wait({ work: sentence(chore.work) || words, done: chore.done, total: chore.total, remaining: chore.remaining_s });
 }
 
+/** A button that ends what is waited for; one for good, as a wait is drawn anew while somebody presses. */
+export function stopButton(stop) {
+  return h("button", { class: "wb-admins", type: "button", hidden: true, onclick: stop }, "Stop");
+}
+
 function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

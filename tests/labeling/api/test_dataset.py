@@ -117,6 +117,27 @@ def test_read_anew_takes_up_what_is_new_and_tells_how_it_ended(tab: Tab, messy: 
     assert (again["reading"]["state"], again["missing"], again["there"]) == ("done", 0, True)
 
 
+def test_reading_is_stopped_by_its_uuid_and_changes_nothing(tab: Tab, messy: Path) -> None:
+    Image.new("RGB", (9, 9), "red").save(messy / "new.png")
+    wish = {"uuid": fresh()}
+    tab.post("/api/dataset/read", wish, 202)
+    assert tab.post("/api/dataset/stop", {"uuid": fresh()})["state"] == "running"
+    assert tab.post("/api/dataset/stop", wish)["state"] == "stopped"
+    stopped = tab.get("/api/dataset")
+    assert (stopped["images"], stopped["reading"]["uuid"], stopped["changed"]) == (4, wish["uuid"], {})
+    tab.post("/api/dataset/read", {"uuid": fresh()}, 202)
+    assert finished(tab, "/api/dataset", "reading")["changed"]["added"] == 1
+    assert tab.post("/api/dataset/stop", wish)["state"] == "done"
+
+
+def test_a_chore_that_another_server_started_can_be_stopped(tmp_path: Path) -> None:
+    Chore(tmp_path / "chore").start(["choose", "--project", str(tmp_path), "--budget", "1"], {"uuid": "1"})
+    later = Chore(tmp_path / "chore")
+    assert later.tell().state == "running"
+    later.stop("1")
+    assert later.tell().state == "stopped"
+
+
 def test_a_dead_chore_is_told_as_dead_with_its_last_line(tmp_path: Path) -> None:
     chore = Chore(tmp_path / "chore")
     assert chore.tell().state == "never"

@@ -57,6 +57,13 @@ def test_a_preview_says_what_would_be_stored_and_stores_nothing(ann: Tab) -> Non
     assert ann.get("/api/progress")["event"] == before
 
 
+def test_a_preview_can_be_stopped(ann: Tab) -> None:
+    own = look(ann, TABLE)
+    assert ann.post("/api/imports/stop", {"uuid": own})["chore"]["state"] == "stopped"
+    look(ann, TABLE)
+    assert finished(ann, "/api/imports", "chore")["preview"]["fresh"] == 3
+
+
 def test_names_that_are_no_utf8_are_shown_escaped(ann: Tab, folder: Path, tmp_path: Path) -> None:
     look(ann, "file,label\ncaf\udce9.png,cat\n")
     assert finished(ann, "/api/imports", "chore")["preview"]["first_unknown_files"] == ["caf\\xe9.png"]

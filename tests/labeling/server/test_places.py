@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 
@@ -11,12 +12,18 @@ import pytest
 from httpx import Response
 from starlette.testclient import TestClient
 
+from labeling.security.guard import App
 from labeling.server.config import ServerConfig
 from labeling.server.opening import Opening
 from labeling.server.places import list_folders, look_at_images, look_at_project, suggest_project
 from labeling.server.recent import KEPT, recent_projects, remember_project
 from labeling.server.serving import _opened
 from storage.errors import DiskFull
+from tests.waiting import until
+
+
+def _unopened(project: Path) -> AbstractAsyncContextManager[App]:
+    raise AssertionError(f"{project} was opened")
 
 
 @pytest.fixture(autouse=True)
@@ -73,11 +80,7 @@ def test_nothing_is_remembered_where_nothing_can_be_written(folder: Path, config
 
 
 def test_what_cannot_be_made_or_opened_is_refused(dataset: Path, folder: Path, tmp_path: Path) -> None:
-    def served(project: Path) -> object:
-        raise AssertionError(f"{project} was opened")
-
-    opening = Opening(served, lambda app: None)  # type: ignore[arg-type]
-    with TestClient(opening, base_url="http://127.0.0.1") as client:
+    with TestClient(Opening(_unopened, lambda app: None), base_url="http://127.0.0.1") as client:
         page = client.get("/")
         assert "workbench/opening.js" in page.text
         for images, project in ((tmp_path / "no", tmp_path / "p"), (dataset, dataset / "p"), (dataset, folder)):
@@ -86,6 +89,21 @@ def test_what_cannot_be_made_or_opened_is_refused(dataset: Path, folder: Path, t
         for place in (tmp_path, tmp_path / ("a" * 300)):
             assert client.post("/api/opening/open", json={"folder": str(place)}).status_code == 422
         assert client.get("/api/opening").json()["making"]["state"] == "never"
+
+
+def test_a_project_whose_making_is_stopped_is_not_there_and_can_be_made(dataset: Path, tmp_path: Path) -> None:
+    project = tmp_path / "new" / "project"
+    wish = {"uuid": "11111111-1111-4111-8111-111111111111", "images": str(dataset), "project": str(project)}
+    with TestClient(Opening(_unopened, lambda app: None), base_url="http://127.0.0.1") as client:
+        assert client.post("/api/opening/make", json=wish).json()["making"]["state"] == "running"
+        until((project / "runs").is_dir)
+        stopped = client.post("/api/opening/stop", json={"uuid": wish["uuid"]}).json()
+        assert stopped["making"]["state"] == "stopped"
+        assert not project.exists()
+
+        client.post("/api/opening/make", json=wish)
+        until(lambda: client.get("/api/opening").json()["making"]["state"] != "running")
+        assert client.get("/api/opening").json()["making"]["state"] == "done"
 
 
 def test_the_page_lives_on_when_a_project_cannot_be_opened(folder: Path) -> None:
