@@ -1,7 +1,7 @@
 """The Project page as a person uses it: the first hour, classes, imports, and what is wrong with the images."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,14 @@ def bare_folder(folder: Path, count: int) -> Path:
         tile = draw.integers(0, 255, (6, 8, 3), np.uint8)
         Image.fromarray(tile).resize((64, 48), Image.Resampling.NEAREST).save(folder / f"{number:03d}.png")
     return folder
+
+
+def turn_gray(pictures: Iterable[Path]) -> None:
+    """Take the colors out of pictures, which stay what they are in all else."""
+    for path in pictures:
+        with Image.open(path) as image:
+            gray = image.convert("L").convert("RGB")
+        gray.save(path)
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +143,7 @@ def test_answers_about_ones_own_pictures_are_kept(page_of: Tab) -> None:
 
 def test_colors_are_asked_about_with_a_picture_that_has_some(context: BrowserContext, tmp_path: Path) -> None:
     images = paint(tmp_path / "images", *(f"{number:02}.png" for number in range(30)))
-    for path in images.iterdir():
-        if path.name not in ("11.png", "22.png"):
-            with Image.open(path) as image:
-                gray = image.convert("L").convert("RGB")
-            gray.save(path)
+    turn_gray(path for path in images.iterdir() if path.name not in ("11.png", "22.png"))
     init_project(tmp_path / "project", dataset_folder=images)
     with serving(tmp_path / "project") as bench:
         assert context.request.post(f"{bench.url}/api/people/me", data={"name": "Ann"}).ok
@@ -153,9 +157,12 @@ def test_colors_are_asked_about_with_a_picture_that_has_some(context: BrowserCon
         )
 
 
-def test_who_brings_labels_is_asked_about_the_pictures_too(context: BrowserContext, tmp_path: Path) -> None:
+def test_who_brings_labels_is_asked_about_the_pictures_too_but_not_about_colors_they_lack(
+    context: BrowserContext, tmp_path: Path
+) -> None:
     """The first round follows at once, and digits must not be mirrored in it."""
     images = paint(tmp_path / "images", *(f"train/{name}/{n}.png" for name in ("cat", "dog") for n in range(4)))
+    turn_gray(images.rglob("*.png"))
     init_project(tmp_path / "project", dataset_folder=images)
     with serving(tmp_path / "project") as bench:
         tab = Tab(context, bench, "Ann")
@@ -163,7 +170,9 @@ def test_who_brings_labels_is_asked_about_the_pictures_too(context: BrowserConte
         tab.page.fill("dialog input[name=person]", "Ann")
         tab.page.keyboard.press("Enter")
         expect(tab.page.locator(".pj-next h2")).to_have_text("Run the round")
+        expect(tab.page.locator("article[data-change]")).to_have_count(3)
         expect(tab.page.locator("article[data-change=mirror]")).to_be_visible()
+        expect(tab.page.get_by_text("0 of 3 answered")).to_be_visible()
         tab.leave()
         assert tab.complaints == []
 

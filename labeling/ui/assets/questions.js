@@ -35,7 +35,10 @@ export class Questions {
   }
 
   /** Show what `GET /api/start` answered. */
-  show({ questions, pictures, predicted }) {
+  show(start) {
+    const { pictures, predicted } = start;
+    this.last = start;
+    const questions = start.questions.filter((question) => this.colored !== null || !OF_COLORS.includes(question.change) || question.answer);
     const answered = questions.filter((question) => question.answer).length;
     this.element.hidden = pictures.length === 0;
     this.count.textContent = answered === questions.length ? "All answered" : `${answered} of ${questions.length} answered`;
@@ -47,10 +50,10 @@ export class Questions {
     this.searching ??= this.showColored(pictures);
   }
 
-  /** Ask about colors with a picture that has some, where one is found. */
+  /** Ask about colors with a picture that has some; where none has, nobody is asked. */
   async showColored(pictures) {
     this.colored = await firstColored(pictures);
-    if (!this.colored) return;
+    if (!this.colored) return void this.show(this.last);
     for (const change of OF_COLORS) {
       const images = this.list.querySelectorAll(`article[data-change=${change}] img`);
       images.forEach((image) => (image.src = this.colored.thumb));
