@@ -1,13 +1,20 @@
-"""Uploaded tables: kept in the project's cache until they are stored or something else is looked at."""
+"""Uploaded tables: kept in the project's cache until they are stored or something else is looked at.
+
+An upload that was broken off, which nobody looks at, goes when another one begins a week later.
+"""
 
 import os
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write
 from labeling.project import ProjectFolder
 from storage.errors import Refused
+
+_WEEK = 7 * 24 * 3600.0
 
 
 class Uploads:
@@ -33,6 +40,8 @@ class Uploads:
             InputError: the disk cannot be written.
         """
         try:
+            if not path.parent.exists():
+                self._drop_forgotten()
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
             if at > path.stat().st_size:
@@ -48,6 +57,14 @@ class Uploads:
         """Remove a source that is an upload; any other is the user's own and stays."""
         if self._holds(source):
             shutil.rmtree(source.parent, ignore_errors=True)
+
+    def _drop_forgotten(self) -> None:
+        """Remove the uploads of which nothing was written for a week."""
+        last = time.time() - _WEEK
+        for folder in self._folder.glob("*"):
+            with suppress(FileNotFoundError):  # another one begins too
+                if all(path.stat().st_mtime < last for path in (folder, *folder.glob("*"))):
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def as_called(self, message: str, source: Path) -> str:
         """Return a message about a source with an upload named as its user called it, who knows no other place."""

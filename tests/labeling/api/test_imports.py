@@ -1,5 +1,7 @@
 """Importing labels: looked at first, stored once, taken back whole; people's answers stay."""
 
+import os
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -118,6 +120,21 @@ def test_an_upload_is_kept_until_it_is_stored_or_another_takes_its_place(ann: Ta
     ann.post("/api/imports", {"uuid": fresh(), "preview": seen}, 202)
     assert finished(ann, "/api/imports", "chore")["chore"]["state"] == "done"
     assert kept() == []
+
+
+def test_an_upload_that_was_broken_off_goes_when_another_begins_a_week_later(ann: Tab, folder: Path) -> None:
+    uploads = folder / "cache" / "uploads"
+    fresh_one, old_one = fresh(), fresh()
+    for own in (fresh_one, old_one):
+        assert ann.http.put(f"/api/uploads/{own}?name=l.csv&at=0", content=b"file,label\n").status_code == 200
+    week_ago = time.time() - 7 * 24 * 3600 - 60
+    for path in (uploads / old_one / "l.csv", uploads / old_one):
+        os.utime(path, (week_ago, week_ago))
+    seen = look(ann, TABLE)
+    assert {path.name for path in uploads.iterdir()} >= {fresh_one}
+    assert old_one not in {path.name for path in uploads.iterdir()}
+    finished(ann, "/api/imports", "chore")
+    assert ann.get("/api/imports")["preview"]["uuid"] == seen
 
 
 def test_a_table_of_the_users_own_is_never_removed(ann: Tab, folder: Path, tmp_path: Path) -> None:
