@@ -1,7 +1,7 @@
 """Parameters of the commands of `python -m labeling`."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +15,11 @@ from storage.people import Role
 from storage.records import Purpose
 
 Format = Literal["folders", "seed", "csv"]
+_NEW = tyro.conf.arg(help_behavior_hint="(default: a new one)")
+
+
+def _new_uuid() -> str:
+    return str(uuid.uuid4())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,9 @@ class ImportConfig(ProjectOptions):
     embeddings: Annotated[Path | None, Doc("Folder that `barlowmatch embed` wrote: guesses and similarity.")] = None
     labels: Annotated[Path | None, Doc("CSV of file and label.")] = None
     person: Annotated[str, Doc("In whose name the labels are stored.")] = "dataset"
+    add_classes: Annotated[bool, Doc("With --labels: make the classes that are not there; else they are refused.")] = (
+        False
+    )
     rescan: Annotated[bool, Doc("Take up new images, link moved ones by content, note what is gone.")] = False
     dataset_folder: Annotated[Path | None, Doc("With --rescan: where the images lie now.")] = None
     events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
@@ -69,6 +77,8 @@ class ImportConfig(ProjectOptions):
             raise InputError("import: name something by --request, --embeddings, --labels or --rescan")
         if self.dataset_folder is not None and not self.rescan:
             raise InputError("--dataset-folder: goes with --rescan")
+        if self.add_classes and self.labels is None:
+            raise InputError("--add-classes: goes with --labels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +98,10 @@ class PreviewLabelsConfig(LabelsOptions):
 class StoreLabelsConfig(LabelsOptions):
     """Store labels in the name of the dataset, as one import that can be taken back."""
 
-    uuid: Annotated[str, Doc("UUID of the import; run again with the same one, it stores what is missing.")]
-    by: Annotated[str, Doc("Who imports them.")]
+    uuid: Annotated[str, _NEW, Doc("UUID of the import; run again with the same one, it stores what is missing.")] = (
+        field(default_factory=_new_uuid)
+    )
+    by: Annotated[str, Doc("Who imports them.")] = "the command line"
     add_classes: Annotated[bool, Doc("Make the classes that are not there; else their rows are left out.")] = False
     also_labeled: Annotated[
         bool, Doc("Store labels of images that have another answer too; people's answers then stand beside them.")
@@ -106,7 +118,7 @@ class UndoLabelsConfig(ProjectOptions):
     """Take an import of labels back."""
 
     uuid: Annotated[str, Doc("UUID of the import.")]
-    undo: Annotated[str, Doc("UUID of taking it back.")]
+    undo: Annotated[str, _NEW, Doc("UUID of taking it back.")] = field(default_factory=_new_uuid)
     events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
 
     def __post_init__(self) -> None:

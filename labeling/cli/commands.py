@@ -76,8 +76,9 @@ def _import(config: ImportConfig) -> dict[str, int]:
     if config.labels is not None:
         from labeling.dataset.labels import import_table
 
-        labels = import_table(config.project, config.labels, config.person)
-        print(f"{config.labels}: {labels.stored} labels stored, {labels.known} known already")
+        labels = import_table(config.project, config.labels, config.person, config.add_classes)
+        empty = f", {labels.empty} without a label" if labels.empty else ""
+        print(f"{config.labels}: {labels.stored} labels stored, {labels.known} known already{empty}")
     if config.request is not None:
         from labeling.requests.tables import import_request
 
@@ -140,6 +141,7 @@ def do_store_labels(config: StoreLabelsConfig) -> int:
     with telling("store-labels", config.project, config.events) as account:
         account.results = store(config.project, config.source, config.uuid, choice, config.by, account.emit)
     print(f"{config.source}: {account.results['stored']:,} labels stored")
+    print(f"take them back: python -m labeling undo-labels --project {config.project} --uuid {config.uuid}")
     return 0
 
 

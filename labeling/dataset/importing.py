@@ -15,14 +15,12 @@ from barlowmatch.data.progress import Rate
 from barlowmatch.data.tables import shown
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
+from labeling.dataset.classes import add_classes, known_classes
 from labeling.dataset.labelsets import Row, read_labels
 from labeling.dataset.uploads import Uploads
-from labeling.names import clean_name, new_class_id
 from labeling.project import TERM_SECONDS, ProjectFolder, reading, writing
-from storage.classes import add_class, class_ids, list_classes
 from storage.clock import instant
 from storage.database import Database, now, transaction
-from storage.errors import Refused
 from storage.events import count_batch, record
 from storage.images import get_image
 from storage.people import DATASET, find_or_add_person, fold
@@ -104,7 +102,7 @@ def make_plan(db: Database, source: Path) -> Plan:
         InputError: the source cannot be read.
     """
     rows = list(read_labels(db, source, Path(get_setting(db, "root", ""))))
-    known = _known_classes(db)
+    known = known_classes(db)
     plan = Plan(rows=len(rows), unknown_files=[row.file for row in rows if row.image is None])
     for image, label, file in _settled(rows, plan):
         if fold(label) not in known:
@@ -147,12 +145,6 @@ def _says(image: Image, class_id: int) -> bool:
     return image.label.state == "labeled" and image.label.class_id == class_id
 
 
-def _known_classes(db: Database) -> dict[str, int]:
-    """Return the present class of each folded name; the name of a merged class means what it was merged into."""
-    merged = {fold(item.name): item.merged_into for item in list_classes(db, merged=True) if item.merged_into}
-    return {**merged, **{fold(item.name): item.id for item in list_classes(db)}}
-
-
 def store(folder: Path, source: Path, own: str, choice: Choice, who: str, emit: Emit) -> dict[str, Any]:
     """Store the labels of a source in the name of the dataset, and return how many; an upload has then served.
 
@@ -173,9 +165,9 @@ def store(folder: Path, source: Path, own: str, choice: Choice, who: str, emit: 
         with transaction(db):
             person = find_or_add_person(db, DATASET).id
             if choice.add_classes:
-                _add_classes(db, plan.unknown_classes)
+                add_classes(db, plan.unknown_classes)
             _register(db, own, source=shown(source.name), by=who, time=now(), parts=-(-plan.rows // _AT_ONCE))
-        known = _known_classes(db)
+        known = known_classes(db)
         labeled = [(image, known[fold(label)]) for image, label in wanted if fold(label) in known]
         rate = Rate("store labels", len(labeled), emit, unit="label")
         for part, rows in enumerate(parts_of(labeled)):
@@ -205,16 +197,6 @@ def _event(own: str, part: int, image: int, class_id: int, person: int) -> Sent:
 
 def _derived(own: str, what: str) -> str:
     return str(uuid.uuid5(uuid.UUID(own), what))
-
-
-def _add_classes(db: Database, names: Counter[str]) -> None:
-    for name in sorted(names):
-        try:
-            clean = clean_name(name)
-            if fold(clean) not in _known_classes(db):
-                add_class(db, new_class_id(clean, class_ids(db)), clean, None, None)
-        except Refused as error:
-            raise InputError(f'the class "{name[:100]}": {error}; correct it in the table') from error
 
 
 def take_back(folder: Path, own: str, undo: str, emit: Emit) -> dict[str, Any]:

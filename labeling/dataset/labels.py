@@ -7,6 +7,7 @@ from pathlib import Path
 
 from barlowmatch.data.tables import read_table
 from barlowmatch.errors import InputError
+from labeling.dataset.classes import add_classes, known_classes
 from labeling.dataset.labelsets import table_rows
 from labeling.names import clean_name
 from labeling.project import TERM_SECONDS, writing
@@ -23,10 +24,11 @@ from storage.written import body_hash
 
 @dataclass(frozen=True)
 class Imported:
-    """How many labels were stored, and how many rows said what was known already."""
+    """How many labels were stored, how many rows said what was known already, and how many said nothing."""
 
     stored: int
     known: int
+    empty: int = 0
 
 
 def import_own_labels(db: Database, labeled: Sequence[tuple[int, str]], ids: Mapping[str, int]) -> None:
@@ -43,11 +45,17 @@ def import_own_labels(db: Database, labeled: Sequence[tuple[int, str]], ids: Map
     refresh_all(db)
 
 
-def import_table(folder: Path, path: Path, name: str = DATASET) -> Imported:
-    """Store the labels of a CSV of file and label, as answers of one person.
+def import_table(folder: Path, path: Path, name: str = DATASET, new_classes: bool = False) -> Imported:
+    """Store the labels of a CSV of file and label, as answers of one person; rows without a label say nothing.
 
     Imported again, a table changes nothing, whatever people said since; a label that differs from the one imported last
     counts anew.
+
+    Args:
+        folder: of the project.
+        path: of the table.
+        name: the person's.
+        new_classes: make the classes that are not there.
 
     Raises:
         InputError: an unknown file or class; the line names both, and nothing is stored.
@@ -55,18 +63,27 @@ def import_table(folder: Path, path: Path, name: str = DATASET) -> Imported:
     table = read_table(path)
     with writing(folder) as db, transaction(db):
         person = find_or_add_person(db, clean_name(name, "person")).id
-        ids = {fold(item.name): item.id for item in list_classes(db)}
-        stored = 0
-        for line, row in zip(table.lines, table_rows(db, table, Path(get_setting(db, "root"))), strict=True):
+        rows = list(table_rows(db, table, Path(get_setting(db, "root"))))
+        if new_classes:
+            add_classes(db, (row.label for row in rows if row.label))
+        ids = known_classes(db)
+        stored = empty = 0
+        for line, row in zip(table.lines, rows, strict=True):
             if row.image is None:
                 raise InputError(f"{path}: line {line} names {row.file}, which is no image of the project; correct it")
-            if fold(row.label) not in ids:
-                known = ", ".join(item.name for item in list_classes(db)[:6])
-                raise InputError(
-                    f'{path}: line {line}: no class "{row.label}" (there are {known}); add it, or correct it'
-                )
-            stored += _store(db, row.image, ids[fold(row.label)], person)
-    return Imported(stored, len(table.lines) - stored)
+            if not row.label:
+                empty += 1
+            elif fold(row.label) not in ids:
+                raise InputError(f'{path}: line {line}: no class "{row.label}" {_way_out(db)}')
+            else:
+                stored += _store(db, row.image, ids[fold(row.label)], person)
+    return Imported(stored, len(rows) - stored - empty, empty)
+
+
+def _way_out(db: Database) -> str:
+    names = [item.name for item in list_classes(db)]
+    there = f"there are {', '.join(names[:6])}{', …' if len(names) > 6 else ''}" if names else "there are none yet"
+    return f"({there}); correct it, or make the classes that are missing by --add-classes"
 
 
 def _store(db: Database, image: int, class_id: int, person: int) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from labeling.cli.main import COMMANDS, main
 from labeling.project import Project, reading, writing
 from storage.checks import find_faults
+from storage.classes import list_classes
 from storage.database import open_reader, transaction
 from storage.requests import list_requests
 from storage.settings import get_setting
@@ -109,9 +110,36 @@ def test_labels_are_imported_once_and_answer_requests(
         assert find_faults(db) == []
     table.write_text("file,label\nunlabeled/001.png,cat\nunlabeled/002.png,cow\n")
     assert main(command) == 2
-    assert 'line 3: no class "cow"' in capsys.readouterr().err
+    assert 'line 3: no class "cow" (there are cat, dog); correct it' in capsys.readouterr().err
     with reading(folder) as db:
         assert list_requests(db)[0].left == 19, "nothing of a table with a mistake is stored"
+
+
+def test_labels_of_new_classes_are_imported_where_that_is_asked_for(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\nunlabeled/000.png,cow\nunlabeled/001.png, Cow\nunlabeled/002.png,\n")
+    command = ["import", "--project", str(folder), "--labels", str(table)]
+    assert main(command) == 2
+    assert "--add-classes" in capsys.readouterr().err
+    assert main([*command, "--add-classes"]) == 0
+    assert "2 labels stored, 0 known already, 1 without a label" in capsys.readouterr().out
+    with reading(folder) as db:
+        assert {item.name: item.count for item in list_classes(db)} == {"cat": 5, "dog": 5, "cow": 2}
+    assert main(["import", "--project", str(folder), "--rescan", "--add-classes"]) == 2
+    assert "goes with --labels" in capsys.readouterr().err
+
+
+def test_an_import_is_taken_back_by_the_line_it_ends_with(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\nunlabeled/000.png,cat\nunlabeled/001.png,dog\n")
+    assert main(["store-labels", "--project", str(folder), "--source", str(table)]) == 0
+    way_back = capsys.readouterr().out.splitlines()[-1].partition("python -m labeling ")[2]
+    assert main(way_back.split()) == 0
+    assert "2 labels taken back" in capsys.readouterr().out
 
 
 def test_labels_are_named_on_the_command_line_as_in_the_app(
