@@ -240,16 +240,22 @@ class Console:
 
 def progress_line(event: Progress) -> str:
     """Return progress as a sentence: `pretrain 40/200 steps, 12.5 step/s, 13 s left, loss 3.21`."""
-    rate = f"{event.rate:.3g} {event.unit}/s" if event.rate else ""
-    samples = f"{event.samples_rate:.3g} images/s" if event.samples_rate else ""
+    rate = f"{rounded(event.rate)} {event.unit}/s" if event.rate else ""
+    samples = f"{rounded(event.samples_rate)} images/s" if event.samples_rate else ""
     left = f"{duration(event.remaining)} left" if event.remaining else ""
-    parts = [f"{event.work} {event.done}/{event.total} {event.unit}s", rate, samples, left, describe(event.metrics)]
+    parts = [f"{event.work} {event.done:,}/{event.total:,} {event.unit}s", rate, samples, left, describe(event.metrics)]
     return ", ".join(part for part in parts if part)
 
 
 def describe(metrics: Mapping[str, float]) -> str:
     """Return figures as `name value, …`, learning rates and losses with three significant digits."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in metrics.items())
+    return ", ".join(f"{name.replace('_', ' ')} {rounded(value)}" for name, value in metrics.items())
+
+
+def rounded(value: float) -> str:
+    """Return a number with three significant digits: `0.0123`, `12.5`, `1,430`."""
+    short = f"{value:.3g}"
+    return f"{float(short):,.0f}" if 1000 <= abs(float(short)) < math.inf else short
 
 
 def describe_shares(metrics: Mapping[str, float]) -> str:

@@ -20,7 +20,7 @@ from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.distributed import world_size
 from barlowmatch.errors import InputError, NotFiniteError
-from barlowmatch.events import CheckpointSaved, Evaluated, Progress, Said
+from barlowmatch.events import CheckpointSaved, Evaluated, Progress, Said, rounded
 from barlowmatch.gradients import Gradients, ReplayedGradients
 from barlowmatch.models.network import Network
 from barlowmatch.models.sync_norm import synchronise_batch_norm
@@ -233,7 +233,7 @@ class Trainer:
         total, warm = distributed.from_main((pace.plan(self.state.step, self.state.total_steps), pace.warm))
         if warm and not self.state.planned:
             epochs = total / self.task.steps_per_epoch
-            message = f"{self.minutes:g} minutes are enough for about {epochs:.3g} epochs ({total} steps)"
+            message = f"{self.minutes:g} minutes are enough for about {rounded(epochs)} epochs ({total:,} steps)"
             self.run.emit(Said(message=message))
         self.state.total_steps, self.state.planned = total, self.state.planned or warm
 

@@ -11,7 +11,7 @@ import torch
 
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.evaluation import judge
-from barlowmatch.events import Console, RunFinished, read_events, silent
+from barlowmatch.events import Console, Progress, RunFinished, progress_line, read_events, rounded, silent
 from barlowmatch.run_folders import place_run, plain, wants_resume, why_afresh
 from barlowmatch.runs import finish, keep_old_results, open_run
 
@@ -41,6 +41,14 @@ def test_the_console_ends_by_saying_where_the_model_is() -> None:
     assert stream.getvalue().splitlines() == [
         "finished after step 8; the model is pre.run/best.pt, the state to go on from pre.pt"
     ]
+
+
+def test_progress_is_a_line_of_plain_numbers() -> None:
+    event = Progress(
+        work="decode images", done=641, total=12000, unit="image", rate=1434.6, remaining=7.9, metrics={"loss": 0.01234}
+    )
+    assert progress_line(event) == "decode images 641/12,000 images, 1,430 image/s, 8 s left, loss 0.0123"
+    assert [rounded(value) for value in (1e-5, 12.345, 999.6, float("inf"))] == ["1e-05", "12.3", "1,000", "inf"]
 
 
 @pytest.mark.parametrize(

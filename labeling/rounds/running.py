@@ -22,6 +22,7 @@ from barlowmatch.events import (
     RunFinished,
     RunStarted,
     Said,
+    duration,
     fan_out,
 )
 from barlowmatch.files import write_json
@@ -111,8 +112,8 @@ class Round:
         step = steps[place] = replace(steps[place], state="running")
         keep_steps(self._folder, steps)
         self._need_time()
-        minutes = "" if step.minutes is None else f" About {step.minutes:.2g} minutes."
-        self._emit(Said(message=f"{step.title}: {step.why}{minutes}"))
+        how_long = "" if step.minutes is None else f" About {duration(60 * step.minutes)}."
+        self._emit(Said(message=f"{step.title}: {step.why}{how_long}"))
         if step.key not in STAGES:
             why = {"ask": self._ask, "take-up": self._take_up}[step.key]()
             return replace(step, state="done", why=why)
