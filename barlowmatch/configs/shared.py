@@ -13,6 +13,8 @@ from barlowmatch.inputs import need_images, need_table
 Fit = Literal["auto", "pad", "crop", "squash"]
 Cache = Literal["auto", "raw", "jpeg", "none"]
 Views = Literal["natural", "microscope", "digits"]
+LARGEST_SIZE = 224
+"""The side in pixels that backbones are made for; larger ones are only taken where they are named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,11 @@ class ImageOptions(DatasetOptions):
     ] = "auto"
     workers: Annotated[int | None, Range(1, 256), Doc("Processes that decode images; default one per core.")] = None
 
+    @property
+    def largest_size(self) -> int:
+        """The largest side in pixels that is chosen where `image_size` names none."""
+        return LARGEST_SIZE
+
 
 @dataclass(frozen=True, kw_only=True)
 class ComputeOptions(ImageOptions):
@@ -129,6 +136,11 @@ class RunOptions(ComputeOptions):
         Path | None,
         Doc("Weights to start from: safetensors or a plain state dict with torchvision, timm or DINOv2 names."),
     ] = None
+    max_image_size: Annotated[
+        int,
+        Range(16, LARGEST_SIZE, "px"),
+        Doc("Largest side chosen where --image-size names none and no --weights: a step's time grows with its square."),
+    ] = LARGEST_SIZE
     num_epochs: Annotated[int, Range(1, 100_000, "epochs"), Doc("Passes over the data.")] = 100
     minutes: Annotated[
         float | None,
@@ -181,3 +193,8 @@ class RunOptions(ComputeOptions):
             raise InputError(
                 "--half-turns 0 and --quarter-turns 1: two quarter turns turn a picture upside down; leave one out"
             )
+
+    @property
+    def largest_size(self) -> int:
+        """As wished; weights that were trained elsewhere are taken at the size they were made for."""
+        return LARGEST_SIZE if self.weights is not None else self.max_image_size

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from barlowmatch.configs.shared import ImageOptions
+from barlowmatch.configs.shared import LARGEST_SIZE, ImageOptions
 from barlowmatch.data.caching import cached_images
 from barlowmatch.data.contents import Contents, index_of, read_contents
 from barlowmatch.data.dataset import Dataset
@@ -24,8 +24,8 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import cannot_write
 
-SIZES = (32, 64, 96, 128, 224)
-"""Sides chosen from where nobody names one; 16 is the least and 224 what backbones are made for."""
+SIZES = (32, 64, 96, 128, LARGEST_SIZE)
+"""Sides chosen from where nobody names one; 16 is the least."""
 SAMPLE = 512
 _DEEP_SAMPLE = 200
 _NAMED = 200
@@ -140,20 +140,26 @@ def sample_headers(dataset: Dataset) -> list[Header]:
     return headers
 
 
-def choose_size(dataset: Dataset, emit: Emit = silent) -> int:
+def choose_size(dataset: Dataset, largest: int = LARGEST_SIZE, emit: Emit = silent) -> int:
     """Return the side that images are brought to where nobody names one.
 
-    Images of one size up to 224 keep it; otherwise it is the largest of `SIZES` that is not above the median of the
-    shorter sides, so that hardly any image is enlarged.
+    Images of one size keep it; otherwise it is the largest of `SIZES` that is not above the median of the shorter
+    sides, so that hardly any image is enlarged.
+
+    Args:
+        dataset: which files.
+        largest: side in pixels that it never exceeds, at least 16.
+        emit: hears what was chosen, and why.
     """
     sides = Counter((header.width, header.height) for header in sample_headers(dataset))
-    largest = max(max(side) for side in sides)
-    if len(sides) == 1 and largest <= SIZES[-1]:
-        size, why = max(16, largest), "as they are" if largest >= 16 else "the smallest side used"
+    longest = max(max(side) for side in sides)
+    if len(sides) == 1 and longest <= largest:
+        size, why = max(16, longest), "as they are" if longest >= 16 else "the smallest side used"
     else:
         median = float(np.median([min(side) for side in sides.elements()]))
-        size = max((side for side in SIZES if side <= median), default=SIZES[0])
-        why = f"their shorter side is {median:.0f} px in the middle"
+        size = min(largest, max((side for side in SIZES if side <= median), default=SIZES[0]))
+        bound = "" if size < largest or largest == LARGEST_SIZE else f", of which --max-image-size {largest} is taken"
+        why = f"their shorter side is {median:.0f} px in the middle{bound}"
     emit(Said(message=f"images are brought to {size}×{size} px ({why}); --image-size sets another side"))
     return size
 
@@ -181,7 +187,7 @@ def measure_range(dataset: Dataset, contents: Contents, workers: int | None) -> 
 
 
 def _shape(dataset: Dataset, options: ImageOptions, emit: Emit, size: int | None, fit: str | None) -> tuple[int, str]:
-    size = size or options.image_size or choose_size(dataset, emit)
+    size = size or options.image_size or choose_size(dataset, options.largest_size, emit)
     if fit is None:
         fit = choose_fit(dataset, emit) if options.fit == "auto" else options.fit
     return size, fit

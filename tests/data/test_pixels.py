@@ -1,11 +1,13 @@
 """The pixels of a dataset: its pictures, at a size and in a range that come from them, and no others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from barlowmatch.configs.presets import PRESETS
 from barlowmatch.configs.shared import ImageOptions
 from barlowmatch.data.images import read_image
 from barlowmatch.data.layouts import read_dataset
@@ -99,6 +101,37 @@ def test_size_and_fit_come_from_the_pictures(sides: list[tuple[int, int]], size:
         Image.new("RGB", side).save(tmp_path / f"{number}.png")
     dataset = read_dataset(ImageOptions(dataset_folder=tmp_path))
     assert (choose_size(dataset), choose_fit(dataset)) == (size, fit)
+
+
+@pytest.mark.parametrize(
+    ("sides", "largest", "size"),
+    [
+        ([(96, 96)] * 3, 96, 96),
+        ([(128, 128)] * 3, 96, 96),
+        ([(640, 480)] * 3, 100, 100),
+        ([(640, 480)] * 3, 224, 224),
+        ([(80, 90), (90, 80)], 96, 64),
+        ([(20, 30), (30, 20)], 16, 16),
+    ],
+)
+def test_no_larger_size_is_chosen_than_is_wished(
+    sides: list[tuple[int, int]], largest: int, size: int, tmp_path: Path
+) -> None:
+    for number, side in enumerate(sides):
+        Image.new("RGB", side).save(tmp_path / f"{number}.png")
+    dataset = read_dataset(ImageOptions(dataset_folder=tmp_path))
+    assert choose_size(dataset, largest) == size
+
+
+def test_presets_for_a_cpu_take_large_pictures_smaller_but_not_for_weights_made_elsewhere(tmp_path: Path) -> None:
+    Image.new("RGB", (640, 480)).save(tmp_path / "a.png")
+    Image.new("RGB", (480, 640)).save(tmp_path / "b.png")
+    for stage, presets in PRESETS.items():
+        for name, expected in {"quick": 96, "laptop": 128, "small-images": 224, "paper": 224}.items():
+            config = replace(presets[name](), dataset_folder=tmp_path, cache_folder=tmp_path.with_name("cache"))
+            assert load_pixels(read_dataset(config), config).size == expected, (stage, name)
+            config = replace(config, weights=tmp_path / "w.safetensors")
+            assert load_pixels(read_dataset(config), config).size == 224, (stage, name)
 
 
 def test_a_cache_inside_the_dataset_is_refused(tmp_path: Path) -> None:
