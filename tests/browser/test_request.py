@@ -91,6 +91,11 @@ def test_by_keys_alone_a_strategy_is_set_previewed_pruned_and_asked(page: Page, 
     expect(page.locator(".form-problem:not(:empty)")).to_contain_text("at least 1")
     page.get_by_role("textbox", name="Clusters").fill("20")
     page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop").focus()
+    expect(page.get_by_text("· 1 s")).to_be_visible()  # it was drawn anew
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("It was stopped.")).to_be_visible()
+    page.get_by_role("button", name="Preview").click()
     expect(page.locator(".rq-tile")).to_have_count(9, timeout=60_000)
     expect(page.locator(".rq-head h2")).to_contain_text("typiclust (clusters 20) chose 9 of 1,437 pictures")
     expect(page.locator(".rq-why").first).to_contain_text("typical of a cluster")

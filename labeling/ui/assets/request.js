@@ -154,23 +154,29 @@ class RequestPage {
     const { state } = choice.chore;
     this.form.busy = state === "running";
     if (state === "running") {
-      fill(this.result, this.running(choice));
+      this.running(choice);
       this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
     } else if (state === "done") this.finished(choice);
     else if (state === "failed" || state === "stopped") fill(this.result, failed(choice));
     else fill(this.result, nothingYet());
   }
 
+  /** Say that a choice is made and how far it is; the notice stays while it is, for the sake of who presses Stop. */
   running({ uuid: id, strategy, budget, running_s: seconds, said }) {
-    const stop = h("button", { type: "button", onclick: () => this.stop(id) }, "Stop");
-    return h(
-      "div",
-      { class: "rq-notice", role: "status" },
-      h("strong", {}, `${strategy} is choosing ${count(budget, "picture")}`),
-      h("p", {}, `${said.at(-1) ?? "It reads the embeddings"} · ${Math.round(seconds)} s`),
-      h("div", { class: "rq-busy" }, h("i")),
-      stop,
-    );
+    if (this.notice?.id !== id || !this.result.contains(this.notice.element)) {
+      const words = h("p", {});
+      const element = h(
+        "div",
+        { class: "rq-notice", role: "status" },
+        h("strong", {}, `${strategy} is choosing ${count(budget, "picture")}`),
+        words,
+        h("div", { class: "rq-busy" }, h("i")),
+        h("button", { type: "button", onclick: () => this.stop(id) }, "Stop"),
+      );
+      this.notice = { id, words, element };
+      fill(this.result, element);
+    }
+    this.notice.words.textContent = `${said.at(-1) ?? "It reads the embeddings"} · ${Math.round(seconds)} s`;
   }
 
   async stop(id) {
