@@ -33,6 +33,8 @@ from barlowmatch.task import Task
 
 EVALUATIONS = 20
 """About how many times a run measures itself."""
+FEW_STEPS = 20
+"""Whoever gives time for fewer is told: reading and decoding the images may have taken nearly all of it."""
 REPORT_SECONDS = 0.5
 SAVING_SHARE = 0.05
 """Checkpoints at epoch ends may take this share of the time; a run of short epochs writes at some of them only."""
@@ -234,7 +236,9 @@ class Trainer:
         if warm and not self.state.planned:
             epochs = total / self.task.steps_per_epoch
             message = f"{self.minutes:g} minutes are enough for about {rounded(epochs)} epochs ({total:,} steps)"
-            self.run.emit(Said(message=message))
+            few = total < FEW_STEPS
+            advice = ", with which hardly anything is learned; give it more --minutes" if few else ""
+            self.run.emit(Said(message=message + advice, level="warning" if few else "note"))
         self.state.total_steps, self.state.planned = total, self.state.planned or warm
 
     def _evaluate(self) -> None:
