@@ -2,8 +2,9 @@
 
 Without labels of two classes: pretrain (or use what was pretrained before), embed, ask for typical images. With them:
 a classifier and FixMatch come before embedding, and their guesses are taken up. What is there already is not done
-again; nothing is asked of the user. The validation split, the control sample among it, is in every manifest as what is
-judged by, and so never trained on.
+again, but pretraining goes on in round after round until it has shown the images as often as its recipe asks for: in
+the minutes of one round a large folder is hardly seen once. Nothing is asked of the user. The validation split, the
+control sample among it, is in every manifest as what is judged by, and so never trained on.
 """
 
 import sys
@@ -26,6 +27,8 @@ SHARES = {"pretrain": 5.0, "train-classifier": 2.0, "fixmatch": 3.0}
 """How the time for training is divided among the stages that are run."""
 RESERVE = 0.15
 """Share of the time that is kept for embedding and choosing."""
+ENOUGH = 0.8
+"""Share of the recipe's passes from which on pretraining is not gone on with."""
 LABELS_A_MINUTE = 100
 """A classifier on few labels needs few minutes: one for so many labels, and at least one."""
 
@@ -72,12 +75,32 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Pretrained:
+    """A finished run of pretraining.
+
+    Attributes:
+        name: of the run.
+        passes: how often it, and the runs that it went on from, showed each image.
+        wanted: how often its recipe shows each.
+    """
+
+    name: str
+    passes: float
+    wanted: int
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the images were shown about as often as the recipe asks for."""
+        return self.passes >= ENOUGH * self.wanted
+
+
+@dataclass(frozen=True)
 class Situation:
     """What is there before a round.
 
     Attributes:
         counts: images and labels.
-        pretrained: a finished run of pretraining, None where there is none.
+        pretrained: the newest finished run of pretraining, None where there is none.
         unfinished: a run of pretraining that can go on, None where there is none.
         embedded: images in the newest embeddings, 0 where there are none.
         images: images that embeddings should hold.
@@ -86,7 +109,7 @@ class Situation:
     """
 
     counts: SplitCounts
-    pretrained: str | None
+    pretrained: Pretrained | None
     unfinished: str | None
     embedded: int
     images: int
@@ -106,7 +129,7 @@ def plan_round(now: Situation, wish: RoundWish) -> list[Step]:
                 "fixmatch", "Learn from unlabeled images", "What the model is sure of teaches it the rest (FixMatch)."
             ),
         ]
-    steps.append(_embedding(now, learns=learns))
+    steps.append(_embedding(now, changes=learns or steps[0].state != "skipped"))
     steps.append(_asking(now, wish))
     taken = Step("take-up", "Take up what the model thinks", "Guesses and similar images stand beside each question.")
     return divide_time([*steps, taken], wish.minutes, now.counts.labeled)
@@ -158,16 +181,20 @@ def kept_steps(folder: Path) -> list[Step]:
 
 def _pretraining(now: Situation) -> Step:
     title = "Pretrain"
-    if now.pretrained is not None:
-        return Step("pretrain", title, f"{now.pretrained} is used again.", "skipped", now.pretrained)
+    before = now.pretrained
+    if before is not None and before.is_enough:
+        return Step("pretrain", title, f"{before.name} is used again.", "skipped", before.name)
+    if before is not None:
+        shown = f"showed each image {before.passes:.2g} times, of {before.wanted} that its recipe asks for"
+        return Step("pretrain", title, f"{before.name}, which {shown}, goes on.")
     if now.unfinished is not None:
         return Step("pretrain", title, f"{now.unfinished} goes on from its checkpoint.", run=now.unfinished)
     return Step("pretrain", title, f"It learns what {now.counts.learnable:,} images have in common, without labels.")
 
 
-def _embedding(now: Situation, *, learns: bool) -> Step:
+def _embedding(now: Situation, *, changes: bool) -> Step:
     title = "Describe every image"
-    if not learns and now.pretrained is not None and now.embedded >= now.images > 0:
+    if not changes and now.embedded >= now.images > 0:
         return Step("embed", title, "The images are embedded already.", "skipped")
     return Step("embed", title, "So that images can be compared and chosen.")
 

@@ -44,11 +44,12 @@ from labeling.rounds.planning import (
     round_command,
     round_wish,
 )
+from labeling.rounds.pretraining import find_pretrained
 from labeling.runs import launching
-from labeling.runs.stages import STAGES
+from labeling.runs.stages import STAGES, find_stage
 from labeling.runs.state import Run
 from labeling.runs.supervising import ROUND, Runs
-from labeling.runs.wishes import Asked, checkpoint_of, make_plan, make_wish
+from labeling.runs.wishes import Asked, checkpoint_of, make_plan, make_wish, sources
 from storage.database import now
 from storage.errors import StorageError
 from storage.splits import split_counts
@@ -133,7 +134,7 @@ class Round:
         """Start the run of a step, or go on with it, and follow it to its end."""
         known = self._runs.find(name)
         if known is None:
-            asked = Asked(step.key, minutes=step.minutes)
+            asked = self._asked(step)
             with reading(self._paths.folder) as db:
                 plan = make_plan(db, self._runs, asked)
             self._runs.start(name, make_wish(self._runs, name, asked, plan, within=self._name))
@@ -144,6 +145,15 @@ class Round:
             raise Stopped
         if run.state != "done":
             raise InputError(f"{name}: {run.message or 'it ended early'}")
+
+    def _asked(self, step: Step) -> Asked:
+        """Return what is asked of a stage: of pretraining that goes on, what was asked of it before."""
+        before = next(iter(sources(self._runs, find_stage(step.key))), None)
+        if step.key != "pretrain" or before is None:
+            return Asked(step.key, minutes=step.minutes)
+        about = before.about
+        config = {name: value for name, value in (about.get("config") or {}).items() if name != "weights"}
+        return Asked(step.key, about.get("preset"), config, step.minutes, before.name)
 
     def _follow(self, step: Step, name: str) -> Run:
         """Pass on how far a run is until its process has ended."""
@@ -190,7 +200,7 @@ class Round:
 
     def _situation(self) -> Situation:
         runs = [run for run in self._runs.newest() if run.stage == "pretrain" and checkpoint_of(self._runs, run)]
-        done = next((run.name for run in runs if run.state == "done"), None)
+        done = next((run for run in runs if run.state == "done"), None)
         unfinished = next((run.name for run in runs if run.state != "done" and run.command), None)
         with reading(self._paths.folder) as db:
             counts = split_counts(db)
@@ -198,7 +208,8 @@ class Round:
             askable = count_askable(db)
         images = counts.learnable + counts.kept
         rows = 0 if embedded is None else embedded.rows
-        return Situation(counts, done, unfinished, rows, images, askable.free > 0, askable.asked)
+        pretrained = None if done is None else find_pretrained(self._runs, done, counts.learnable)
+        return Situation(counts, pretrained, unfinished, rows, images, askable.free > 0, askable.asked)
 
 
 def run_round(paths: ProjectFolder, name: str, wish: RoundWish) -> int:

@@ -140,8 +140,13 @@ def steps_of(plan: Plan) -> int:
     if plan.stage.name == "fixmatch":
         an_epoch = config.num_steps or max(1, round(rows / (config.mu * batch)))
     else:
-        an_epoch = max(1, round(rows / min(batch, max(rows, 1))))
+        an_epoch = steps_of_pass(rows, batch)
     return int(config.num_epochs * an_epoch)
+
+
+def steps_of_pass(rows: int, batch: int) -> int:
+    """Return the steps that show every image once."""
+    return max(1, round(rows / min(batch, max(rows, 1))))
 
 
 def _batch_size(plan: Plan, labeled: int) -> int:

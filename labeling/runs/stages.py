@@ -38,6 +38,7 @@ class Stage:
         config: class of its parameters.
         basic: parameters that are shown first.
         starts_from: stages whose checkpoint it may start from, the best first; newest of them wins for `embed`.
+        start_flag: names that checkpoint on its command line.
         timed: whether it takes `--minutes`.
     """
 
@@ -47,6 +48,7 @@ class Stage:
     config: type
     basic: tuple[str, ...]
     starts_from: tuple[str, ...]
+    start_flag: str = "--transfer-path"
     timed: bool = True
 
     @property
@@ -59,8 +61,9 @@ STAGES = {
     stage.name: stage
     for stage in (
         Stage(
-            "pretrain", "Pretrain", "Learns what the images have in common, without any label. Once is enough.",
-            PretrainConfig, ("views", "image_size", "num_epochs", "batch_size"), (),
+            "pretrain", "Pretrain",
+            "Learns what the images have in common, without any label; started again, it goes on from there.",
+            PretrainConfig, ("views", "image_size", "num_epochs", "batch_size"), ("pretrain",), "--weights",
         ),
         Stage(
             "train-classifier", "Train classifier", "Learns the classes from the labels there are.",
@@ -72,7 +75,8 @@ STAGES = {
         ),
         Stage(
             "embed", "Embed", "Describes every image by numbers, so that images can be compared and asked for.",
-            EmbedConfig, ("batch_size", "number_format"), ("fixmatch", "train-classifier", "pretrain"), timed=False,
+            EmbedConfig, ("batch_size", "number_format"), ("fixmatch", "train-classifier", "pretrain"),
+            "--checkpoint-path", timed=False,
         ),
     )
 }  # fmt: skip
@@ -159,9 +163,7 @@ def command_words(stage: Stage, preset: str, config: Any, folder: Path, checkpoi
     recipe = [] if preset == PLAIN else ["--preset", preset]
     found = ["barlowmatch", stage.name, *recipe, *words(config, stage.presets[preset]())]
     found += ["--manifest", str(folder / MANIFEST)]
+    found += [stage.start_flag, str(checkpoint)] if checkpoint is not None else []
     if stage.timed:
-        found += ["--run-dir", str(folder), "--resume", "auto"]
-        return found + (["--transfer-path", str(checkpoint)] if checkpoint is not None else [])
-    assert checkpoint is not None
-    found += ["--checkpoint-path", str(checkpoint), "--out-path", str(folder / EMBEDDINGS)]
-    return [*found, "--events", str(folder / "events.jsonl")]
+        return [*found, "--run-dir", str(folder), "--resume", "auto"]
+    return [*found, "--out-path", str(folder / EMBEDDINGS), "--events", str(folder / "events.jsonl")]

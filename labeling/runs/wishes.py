@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labeling.processes import read_json
 from labeling.runs.stages import Stage, base_config, command_words, entered_config, find_stage, fitting_preset
 from labeling.runs.state import Run
 from labeling.runs.supervising import Runs, Wish
@@ -62,7 +63,7 @@ def make_plan(db: Database, runs: Runs, asked: Asked) -> Plan:
     preset = asked.preset or default_preset(stage)
     base = base_config(stage, preset, counts, view_flags(answers_of(db)))
     config = entered_config(base, asked.config or {}, asked.minutes)
-    source = _source(runs, stage, asked.starts_from)
+    source = _source(runs, stage, config, asked.starts_from)
     lack = what_lacks(stage, counts, has_source=source is not None)
     if lack is not None:
         raise Refused(lack, "stage", None, "invalid")
@@ -119,13 +120,27 @@ def what_lacks(stage: Stage, counts: SplitCounts, *, has_source: bool) -> str | 
     return None
 
 
-def _source(runs: Runs, stage: Stage, wanted: str | None) -> Run | None:
-    if wanted == NOTHING or not stage.starts_from:
+def _source(runs: Runs, stage: Stage, config: Any, wanted: str | None) -> Run | None:
+    if wanted == NOTHING:
         return None
     known = sources(runs, stage)
     if wanted is None:
-        return known[0] if known else None
+        return next((run for run in known if _clash(runs, run, config) is None), None)
     found = next((run for run in known if run.name == wanted), None)
     if found is None:
         raise Refused(f"{wanted} has no checkpoint to start from", "starts_from", "choose another run", "invalid")
+    clash = _clash(runs, found, config)
+    if clash is not None:
+        raise Refused(clash, "starts_from", "choose another run to start from, or none", "invalid")
     return found
+
+
+def _clash(runs: Runs, source: Run, config: Any) -> str | None:
+    """Say why a config cannot start from a run, None where it can."""
+    if getattr(config, "weights", None) is not None:
+        return f"there are weights to start from besides {source.name}"
+    old = read_json(runs.folder(source.name) / "config.json").get("config", {}).get("backbone")
+    new = getattr(config, "backbone", None)
+    if None not in (old, new) and old != new:
+        return f"{source.name} trained the network {old}, this recipe takes {new}"
+    return None

@@ -10,10 +10,12 @@ import pytest
 
 from barlowmatch.data.tables import read_table
 from barlowmatch.errors import InputError
+from barlowmatch.files import write_json
 from labeling.dataset.indexing import init_project
 from labeling.processes import read_json
 from labeling.project import ProjectFolder, reading
-from labeling.rounds.planning import RESERVE, RoundWish, Situation, Step, kept_steps, plan_round
+from labeling.rounds.planning import RESERVE, Pretrained, RoundWish, Situation, Step, kept_steps, plan_round
+from labeling.rounds.pretraining import find_pretrained
 from labeling.runs.launching import living_process
 from labeling.runs.supervising import Runs
 from storage.requests import list_requests
@@ -23,6 +25,7 @@ from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 WISH = RoundWish(minutes=20, budget=100)
+DONE = Pretrained("pretrain-x", passes=19.6, wanted=20)
 
 
 def situation(labeled: int = 0, classes: int = 0, **known: Any) -> Situation:
@@ -43,18 +46,27 @@ class TestPlans:
         assert waiting(plan_round(situation(30, 1), WISH)) == ["pretrain", "embed", "ask", "take-up"]
 
     def test_with_two_classes_it_learns_them_first(self) -> None:
-        plan = plan_round(situation(30, 2, pretrained="pretrain-x", embedded=1200), WISH)
+        plan = plan_round(situation(30, 2, pretrained=DONE, embedded=1200), WISH)
         assert waiting(plan) == ["train-classifier", "fixmatch", "embed", "ask", "take-up"]
 
     def test_what_is_there_is_used_again_and_an_unfinished_run_goes_on(self) -> None:
-        plan = plan_round(situation(pretrained="pretrain-x", embedded=1200), WISH)
+        plan = plan_round(situation(pretrained=DONE, embedded=1200), WISH)
         assert waiting(plan) == ["ask", "take-up"]
         assert [step.run for step in plan if step.key == "pretrain"] == ["pretrain-x"]
         plan = plan_round(situation(unfinished="pretrain-y"), WISH)
         assert (plan[0].state, plan[0].run) == ("waiting", "pretrain-y")
 
     def test_new_images_are_embedded_again(self) -> None:
-        assert "embed" in waiting(plan_round(situation(pretrained="x", embedded=1199), WISH))
+        assert "embed" in waiting(plan_round(situation(pretrained=DONE, embedded=1199), WISH))
+
+    def test_pretraining_goes_on_until_its_recipe_is_fulfilled(self) -> None:
+        begun = Pretrained("pretrain-x", passes=3.36, wanted=20)
+        plan = plan_round(situation(pretrained=begun, embedded=1200), WISH)
+        assert waiting(plan) == ["pretrain", "embed", "ask", "take-up"]
+        assert plan[0].why == (
+            "pretrain-x, which showed each image 3.4 times, of 20 that its recipe asks for, goes on."
+        )
+        assert plan[0].run is None, "as a run of its own"
 
     @pytest.mark.parametrize("known", [{"askable": False}, {"asked": 100}])
     def test_nothing_is_asked_for_in_vain(self, known: dict[str, Any]) -> None:
@@ -71,6 +83,26 @@ class TestPlans:
         assert sum(minutes.values()) == pytest.approx(20 * (1 - RESERVE), abs=0.01)
         assert minutes.keys() == {"pretrain", "train-classifier", "fixmatch"}
         assert minutes["train-classifier"] <= max(1.0, labeled / 100)
+
+
+def test_passes_of_runs_that_went_on_from_each_other_add_up(tmp_path: Path) -> None:
+    """Of 1,000 images 256 a step: four steps show each once."""
+    runs, first, second = (
+        Runs(ProjectFolder(tmp_path)),
+        "pretrain-20260101T000000Z-aaaaaa",
+        "pretrain-20260102T000000Z-bbbbbb",
+    )
+    for name, before, steps in ((first, None, 20), (second, first, 8)):
+        folder = runs.folder(name)
+        folder.mkdir(parents=True)
+        about = {"starts_from": before}
+        launched = {"stage": "pretrain", "command": ["x"], "created": "2026-01-01T00:00:00+00:00", "about": about}
+        write_json(folder / "launch.json", launched)
+        write_json(folder / "config.json", {"config": {"batch_size": None, "num_epochs": 20}})
+        write_json(folder / "result.json", {"steps": steps})
+    assert find_pretrained(runs, runs.need(first), 1000) == Pretrained(first, 5.0, 20)
+    assert find_pretrained(runs, runs.need(second), 1000) == Pretrained(second, 7.0, 20)
+    assert find_pretrained(runs, runs.need(second), 2000) == Pretrained(second, 3.5, 20)
 
 
 def test_a_strategy_that_there_is_not_is_refused_before_anything_is_trained() -> None:
@@ -135,6 +167,16 @@ def test_a_round_is_stopped_in_the_middle_goes_on_and_ends_in_a_request(tmp_path
             never_trained_on(project, runs.folder(run.name))
     tuned = next(run.name for run in runs.newest() if run.stage == "fixmatch")
     assert read_json(runs.folder(tuned) / "result.json")["val"]["count"] == 40
+
+    again = begin(project, "--minutes", "0.35", "--budget", "24")
+    assert again.wait(120) == 0, again.communicate()[0]
+    steps = kept_steps(runs.folder(only_round(runs)))
+    assert steps[0].state == "done", steps[0]
+    further = runs.need(steps[0].run or "")
+    assert further.about["starts_from"] == part.name
+    assert further.command[further.command.index("--weights") + 1] == str(runs.folder(part.name) / "best.pt")
+    both, one = (find_pretrained(runs, run, 360).passes for run in (further, runs.need(part.name)))
+    assert both > one
 
 
 def never_trained_on(project: Path, folder: Path) -> None:
