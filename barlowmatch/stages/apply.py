@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from barlowmatch import distributed
-from barlowmatch.checkpoints import Checkpoint, load_checkpoint
+from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.inference import InferenceOptions
 from barlowmatch.data.classes import ImageClass, renamed
@@ -19,7 +19,7 @@ from barlowmatch.inference import DEFAULT_BATCH
 from barlowmatch.models.folding import fold_batch_norms
 from barlowmatch.models.network import Network
 from barlowmatch.stages.images import Images, load_images
-from barlowmatch.stages.networks import backbone_name, restore_network
+from barlowmatch.stages.networks import backbone_name, load_trained, restore_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
         InputError: the checkpoint or the dataset cannot be read, or `--wide` contradicts the checkpoint.
     """
     with computing(config) as compute:
-        checkpoint = load_checkpoint(config.checkpoint_path)
+        checkpoint = load_trained(config.checkpoint_path)
         network = restore_network(checkpoint, config.checkpoint_path)
         wanted = backbone_name(config.backbone, config.wide)
         if wanted not in (None, network.architecture.backbone):

@@ -23,6 +23,33 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+def load_trained(path: Path) -> Checkpoint:
+    """Read a checkpoint whose network is to be built.
+
+    Nothing in it is taken on trust: a file of a kilobyte may ask for a network of terabytes.
+
+    Raises:
+        InputError: it cannot be read, lacks what says which network it holds, or asks for a larger one than it holds.
+    """
+    checkpoint = load_checkpoint(path)
+    for name, kind in (("stage", str), ("config", dict), ("classes", list), ("architecture", dict), ("backbone", dict)):
+        if not isinstance(checkpoint.get(name), kind):
+            raise InputError(f"{path}: a damaged checkpoint, without its {name}; make it anew")
+    for item in checkpoint["classes"]:
+        if not (isinstance(item, dict) and isinstance(item.get("id"), int) and isinstance(item.get("name"), str)):
+            raise InputError(f"{path}: a damaged checkpoint, with a class that has no id or no name; make it anew")
+    try:
+        architecture = Architecture.from_dict(checkpoint["architecture"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    for part, width in (("projector", architecture.projector_width), ("classifier", architecture.classifier_width)):
+        tensors = checkpoint.get(part, {})
+        held = sum(value.numel() for value in tensors.values() if isinstance(value, Tensor))
+        if held < width**2:  # each has two layers of width × width
+            raise InputError(f"{path}: a damaged checkpoint, its {part} is not {width:,} wide as it says; make it anew")
+    return checkpoint
+
+
 def backbone_name(backbone: str | None, wide: int | None) -> str | None:
     """Return the backbone that `--backbone` names, else the one that `--wide` stands for, else None."""
     by_wide = None if wide is None else ("resnet18", "wide_resnet50_2")[wide]
@@ -59,7 +86,7 @@ def read_origin(config: PretrainConfig | ClassifierOptions) -> Origin:
     if transfer is not None and config.weights is not None:
         raise InputError("--transfer-path and --weights: give one of them, not both")
     if transfer is not None:
-        origin = Origin(load_checkpoint(transfer), transfer)
+        origin = Origin(load_trained(transfer), transfer)
     elif config.weights is not None:
         origin = _read_weights(config.weights)
     else:
@@ -77,7 +104,7 @@ def _read_weights(path: Path) -> Origin:
     """Read weights; a checkpoint of ours brings its architecture and the statistics it was trained with."""
     if path.suffix != ".safetensors":
         with suppress(ForeignFileError):
-            return Origin(load_checkpoint(path), path)
+            return Origin(load_trained(path), path)
     return Origin(path=path, weights=read_weights(path))
 
 
@@ -127,8 +154,8 @@ def build_classifying_network(
     )
     network = seeded_network(architecture, len(classes), config.seed)
     _fill_backbone(network, origin)
-    if origin.checkpoint is not None and has_classifier:
-        _fill_classifier(network, origin.checkpoint, classes, emit)
+    if has_classifier:
+        _fill_classifier(network, origin, classes, emit)
     if origin.path is None:
         emit(Said(message="no --transfer-path or --weights: the backbone starts untrained", level="warning"))
     return network
@@ -148,7 +175,7 @@ def restore_network(checkpoint: Checkpoint, path: Path) -> Network:
             network.load_state_dict({name: value for name, value in averaged.items() if name != "steps"})
         else:
             _load_parts(network, checkpoint)
-    except (RuntimeError, KeyError) as error:
+    except (RuntimeError, KeyError, AttributeError, TypeError) as error:
         raise InputError(f"{path}: its tensors do not fit the network it names ({_first_line(error)})") from error
     return network
 
@@ -173,13 +200,18 @@ def _fill_backbone(network: Network, origin: Origin) -> None:
 
 
 @torch.no_grad()
-def _fill_classifier(network: Network, checkpoint: Checkpoint, classes: Sequence[ImageClass], emit: Emit) -> None:
+def _fill_classifier(network: Network, origin: Origin, classes: Sequence[ImageClass], emit: Emit) -> None:
+    checkpoint = origin.checkpoint
     assert network.classifier is not None
-    state = dict(checkpoint["classifier"])
-    weight, bias = state.pop("last.weight"), state.pop("last.bias")
-    network.classifier.load_state_dict(state, strict=False)
-    old_ids = [int(item["id"]) for item in checkpoint["classes"]]
-    kept = keep_known_classes(network.classifier.last, weight, bias, old_ids, [item.id for item in classes])
+    assert checkpoint is not None
+    state, old_ids = dict(checkpoint["classifier"]), [int(item["id"]) for item in checkpoint["classes"]]
+    try:
+        weight, bias = state.pop("last.weight"), state.pop("last.bias")
+        network.classifier.hidden.load_state_dict({name.removeprefix("hidden."): held for name, held in state.items()})
+        weight, bias = weight.view(len(old_ids), network.architecture.classifier_width), bias.view(len(old_ids))
+        kept = keep_known_classes(network.classifier.last, weight, bias, old_ids, [item.id for item in classes])
+    except (RuntimeError, KeyError) as error:
+        raise InputError(f"{origin.path}: its tensors do not fit its classifier ({_first_line(error)})") from error
     if kept < len(classes):
         emit(Said(message=f"{len(classes) - kept} of {len(classes)} classes are new to the classifier and start fresh"))
 
