@@ -64,6 +64,15 @@ def renamed(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> tuple[I
     return result if distinct else tuple(known)
 
 
+def places_among(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> list[int]:
+    """Return the position among known classes that each of a dataset's classes has, -1 where it is none of them.
+
+    It is by their names, as the dataset has them today: a small id may be of another class there.
+    """
+    places = {item.name: place for place, item in enumerate(renamed(known, today))}
+    return [places.get(item.name, -1) for item in today]
+
+
 def number(
     names: Sequence[str | None], listed: tuple[ImageClass, ...] | None = None
 ) -> tuple[tuple[ImageClass, ...], npt.NDArray[np.int64]]:

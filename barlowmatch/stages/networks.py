@@ -10,7 +10,7 @@ from torch import Tensor
 
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
-from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.classes import ImageClass, places_among
 from barlowmatch.errors import ForeignFileError, InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.backbones import natural_stem
@@ -48,6 +48,11 @@ def load_trained(path: Path) -> Checkpoint:
         if held < width**2:  # each has two layers of width × width
             raise InputError(f"{path}: a damaged checkpoint, its {part} is not {width:,} wide as it says; make it anew")
     return checkpoint
+
+
+def classes_in(checkpoint: Checkpoint) -> list[ImageClass]:
+    """Return the classes that a checkpoint's network knows, in the order of its logits."""
+    return [ImageClass(item["id"], item["name"]) for item in checkpoint["classes"]]
 
 
 def backbone_name(backbone: str | None, wide: int | None) -> str | None:
@@ -204,16 +209,26 @@ def _fill_classifier(network: Network, origin: Origin, classes: Sequence[ImageCl
     checkpoint = origin.checkpoint
     assert network.classifier is not None
     assert checkpoint is not None
-    state, old_ids = dict(checkpoint["classifier"]), [int(item["id"]) for item in checkpoint["classes"]]
+    state, known = dict(checkpoint["classifier"]), classes_in(checkpoint)
     try:
         weight, bias = state.pop("last.weight"), state.pop("last.bias")
         network.classifier.hidden.load_state_dict({name.removeprefix("hidden."): held for name, held in state.items()})
-        weight, bias = weight.view(len(old_ids), network.architecture.classifier_width), bias.view(len(old_ids))
-        kept = keep_known_classes(network.classifier.last, weight, bias, old_ids, [item.id for item in classes])
+        weight = weight.view(len(known), network.architecture.classifier_width)
+        kept = keep_known_classes(network.classifier.last, weight, bias.view(len(known)), _beginnings(known, classes))
     except (RuntimeError, KeyError) as error:
         raise InputError(f"{origin.path}: its tensors do not fit its classifier ({_first_line(error)})") from error
     if kept < len(classes):
         emit(Said(message=f"{len(classes) - kept} of {len(classes)} classes are new to the classifier and start fresh"))
+
+
+def _beginnings(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> list[int]:
+    """Return the place among known classes of each of today's, and where none has its name, of the one of its id.
+
+    Such a class was renamed, or is another one: no place to apply a network from, but one to learn from.
+    """
+    places = places_among(known, today)
+    left = {item.id: place for place, item in enumerate(known) if place not in places}
+    return [left.get(item.id, -1) if place < 0 else place for place, item in zip(places, today, strict=True)]
 
 
 def _first_line(error: Exception) -> str:
