@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from barlowmatch.data.classes import ImageClass, class_id, classes_of
+from barlowmatch.data.classes import ImageClass, class_id, classes_of, some
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.labels import LARGEST_LABEL, read_label_tensor
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, read_csv_text, read_table, unguard
@@ -134,8 +134,7 @@ def with_answers(dataset: Dataset, answers: Answers, source: Path, new_classes: 
         place = answers.names.index(unknown[0])
         raise InputError(
             f'{source}: {dataset.files[answers.rows[place]]}: the label "{unknown[0]}" is outside the '
-            f"{len(dataset.classes)} classes ({', '.join(dataset.class_names[:8])}"
-            f"{', …' if len(dataset.classes) > 8 else ''}); correct it, or add --new-classes"
+            f"{len(dataset.classes)} classes ({some(dataset.class_names)}); correct it, or add --new-classes"
         )
     classes = _extended(dataset, unknown, source)
     position = {item.name: place for place, item in enumerate(classes)}

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +71,12 @@ def places_among(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> li
     """
     places = {item.name: place for place, item in enumerate(renamed(known, today))}
     return [places.get(item.name, -1) for item in today]
+
+
+def some(names: Iterable[str], most: int = 10) -> str:
+    """Return names as people read them, and beyond so many how many more there are."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most:,} more" if len(listed) > most else "")
 
 
 def number(
