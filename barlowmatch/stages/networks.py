@@ -116,7 +116,8 @@ def _read_weights(path: Path) -> Origin:
 def backbone_architecture(config: PretrainConfig | ClassifierOptions, origin: Origin, images: Images) -> Architecture:
     """Return backbone and input of the network, without heads."""
     if origin.architecture is not None:
-        return replace(origin.architecture, projector_width=0, classifier_width=0)
+        deep = images.pixels.sixteen_bit_range  # the origin's, or if it never saw such pictures, what holds from now on
+        return replace(origin.architecture, projector_width=0, classifier_width=0, sixteen_bit_range=deep)
     foreign = origin.weights is not None
     mean, std = (IMAGENET_MEAN, IMAGENET_STD) if foreign else images.statistics(config.seed)
     own_stem = origin.weights is not None and has_own_stem(origin.weights)
