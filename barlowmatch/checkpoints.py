@@ -49,7 +49,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise ForeignFileError(
             f"{path}: not a BarlowMatch checkpoint; weights of other software are given by --weights"
         )
-    if content["schema"] > SCHEMA:
+    if not isinstance(content["schema"], int) or content["schema"] > SCHEMA:
         raise InputError(f"{path}: written by a newer version (schema {content['schema']}); update BarlowMatch")
     return content
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from barlowmatch.data.classes import ImageClass, class_id, classes_of
+from barlowmatch.data.classes import CLASSES_FILE, ImageClass, class_id, classes_of, some
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.labels import LARGEST_LABEL, read_label_tensor
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, read_csv_text, read_table, unguard
@@ -134,8 +134,7 @@ def with_answers(dataset: Dataset, answers: Answers, source: Path, new_classes: 
         place = answers.names.index(unknown[0])
         raise InputError(
             f'{source}: {dataset.files[answers.rows[place]]}: the label "{unknown[0]}" is outside the '
-            f"{len(dataset.classes)} classes ({', '.join(dataset.class_names[:8])}"
-            f"{', …' if len(dataset.classes) > 8 else ''}); correct it, or add --new-classes"
+            f"{len(dataset.classes)} classes ({some(dataset.class_names)}); correct it, or add --new-classes"
         )
     classes = _extended(dataset, unknown, source)
     position = {item.name: place for place, item in enumerate(classes)}
@@ -151,6 +150,8 @@ def _extended(dataset: Dataset, unknown: Sequence[str], source: Path) -> tuple[I
     """Return the classes with new ones, in the order in which the layout will be read again."""
     if not unknown:
         return dataset.classes
+    if (dataset.root / CLASSES_FILE).is_file():
+        return _appended(dataset, unknown)
     if dataset.layout == "seed":
         wrong = [name for name in unknown if class_id(name) > LARGEST_LABEL]
         if wrong:
@@ -161,6 +162,17 @@ def _extended(dataset: Dataset, unknown: Sequence[str], source: Path) -> tuple[I
     named = {item.name: item for item in dataset.classes}
     both = classes_of([*named, *unknown])
     return tuple(named.get(item.name, item) for item in both)
+
+
+def _appended(dataset: Dataset, unknown: Sequence[str]) -> tuple[ImageClass, ...]:
+    """Return listed classes in their own order with new ones behind them, whose ids no listed one has."""
+    classes = list(dataset.classes)
+    for item in classes_of(unknown):
+        taken = {known.id for known in classes}
+        fits = item.id not in taken and (dataset.layout != "seed" or item.id <= LARGEST_LABEL)
+        free = 1 + max((number for number in taken if number <= LARGEST_LABEL), default=-1)
+        classes.append(item if fits else ImageClass(free, item.name))
+    return tuple(classes)
 
 
 class _Finder:

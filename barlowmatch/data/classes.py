@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,21 @@ def renamed(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> tuple[I
     )
     distinct = len({item.name for item in result}) == len(result)  # one may have taken the name of one that is gone
     return result if distinct else tuple(known)
+
+
+def places_among(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> list[int]:
+    """Return the position among known classes that each of a dataset's classes has, -1 where it is none of them.
+
+    It is by their names, as the dataset has them today: a small id may be of another class there.
+    """
+    places = {item.name: place for place, item in enumerate(renamed(known, today))}
+    return [places.get(item.name, -1) for item in today]
+
+
+def some(names: Iterable[str], most: int = 10) -> str:
+    """Return names as people read them, and beyond so many how many more there are."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most:,} more" if len(listed) > most else "")
 
 
 def number(

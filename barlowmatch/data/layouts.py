@@ -9,7 +9,7 @@
 
 Split folders are called train (or train_new after a round), val, test and unlabeled, with the usual variants. Images of
 the folder or split `unlabeled` are the pool: whatever labels lie with them are left aside. A folder with such a name
-that lies among others like it is one of them (`car/`, `train/`, `bus/`).
+that lies among others like it is one of them (`car/`, `train/`, `bus/`). A table's column `split` holds in any layout.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,16 @@ from barlowmatch.data.dataset import SPLITS, Dataset, Rows
 from barlowmatch.data.folder_names import left_out, lone_split, other_training, split_folders, why_no_classes
 from barlowmatch.data.folders import Tree, describe_ignored, read_tree
 from barlowmatch.data.labels import read_label_tensor
-from barlowmatch.data.listings import Columns, Complain, find_tables, has_labels, read_manifest, spread, table_dataset
+from barlowmatch.data.listings import (
+    Columns,
+    Complain,
+    find_tables,
+    has_labels,
+    read_manifest,
+    split_by_table,
+    spread,
+    table_dataset,
+)
 from barlowmatch.data.splits import hold_out, with_groups
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
@@ -101,7 +110,8 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
     else:
         dataset = _class_folders(tree, _SplitRows(tree, splits), emit)
     _tell_left_out(tree, splits, options.train_split, dataset.files, emit)
-    return dataset, spread(tables, dataset.files, complain)
+    columns = spread(tables, dataset.files, complain)
+    return split_by_table(dataset, columns, options.train_split, emit), columns
 
 
 def _tell_left_out(

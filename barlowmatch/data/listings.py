@@ -125,6 +125,20 @@ def table_dataset(
     return listed_dataset(tree.root, "table", files, splits, labels, listed, emit)
 
 
+def split_by_table(dataset: Dataset, columns: Columns, train_split: str | None, emit: Emit) -> Dataset:
+    """Return the dataset with the splits that its tables name; where they name none, the folders decide.
+
+    Raises:
+        InputError: a split is unknown.
+    """
+    if not any(columns.get("split", ())):
+        return dataset
+    cells = zip(dataset.files, columns["split"], dataset.splits.tolist(), strict=True)
+    splits = [parse_split(value, train_split, f"{dataset.root}: {file}") or folder for file, value, folder in cells]
+    labels = [None if place < 0 else dataset.class_names[place] for place in dataset.labels.tolist()]
+    return listed_dataset(dataset.root, dataset.layout, dataset.files, splits, labels, dataset.classes, emit)
+
+
 def _labels(cells: Sequence[str], listed: tuple[ImageClass, ...] | None) -> list[str | None]:
     """Return the label in each cell, None in a blank one; spaces around it count only where `classes.csv` has them."""
     known = {item.name for item in listed or ()}

@@ -17,7 +17,8 @@ def hold_out(dataset: Dataset, share: float) -> Dataset:
     """Return the dataset with a uniform sample of its labeled training images as split val, where it has none.
 
     An image is held out by a hash of its group, else of its file name, never by its place: labels that come later
-    move no image between train and val. With groups whole groups are held out, their unlabeled images included.
+    move no image between train and val. With groups whole groups are held out, their unlabeled images included; a
+    group without a label has nothing to judge by and stays in the pool.
     Images of test stay where they are: what picks the best model must not report how good it is.
     """
     if share == 0 or len(dataset.train) == 0 or "val" in dataset.splits:
@@ -27,8 +28,8 @@ def hold_out(dataset: Dataset, share: float) -> Dataset:
         for row in dataset.train.tolist():
             chosen[row] = draw(dataset.files[row]) < share
     else:
-        held = {group: draw(group) < share for group in set(dataset.groups)}
-        chosen = np.fromiter((held[group] for group in dataset.groups), dtype=bool, count=len(dataset))
+        held = {group for group in {dataset.groups[row] for row in dataset.train} if draw(group) < share}
+        chosen = np.fromiter((group in held for group in dataset.groups), dtype=bool, count=len(dataset))
     chosen &= dataset.splits != "test"
     return replace(dataset, splits=np.where(chosen, "val", dataset.splits).astype("<U9"))
 

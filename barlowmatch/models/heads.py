@@ -78,18 +78,18 @@ def classifier_width(classes: int) -> int:
 
 
 @torch.no_grad()
-def keep_known_classes(
-    new: nn.Linear, old_weight: Tensor, old_bias: Tensor, old_ids: list[int], new_ids: list[int]
-) -> int:
-    """Copy the rows of the last layer whose class ids survive, and return how many did.
+def keep_known_classes(new: nn.Linear, old_weight: Tensor, old_bias: Tensor, places: list[int]) -> int:
+    """Copy the rows of the last layer of classes that were known before, and return how many were.
 
     A class that was added keeps its fresh row; one that was merged away is left behind.
+
+    Args:
+        new: the layer, a row for each of today's classes.
+        old_weight: weights (C, D) of the layer before.
+        old_bias: its biases (C,).
+        places: row of the layer before that each of today's classes had, -1 for none.
     """
-    places = {identity: row for row, identity in enumerate(old_ids)}
-    kept = 0
-    for row, identity in enumerate(new_ids):
-        if identity in places:
-            new.weight[row] = old_weight[places[identity]]
-            new.bias[row] = old_bias[places[identity]]
-            kept += 1
-    return kept
+    rows = [row for row, place in enumerate(places) if place >= 0]
+    before = [place for place in places if place >= 0]
+    new.weight[rows], new.bias[rows] = old_weight[before], old_bias[before]
+    return len(rows)

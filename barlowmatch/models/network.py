@@ -1,7 +1,8 @@
 """The network of every stage: input normalisation, backbone, and what stands on it."""
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from barlowmatch.errors import InputError
 from barlowmatch.models.backbones import Stem, build_backbone
 from barlowmatch.models.heads import Classifier, build_projector
 from barlowmatch.randomness import SampleRandom
+
+LARGEST_SIDE = 1024
+"""Of the images that a network is fed with, in px."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +53,43 @@ class Architecture:
         """Read what `to_dict` wrote.
 
         Raises:
-            InputError: a field is missing.
+            InputError: a field is missing or has a value that no network of ours has.
         """
         known = {item.name for item in fields(cls)}
         plain: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known
         }
-        try:
-            return cls(**plain)
-        except TypeError as error:
-            raise InputError(f"the checkpoint's architecture is incomplete: {error}") from error
+        missing = [item.name for item in fields(cls) if item.default is MISSING and item.name not in plain]
+        if missing:
+            raise InputError(f"a damaged checkpoint, whose network has no {missing[0]}; make it anew")
+        wrong = [name for name, value in plain.items() if not _PLAUSIBLE[name](value)]
+        if wrong:
+            raise InputError(f"a damaged checkpoint, whose network has the {wrong[0]} {plain[wrong[0]]}; make it anew")
+        return cls(**plain)
+
+
+def _are_numbers(value: Any, count: int) -> bool:
+    given = isinstance(value, tuple) and len(value) == count
+    return given and all(isinstance(number, (int, float)) for number in value)
+
+
+def _is_width(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+_PLAUSIBLE: dict[str, Callable[[Any], bool]] = {
+    "backbone": lambda value: isinstance(value, str),
+    "stem": lambda value: value in get_args(Stem),
+    "image_size": lambda value: isinstance(value, int) and 1 <= value <= LARGEST_SIDE,
+    "fit": lambda value: value in ("pad", "crop", "squash"),
+    "mean": lambda value: _are_numbers(value, 3),
+    "std": lambda value: _are_numbers(value, 3),
+    "projector_width": _is_width,
+    "classifier_width": _is_width,
+    "dropout": lambda value: isinstance(value, (int, float)) and 0 <= value < 1,
+    "sixteen_bit_range": lambda value: value is None or _are_numbers(value, 2),
+}
+"""What each field of an architecture may be in a file that nobody vouches for."""
 
 
 class Network(nn.Module):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from barlowmatch import distributed
-from barlowmatch.checkpoints import Checkpoint, load_checkpoint
+from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.inference import InferenceOptions
-from barlowmatch.data.classes import ImageClass, renamed
+from barlowmatch.data.classes import ImageClass, places_among, renamed
 from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
@@ -19,7 +19,7 @@ from barlowmatch.inference import DEFAULT_BATCH
 from barlowmatch.models.folding import fold_batch_norms
 from barlowmatch.models.network import Network
 from barlowmatch.stages.images import Images, load_images
-from barlowmatch.stages.networks import backbone_name, restore_network
+from barlowmatch.stages.networks import backbone_name, classes_in, load_trained, restore_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,7 @@ class Applied:
     @property
     def classes(self) -> tuple[ImageClass, ...]:
         """The network's classes, in the order of its logits, by the names that the dataset has for them today."""
-        known = [ImageClass(int(item["id"]), item["name"]) for item in self.checkpoint["classes"]]
-        return renamed(known, self.images.dataset.classes)
+        return renamed(classes_in(self.checkpoint), self.images.dataset.classes)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -53,8 +52,7 @@ class Applied:
 
     def labels_as_known(self) -> Rows:
         """Return the dataset's labels as positions in the network's classes, by name; −1 where there is none."""
-        places = {name: place for place, name in enumerate(self.class_names)}
-        lookup = np.array([places.get(name, -1) for name in self.images.dataset.class_names] + [-1], np.int64)
+        lookup = np.array([*places_among(classes_in(self.checkpoint), self.images.dataset.classes), -1], np.int64)
         known: Rows = lookup[self.images.dataset.labels]
         return known
 
@@ -67,7 +65,7 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
         InputError: the checkpoint or the dataset cannot be read, or `--wide` contradicts the checkpoint.
     """
     with computing(config) as compute:
-        checkpoint = load_checkpoint(config.checkpoint_path)
+        checkpoint = load_trained(config.checkpoint_path)
         network = restore_network(checkpoint, config.checkpoint_path)
         wanted = backbone_name(config.backbone, config.wide)
         if wanted not in (None, network.architecture.backbone):

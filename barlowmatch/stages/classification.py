@@ -7,6 +7,7 @@ import numpy as np
 
 from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.training import ClassifierOptions
+from barlowmatch.data.classes import some
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
@@ -78,7 +79,7 @@ def check_labels(dataset: Dataset, emit: Emit) -> None:
     """
     present = np.unique(dataset.labels[dataset.train])
     lost = np.setdiff1d(dataset.labels[dataset.val], present)
-    missing = ", ".join(dataset.class_names[label] for label in lost[:10])
+    missing = some(dataset.class_names[label] for label in lost)
     if len(present) < 2:
         found = "no training image has a label"
         way = "label images of two classes at least, in class folders or in a labels.csv with the columns file,label"

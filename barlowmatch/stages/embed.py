@@ -8,7 +8,7 @@ import numpy as np
 from barlowmatch import launcher
 from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
-from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.classes import ImageClass, some
 from barlowmatch.data.dataset import Rows
 from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter, refuse_other_content
 from barlowmatch.events import Emit, Progress, Said, silent
@@ -87,7 +87,7 @@ def _knows_the_labels(applied: Applied, config: EmbedConfig, emit: Emit) -> bool
     labels, known = dataset.labels[rows], applied.labels_as_known()[rows]
     unknown = np.unique(labels[(labels >= 0) & (known < 0)])
     if len(unknown):
-        named = ", ".join(dataset.class_names[label] for label in unknown[:10])
+        named = some(dataset.class_names[label] for label in unknown)
         message = f"{config.checkpoint_path}: does not know {named}; no probabilities are written"
         emit(Said(message=f"{message}, and strategies that need them fit a linear classifier", level="warning"))
     return len(unknown) == 0

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from barlowmatch.configs.inference import EvaluateConfig
+from barlowmatch.data.classes import some
 from barlowmatch.data.dataset import Rows
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import Report, describe_accuracy, judge, knn_accuracy
@@ -70,7 +71,7 @@ def _judge_classifier(applied: Applied, rows: Rows, config: EvaluateConfig) -> R
         )
         raise InputError(
             f"{config.checkpoint_path}: does not know the class {unknown[0]} (its classes: "
-            f"{', '.join(applied.class_names[:10])}); train a classifier on this dataset first"
+            f"{some(applied.class_names)}); train a classifier on this dataset first"
         )
     probabilities = classify_rows(applied.network, applied.images.store, rows, applied.compute, applied.batch_size)
     return judge(probabilities, labels, applied.class_names)

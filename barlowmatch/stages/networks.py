@@ -10,7 +10,7 @@ from torch import Tensor
 
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
-from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.classes import ImageClass, places_among
 from barlowmatch.errors import ForeignFileError, InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.backbones import natural_stem
@@ -21,6 +21,38 @@ from barlowmatch.stages.images import Images
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def load_trained(path: Path) -> Checkpoint:
+    """Read a checkpoint whose network is to be built.
+
+    Nothing in it is taken on trust: a file of a kilobyte may ask for a network of terabytes.
+
+    Raises:
+        InputError: it cannot be read, lacks what says which network it holds, or asks for a larger one than it holds.
+    """
+    checkpoint = load_checkpoint(path)
+    for name, kind in (("stage", str), ("config", dict), ("classes", list), ("architecture", dict), ("backbone", dict)):
+        if not isinstance(checkpoint.get(name), kind):
+            raise InputError(f"{path}: a damaged checkpoint, without its {name}; make it anew")
+    for item in checkpoint["classes"]:
+        if not (isinstance(item, dict) and isinstance(item.get("id"), int) and isinstance(item.get("name"), str)):
+            raise InputError(f"{path}: a damaged checkpoint, with a class that has no id or no name; make it anew")
+    try:
+        architecture = Architecture.from_dict(checkpoint["architecture"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    for part, width in (("projector", architecture.projector_width), ("classifier", architecture.classifier_width)):
+        tensors = checkpoint.get(part, {})
+        held = sum(value.numel() for value in tensors.values() if isinstance(value, Tensor))
+        if held < width**2:  # each has two layers of width × width
+            raise InputError(f"{path}: a damaged checkpoint, its {part} is not {width:,} wide as it says; make it anew")
+    return checkpoint
+
+
+def classes_in(checkpoint: Checkpoint) -> list[ImageClass]:
+    """Return the classes that a checkpoint's network knows, in the order of its logits."""
+    return [ImageClass(item["id"], item["name"]) for item in checkpoint["classes"]]
 
 
 def backbone_name(backbone: str | None, wide: int | None) -> str | None:
@@ -59,7 +91,7 @@ def read_origin(config: PretrainConfig | ClassifierOptions) -> Origin:
     if transfer is not None and config.weights is not None:
         raise InputError("--transfer-path and --weights: give one of them, not both")
     if transfer is not None:
-        origin = Origin(load_checkpoint(transfer), transfer)
+        origin = Origin(load_trained(transfer), transfer)
     elif config.weights is not None:
         origin = _read_weights(config.weights)
     else:
@@ -77,14 +109,15 @@ def _read_weights(path: Path) -> Origin:
     """Read weights; a checkpoint of ours brings its architecture and the statistics it was trained with."""
     if path.suffix != ".safetensors":
         with suppress(ForeignFileError):
-            return Origin(load_checkpoint(path), path)
+            return Origin(load_trained(path), path)
     return Origin(path=path, weights=read_weights(path))
 
 
 def backbone_architecture(config: PretrainConfig | ClassifierOptions, origin: Origin, images: Images) -> Architecture:
     """Return backbone and input of the network, without heads."""
     if origin.architecture is not None:
-        return replace(origin.architecture, projector_width=0, classifier_width=0)
+        deep = images.pixels.sixteen_bit_range  # the origin's, or if it never saw such pictures, what holds from now on
+        return replace(origin.architecture, projector_width=0, classifier_width=0, sixteen_bit_range=deep)
     foreign = origin.weights is not None
     mean, std = (IMAGENET_MEAN, IMAGENET_STD) if foreign else images.statistics(config.seed)
     own_stem = origin.weights is not None and has_own_stem(origin.weights)
@@ -127,8 +160,8 @@ def build_classifying_network(
     )
     network = seeded_network(architecture, len(classes), config.seed)
     _fill_backbone(network, origin)
-    if origin.checkpoint is not None and has_classifier:
-        _fill_classifier(network, origin.checkpoint, classes, emit)
+    if has_classifier:
+        _fill_classifier(network, origin, classes, emit)
     if origin.path is None:
         emit(Said(message="no --transfer-path or --weights: the backbone starts untrained", level="warning"))
     return network
@@ -148,7 +181,7 @@ def restore_network(checkpoint: Checkpoint, path: Path) -> Network:
             network.load_state_dict({name: value for name, value in averaged.items() if name != "steps"})
         else:
             _load_parts(network, checkpoint)
-    except (RuntimeError, KeyError) as error:
+    except (RuntimeError, KeyError, AttributeError, TypeError) as error:
         raise InputError(f"{path}: its tensors do not fit the network it names ({_first_line(error)})") from error
     return network
 
@@ -173,15 +206,30 @@ def _fill_backbone(network: Network, origin: Origin) -> None:
 
 
 @torch.no_grad()
-def _fill_classifier(network: Network, checkpoint: Checkpoint, classes: Sequence[ImageClass], emit: Emit) -> None:
+def _fill_classifier(network: Network, origin: Origin, classes: Sequence[ImageClass], emit: Emit) -> None:
+    checkpoint = origin.checkpoint
     assert network.classifier is not None
-    state = dict(checkpoint["classifier"])
-    weight, bias = state.pop("last.weight"), state.pop("last.bias")
-    network.classifier.load_state_dict(state, strict=False)
-    old_ids = [int(item["id"]) for item in checkpoint["classes"]]
-    kept = keep_known_classes(network.classifier.last, weight, bias, old_ids, [item.id for item in classes])
+    assert checkpoint is not None
+    state, known = dict(checkpoint["classifier"]), classes_in(checkpoint)
+    try:
+        weight, bias = state.pop("last.weight"), state.pop("last.bias")
+        network.classifier.hidden.load_state_dict({name.removeprefix("hidden."): held for name, held in state.items()})
+        weight = weight.view(len(known), network.architecture.classifier_width)
+        kept = keep_known_classes(network.classifier.last, weight, bias.view(len(known)), _beginnings(known, classes))
+    except (RuntimeError, KeyError) as error:
+        raise InputError(f"{origin.path}: its tensors do not fit its classifier ({_first_line(error)})") from error
     if kept < len(classes):
         emit(Said(message=f"{len(classes) - kept} of {len(classes)} classes are new to the classifier and start fresh"))
+
+
+def _beginnings(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> list[int]:
+    """Return the place among known classes of each of today's, and where none has its name, of the one of its id.
+
+    Such a class was renamed, or is another one: no place to apply a network from, but one to learn from.
+    """
+    places = places_among(known, today)
+    left = {item.id: place for place, item in enumerate(known) if place not in places}
+    return [left.get(item.id, -1) if place < 0 else place for place, item in zip(places, today, strict=True)]
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from barlowmatch import launcher
 from barlowmatch.configs.inference import PredictConfig
+from barlowmatch.data.classes import some
 from barlowmatch.data.tables import write_rows
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
@@ -49,6 +50,6 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
                 )
                 write_rows(file, [*COLUMNS, *(f"p({name})" for name in names)], lines)
             counts = np.bincount(best, minlength=len(names))
-            shown = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+            shown = some(f"{names[place]} {counts[place]:,}" for place in np.argsort(-counts, kind="stable"))
             emit(Said(message=f"{config.out_path}: {len(rows)} predictions ({shown})"))
     return {"file": str(config.out_path), "count": len(rows)}

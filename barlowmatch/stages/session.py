@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from barlowmatch.checkpoints import Checkpoint, load_checkpoint
+from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
@@ -16,7 +16,7 @@ from barlowmatch.models.network import Network
 from barlowmatch.run_folders import OTHER_IMAGES, Place, changed_fields, plain, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
 from barlowmatch.stages.images import Images, load_images
-from barlowmatch.stages.networks import Origin, read_origin
+from barlowmatch.stages.networks import Origin, load_trained, read_origin
 from barlowmatch.task import Task
 from barlowmatch.training import Trainer
 
@@ -29,7 +29,7 @@ def checkpoint_to_resume(stage: str, config: RunOptions, dataset: Dataset, place
     """
     if not wants_resume(config) or not place.last_path.is_file():
         return None
-    checkpoint = load_checkpoint(place.last_path)
+    checkpoint = load_trained(place.last_path)
     if checkpoint["stage"] != stage or "optimizer" not in checkpoint:
         raise InputError(f"{place.last_path}: a checkpoint of {checkpoint['stage']}, which {stage} cannot resume")
     changed = changed_fields(checkpoint["config"], plain(config))

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -119,6 +120,34 @@ def test_a_checkpoint_of_another_backbone_or_width(refused: Callable[..., None],
     refused(f"{line} --classifier-width 64", "32 wide", "--classifier-width asks for 64")
     refused(f"embed --dataset-folder data --checkpoint-path {classifier} --wide 1", "resnet18_quarter")
     refused(f"{line} --image-size 32", "--image-size 32", "16")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda good: {"schema": 1, "backbone": {}}, "without its stage"),
+        (lambda good: good | {"classes": [{"id": "a", "name": "cat"}]}, "a class that has no id"),
+        (lambda good: good | {"classes": good["classes"][1:]}, "tensors do not fit"),
+        (lambda good: good | {"architecture": {"backbone": "resnet18"}}, "network has no stem"),
+        (lambda good: good | {"architecture": good["architecture"] | {"image_size": 10**9}}, "image_size 1000000000"),
+        (lambda good: good | {"architecture": good["architecture"] | {"mean": ["a", "b", "c"]}}, "has the mean"),
+        (lambda good: good | {"architecture": good["architecture"] | {"classifier_width": 10**12}}, "not 1,000,000,"),
+        (lambda good: good | {"classifier": {}}, "classifier is not 32 wide"),
+        (lambda good: good | {"classifier": {"x": torch.zeros(9999)}, "ema": None}, "tensors do not fit"),
+    ],
+)
+def test_a_checkpoint_that_is_not_what_it_says(
+    refused: Callable[..., None], home: Path, classifier: Path, change: Callable[[Any], Any], said: str
+) -> None:
+    """Building the network first would take a damaged file's word for terabytes."""
+    torch.save(change(torch.load(classifier)), home / "bad.pt")
+    refused("predict --dataset-folder data --checkpoint-path bad.pt", "bad.pt: ", said)
+    refused(f"fixmatch --dataset-folder data --transfer-path bad.pt {' '.join(SMALL)}", "bad.pt: ", said)
+
+
+def test_a_checkpoint_of_another_time(refused: Callable[..., None], home: Path, classifier: Path) -> None:
+    torch.save(torch.load(classifier) | {"schema": "one"}, home / "bad.pt")
+    refused("predict --dataset-folder data --checkpoint-path bad.pt", "bad.pt: ", "schema one")
 
 
 def test_tensorboard_without_its_package(refused: Callable[..., None]) -> None:

@@ -141,6 +141,30 @@ def test_a_label_for_an_image_in_the_pool_takes_it_to_train_unless_its_split_say
     assert "1 labels of images in the split unlabeled are left aside" in told(tmp_path)
 
 
+def test_a_table_without_labels_splits_images_whose_folders_are_their_classes(tmp_path: Path) -> None:
+    touch(tmp_path, "cat/a.png", "cat/b.png", "cat/c.png", "dog/a.png", "dog/b.png", "dog/c.png")
+    rows = "cat/a.png,test\ncat/b.png,val\ndog/a.png,unlabeled\ndog/b.png,part 1\n"
+    (tmp_path / "metadata.csv").write_text(f"file_name,split\n{rows}")
+    assert truth(read(tmp_path, train_split="part 1")) == {
+        "cat/a.png": ("test", "cat"),
+        "cat/b.png": ("val", "cat"),
+        "cat/c.png": ("train", "cat"),
+        "dog/a.png": ("unlabeled", None),
+        "dog/b.png": ("train", "dog"),
+        "dog/c.png": ("train", "dog"),
+    }
+
+
+def test_a_table_without_labels_splits_images_without_labels(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.png", "c.png")
+    (tmp_path / "metadata.csv").write_text("file,split\na.png,test\nb.png,train\n")
+    assert truth(read(tmp_path)) == {
+        "a.png": ("test", None),
+        "b.png": ("unlabeled", None),
+        "c.png": ("unlabeled", None),
+    }
+
+
 def test_a_table_without_labels_serves_groups_alone(tmp_path: Path) -> None:
     touch(tmp_path, "train/cat/a.png", "train/dog/b.png", "val/cat/c.png")
     (tmp_path / "metadata.csv").write_text("file,plate\ntrain/cat/a.png,1\ntrain/dog/b.png,1\nval/cat/c.png,2\n")

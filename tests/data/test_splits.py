@@ -68,6 +68,13 @@ def test_whole_groups_are_held_out_with_their_unlabeled_images() -> None:
     assert {groups[row] for row in later.val} == held
 
 
+def test_groups_without_a_label_stay_in_the_pool() -> None:
+    groups = tuple(f"plate {n // 10}" for n in range(4000))
+    dataset = hold_out(labeled(4000, 400, groups), 0.25)
+    assert 0 < len(dataset.val) < 400
+    assert (dataset.splits[400:] == "unlabeled").all()
+
+
 def test_groups_by_folder_leave_split_and_class_out(tmp_path: Path) -> None:
     touch(tmp_path, "train/cat/a7/1.png", "train/dog/a7/2.png", "val/cat/a8/3.png", "unlabeled/a7/4.png")
     assert read(tmp_path, group_by="folder").groups == ("a7", "a7", "a8", "a7")

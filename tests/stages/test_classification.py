@@ -34,6 +34,15 @@ def test_classes_with_validation_labels_only_are_named() -> None:
     assert len(events) == 1
 
 
+def test_of_many_classes_with_validation_labels_only_it_says_how_many() -> None:
+    events: list[Event] = []
+    lost = {f"cow {number}": [HELD[number]] for number in range(13)}
+    check_labels(labeled(cat=KEPT[:3], dog=KEPT[3:6], **lost), events.append)
+    (said,) = (event.message for event in events if isinstance(event, Said))
+    assert said.startswith("all labels of cow 0, cow 1, ")
+    assert "cow 9 and 3 more are in validation" in said
+
+
 def test_where_the_hold_out_leaves_one_class_it_is_to_blame() -> None:
     events: list[Event] = []
     with pytest.raises(InputError, match=r"of 1 class \(cat\).*--val-share \(all labels of dog are in validation\)"):

@@ -1,6 +1,7 @@
 """The next round's dataset holds exactly the old one with the answers in it."""
 
 import csv
+import hashlib
 import os
 import random
 import shutil
@@ -195,6 +196,27 @@ def test_files_whose_names_begin_or_end_with_spaces_are_found(tmp_path: Path) ->
     with (tmp_path / "new" / "labels.csv").open(newline="") as file:
         found = {row["file"]: row["label"] for row in csv.DictReader(file)}
     assert found == {" 1.png": "cat", "1.png": "", "2.png ": "cat", "3.png": "cat", " folder/4.png": "cat"}
+
+
+@pytest.mark.parametrize("layout", ["table", "seed"])
+def test_new_classes_come_behind_listed_ones_and_take_no_id_of_theirs(layout: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    pictures(data, *(f"{folder}/{number}.png" for folder in ("train", "unlabeled") for number in range(3)))
+    (data / "classes.csv").write_text("id,name\n2,zebra\n1,ant\n")
+    if layout == "seed":
+        torch.save(torch.tensor([2, 1, 2]), data / "train_label_tensor.pt")
+    else:
+        write_csv(data / "labels.csv", ("file", "label"), [("train/0.png", "zebra"), ("train/1.png", "ant")])
+    answers = {"unlabeled/0.png": "2", "unlabeled/1.png": "bee", "unlabeled/2.png": "ant"}
+    request = write_csv(tmp_path / "request.csv", ("file",), [(file,) for file in answers])
+    labels = write_csv(tmp_path / "labels.csv", ("file", "label"), list(answers.items()))
+    source = DatasetOptions(dataset_folder=data, val_share=0)
+    run(config(source, request=request, labels=labels, new_classes=True, out_path=tmp_path / "new"))
+    read = read_dataset(DatasetOptions(dataset_folder=tmp_path / "new", val_share=0))
+    assert read.class_names == ("zebra", "ant", "2", "bee")
+    assert [item.id for item in read.classes[:3]] == [2, 1, 3]
+    answered = {hashlib.sha256((data / file).read_bytes()).hexdigest(): name for file, name in answers.items()}
+    assert truth(read) == truth(read_dataset(source)) | {key: ("train", name) for key, name in answered.items()}
 
 
 def test_new_classes_need_a_word_and_move_no_id(tmp_path: Path) -> None:
