@@ -1,12 +1,14 @@
 """Browse: filters live in the address, a class key corrects the chosen image."""
 
 import re
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.browser.bench import Bench, Tab
+from benchmarks.labeling_server import write_project
+from tests.browser.bench import Bench, Tab, serving
 
 TILE = ".wb-tile"
 LABELS = re.compile("/api/labels")
@@ -277,3 +279,11 @@ def test_what_was_taken_back_elsewhere_is_not_taken_back_twice(tab: Tab, context
 
     expect(tab.page.locator(".wb-message")).to_contain_text("Not taken back: there is nothing left of it to undo.")
     expect(words).to_have_text(before)
+
+
+def test_more_images_than_are_counted_none_of_which_has_a_file(context: BrowserContext, tmp_path: Path) -> None:
+    write_project(tmp_path / "large", 10_070)
+    with serving(tmp_path / "large") as bench:
+        page = Tab(context, bench, "Ann").open("/browse?split=unlabeled").page
+        pager = page.locator(".wb-pager")
+        expect(pager).to_contain_text("1–60 of 10,000 or more")

@@ -13,6 +13,7 @@ import { clientName, labelWords, loadClasses, themeButton, whoAmI } from "./page
 import { Chip, Messages } from "./panels.js";
 
 const PAGE = 60;
+const COUNTED = 10_000; // the server counts no further
 
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
@@ -137,12 +138,18 @@ class BrowsePage {
     this.before.disabled = this.pages.length < 2;
     this.after.disabled = !this.next;
     const first = (this.pages.length - 1) * PAGE;
-    this.words.textContent = images.length
-      ? `${(first + 1).toLocaleString("en")}–${(first + images.length).toLocaleString("en")} of ${this.total.toLocaleString("en")}`
-      : "";
+    this.words.textContent = images.length ? this.place(first + 1, first + images.length) : "";
     if (images.length === 0) this.say("No image passes these filters.");
     else this.choose(-1);
     this.tiles[0]?.element.setAttribute("tabindex", "0");
+  }
+
+  /** Which images a page shows, and of how many: where those are too many to be counted, the last page tells. */
+  place(first, last) {
+    const uncounted = this.next && this.total >= COUNTED;
+    const all = this.next ? this.total : last;
+    const [from, to, of] = [first, last, all].map((number) => number.toLocaleString("en"));
+    return `${from}–${to} of ${uncounted ? `${COUNTED.toLocaleString("en")} or more` : of}`;
   }
 
   tile(image) {
