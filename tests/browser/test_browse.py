@@ -287,3 +287,4 @@ def test_more_images_than_are_counted_none_of_which_has_a_file(context: BrowserC
         page = Tab(context, bench, "Ann").open("/browse?split=unlabeled").page
         pager = page.locator(".wb-pager")
         expect(pager).to_contain_text("1–60 of 10,000 or more")
+        page.wait_for_function("() => [...document.images].slice(0, 20).every((image) => image.naturalWidth > 0)")
