@@ -77,10 +77,11 @@ class BrowsePage {
       ["flag", "Flag", () => this.flag()],
       ["undo", "Undo", () => this.undo()],
     ];
-    const tools = others.map(([action, text, onclick]) =>
-      h("button", { type: "button", onclick }, text, keycap(this.keymap.byAction.get(action))),
-    );
-    this.inspector = new Inspector({ nameOf: this.nameOf, classList, tools, close: () => this.choose(-1) });
+    const tool = ([action, text, onclick, style = ""]) =>
+      h("button", { class: style, type: "button", onclick }, text, keycap(this.keymap.byAction.get(action)));
+    const search = tool(["search", "Search", () => this.search(), "wb-quiet"]);
+    const close = () => this.choose(-1);
+    this.inspector = new Inspector({ nameOf: this.nameOf, classList, search, tools: others.map(tool), close });
     fill(
       this.host,
       h("div", { class: "wb-browse" }, this.filters.element, this.list, pager, this.inspector.element),
@@ -210,14 +211,20 @@ class BrowsePage {
     event.preventDefault();
   }
 
+  /** The chosen image that a press is about; where there is none, the page says so. */
+  wanted() {
+    if (this.chosen) for (const topic of ["choose", "undo"]) this.messages.clear(topic);
+    else this.messages.say("choose", "Choose an image first: click it, or go to it with the arrow keys.");
+    return this.chosen?.image;
+  }
+
   /**
    * Correct the chosen image. The label that is shown is replaced, and no other: the server refuses where somebody
    * answered meanwhile. Unless it is my answer alone, this decides: as one more vote it would be a dispute.
    */
   relabel(kind, cls = null) {
-    const image = this.chosen?.image;
-    if (!image) return this.messages.say("choose", "Choose an image first: click it, or go to it with the arrow keys.");
-    for (const topic of ["choose", "undo"]) this.messages.clear(topic);
+    const image = this.wanted();
+    if (!image) return null;
     const decides = image.label.event !== null && image.answered_by !== this.person.id;
     const event = { uuid: uuid(), kind: decides ? "confirm" : kind, image: image.image, source: "browse" };
     if (kind === "label") event.class = cls;
@@ -227,9 +234,8 @@ class BrowsePage {
   }
 
   flag() {
-    const image = this.chosen?.image;
+    const image = this.wanted();
     if (!image) return;
-    this.messages.clear("undo");
     const event = { uuid: uuid(), kind: image.flagged ? "unflag" : "flag", image: image.image };
     this.corrections.act(event, image, { flagged: !image.flagged });
   }
@@ -250,7 +256,7 @@ class BrowsePage {
   }
 
   search() {
-    if (this.chosen) searchClasses(this.host, this.classes, { choose: (id) => this.relabel("label", id) });
+    if (this.wanted()) searchClasses(this.host, this.classes, { choose: (id) => this.relabel("label", id) });
   }
 
   /** Choose an image if it is on this page. */
