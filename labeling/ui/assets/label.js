@@ -72,6 +72,7 @@ class LabelPage {
       client: this.client,
       session: this.session,
       nameOf: this.nameOf,
+      keys: this.keymap,
       ask: (choose) => searchClasses(this.host, this.vocabulary.classes, { choose }),
       close: () => this.showSingle(),
       refuse: (why) => this.view.refuse(why),
