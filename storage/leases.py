@@ -184,11 +184,13 @@ def _held_again(db: Database, row: Row) -> int | None:
 
 
 def _is_taken(db: Database, row: Row) -> bool:
+    """Say whether the slot of a lease is somebody's by now, or the image in hand for another request."""
     return (
         db.execute(
-            """SELECT 1 FROM lease WHERE image = ? AND slot = ? AND token <> ?
-               AND (state = 'active' OR state = 'done' AND request IS ?)""",
-            (row["image"], row["slot"], row["token"], row["request"]),
+            """SELECT 1 FROM lease WHERE image = :image AND token <> :token
+               AND (slot = :slot AND (state = 'active' OR state = 'done' AND request IS :request)
+                    OR state = 'active' AND request IS NOT :request)""",
+            {name: row[name] for name in ("image", "token", "slot", "request")},
         ).fetchone()
         is not None
     )

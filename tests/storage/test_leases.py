@@ -56,6 +56,20 @@ def test_an_undo_takes_nothing_out_of_the_hands_of_others(scene: Scene) -> None:
     assert find_faults(scene.db) == []
 
 
+def test_an_undo_takes_no_image_that_another_request_put_in_other_hands(scene: Scene) -> None:
+    image = scene.images[0]
+    scene.ask([image], overlap=2)
+    for name in ("Ann", "Bob"):
+        (lease,) = take(scene, name, 1)
+        said = scene.say(name, "label", image, class_id=0, lease=lease.token)
+    scene.ask([image], purpose="repeat")
+    (held,) = take(scene, "Cid", 1)
+
+    assert scene.say("Bob", "undo", undoes=said.uuid).again == ((image, None),)
+    assert find_faults(scene.db) == []
+    assert scene.say("Cid", "label", image, class_id=0, lease=held.token).status == "acknowledged"
+
+
 @pytest.mark.parametrize(
     ("case", "words"),
     [
