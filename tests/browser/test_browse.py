@@ -115,6 +115,8 @@ def test_on_a_phone_an_image_can_be_none_of_the_classes_and_that_be_taken_back(p
     phone.saved()
     phone.page.get_by_role("button", name="All images").tap()
     expect(words).to_have_text("no label")
+    rows = phone.page.locator(".wb-pager button").evaluate_all("all => all.map((one) => one.offsetTop)")
+    assert max(rows) - min(rows) < 30, "the buttons under the pictures share a row"
 
 
 def answer(browser: Browser, bench: Bench, person: str, image: int, name: str) -> None:
