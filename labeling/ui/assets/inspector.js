@@ -88,7 +88,7 @@ export class Inspector {
 
   failed() {
     this.file.textContent +=
-      " · The file is gone, or it has changed since it was indexed. Put it back, or scan the folder again.";
+      " · The file is gone, or it has changed since it was indexed. Put it back, or read the folder again on the Project page.";
   }
 
   story(history) {
