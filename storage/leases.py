@@ -106,9 +106,11 @@ def lease_predicted(
 def unlabeled_predicted(db: Database) -> list[tuple[int, int, float]]:
     """Return (class, images, mean probability) of what is predicted and unlabeled, by class."""
     rows = db.execute(
-        f"""SELECT coalesce(class.merged_into, class.id) AS root, count(*), avg(prediction.probability)
-            FROM image JOIN prediction ON prediction.image = image.id JOIN class ON class.id = prediction.class
-            WHERE {_UNLABELED} GROUP BY root ORDER BY root"""
+        f"""SELECT coalesce(class.merged_into, class.id) AS root, sum(images), sum(sure) / sum(images)
+            FROM class JOIN (
+                SELECT prediction.class AS predicted, count(*) AS images, sum(prediction.probability) AS sure
+                FROM image JOIN prediction ON prediction.image = image.id WHERE {_UNLABELED} GROUP BY predicted
+            ) ON predicted = class.id GROUP BY root ORDER BY root"""  # merges are looked up for classes, not for images
     )
     return [(row[0], row[1], row[2]) for row in rows]
 

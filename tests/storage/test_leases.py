@@ -1,9 +1,12 @@
 """Leases: nobody gets what another has, nothing is counted twice; each rule by an example of its own."""
 
+from statistics import fmean
+
 import pytest
 
 from storage import holding, leases
 from storage.checks import find_faults
+from storage.classes import merge_class
 from storage.clock import Instant
 from storage.database import transaction
 from storage.images import mark_gone
@@ -292,3 +295,18 @@ def test_the_grid_shows_one_class_without_blind_or_leased_images(scene: Scene) -
     expected = [image for image in reversed(alike) if image not in {*alike[:2], alike[3], *taken_by_bob}]
     assert [lease.image for lease in page] == expected
     assert find_faults(scene.db) == []
+
+
+def test_the_grid_offers_each_class_with_its_images_and_how_sure_the_model_is_of_them(scene: Scene) -> None:
+    guesses = {image: Guess(number % 3, 0.5 + number / 100) for number, image in enumerate(scene.images)}
+    with transaction(scene.db):
+        run = add_run(scene.db, b"run", "embed")
+        put_predictions(scene.db, run, [NewPrediction(image, (guess,), image) for image, guess in guesses.items()])
+        merge_class(scene.db, 1, 0)
+    scene.say("Ann", "label", scene.images[0], class_id=2, source="browse")
+
+    sure: dict[int, list[float]] = {0: [], 2: []}
+    for guess in list(guesses.values())[1:]:
+        sure[0 if guess.class_id == 1 else guess.class_id].append(guess.probability)
+    expected = [(number, len(found), pytest.approx(fmean(found))) for number, found in sure.items()]
+    assert leases.unlabeled_predicted(scene.db) == expected
