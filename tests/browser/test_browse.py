@@ -288,10 +288,14 @@ def test_what_was_taken_back_elsewhere_is_not_taken_back_twice(tab: Tab, context
     expect(words).to_have_text(before)
 
 
-def test_more_images_than_are_counted_none_of_which_has_a_file(context: BrowserContext, tmp_path: Path) -> None:
+def test_many_images_without_a_file_and_no_control_sample(context: BrowserContext, tmp_path: Path) -> None:
     write_project(tmp_path / "large", 10_070)
     with serving(tmp_path / "large") as bench:
         page = Tab(context, bench, "Ann").open("/browse?split=unlabeled").page
         pager = page.locator(".wb-pager")
         expect(pager).to_contain_text("1–60 of 10,000 or more")
         page.wait_for_function("() => [...document.images].slice(0, 20).every((image) => image.naturalWidth > 0)")
+
+        page.goto(bench.url + "/progress")
+        page.get_by_role("link", name="What next").click()
+        expect(page.get_by_role("heading", name="Label 200 random pictures")).to_be_visible()
