@@ -124,15 +124,14 @@ def merge_class(db: Database, class_id: int, into: int) -> None:
         Refused: no such class, or the two are one.
     """
     source, target = get_class(db, class_id), get_class(db, into)
-    root = target.merged_into or target.id
     if source.merged_into is not None:
         raise Refused(f"{source.name} is merged already", "id", "split it first")
-    if root == class_id:
+    if target.root == class_id:
         raise Refused(f"{source.name} cannot be merged into itself", "into", "name another class")
     moved = with_merged(db, class_id)
     db.execute("UPDATE class SET parent = ? WHERE id = ?", (into, class_id))
-    db.execute("UPDATE class SET merged_into = ? WHERE id = ? OR merged_into = ?", (root, class_id, class_id))
-    move_labels(db, moved, root)
+    db.execute("UPDATE class SET merged_into = ? WHERE id = ? OR merged_into = ?", (target.root, class_id, class_id))
+    move_labels(db, moved, target.root)
 
 
 def split_class(db: Database, class_id: int) -> None:

@@ -106,9 +106,11 @@ def lease_predicted(
 def unlabeled_predicted(db: Database) -> list[tuple[int, int, float]]:
     """Return (class, images, mean probability) of what is predicted and unlabeled, by class."""
     rows = db.execute(
-        f"""SELECT coalesce(class.merged_into, class.id) AS root, count(*), avg(prediction.probability)
-            FROM image JOIN prediction ON prediction.image = image.id JOIN class ON class.id = prediction.class
-            WHERE {_UNLABELED} GROUP BY root ORDER BY root"""
+        f"""SELECT coalesce(class.merged_into, class.id) AS root, sum(images), sum(sure) / sum(images)
+            FROM class JOIN (
+                SELECT prediction.class AS predicted, count(*) AS images, sum(prediction.probability) AS sure
+                FROM image JOIN prediction ON prediction.image = image.id WHERE {_UNLABELED} GROUP BY predicted
+            ) ON predicted = class.id GROUP BY root ORDER BY root"""  # merges are looked up for classes, not for images
     )
     return [(row[0], row[1], row[2]) for row in rows]
 
@@ -184,11 +186,13 @@ def _held_again(db: Database, row: Row) -> int | None:
 
 
 def _is_taken(db: Database, row: Row) -> bool:
+    """Say whether the slot of a lease is somebody's by now, or the image in hand for another request."""
     return (
         db.execute(
-            """SELECT 1 FROM lease WHERE image = ? AND slot = ? AND token <> ?
-               AND (state = 'active' OR state = 'done' AND request IS ?)""",
-            (row["image"], row["slot"], row["token"], row["request"]),
+            """SELECT 1 FROM lease WHERE image = :image AND token <> :token
+               AND (slot = :slot AND (state = 'active' OR state = 'done' AND request IS :request)
+                    OR state = 'active' AND request IS NOT :request)""",
+            {name: row[name] for name in ("image", "token", "slot", "request")},
         ).fetchone()
         is not None
     )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from storage.database import Database
 
 BREAK_SECONDS = 120
-"""A longer gap between two answers of a person is a break and counts as no work."""
+"""A longer gap between two answers of a person is a break and counts as no work; so does one below 0, of a clock set
+back."""
 RECENT = 10_000
 """Newest events that the pace is taken from, so that a large project is counted as quickly as a small one."""
 COMPARED = 5_000
@@ -54,8 +55,8 @@ def paces(db: Database) -> list[Pace]:
              FROM label_event
              WHERE id > (SELECT coalesce(max(id), 0) FROM label_event) - ?
                AND kind IN ('label', 'reject', 'confirm') AND source NOT IN ('import', 'prelabel'))
-           SELECT person.id, person.name, count(*) AS answers, coalesce(sum(gap <= ?), 0) AS paced,
-                  coalesce(sum(CASE WHEN gap <= ? THEN gap END), 0) AS seconds
+           SELECT person.id, person.name, count(*) AS answers, coalesce(sum(gap BETWEEN 0 AND ?), 0) AS paced,
+                  coalesce(sum(CASE WHEN gap BETWEEN 0 AND ? THEN gap END), 0) AS seconds
            FROM gaps JOIN person ON person.id = gaps.person GROUP BY person.id ORDER BY answers DESC, person.id""",
         (RECENT, BREAK_SECONDS, BREAK_SECONDS),
     )

@@ -41,6 +41,11 @@ class ImageClass:
     merged_into: int | None
     count: int = 0
 
+    @property
+    def root(self) -> int:
+        """The class that its labels count for; an id may be 0."""
+        return self.id if self.merged_into is None else self.merged_into
+
 
 @dataclass(frozen=True)
 class Person:

@@ -176,10 +176,14 @@ def _give_again(db: Database, undone: int, at: Instant) -> None:
     image, person = event["image"], event["person"]
     lease = None if event["lease"] is None else leases.get_lease(db, event["lease"])
     held = lease is not None and lease["person"] == person and lease["state"] == "active"
+    sent_back = db.execute(
+        "SELECT 1 FROM standing WHERE image = ? AND kind = 'send-back' AND id > ? LIMIT 1", (image, undone)
+    ).fetchone()
     if event["kind"] in _ANSWERS:
         if held:
             leases.set_state(db, event["lease"], "done")
-        leases.fill_slots(db, image, person, at)
+        if sent_back is None:  # else it counts no more than before it was undone
+            leases.fill_slots(db, image, person, at)
     elif event["kind"] == "skip":  # the image may be held by a later lease than the skip came with
         db.execute(
             "UPDATE lease SET state = 'skipped' WHERE person = ? AND image = ? AND request IS ? AND state = 'active'",

@@ -66,7 +66,7 @@ async def merge_class(class_id: Id, merge: wire.MergeIn, here: Here, who: Who) -
 
     def work(db: Database) -> Any:
         store.merge_class(db, class_id, merge.into)
-        return _out(store.get_class(db, store.get_class(db, class_id).merged_into or class_id)).model_dump()
+        return _out(store.get_class(db, store.get_class(db, class_id).root)).model_dump()
 
     return await _once(here, who, f"merge {class_id}", merge, work)
 

@@ -90,7 +90,7 @@ async def _nobody(_: Request, __: Exception) -> JSONResponse:
 
 
 async def _gone(_: Request, error: Exception) -> JSONResponse:
-    return answer(410, str(error), "image", "put the file back, or run python -m labeling import --rescan")
+    return answer(410, str(error), "image", "put the file back, or read the folder again on the Project page")
 
 
 async def _unreadable(_: Request, error: Exception) -> JSONResponse:

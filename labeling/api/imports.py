@@ -123,7 +123,8 @@ def _preview(db: Database, told: Told, here: Context) -> wire.PreviewOut:
 def _sample(db: Database, item: dict[str, Any], names: dict[int, str], here: Context) -> wire.SampleOut:
     image = get_image(db, item["image"])
     assert image is not None, "images are never deleted"
-    present = names.get(image.label.class_id or -1) or (None if image.label.state == "none" else image.label.state)
+    state, class_id = image.label.state, image.label.class_id
+    present = names[class_id] if class_id is not None else None if state == "none" else state
     return wire.SampleOut(
         image=image.id, file=image.name, label=item["label"], present=present, **urls(image, here.pictures)
     )

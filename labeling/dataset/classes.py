@@ -12,7 +12,9 @@ from storage.people import fold
 
 def known_classes(db: Database) -> dict[str, int]:
     """Return the present class of each folded name; the name of a merged class means what it was merged into."""
-    merged = {fold(item.name): item.merged_into for item in list_classes(db, merged=True) if item.merged_into}
+    merged = {
+        fold(item.name): item.merged_into for item in list_classes(db, merged=True) if item.merged_into is not None
+    }
     return {**merged, **{fold(item.name): item.id for item in list_classes(db)}}
 
 

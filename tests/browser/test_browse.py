@@ -1,12 +1,14 @@
 """Browse: filters live in the address, a class key corrects the chosen image."""
 
 import re
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.browser.bench import Bench, Tab
+from benchmarks.labeling_server import write_project
+from tests.browser.bench import Bench, Tab, serving
 
 TILE = ".wb-tile"
 LABELS = re.compile("/api/labels")
@@ -43,9 +45,14 @@ def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
     tab.page.get_by_label("Split").select_option("val")
     expect(tab.page.locator(".wb-pager")).to_contain_text("1–60 of 100")
     expect(tab.page).to_have_url(re.compile(r"\?split=val$"))
+    for key in "f/9":
+        tab.page.keyboard.press(key)
+        tab.page.get_by_text("Choose an image first").locator("..").get_by_role("button").click()  # read, and away
     tab.page.locator(TILE).nth(3).click()
     expect(tab.page.locator(".wb-history li")).to_have_count(1)
-    tab.page.keyboard.press("9")
+    tab.page.get_by_role("button", name="Search").click()
+    tab.page.keyboard.type("9")
+    tab.page.keyboard.press("Enter")
     expect(tab.page.locator(f"{TILE} figcaption").nth(3)).to_have_text("9")
 
     (event,) = tab.events()
@@ -108,6 +115,8 @@ def test_on_a_phone_an_image_can_be_none_of_the_classes_and_that_be_taken_back(p
     phone.saved()
     phone.page.get_by_role("button", name="All images").tap()
     expect(words).to_have_text("no label")
+    rows = phone.page.locator(".wb-pager button").evaluate_all("all => all.map((one) => one.offsetTop)")
+    assert max(rows) - min(rows) < 30, "the buttons under the pictures share a row"
 
 
 def answer(browser: Browser, bench: Bench, person: str, image: int, name: str) -> None:
@@ -277,3 +286,16 @@ def test_what_was_taken_back_elsewhere_is_not_taken_back_twice(tab: Tab, context
 
     expect(tab.page.locator(".wb-message")).to_contain_text("Not taken back: there is nothing left of it to undo.")
     expect(words).to_have_text(before)
+
+
+def test_many_images_without_a_file_and_no_control_sample(context: BrowserContext, tmp_path: Path) -> None:
+    write_project(tmp_path / "large", 10_070)
+    with serving(tmp_path / "large") as bench:
+        page = Tab(context, bench, "Ann").open("/browse?split=unlabeled").page
+        pager = page.locator(".wb-pager")
+        expect(pager).to_contain_text("1–60 of 10,000 or more")
+        page.wait_for_function("() => [...document.images].slice(0, 20).every((image) => image.naturalWidth > 0)")
+
+        page.goto(bench.url + "/progress")
+        page.get_by_role("link", name="What next").click()
+        expect(page.get_by_role("heading", name="Label 200 random pictures")).to_be_visible()

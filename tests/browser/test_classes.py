@@ -40,6 +40,11 @@ def test_long_names_stay_inside_the_panel(tab: Tab) -> None:
             assert box["x"] + box["width"] <= right, button.inner_text()
     expect(tab.page.locator(".wb-class").first).to_have_attribute("title", LONG)
     check_looks(tab.page)
+    tab.page.set_viewport_size({"width": 390, "height": 160})  # as little room as 200 classes leave each other
+    tab.page.keyboard.press("/")
+    found = tab.page.locator("dialog[open] [role=option]")
+    expect(found).to_have_count(2)
+    assert found.evaluate_all("all => all.every(one => one.scrollHeight <= one.clientHeight)")
 
 
 def _colleague(tab: Tab, browser: Browser) -> BrowserContext:

@@ -186,7 +186,12 @@ def test_keys_can_be_changed_and_stay_changed(tab: Tab) -> None:
     tab.page.get_by_label("Key for Don't know").click()
     tab.page.keyboard.press("j")
     expect(tab.page.get_by_label("Key for Don't know")).to_have_text("J")
+    tab.page.get_by_label("Key for Grid").click()
+    tab.page.keyboard.press("b")
+    expect(tab.page.get_by_label("Key for Grid")).to_have_text("B")
     tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("b")
+    expect(tab.page.get_by_role("button", name="One at a time B")).to_be_visible()
     tab.page.reload()
     tab.ready()
 

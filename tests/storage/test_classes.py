@@ -65,6 +65,15 @@ def test_merges_of_merges_lead_to_the_last(scene: Scene) -> None:
     assert find_faults(scene.db) == []
 
 
+def test_a_class_merged_into_one_that_counts_for_the_class_0_counts_for_it_too(scene: Scene) -> None:
+    scene.say("Ann", "label", scene.images[0], class_id=2, source="browse")
+    with transaction(scene.db):
+        store.merge_class(scene.db, 1, 0)
+        store.merge_class(scene.db, 2, 1)
+    assert scene.state(scene.images[0]) == ("labeled", 0)
+    assert find_faults(scene.db) == []
+
+
 def test_a_merge_settles_disputes_of_what_was_merged_before(scene: Scene) -> None:
     disputed = scene.images[0]
     for name, class_id in (("Ann", 0), ("Bob", 2)):

@@ -1,9 +1,12 @@
 """Leases: nobody gets what another has, nothing is counted twice; each rule by an example of its own."""
 
+from statistics import fmean
+
 import pytest
 
 from storage import holding, leases
 from storage.checks import find_faults
+from storage.classes import merge_class
 from storage.clock import Instant
 from storage.database import transaction
 from storage.images import mark_gone
@@ -54,6 +57,32 @@ def test_an_undo_takes_nothing_out_of_the_hands_of_others(scene: Scene) -> None:
     assert scene.say("Ann", "undo", undoes=act).again == ((mine.image, None),)
     assert scene.say("Bob", "label", theirs.image, class_id=1, lease=theirs.token).status == "acknowledged"
     assert find_faults(scene.db) == []
+
+
+def test_an_undo_takes_no_image_that_another_request_put_in_other_hands(scene: Scene) -> None:
+    image = scene.images[0]
+    scene.ask([image], overlap=2)
+    for name in ("Ann", "Bob"):
+        (lease,) = take(scene, name, 1)
+        said = scene.say(name, "label", image, class_id=0, lease=lease.token)
+    scene.ask([image], purpose="repeat")
+    (held,) = take(scene, "Cid", 1)
+
+    assert scene.say("Bob", "undo", undoes=said.uuid).again == ((image, None),)
+    assert find_faults(scene.db) == []
+    assert scene.say("Cid", "label", image, class_id=0, lease=held.token).status == "acknowledged"
+
+
+def test_an_answer_that_was_sent_back_counts_no_more_when_its_undo_is_redone(scene: Scene) -> None:
+    scene.ask(scene.images[:1])
+    (lease,) = take(scene, "Ann", 1)
+    said = scene.say("Ann", "label", lease.image, class_id=0, lease=lease.token)
+    scene.say("Eve", "send-back", lease.image)
+    undone = scene.say("Ann", "undo", undoes=said.uuid, source="browse")
+    scene.say("Ann", "redo", undoes=undone.uuid)
+
+    assert scene.state(lease.image) == ("none", None)
+    assert (answers_left(scene.db), len(take(scene, "Bob", 1))) == (1, 1), "it is still asked for"
 
 
 @pytest.mark.parametrize(
@@ -266,3 +295,18 @@ def test_the_grid_shows_one_class_without_blind_or_leased_images(scene: Scene) -
     expected = [image for image in reversed(alike) if image not in {*alike[:2], alike[3], *taken_by_bob}]
     assert [lease.image for lease in page] == expected
     assert find_faults(scene.db) == []
+
+
+def test_the_grid_offers_each_class_with_its_images_and_how_sure_the_model_is_of_them(scene: Scene) -> None:
+    guesses = {image: Guess(number % 3, 0.5 + number / 100) for number, image in enumerate(scene.images)}
+    with transaction(scene.db):
+        run = add_run(scene.db, b"run", "embed")
+        put_predictions(scene.db, run, [NewPrediction(image, (guess,), image) for image, guess in guesses.items()])
+        merge_class(scene.db, 1, 0)
+    scene.say("Ann", "label", scene.images[0], class_id=2, source="browse")
+
+    sure: dict[int, list[float]] = {0: [], 2: []}
+    for guess in list(guesses.values())[1:]:
+        sure[0 if guess.class_id == 1 else guess.class_id].append(guess.probability)
+    expected = [(number, len(found), pytest.approx(fmean(found))) for number, found in sure.items()]
+    assert leases.unlabeled_predicted(scene.db) == expected

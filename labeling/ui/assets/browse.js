@@ -13,6 +13,7 @@ import { clientName, labelWords, loadClasses, themeButton, whoAmI } from "./page
 import { Chip, Messages } from "./panels.js";
 
 const PAGE = 60;
+const COUNTED = 10_000; // the server counts no further
 
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
@@ -76,10 +77,11 @@ class BrowsePage {
       ["flag", "Flag", () => this.flag()],
       ["undo", "Undo", () => this.undo()],
     ];
-    const tools = others.map(([action, text, onclick]) =>
-      h("button", { type: "button", onclick }, text, keycap(this.keymap.byAction.get(action))),
-    );
-    this.inspector = new Inspector({ nameOf: this.nameOf, classList, tools, close: () => this.choose(-1) });
+    const tool = ([action, text, onclick, style = ""]) =>
+      h("button", { class: style, type: "button", onclick }, text, keycap(this.keymap.byAction.get(action)));
+    const search = tool(["search", "Search", () => this.search(), "wb-quiet"]);
+    const close = () => this.choose(-1);
+    this.inspector = new Inspector({ nameOf: this.nameOf, classList, search, tools: others.map(tool), close });
     fill(
       this.host,
       h("div", { class: "wb-browse" }, this.filters.element, this.list, pager, this.inspector.element),
@@ -137,12 +139,18 @@ class BrowsePage {
     this.before.disabled = this.pages.length < 2;
     this.after.disabled = !this.next;
     const first = (this.pages.length - 1) * PAGE;
-    this.words.textContent = images.length
-      ? `${(first + 1).toLocaleString("en")}–${(first + images.length).toLocaleString("en")} of ${this.total.toLocaleString("en")}`
-      : "";
+    this.words.textContent = images.length ? this.place(first + 1, first + images.length) : "";
     if (images.length === 0) this.say("No image passes these filters.");
     else this.choose(-1);
     this.tiles[0]?.element.setAttribute("tabindex", "0");
+  }
+
+  /** Which images a page shows, and of how many: where those are too many to be counted, the last page tells. */
+  place(first, last) {
+    const uncounted = this.next && this.total >= COUNTED;
+    const all = this.next ? this.total : last;
+    const [from, to, of] = [first, last, all].map((number) => number.toLocaleString("en"));
+    return `${from}–${to} of ${uncounted ? `${COUNTED.toLocaleString("en")} or more` : of}`;
   }
 
   tile(image) {
@@ -203,14 +211,20 @@ class BrowsePage {
     event.preventDefault();
   }
 
+  /** The chosen image that a press is about; where there is none, the page says so. */
+  wanted() {
+    if (this.chosen) for (const topic of ["choose", "undo"]) this.messages.clear(topic);
+    else this.messages.say("choose", "Choose an image first: click it, or go to it with the arrow keys.");
+    return this.chosen?.image;
+  }
+
   /**
    * Correct the chosen image. The label that is shown is replaced, and no other: the server refuses where somebody
    * answered meanwhile. Unless it is my answer alone, this decides: as one more vote it would be a dispute.
    */
   relabel(kind, cls = null) {
-    const image = this.chosen?.image;
-    if (!image) return this.messages.say("choose", "Choose an image first: click it, or go to it with the arrow keys.");
-    for (const topic of ["choose", "undo"]) this.messages.clear(topic);
+    const image = this.wanted();
+    if (!image) return null;
     const decides = image.label.event !== null && image.answered_by !== this.person.id;
     const event = { uuid: uuid(), kind: decides ? "confirm" : kind, image: image.image, source: "browse" };
     if (kind === "label") event.class = cls;
@@ -220,9 +234,8 @@ class BrowsePage {
   }
 
   flag() {
-    const image = this.chosen?.image;
+    const image = this.wanted();
     if (!image) return;
-    this.messages.clear("undo");
     const event = { uuid: uuid(), kind: image.flagged ? "unflag" : "flag", image: image.image };
     this.corrections.act(event, image, { flagged: !image.flagged });
   }
@@ -243,7 +256,7 @@ class BrowsePage {
   }
 
   search() {
-    if (this.chosen) searchClasses(this.host, this.classes, { choose: (id) => this.relabel("label", id) });
+    if (this.wanted()) searchClasses(this.host, this.classes, { choose: (id) => this.relabel("label", id) });
   }
 
   /** Choose an image if it is on this page. */

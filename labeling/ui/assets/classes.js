@@ -27,7 +27,7 @@ export class ClassList {
         return [cls.id, { button, counted }];
       }),
     );
-    const none = h("p", { class: "wb-none" }, "No classes yet: name what you see with New ", keycap("n"));
+    const none = h("p", { class: "wb-none" }, "No classes yet: name what you see with New ", keycap(keymap.byAction.get("new_class")));
     fill(this.element, classes.length > 0 ? [...this.buttons.values()].map(({ button }) => button) : [none]);
   }
 

@@ -7,10 +7,11 @@ import { Tile } from "./tile.js";
 const PAGE = 48;
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** The view; `ask` lets the person choose a class by name, `close` leads back to the single view. */
+/** The view; `ask` lets the person choose a class by name, `close` leads back to the single view, `keys` are theirs. */
 export class Grid {
-  constructor({ api, session, client, nameOf, ask, close, refuse }) {
+  constructor({ api, session, client, nameOf, keys, ask, close, refuse }) {
     Object.assign(this, { api, session, client, nameOf, ask, close, refuse });
+    this.keyOf = (action) => keycap(keys.byAction.get(action));
     this.tiles = [];
     this.at = 0;
     this.busy = false;
@@ -22,9 +23,9 @@ export class Grid {
     this.says = h("label", {}, "The model says", this.select);
     this.words = h("span", { class: "wb-words", "aria-live": "polite" });
     this.save = h("button", { class: "wb-main", type: "button", onclick: (event) => this.commit(event) });
-    const leave = h("button", { type: "button", onclick: () => close() }, "One at a time ", keycap("g"));
-    const other = h("button", { type: "button", onclick: () => this.search() }, "Another class ", keycap("/"));
-    const keys =
+    this.leave = h("button", { type: "button", onclick: () => close() });
+    this.other = h("button", { type: "button", onclick: () => this.search() });
+    const how =
       " by pointer, or with arrows and Space; a class key gives the tiles left out, or the one you are on, that class; A turns the choice about.";
     this.list = h("div", {
       class: "wb-tiles",
@@ -41,15 +42,15 @@ export class Grid {
         this.says,
         this.words,
         h("span", { class: "wb-space" }),
-        other,
-        leave,
+        this.other,
+        this.leave,
         this.save,
       ),
       h(
         "p",
         { class: "wb-hint" },
         "All are taken in: leave out the exceptions",
-        h("span", { class: "wb-keyboard" }, keys),
+        h("span", { class: "wb-keyboard" }, how),
       ),
       this.list,
     );
@@ -84,7 +85,7 @@ export class Grid {
     const cls = open.some((entry) => entry.class === wanted) ? wanted : surest;
     fill(
       this.select,
-      open.map((entry) => h("option", { value: entry.class }, `${this.nameOf(entry.class)} (${entry.unlabeled})`)),
+      open.map((entry) => h("option", { value: entry.class }, `${this.nameOf(entry.class)} · ${count(entry.unlabeled, "image")}`)),
     );
     this.says.hidden = open.length === 0;
     if (cls !== null) this.select.value = cls;
@@ -134,7 +135,9 @@ export class Grid {
     const waiting = this.tiles.some((tile) => !tile.loaded);
     this.words.textContent = this.tiles.length ? `${taken} taken in, ${this.tiles.length - taken} left out` : "";
     this.save.disabled = taken === 0 || waiting;
-    fill(this.save, waiting ? "Loading…" : `Label ${count(taken, "image")}`, keycap("Enter"));
+    fill(this.save, waiting ? "Loading…" : `Label ${count(taken, "image")}`, this.keyOf("first_guess"));
+    fill(this.other, "Another class", this.keyOf("search"));
+    fill(this.leave, "One at a time", this.keyOf("grid"));
   }
 
   /** Commit the page: what is taken in gets its class, the rest goes back. */

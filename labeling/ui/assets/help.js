@@ -9,6 +9,7 @@ const PLACES = [
   ["← ↑ → ↓", "Move about the grid or a zoomed picture"],
   ["Space", "Grid: leave the tile out, or take it in again"],
   ["⇧ + arrows", "Grid: leave out a whole range"],
+  ["A", "Grid: turn the choice about"],
 ];
 
 /**

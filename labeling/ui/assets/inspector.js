@@ -17,7 +17,7 @@ const SMALL = 64; // pictures of fewer pixels are shown as squares
 
 /** The panel at the side; on a phone it covers the page. */
 export class Inspector {
-  constructor({ nameOf, classList, tools, close }) {
+  constructor({ nameOf, classList, search, tools, close }) {
     this.nameOf = nameOf;
     this.picture = h("img", { class: "wb-large", alt: "" });
     this.picture.addEventListener("load", () =>
@@ -35,7 +35,7 @@ export class Inspector {
       this.picture,
       this.file,
       this.now,
-      h("section", {}, h("header", {}, h("h2", {}, "Change the label")), classList.element),
+      h("section", {}, h("header", {}, h("h2", {}, "Change the label"), search), classList.element),
       h("div", { class: "wb-otherwise" }, tools),
       h("section", {}, h("header", {}, h("h2", {}, "What was said")), this.history),
     );
@@ -88,7 +88,7 @@ export class Inspector {
 
   failed() {
     this.file.textContent +=
-      " · The file is gone, or it has changed since it was indexed. Put it back, or scan the folder again.";
+      " · The file is gone, or it has changed since it was indexed. Put it back, or read the folder again on the Project page.";
   }
 
   story(history) {

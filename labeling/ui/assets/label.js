@@ -1,25 +1,21 @@
 // The Label page: a press decides the painted picture, the next one is painted from memory, then all else follows.
 
 import * as api from "./api.js";
-import { newClass, searchClasses } from "./classes.js";
-import { dialogIsOpen } from "./dialog.js";
-import { h, isTyping } from "./dom.js";
+import { searchClasses } from "./classes.js";
+import { h } from "./dom.js";
 import { Grid } from "./grid.js";
-import { showKeys } from "./help.js";
 import { Learning } from "./learning.js";
-import { LabelView, saidBefore } from "./labelview.js";
+import { LabelView } from "./labelview.js";
 import { emptyNotice, lostNotice } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { clientName, loadClasses, whoAmI } from "./page.js";
 import { Pictures } from "./pictures.js";
+import { Presses } from "./presses.js";
 import { Session } from "./session.js";
 import { Tally } from "./tally.js";
 import { Vocabulary } from "./vocabulary.js";
 
-const PAN = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
-const OF_ONE = ["skip", "reject", "flag", "new_class"]; // what is said of the painted picture, which the grid hides
 const ASK_PROGRESS = 8_000; // milliseconds between questions how far the work is, and whether classes changed
-const NOTICE = 300; // milliseconds one needs to see that a guess is another one
 const ASK_PICTURE = 1_500; // milliseconds before a picture that did not arrive is asked for again
 
 /** Build the page inside `host` and start it. */
@@ -45,7 +41,7 @@ class LabelPage {
       api.sendEvents(this.client, events, (answer) => this.learning.heard(answer.fitted)),
     );
     this.view = new LabelView(host, {
-      act: (meaning, event) => this.press(meaning, event),
+      act: (meaning, event) => this.presses.press(meaning, event),
       flush: () => this.outbox.flush(),
     });
     this.stage = this.view.stage;
@@ -76,11 +72,13 @@ class LabelPage {
       client: this.client,
       session: this.session,
       nameOf: this.nameOf,
+      keys: this.keymap,
       ask: (choose) => searchClasses(this.host, this.vocabulary.classes, { choose }),
       close: () => this.showSingle(),
-      refuse: (why) => this.refuse(why),
+      refuse: (why) => this.view.refuse(why),
     });
     this.view.single.after(this.gridView.element);
+    this.presses = new Presses(this);
     this.tally.set(progress);
     this.view.keys(this.keymap, this.tally.classes);
     this.showTally();
@@ -89,7 +87,7 @@ class LabelPage {
   async start() {
     this.outbox.on("state", () => this.followOutbox());
     this.view.chip.update(this.outbox);
-    document.addEventListener("keydown", (event) => this.key(event));
+    document.addEventListener("keydown", (event) => this.presses.key(event));
     window.addEventListener("pagehide", () => this.leave());
     this.stage.say(h("p", {}, "Fetching images…"));
     await this.outbox.flush();
@@ -101,149 +99,6 @@ class LabelPage {
   /** Give the images back, but for those whose decisions still wait in the outbox. */
   leave() {
     api.releaseOnLeaving(this.client, this.outbox.size > 0 ? this.session.leases() : null);
-  }
-
-  // ---- presses -------------------------------------------------------------------------------------------------
-
-  key(event) {
-    if (!this.host.isConnected || dialogIsOpen() || isTyping(event)) return;
-    const key = this.keymap.keyOf(event);
-    if (key === null || this.buttonTakes(event)) return;
-    const meaning = this.keymap.read(key);
-    if (!this.gridView.element.hidden && this.gridView.key(key, event, meaning)) return event.preventDefault();
-    if (PAN[key] && this.stage.zoomed) this.stage.move(...PAN[key]);
-    else if (!meaning) return;
-    else if (event.repeat) this.refuse("The key is held down: one press, one image.");
-    else this.press(meaning, event);
-    event.preventDefault();
-  }
-
-  /** Enter and Space belong to the button or link that has the focus; held down, they press it once. */
-  buttonTakes(event) {
-    const focused = document.activeElement?.closest?.("button:not(.wb-tile), a, summary");
-    if (!focused || !["Enter", " "].includes(event.key)) return false;
-    if (event.repeat) event.preventDefault();
-    return true;
-  }
-
-  press(meaning, event) {
-    if (OF_ONE.includes(meaning.action) && !this.gridView.element.hidden)
-      this.refuse("That key belongs to one picture at a time.");
-    else if (meaning.class !== undefined) this.decide("label", meaning.class, event);
-    else if (["skip", "reject"].includes(meaning.action)) this.decide(meaning.action, null, event);
-    else this[meaning.action](event);
-  }
-
-  refuse(why) {
-    this.view.refuse(why);
-  }
-
-  /** Whether a press belongs to a picture on the screen; refused visibly where it does not. */
-  belongs(event, kind) {
-    const item = this.session.current;
-    const painted = item && this.stage.painted !== null && this.stage.image === item.image;
-    if (!painted && kind === "skip" && item && this.pictures.get(item)?.error) return true; // the way past a lost picture
-    if (painted && !(event?.timeStamp < this.stage.painted)) return true;
-    this.refuse(
-      painted
-        ? "That press came before this picture: it was not taken."
-        : "There is no picture yet: that press was not taken.",
-    );
-    return false;
-  }
-
-  decide(kind, cls, event) {
-    if (!this.gridView.element.hidden || !this.belongs(event, kind)) return;
-    this.session.decide(kind, cls);
-    this.paint();
-    if (kind === "label") this.view.list.hit(cls);
-  }
-
-  first_guess(event) {
-    const guess = this.session.current?.guesses?.[0];
-    if (event?.timeStamp < this.reguessed + NOTICE) this.refuse("The model's guess has just changed: look again.");
-    else if (guess) this.decide("label", guess.class, event);
-    else this.refuse("The model has no guess for this image.");
-  }
-
-  flag(event) {
-    if (!this.belongs(event, "flag")) return;
-    this.session.flag();
-    this.surround();
-  }
-
-  async undo() {
-    try {
-      const act = await this.session.undo();
-      if (!act) return this.refuse("There is nothing to undo.");
-      if (act.kind === "grid") this.showGrid(act);
-      else this.showSingle();
-      this.tell("Undone", act);
-    } catch (error) {
-      this.refuse(error.message);
-    }
-  }
-
-  async redo() {
-    try {
-      const act = await this.session.redo();
-      if (!act) return this.refuse("There is nothing to redo.");
-      if (act.kind === "grid" && !this.gridView.element.hidden) this.gridView.next();
-      else this.showSingle();
-      this.tell("Done again", act);
-    } catch (error) {
-      this.refuse(error.message);
-    }
-  }
-
-  /** Say what became of an act of an earlier page, which nobody sees here. */
-  tell(done, act) {
-    if (!act.said) return;
-    this.view.tell(`${done}: ${saidBefore(act, this.session.current)}.`);
-    this.askProgress();
-  }
-
-  grid() {
-    if (this.gridView.element.hidden) this.showGrid();
-    else this.showSingle();
-  }
-
-  zoom() {
-    this.stage.toggleZoom();
-    this.surround();
-  }
-
-  contrast() {
-    this.stage.toggleContrast();
-    this.surround();
-  }
-
-  why() {
-    this.settings.display = { ...this.settings.display, why: this.settings.display?.why === false };
-    this.surround();
-    api.put("api/settings", this.settings).catch((error) => this.refuse(error.message));
-  }
-
-  help() {
-    showKeys(this.host, this.keymap, (target, key) => this.vocabulary.assign(target, key));
-  }
-
-  search(event) {
-    const item = this.session.current;
-    const { classes } = this.vocabulary;
-    const decide = (id) => item === this.session.current && this.decide("label", id, null);
-    const create = (name) => this.new_class(null, name);
-    if (this.belongs(event, "search")) searchClasses(this.host, classes, { choose: decide, create });
-  }
-
-  /** Name a class and label the picture with it, whether the class is new or was there. */
-  new_class(event, name = "") {
-    const item = this.session.current;
-    const create = async (typed) => {
-      const cls = await this.vocabulary.named(typed);
-      if (item && item === this.session.current && this.stage.painted !== null) this.decide("label", cls, null);
-    };
-    newClass(this.host, create, name);
   }
 
   // ---- views ---------------------------------------------------------------------------------------------------
@@ -282,7 +137,7 @@ class LabelPage {
     if (!item) return emptyNotice(this.session, this.person.role, this.outbox.size, ways);
     const retry = () => this.pictures.retry(item);
     if (picture.error.offline) setTimeout(retry, ASK_PICTURE);
-    return lostNotice(item, picture.error, { retry, skip: (event) => this.press({ action: "skip" }, event) });
+    return lostNotice(item, picture.error, { retry, skip: (event) => this.presses.press({ action: "skip" }, event) });
   }
 
   showSingle() {

@@ -125,7 +125,6 @@ export class Filmstrip {
 
   _cell(item) {
     const image = h("img", { class: "wb-thumb", src: item.thumb, alt: "", draggable: "false" });
-    image.addEventListener("error", () => image.removeAttribute("src")); // offline: an empty place, no torn picture
     return h("figure", {}, image, h("figcaption"));
   }
 }

@@ -99,7 +99,8 @@ function missing({ images, labeled, asked }) {
       : labeled === 0
         ? `${count(images, "image")} ${images === 1 ? "is" : "are"} kept for judging, none has a label yet${asked > 0 ? "; they come first on Label" : ""}.`
         : `${labeled.toLocaleString("en")} of ${count(images, "control image")} have a label. Train a classifier on Train, or run a round, and its accuracy stands here.`;
-  return h("div", { class: "pg-missing" }, h("strong", {}, "Nothing was judged yet"), h("p", {}, words));
+  const next = h("a", { href: new URL("project", api.BASE) }, "What next");
+  return h("div", { class: "pg-missing" }, h("strong", {}, "Nothing was judged yet"), h("p", {}, words), next);
 }
 
 function curve({ rounds, ahead }) {

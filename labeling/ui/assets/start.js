@@ -2,11 +2,19 @@
 
 import { fill, h } from "./dom.js";
 
+const EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+
+/** A picture that cannot be had leaves an empty place: no torn one, and no name of a file turned upside down. */
+function leaveEmpty({ target }) {
+  if (target.tagName === "IMG" && target.src !== EMPTY) target.src = EMPTY;
+}
+
 /** Load the module of a page and let it build itself inside `element`. */
 export async function start(page, element) {
   const host = element.querySelector(".wb");
   if (!host || host.dataset.started) return; // Gradio may call again when it renders again
   host.dataset.started = "yes";
+  host.addEventListener("error", leaveEmpty, { capture: true }); // it does not bubble
   try {
     const { mount } = await import(`./${page}.js`);
     await mount(host);

@@ -66,6 +66,18 @@ def test_a_preview_can_be_stopped(ann: Tab) -> None:
     assert finished(ann, "/api/imports", "chore")["preview"]["fresh"] == 3
 
 
+def test_the_class_0_is_a_class_like_any_other(ann: Tab) -> None:
+    cat, nought = ann.classes["cat"], ann.post("/api/classes", {"uuid": fresh(), "name": "0"})["id"]
+    image = ann.get("/api/images", file="unlabeled/000")["images"][0]["image"]
+    said = {"uuid": fresh(), "kind": "label", "image": image, "class": nought, "source": "browse"}
+    ann.post("/api/labels", {"client": "tab", "events": [said]})
+
+    look(ann, "file,label\nunlabeled/000.png,cat\n")
+    (sample,) = finished(ann, "/api/imports", "chore")["preview"]["differing"]
+    assert (nought, sample["present"], sample["label"]) == (0, "0", "cat")
+    assert ann.post(f"/api/classes/{cat}/merge", {"uuid": fresh(), "into": nought})["id"] == nought
+
+
 def test_names_that_are_no_utf8_are_shown_escaped(ann: Tab, folder: Path, tmp_path: Path) -> None:
     look(ann, "file,label\ncaf\udce9.png,cat\n")
     assert finished(ann, "/api/imports", "chore")["preview"]["first_unknown_files"] == ["caf\\xe9.png"]
