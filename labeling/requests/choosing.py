@@ -100,9 +100,8 @@ def _select(config: ChooseConfig, paths: ProjectFolder, beside: Path, seed: int,
         if not pool.images:
             raise InputError(f"{embedded.folder}: no image in it is left to ask for; embed the project's images again")
         budget = min(config.budget, len(pool.images))
-        emit(
-            Said(message=f"{config.strategy}: {budget} of {len(pool.images)} images, {pool.labeled} labeled ones known")
-        )
+        counts = f"{budget:,} of {len(pool.images):,} images, {pool.labeled:,} labeled ones known"
+        emit(Said(message=f"{config.strategy}: {counts}"))
         _run_strategy(config, folder, budget, seed, emit)
         return _read(folder / "request.csv", pool), len(pool.images)
 
