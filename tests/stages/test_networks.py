@@ -69,7 +69,7 @@ def test_a_class_starts_from_the_row_it_had(
     before, after = checkpoint["classifier"], started.classifier.last
     same = [[torch.equal(row, old) for old in before["last.weight"]] for row in after.weight]
     assert same == [[place == row for place in range(len(known))] for row in rows]
-    assert [float(after.bias[row]) for row, place in enumerate(rows) if place is not None] == [
+    assert [after.bias[row].item() for row, place in enumerate(rows) if place is not None] == [
         float(before["last.bias"][place]) for place in rows if place is not None
     ]
     said = [event.message for event in events if isinstance(event, Said)]
