@@ -44,12 +44,12 @@ from labeling.rounds.planning import (
     round_command,
     round_wish,
 )
-from labeling.rounds.pretraining import find_pretrained
+from labeling.rounds.pretraining import look_for_pretraining
 from labeling.runs import launching
 from labeling.runs.stages import STAGES, find_stage
 from labeling.runs.state import Run
 from labeling.runs.supervising import ROUND, Runs
-from labeling.runs.wishes import Asked, checkpoint_of, make_plan, make_wish, sources
+from labeling.runs.wishes import Asked, make_plan, make_wish, sources
 from storage.database import now
 from storage.errors import StorageError
 from storage.splits import split_counts
@@ -199,16 +199,13 @@ class Round:
             raise Stopped
 
     def _situation(self) -> Situation:
-        runs = [run for run in self._runs.newest() if run.stage == "pretrain" and checkpoint_of(self._runs, run)]
-        done = next((run for run in runs if run.state == "done"), None)
-        unfinished = next((run.name for run in runs if run.state != "done" and run.command), None)
         with reading(self._paths.folder) as db:
             counts = split_counts(db)
             embedded = newest_embeddings(self._paths, db)
             askable = count_askable(db)
         images = counts.learnable + counts.kept
         rows = 0 if embedded is None else embedded.rows
-        pretrained = None if done is None else find_pretrained(self._runs, done, counts.learnable)
+        pretrained, unfinished = look_for_pretraining(self._runs, counts.learnable)
         return Situation(counts, pretrained, unfinished, rows, images, askable.free > 0, askable.asked)
 
 

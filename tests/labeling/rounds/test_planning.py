@@ -10,12 +10,13 @@ import pytest
 
 from barlowmatch.data.tables import read_table
 from barlowmatch.errors import InputError
+from barlowmatch.events import JsonLines, RunFinished
 from barlowmatch.files import write_json
 from labeling.dataset.indexing import init_project
 from labeling.processes import read_json
 from labeling.project import ProjectFolder, reading
 from labeling.rounds.planning import RESERVE, Pretrained, RoundWish, Situation, Step, kept_steps, plan_round
-from labeling.rounds.pretraining import find_pretrained
+from labeling.rounds.pretraining import find_pretrained, look_for_pretraining
 from labeling.runs.launching import living_process
 from labeling.runs.supervising import Runs
 from storage.requests import list_requests
@@ -85,24 +86,47 @@ class TestPlans:
         assert minutes["train-classifier"] <= max(1.0, labeled / 100)
 
 
-def test_passes_of_runs_that_went_on_from_each_other_add_up(tmp_path: Path) -> None:
-    """Of 1,000 images 256 a step: four steps show each once."""
-    runs, first, second = (
-        Runs(ProjectFolder(tmp_path)),
-        "pretrain-20260101T000000Z-aaaaaa",
-        "pretrain-20260102T000000Z-bbbbbb",
-    )
-    for name, before, steps in ((first, None, 20), (second, first, 8)):
-        folder = runs.folder(name)
-        folder.mkdir(parents=True)
-        about = {"starts_from": before}
-        launched = {"stage": "pretrain", "command": ["x"], "created": "2026-01-01T00:00:00+00:00", "about": about}
-        write_json(folder / "launch.json", launched)
-        write_json(folder / "config.json", {"config": {"batch_size": None, "num_epochs": 20}})
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(ProjectFolder(tmp_path))
+
+
+def pretrained(runs: Runs, day: int, before: str | None = None, steps: int | None = 4, *words: str) -> str:
+    """Write the folder of a run that took so many steps, or that was stopped where it is None; return its name."""
+    name = f"pretrain-202601{day:02d}T000000Z-aaaaaa"
+    folder = runs.folder(name)
+    folder.mkdir(parents=True)
+    if words:
+        about = {"preset": "quick", "config": {}, "minutes": None, "starts_from": before}
+        launched = {"stage": "pretrain", "command": words, "created": "2026-01-01T00:00:00+00:00", "about": about}
+        write_json(folder / "launch.json", {**launched, "cancelled": None if steps else "2026-01-01T00:00:01+00:00"})
+    write_json(folder / "config.json", {"config": {"batch_size": None, "num_epochs": 20, "backbone": "resnet18"}})
+    (folder / "last.pt").touch()
+    if steps:
         write_json(folder / "result.json", {"steps": steps})
-    assert find_pretrained(runs, runs.need(first), 1000) == Pretrained(first, 5.0, 20)
-    assert find_pretrained(runs, runs.need(second), 1000) == Pretrained(second, 7.0, 20)
-    assert find_pretrained(runs, runs.need(second), 2000) == Pretrained(second, 3.5, 20)
+        lines = JsonLines(folder / "events.jsonl")
+        lines(RunFinished(step=steps, results={}))
+        lines.close()
+    return name
+
+
+def test_passes_of_runs_that_went_on_from_each_other_add_up(runs: Runs) -> None:
+    """Of 1,000 images 256 a step: four steps show each once."""
+    first = pretrained(runs, 1, None, 20, "x")
+    assert look_for_pretraining(runs, 1000) == (Pretrained(first, 5.0, 20), None)
+    second = pretrained(runs, 2, first, 8, "x")
+    assert look_for_pretraining(runs, 1000) == (Pretrained(second, 7.0, 20), None)
+    assert look_for_pretraining(runs, 2000) == (Pretrained(second, 3.5, 20), None)
+
+
+def test_further_pretraining_that_was_stopped_goes_on_itself(runs: Runs) -> None:
+    first = pretrained(runs, 1, None, 4, "x")
+    stopped = pretrained(runs, 2, first, None, "x")
+    pretrained(runs, 3, None, None, "x")  # somebody's try, from nothing
+    found, unfinished = look_for_pretraining(runs, 1000)
+    assert (found, unfinished) == (Pretrained(first, 1.0, 20), stopped)
+    plan = plan_round(situation(pretrained=found, unfinished=unfinished), WISH)
+    assert (plan[0].state, plan[0].run) == ("waiting", stopped)
 
 
 def test_a_strategy_that_there_is_not_is_refused_before_anything_is_trained() -> None:
