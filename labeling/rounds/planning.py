@@ -81,7 +81,7 @@ class Pretrained:
     Attributes:
         name: of the run.
         passes: how often it, and the runs that it went on from, showed each image.
-        wanted: how often its recipe shows each.
+        wanted: how often its recipe shows each; 0 where it was started by hand: it is used as it is.
     """
 
     name: str

@@ -42,4 +42,5 @@ def find_pretrained(runs: Runs, run: Run, images: int) -> Pretrained:
         seen.add(at.name)
         steps += read_json(runs.folder(at.name) / "result.json").get("steps", 0)
         at = runs.find(at.about.get("starts_from") or "") or at
-    return Pretrained(run.name, steps / steps_of_pass(images, batch), config.get("num_epochs", 0))
+    wanted = config.get("num_epochs", 0) if run.command else 0
+    return Pretrained(run.name, steps / steps_of_pass(images, batch), wanted)

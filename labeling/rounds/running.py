@@ -124,7 +124,7 @@ class Round:
         try:
             self._run_stage(step, name)
         except (InputError, StorageError) as error:
-            if step.key not in MAY_FAIL:
+            if step.key not in MAY_FAIL and not self._is_pretrained(step):
                 raise
             self._emit(Said(message=f"{step.title} failed, the round goes on without it: {error}", level="warning"))
             return replace(step, state="failed", why=str(error))
@@ -149,11 +149,15 @@ class Round:
     def _asked(self, step: Step) -> Asked:
         """Return what is asked of a stage: of pretraining that goes on, what was asked of it before."""
         before = next(iter(sources(self._runs, find_stage(step.key))), None)
-        if step.key != "pretrain" or before is None:
+        if step.key != "pretrain" or before is None or not before.command:
             return Asked(step.key, minutes=step.minutes)
         about = before.about
         config = {name: value for name, value in (about.get("config") or {}).items() if name != "weights"}
         return Asked(step.key, about.get("preset"), config, step.minutes, before.name)
+
+    def _is_pretrained(self, step: Step) -> bool:
+        """Say whether a step is to go on with pretraining that is finished: without it there is what was learned."""
+        return step.key == "pretrain" and any(run.state == "done" for run in sources(self._runs, find_stage(step.key)))
 
     def _follow(self, step: Step, name: str) -> Run:
         """Pass on how far a run is until its process has ended."""

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from barlowmatch.data.tables import read_table
@@ -22,6 +23,7 @@ from labeling.runs.supervising import Runs
 from storage.requests import list_requests
 from storage.splits import SplitCounts
 from tests.conftest import write_seed_layout
+from tests.pictures import photo
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
@@ -91,14 +93,16 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(ProjectFolder(tmp_path))
 
 
-def pretrained(runs: Runs, day: int, before: str | None = None, steps: int | None = 4, *words: str) -> str:
+def pretrained(
+    runs: Runs, day: int, before: str | None = None, steps: int | None = 4, *, by_hand: bool = False, **config: Any
+) -> str:
     """Write the folder of a run that took so many steps, or that was stopped where it is None; return its name."""
     name = f"pretrain-202601{day:02d}T000000Z-aaaaaa"
     folder = runs.folder(name)
     folder.mkdir(parents=True)
-    if words:
-        about = {"preset": "quick", "config": {}, "minutes": None, "starts_from": before}
-        launched = {"stage": "pretrain", "command": words, "created": "2026-01-01T00:00:00+00:00", "about": about}
+    if not by_hand:
+        about = {"preset": "quick", "config": config, "minutes": None, "starts_from": before}
+        launched = {"stage": "pretrain", "command": ["x"], "created": "2026-01-01T00:00:00+00:00", "about": about}
         write_json(folder / "launch.json", {**launched, "cancelled": None if steps else "2026-01-01T00:00:01+00:00"})
     write_json(folder / "config.json", {"config": {"batch_size": None, "num_epochs": 20, "backbone": "resnet18"}})
     (folder / "last.pt").touch()
@@ -112,21 +116,47 @@ def pretrained(runs: Runs, day: int, before: str | None = None, steps: int | Non
 
 def test_passes_of_runs_that_went_on_from_each_other_add_up(runs: Runs) -> None:
     """Of 1,000 images 256 a step: four steps show each once."""
-    first = pretrained(runs, 1, None, 20, "x")
+    first = pretrained(runs, 1, None, 20)
     assert look_for_pretraining(runs, 1000) == (Pretrained(first, 5.0, 20), None)
-    second = pretrained(runs, 2, first, 8, "x")
+    second = pretrained(runs, 2, first, 8)
     assert look_for_pretraining(runs, 1000) == (Pretrained(second, 7.0, 20), None)
     assert look_for_pretraining(runs, 2000) == (Pretrained(second, 3.5, 20), None)
 
 
 def test_further_pretraining_that_was_stopped_goes_on_itself(runs: Runs) -> None:
-    first = pretrained(runs, 1, None, 4, "x")
-    stopped = pretrained(runs, 2, first, None, "x")
-    pretrained(runs, 3, None, None, "x")  # somebody's try, from nothing
+    first = pretrained(runs, 1, None, 4)
+    stopped = pretrained(runs, 2, first, None)
+    pretrained(runs, 3, None, None)  # somebody's try, from nothing
     found, unfinished = look_for_pretraining(runs, 1000)
     assert (found, unfinished) == (Pretrained(first, 1.0, 20), stopped)
     plan = plan_round(situation(pretrained=found, unfinished=unfinished), WISH)
     assert (plan[0].state, plan[0].run) == ("waiting", stopped)
+
+
+def test_pretraining_that_was_started_by_hand_is_used_as_it_is(runs: Runs) -> None:
+    by_hand = pretrained(runs, 1, by_hand=True)
+    found, _ = look_for_pretraining(runs, 1000)
+    plan = plan_round(situation(pretrained=found), WISH)
+    assert (plan[0].state, plan[0].run) == ("skipped", by_hand)
+
+
+def test_a_round_goes_on_where_further_pretraining_is_refused(tmp_path: Path) -> None:
+    """The batch that was asked for is larger than the images there are now; what comes next fails by itself."""
+    project = tmp_path / "project"
+    (tmp_path / "images").mkdir()
+    for number in range(8):
+        photo(np.random.default_rng(number)).save(tmp_path / "images" / f"{number}.png")
+    init_project(project, dataset_folder=tmp_path / "images")
+    runs = Runs(ProjectFolder(project))
+    before = pretrained(runs, 1, None, 4, backbone="resnet18", batch_size=300)
+    round_ = begin(project, "--minutes", "0.1")
+    said = round_.communicate(timeout=120)[0]
+    first, second, *_ = kept_steps(runs.folder(only_round(runs)))
+    assert (first.key, first.state) == ("pretrain", "failed"), said
+    assert first.why == "batch size 300 is more than the 6 images there are to learn from"
+    assert (second.key, second.state) == ("embed", "running"), said
+    assert runs.need(second.run or "").about["starts_from"] == before
+    assert round_.returncode != 0, "the pretraining of this test is no model"
 
 
 def test_a_strategy_that_there_is_not_is_refused_before_anything_is_trained() -> None:
