@@ -165,9 +165,11 @@ class Round:
         asked_to_stop = False
         while True:
             pid = launching.living_process(self._runs.folder(name))
-            if pid is not None and self.stopping and not asked_to_stop:
-                launching.ask_to_stop(pid)
+            if self.stopping and not asked_to_stop:
+                launching.note(self._runs.folder(name), {"cancelled": now()})  # it may end before it can say a word
                 asked_to_stop = True
+                if pid is not None:
+                    launching.ask_to_stop(pid)
             progress = self._runs.story(name).progress
             if progress is not None and progress != told:
                 told = progress

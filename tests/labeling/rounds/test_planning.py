@@ -142,11 +142,7 @@ def test_pretraining_that_was_started_by_hand_is_used_as_it_is(runs: Runs) -> No
 
 def test_a_round_goes_on_where_further_pretraining_is_refused(tmp_path: Path) -> None:
     """The batch that was asked for is larger than the images there are now; what comes next fails by itself."""
-    project = tmp_path / "project"
-    (tmp_path / "images").mkdir()
-    for number in range(8):
-        photo(np.random.default_rng(number)).save(tmp_path / "images" / f"{number}.png")
-    init_project(project, dataset_folder=tmp_path / "images")
+    project = few_pictures(tmp_path)
     runs = Runs(ProjectFolder(project))
     before = pretrained(runs, 1, None, 4, backbone="resnet18", batch_size=300)
     round_ = begin(project, "--minutes", "0.1")
@@ -157,6 +153,18 @@ def test_a_round_goes_on_where_further_pretraining_is_refused(tmp_path: Path) ->
     assert (second.key, second.state) == ("embed", "running"), said
     assert runs.need(second.run or "").about["starts_from"] == before
     assert round_.returncode != 0, "the pretraining of this test is no model"
+
+
+def test_a_stage_that_is_stopped_with_its_round_before_it_could_say_a_word_has_not_died(tmp_path: Path) -> None:
+    project = few_pictures(tmp_path)
+    runs = Runs(ProjectFolder(project))
+    round_ = begin(project, "--minutes", "0.1")
+    part = until(
+        lambda: next((run for run in runs.newest() if run.stage == "pretrain" and run.state == "running"), None)
+    )
+    runs.cancel(only_round(runs))
+    assert round_.wait(60) == 143
+    assert (runs.need(part.name).state, runs.story(part.name).heard) == ("stopped", None)
 
 
 def test_a_strategy_that_there_is_not_is_refused_before_anything_is_trained() -> None:
@@ -170,6 +178,15 @@ def begin(project: Path, *words: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )  # fmt: skip
+
+
+def few_pictures(folder: Path) -> Path:
+    """Return a project of eight pictures."""
+    (folder / "images").mkdir()
+    for number in range(8):
+        photo(np.random.default_rng(number)).save(folder / "images" / f"{number}.png")
+    init_project(folder / "project", dataset_folder=folder / "images")
+    return folder / "project"
 
 
 def told(runs: Runs) -> set[str]:
