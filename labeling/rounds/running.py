@@ -139,7 +139,7 @@ class Round:
                 plan = make_plan(db, self._runs, asked)
             self._runs.start(name, make_wish(self._runs, name, asked, plan, within=self._name))
         elif known.state not in ("running", "done"):
-            self._runs.resume(name, within=self._name)
+            self._runs.resume(name, within=self._name, minutes=step.minutes)
         run = self._follow(step, name)
         if self.stopping or run.state == "stopped":
             raise Stopped

@@ -155,6 +155,20 @@ def test_a_round_goes_on_where_further_pretraining_is_refused(tmp_path: Path) ->
     assert round_.returncode != 0, "the pretraining of this test is no model"
 
 
+def test_pretraining_that_goes_on_in_a_round_takes_the_time_of_the_round(tmp_path: Path) -> None:
+    """It was started on the Train page, for as long as its epochs take."""
+    project = few_pictures(tmp_path)
+    runs = Runs(ProjectFolder(project))
+    part = pretrained(runs, 1, None, None)
+    round_ = begin(project, "--minutes", "1")
+    until(lambda: runs.need(part).within)
+    runs.cancel(only_round(runs))
+    round_.wait(60)
+    *_, flag, minutes = runs.need(part).command
+    assert flag == "--minutes"
+    assert float(minutes) <= 1
+
+
 def test_a_stage_that_is_stopped_with_its_round_before_it_could_say_a_word_has_not_died(tmp_path: Path) -> None:
     project = few_pictures(tmp_path)
     runs = Runs(ProjectFolder(project))
