@@ -17,7 +17,16 @@ from labeling.runs.state import Run
 from labeling.runs.stories import Curve
 from labeling.runs.supervising import ROUND, Wish
 from labeling.runs.views import answers_of, view_flags
-from labeling.runs.wishes import LAUNCHER, Asked, default_preset, make_plan, make_wish, sources, what_lacks
+from labeling.runs.wishes import (
+    LAUNCHER,
+    Asked,
+    backbone_of,
+    default_preset,
+    make_plan,
+    make_wish,
+    sources,
+    what_lacks,
+)
 from labeling.wire import runs as wire
 from storage.database import Database
 from storage.errors import Refused
@@ -114,7 +123,12 @@ def show_form(stage: str, here: Here) -> wire.FormOut:
         stage=found.name, title=found.title, about=found.about, timed=found.timed,
         lacks=what_lacks(found, counts, has_source=bool(known)), preset=preset, presets=presets,
         fields=[wire.FieldOut(**dataclasses.asdict(field)) for field in fields],
-        sources=[wire.SourceOut(name=run.name, stage=run.stage, created=run.created) for run in known],
+        sources=[
+            wire.SourceOut(
+                name=run.name, stage=run.stage, created=run.created, backbone=backbone_of(here.runs, run)
+            )
+            for run in known
+        ],
         source=known[0].name if known else None,
     )  # fmt: skip
 

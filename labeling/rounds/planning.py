@@ -81,7 +81,7 @@ class Pretrained:
     Attributes:
         name: of the run.
         passes: how often it, and the runs that it went on from, showed each image.
-        wanted: how often its recipe shows each.
+        wanted: how often its recipe shows each; 0 where it was started by hand: it is used as it is.
     """
 
     name: str
@@ -184,11 +184,11 @@ def _pretraining(now: Situation) -> Step:
     before = now.pretrained
     if before is not None and before.is_enough:
         return Step("pretrain", title, f"{before.name} is used again.", "skipped", before.name)
+    if now.unfinished is not None:
+        return Step("pretrain", title, f"{now.unfinished} goes on from its checkpoint.", run=now.unfinished)
     if before is not None:
         shown = f"showed each image {before.passes:.2g} times, of {before.wanted} that its recipe asks for"
         return Step("pretrain", title, f"{before.name}, which {shown}, goes on.")
-    if now.unfinished is not None:
-        return Step("pretrain", title, f"{now.unfinished} goes on from its checkpoint.", run=now.unfinished)
     return Step("pretrain", title, f"It learns what {now.counts.learnable:,} images have in common, without labels.")
 
 

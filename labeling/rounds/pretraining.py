@@ -6,6 +6,25 @@ from labeling.rounds.planning import Pretrained
 from labeling.runs.estimating import steps_of_pass
 from labeling.runs.state import Run
 from labeling.runs.supervising import Runs
+from labeling.runs.wishes import checkpoint_of
+
+
+def look_for_pretraining(runs: Runs, images: int) -> tuple[Pretrained | None, str | None]:
+    """Return the newest finished pretraining, and the run of one that can go on; None where there is none.
+
+    Where one is finished, only what went on from it goes on: others were somebody's tries.
+
+    Args:
+        runs: of the project.
+        images: how many there are to learn from now.
+    """
+    known = [run for run in runs.newest() if run.stage == "pretrain" and checkpoint_of(runs, run) is not None]
+    done = next((run for run in known if run.state == "done"), None)
+    begun = [run for run in known if run.state != "done" and run.command]
+    if done is None:
+        return None, next((run.name for run in begun), None)
+    unfinished = next((run.name for run in begun if run.about.get("starts_from") == done.name), None)
+    return find_pretrained(runs, done, images), unfinished
 
 
 def find_pretrained(runs: Runs, run: Run, images: int) -> Pretrained:
@@ -23,4 +42,5 @@ def find_pretrained(runs: Runs, run: Run, images: int) -> Pretrained:
         seen.add(at.name)
         steps += read_json(runs.folder(at.name) / "result.json").get("steps", 0)
         at = runs.find(at.about.get("starts_from") or "") or at
-    return Pretrained(run.name, steps / steps_of_pass(images, batch), config.get("num_epochs", 0))
+    wanted = config.get("num_epochs", 0) if run.command else 0
+    return Pretrained(run.name, steps / steps_of_pass(images, batch), wanted)

@@ -44,12 +44,12 @@ from labeling.rounds.planning import (
     round_command,
     round_wish,
 )
-from labeling.rounds.pretraining import find_pretrained
+from labeling.rounds.pretraining import look_for_pretraining
 from labeling.runs import launching
 from labeling.runs.stages import STAGES, find_stage
 from labeling.runs.state import Run
 from labeling.runs.supervising import ROUND, Runs
-from labeling.runs.wishes import Asked, checkpoint_of, make_plan, make_wish, sources
+from labeling.runs.wishes import Asked, make_plan, make_wish, sources
 from storage.database import now
 from storage.errors import StorageError
 from storage.splits import split_counts
@@ -124,7 +124,7 @@ class Round:
         try:
             self._run_stage(step, name)
         except (InputError, StorageError) as error:
-            if step.key not in MAY_FAIL:
+            if step.key not in MAY_FAIL and not self._is_pretrained(step):
                 raise
             self._emit(Said(message=f"{step.title} failed, the round goes on without it: {error}", level="warning"))
             return replace(step, state="failed", why=str(error))
@@ -139,7 +139,7 @@ class Round:
                 plan = make_plan(db, self._runs, asked)
             self._runs.start(name, make_wish(self._runs, name, asked, plan, within=self._name))
         elif known.state not in ("running", "done"):
-            self._runs.resume(name, within=self._name)
+            self._runs.resume(name, within=self._name, minutes=step.minutes)
         run = self._follow(step, name)
         if self.stopping or run.state == "stopped":
             raise Stopped
@@ -149,11 +149,15 @@ class Round:
     def _asked(self, step: Step) -> Asked:
         """Return what is asked of a stage: of pretraining that goes on, what was asked of it before."""
         before = next(iter(sources(self._runs, find_stage(step.key))), None)
-        if step.key != "pretrain" or before is None:
+        if step.key != "pretrain" or before is None or not before.command:
             return Asked(step.key, minutes=step.minutes)
         about = before.about
         config = {name: value for name, value in (about.get("config") or {}).items() if name != "weights"}
         return Asked(step.key, about.get("preset"), config, step.minutes, before.name)
+
+    def _is_pretrained(self, step: Step) -> bool:
+        """Say whether a step is to go on with pretraining that is finished: without it there is what was learned."""
+        return step.key == "pretrain" and any(run.state == "done" for run in sources(self._runs, find_stage(step.key)))
 
     def _follow(self, step: Step, name: str) -> Run:
         """Pass on how far a run is until its process has ended."""
@@ -161,9 +165,11 @@ class Round:
         asked_to_stop = False
         while True:
             pid = launching.living_process(self._runs.folder(name))
-            if pid is not None and self.stopping and not asked_to_stop:
-                launching.ask_to_stop(pid)
+            if self.stopping and not asked_to_stop:
+                launching.note(self._runs.folder(name), {"cancelled": now()})  # it may end before it can say a word
                 asked_to_stop = True
+                if pid is not None:
+                    launching.ask_to_stop(pid)
             progress = self._runs.story(name).progress
             if progress is not None and progress != told:
                 told = progress
@@ -199,16 +205,13 @@ class Round:
             raise Stopped
 
     def _situation(self) -> Situation:
-        runs = [run for run in self._runs.newest() if run.stage == "pretrain" and checkpoint_of(self._runs, run)]
-        done = next((run for run in runs if run.state == "done"), None)
-        unfinished = next((run.name for run in runs if run.state != "done" and run.command), None)
         with reading(self._paths.folder) as db:
             counts = split_counts(db)
             embedded = newest_embeddings(self._paths, db)
             askable = count_askable(db)
         images = counts.learnable + counts.kept
         rows = 0 if embedded is None else embedded.rows
-        pretrained = None if done is None else find_pretrained(self._runs, done, counts.learnable)
+        pretrained, unfinished = look_for_pretraining(self._runs, counts.learnable)
         return Situation(counts, pretrained, unfinished, rows, images, askable.free > 0, askable.asked)
 
 

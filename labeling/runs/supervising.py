@@ -162,10 +162,15 @@ class Runs:
                 launching.note(folder, {"cancelled": now()})
                 launching.ask_to_stop(pid)
 
-    def resume(self, name: str, *, within: str | None = None) -> None:
+    def resume(self, name: str, *, within: str | None = None, minutes: float | None = None) -> None:
         """Let a run that stopped, failed or died go on where its checkpoint is; a running one is left alone.
 
-        Its command is the same as before, except that `--minutes` counts what it has used already.
+        Its command is the same as before, except for `--minutes`.
+
+        Args:
+            name: of the run.
+            within: the round that it goes on in, None for the one that it belongs to.
+            minutes: time from now on, None for what is left of its own, and at least a tenth of that.
 
         Raises:
             Refused: there is no such run, it is done, was started by hand, or another run is at work.
@@ -183,7 +188,12 @@ class Runs:
             facts = read_json(folder / LAUNCH)
             used = float(facts.get("used_minutes", 0.0)) + run.seconds / 60
             facts |= {"launched": now(), "used_minutes": used, "within": within or facts.get("within")}
-            facts["command"] = _with_minutes_left(facts["command"], facts["about"].get("minutes"), used)
+            if minutes is not None:
+                facts["about"]["minutes"] = used + minutes
+            whole = facts["about"].get("minutes")
+            if whole is not None:
+                left = minutes or max(whole - used, whole / 10)
+                facts["command"] = _with_minutes(facts["command"], round(left, 3))
             self._launch(folder, facts, own_group=within is None)
 
     def wait(self, name: str) -> int:
@@ -244,13 +254,10 @@ class Runs:
         return run
 
 
-def _with_minutes_left(command: list[str], minutes: float | None, used: float) -> list[str]:
-    """Return a command line whose `--minutes` are those that are left, and at least a tenth of them."""
-    if minutes is None or "--minutes" not in command:
-        return command
-    place = command.index("--minutes") + 1
-    left = round(max(minutes - used, minutes / 10), 3)
-    return [*command[:place], str(left), *command[place + 1 :]]
+def _with_minutes(command: list[str], minutes: float) -> list[str]:
+    """Return a command line with these `--minutes`."""
+    place = command.index("--minutes") if "--minutes" in command else len(command)
+    return [*command[:place], "--minutes", str(minutes), *command[place + 2 :]]
 
 
 def _missing(name: str) -> Refused:

@@ -109,6 +109,12 @@ def checkpoint_of(runs: Runs, run: Run) -> Path | None:
     return next((path for name in ("best.pt", "last.pt") if (path := folder / name).is_file()), None)
 
 
+def backbone_of(runs: Runs, run: Run) -> str | None:
+    """Return the network that a run was told to train, None where it took that of a checkpoint."""
+    name: str | None = read_json(runs.folder(run.name) / "config.json").get("config", {}).get("backbone")
+    return name
+
+
 def what_lacks(stage: Stage, counts: SplitCounts, *, has_source: bool) -> str | None:
     """Say what a stage needs that is not there yet, None where all is there."""
     if counts.learnable < 2:
@@ -139,7 +145,7 @@ def _clash(runs: Runs, source: Run, config: Any) -> str | None:
     """Say why a config cannot start from a run, None where it can."""
     if getattr(config, "weights", None) is not None:
         return f"there are weights to start from besides {source.name}"
-    old = read_json(runs.folder(source.name) / "config.json").get("config", {}).get("backbone")
+    old = backbone_of(runs, source)
     new = getattr(config, "backbone", None)
     if None not in (old, new) and old != new:
         return f"{source.name} trained the network {old}, this recipe takes {new}"

@@ -41,11 +41,12 @@ class PresetOut(Wire):
 
 
 class SourceOut(Wire):
-    """A run whose checkpoint a stage can start from."""
+    """A run whose checkpoint a stage can start from, with the network that it trained where that is known."""
 
     name: str
     stage: str
     created: str
+    backbone: str | None
 
 
 class FormOut(Wire):

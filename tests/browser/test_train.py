@@ -169,6 +169,26 @@ def test_what_neighbours_get_right_is_not_shown_as_a_classifiers_accuracy(
         expect(cells).to_have_text(["64.3 % kNN accuracy", "50.0 % (26.8 to 73.2)"])
 
 
+def test_a_recipe_starts_from_a_run_that_trained_its_network(context: BrowserContext, project: Path) -> None:
+    name = "pretrain-20260101T000000Z-aaaaaa"
+    folder = project / "runs" / name
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"stage": "pretrain", "config": {"backbone": "resnet18_quarter"}}')
+    (folder / "result.json").write_text("{}")
+    (folder / "last.pt").touch()
+    with serving(project) as bench:
+        page = open_page(context, bench)
+        page.get_by_role("radio", name=re.compile("^Pretrain")).check(force=True)
+        recipe, source = page.get_by_label("Recipe"), page.get_by_label("Starts from")
+        for chosen, expected in (("laptop", ""), ("quick", name)):
+            recipe.select_option(chosen)
+            expect(source).to_have_value(expected)
+        source.select_option("")
+        recipe.select_option("laptop")
+        recipe.select_option("quick")
+        expect(source).to_have_value("")
+
+
 def test_how_runs_are_started_is_set_on_the_page(context: BrowserContext, project: Path) -> None:
     with serving(project) as bench:
         page = open_page(context, bench)

@@ -130,7 +130,8 @@ export class StageForm {
     this.preset.value = form.preset;
     this.words = h("small", { class: "tr-preset" });
     this.minutes = h("input", { name: "minutes", inputmode: "decimal", autocomplete: "off", placeholder: "as its epochs take" });
-    this.source = h("select", { name: "starts_from" });
+    this.picked = false; // whether somebody chose what to start from
+    this.source = h("select", { name: "starts_from", onchange: () => (this.picked = true) });
     const known = form.sources.map((run) => h("option", { value: run.name }, `${stageWords(run.stage)}, ${when(run)}`));
     fill(this.source, known, form.stage !== "embed" && h("option", { value: "" }, "nothing: untrained"));
     this.fields = new FieldForm(form.fields, { onchange: () => this.forget() });
@@ -158,11 +159,14 @@ export class StageForm {
     this.busy(this.running);
   }
 
-  /** Take the values of the chosen recipe. */
+  /** Take the values of the chosen recipe, and start from a run that trained the same network, else from nothing. */
   take() {
     const preset = this.form.presets.find(({ name }) => name === this.preset.value);
     this.words.textContent = preset.about;
     this.fields.show(preset.values);
+    const { backbone } = preset.values;
+    const fits = (run) => !backbone || !run.backbone || run.backbone === backbone;
+    if (!this.picked) this.source.value = this.form.sources.find(fits)?.name ?? "";
     this.forget();
   }
 

@@ -6,21 +6,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from barlowmatch.data.tables import read_table
 from barlowmatch.errors import InputError
+from barlowmatch.events import JsonLines, RunFinished
 from barlowmatch.files import write_json
 from labeling.dataset.indexing import init_project
 from labeling.processes import read_json
 from labeling.project import ProjectFolder, reading
 from labeling.rounds.planning import RESERVE, Pretrained, RoundWish, Situation, Step, kept_steps, plan_round
-from labeling.rounds.pretraining import find_pretrained
+from labeling.rounds.pretraining import find_pretrained, look_for_pretraining
 from labeling.runs.launching import living_process
 from labeling.runs.supervising import Runs
 from storage.requests import list_requests
 from storage.splits import SplitCounts
 from tests.conftest import write_seed_layout
+from tests.pictures import photo
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
@@ -85,24 +88,97 @@ class TestPlans:
         assert minutes["train-classifier"] <= max(1.0, labeled / 100)
 
 
-def test_passes_of_runs_that_went_on_from_each_other_add_up(tmp_path: Path) -> None:
-    """Of 1,000 images 256 a step: four steps show each once."""
-    runs, first, second = (
-        Runs(ProjectFolder(tmp_path)),
-        "pretrain-20260101T000000Z-aaaaaa",
-        "pretrain-20260102T000000Z-bbbbbb",
-    )
-    for name, before, steps in ((first, None, 20), (second, first, 8)):
-        folder = runs.folder(name)
-        folder.mkdir(parents=True)
-        about = {"starts_from": before}
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(ProjectFolder(tmp_path))
+
+
+def pretrained(
+    runs: Runs, day: int, before: str | None = None, steps: int | None = 4, *, by_hand: bool = False, **config: Any
+) -> str:
+    """Write the folder of a run that took so many steps, or that was stopped where it is None; return its name."""
+    name = f"pretrain-202601{day:02d}T000000Z-aaaaaa"
+    folder = runs.folder(name)
+    folder.mkdir(parents=True)
+    if not by_hand:
+        about = {"preset": "quick", "config": config, "minutes": None, "starts_from": before}
         launched = {"stage": "pretrain", "command": ["x"], "created": "2026-01-01T00:00:00+00:00", "about": about}
-        write_json(folder / "launch.json", launched)
-        write_json(folder / "config.json", {"config": {"batch_size": None, "num_epochs": 20}})
+        write_json(folder / "launch.json", {**launched, "cancelled": None if steps else "2026-01-01T00:00:01+00:00"})
+    write_json(folder / "config.json", {"config": {"batch_size": None, "num_epochs": 20, "backbone": "resnet18"}})
+    (folder / "last.pt").touch()
+    if steps:
         write_json(folder / "result.json", {"steps": steps})
-    assert find_pretrained(runs, runs.need(first), 1000) == Pretrained(first, 5.0, 20)
-    assert find_pretrained(runs, runs.need(second), 1000) == Pretrained(second, 7.0, 20)
-    assert find_pretrained(runs, runs.need(second), 2000) == Pretrained(second, 3.5, 20)
+        lines = JsonLines(folder / "events.jsonl")
+        lines(RunFinished(step=steps, results={}))
+        lines.close()
+    return name
+
+
+def test_passes_of_runs_that_went_on_from_each_other_add_up(runs: Runs) -> None:
+    """Of 1,000 images 256 a step: four steps show each once."""
+    first = pretrained(runs, 1, None, 20)
+    assert look_for_pretraining(runs, 1000) == (Pretrained(first, 5.0, 20), None)
+    second = pretrained(runs, 2, first, 8)
+    assert look_for_pretraining(runs, 1000) == (Pretrained(second, 7.0, 20), None)
+    assert look_for_pretraining(runs, 2000) == (Pretrained(second, 3.5, 20), None)
+
+
+def test_further_pretraining_that_was_stopped_goes_on_itself(runs: Runs) -> None:
+    first = pretrained(runs, 1, None, 4)
+    stopped = pretrained(runs, 2, first, None)
+    pretrained(runs, 3, None, None)  # somebody's try, from nothing
+    found, unfinished = look_for_pretraining(runs, 1000)
+    assert (found, unfinished) == (Pretrained(first, 1.0, 20), stopped)
+    plan = plan_round(situation(pretrained=found, unfinished=unfinished), WISH)
+    assert (plan[0].state, plan[0].run) == ("waiting", stopped)
+
+
+def test_pretraining_that_was_started_by_hand_is_used_as_it_is(runs: Runs) -> None:
+    by_hand = pretrained(runs, 1, by_hand=True)
+    found, _ = look_for_pretraining(runs, 1000)
+    plan = plan_round(situation(pretrained=found), WISH)
+    assert (plan[0].state, plan[0].run) == ("skipped", by_hand)
+
+
+def test_a_round_goes_on_where_further_pretraining_is_refused(tmp_path: Path) -> None:
+    """The batch that was asked for is larger than the images there are now; what comes next fails by itself."""
+    project = few_pictures(tmp_path)
+    runs = Runs(ProjectFolder(project))
+    before = pretrained(runs, 1, None, 4, backbone="resnet18", batch_size=300)
+    round_ = begin(project, "--minutes", "0.1")
+    said = round_.communicate(timeout=120)[0]
+    first, second, *_ = kept_steps(runs.folder(only_round(runs)))
+    assert (first.key, first.state) == ("pretrain", "failed"), said
+    assert first.why == "batch size 300 is more than the 6 images there are to learn from"
+    assert (second.key, second.state) == ("embed", "running"), said
+    assert runs.need(second.run or "").about["starts_from"] == before
+    assert round_.returncode != 0, "the pretraining of this test is no model"
+
+
+def test_pretraining_that_goes_on_in_a_round_takes_the_time_of_the_round(tmp_path: Path) -> None:
+    """It was started on the Train page, for as long as its epochs take."""
+    project = few_pictures(tmp_path)
+    runs = Runs(ProjectFolder(project))
+    part = pretrained(runs, 1, None, None)
+    round_ = begin(project, "--minutes", "1")
+    until(lambda: runs.need(part).within)
+    runs.cancel(only_round(runs))
+    round_.wait(60)
+    *_, flag, minutes = runs.need(part).command
+    assert flag == "--minutes"
+    assert float(minutes) <= 1
+
+
+def test_a_stage_that_is_stopped_with_its_round_before_it_could_say_a_word_has_not_died(tmp_path: Path) -> None:
+    project = few_pictures(tmp_path)
+    runs = Runs(ProjectFolder(project))
+    round_ = begin(project, "--minutes", "0.1")
+    part = until(
+        lambda: next((run for run in runs.newest() if run.stage == "pretrain" and run.state == "running"), None)
+    )
+    runs.cancel(only_round(runs))
+    assert round_.wait(60) == 143
+    assert (runs.need(part.name).state, runs.story(part.name).heard) == ("stopped", None)
 
 
 def test_a_strategy_that_there_is_not_is_refused_before_anything_is_trained() -> None:
@@ -116,6 +192,15 @@ def begin(project: Path, *words: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )  # fmt: skip
+
+
+def few_pictures(folder: Path) -> Path:
+    """Return a project of eight pictures."""
+    (folder / "images").mkdir()
+    for number in range(8):
+        photo(np.random.default_rng(number)).save(folder / "images" / f"{number}.png")
+    init_project(folder / "project", dataset_folder=folder / "images")
+    return folder / "project"
 
 
 def told(runs: Runs) -> set[str]:
