@@ -14,6 +14,13 @@ from storage.records import UNASKED, Kind, Outcome, Sent
 
 _ANSWERS = ("label", "reject", "confirm")
 
+_ANSWERED = """
+SELECT said.person FROM standing AS said
+WHERE said.image = :image AND said.kind IN ('label', 'reject', 'confirm')
+  AND NOT EXISTS (SELECT 1 FROM standing AS back
+                  WHERE back.image = said.image AND back.kind = 'send-back' AND back.id > said.id)
+"""  # who has said what an image is, and it was not sent back since
+
 
 @dataclass(frozen=True)
 class Stepped:
@@ -143,10 +150,7 @@ def _append(db: Database, sent: Sent, events: list[Row]) -> int:
 def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) -> int | None:
     """Let the image of an undone answer be wanted again; return the lease this person has of it, if any."""
     image, person = event["image"], event["person"]
-    answered = db.execute(
-        "SELECT 1 FROM standing WHERE image = ? AND person = ? AND kind IN ('label', 'reject', 'confirm') LIMIT 1",
-        (image, person),
-    ).fetchone()
+    answered = db.execute(f"SELECT 1 WHERE :person IN ({_ANSWERED})", {"image": image, "person": person}).fetchone()
     if answered is not None:
         return None  # an earlier answer of theirs counts again
     kept = _lease_to_keep(db, event)
