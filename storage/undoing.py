@@ -2,6 +2,7 @@
 
 An undo names the events it takes back, a redo the undos it takes back; an event stands unless an undo of it does.
 """
+# ruff: noqa: S608 - what is put into SQL here are constants of this file
 
 import uuid
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ def undo(db: Database, sent: Sent, at: Instant, term: float) -> Outcome:
         if event["kind"] in (*_ANSWERS, "skip"):
             again.append((int(event["image"]), _take_back(db, event, client, at, term)))
             leases.recount(db, event["image"])
+        elif event["kind"] == "send-back":
+            _count_again(db, event["image"])
     return Outcome(sent.uuid, "acknowledged", first, standing[0]["image"], again=tuple(reversed(again)))
 
 
@@ -161,6 +164,26 @@ def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) 
     return None if kept is None else leases.lease_again(db, kept, client, at, term)
 
 
+def _count_again(db: Database, image: int) -> None:
+    """Let the answers that a send-back voided be what was asked for again, where others left a place for them since."""
+    voided = db.execute(
+        f"""SELECT token, request, person FROM lease
+            WHERE image = :image AND state = 'void' AND request IS NOT NULL AND person IN ({_ANSWERED})
+            AND (client = '' OR token IN (SELECT lease FROM label_event WHERE image = :image AND kind <> 'skip'))
+            ORDER BY token DESC""",
+        {"image": image},
+    ).fetchall()
+    for row in voided:
+        held = db.execute(
+            "SELECT 1 FROM lease WHERE image = ? AND request = ? AND person = ? AND state IN ('active', 'done')",
+            (image, row["request"], row["person"]),
+        ).fetchone()
+        slot = leases.free_slot(db, image, row["request"]) if held is None else None
+        if slot is not None:
+            db.execute("UPDATE lease SET state = 'done', slot = ? WHERE token = ?", (slot, row["token"]))
+    leases.recount(db, image)
+
+
 def _lease_to_keep(db: Database, event: Row) -> int | None:
     """Return the lease that an event was answered under, or where it came without one, that it answered."""
     own = None if event["lease"] is None else leases.get_lease(db, event["lease"])
@@ -192,5 +215,10 @@ def _give_again(db: Database, undone: int, at: Instant) -> None:
         db.execute(
             "UPDATE lease SET state = 'skipped' WHERE person = ? AND image = ? AND request IS ? AND state = 'active'",
             (person, image, event["request"]),
+        )
+    elif event["kind"] == "send-back":
+        db.execute(
+            f"UPDATE lease SET state = 'void' WHERE image = :image AND state = 'done' AND person NOT IN ({_ANSWERED})",
+            {"image": image},
         )
     leases.recount(db, image)
