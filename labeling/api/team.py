@@ -13,6 +13,7 @@ from labeling.wire import people as wire
 from storage import people as store
 from storage.database import Database
 from storage.errors import Refused
+from storage.holding import release_all
 from storage.people import Member
 from storage.sessions import close_sessions
 from storage.written import body_hash, once
@@ -72,6 +73,8 @@ def change_member(person_id: Id, change: wire.MemberChange, request: Request, he
             store.set_password(db, person_id, hashed)
         if hashed is not None or change.active is False:
             close_sessions(db, person_id)
+        if change.active is False:
+            release_all(db, person_id)
         return person_id
 
     return _done(request, here, here.project.write(lambda db: once(db, change.uuid, _digest(change, who), who, work)))
