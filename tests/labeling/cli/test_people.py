@@ -131,6 +131,14 @@ def test_who_is_kept_out_leaves_nothing_that_others_wait_for(people: People, roo
     assert len(root.post("/api/lease", json=wish).json()["items"]) == 20
 
 
+def test_nobody_is_called_like_the_imported_labels(root: TestClient, project: Project) -> None:
+    """Also where none were imported yet."""
+    project.write(lambda db: db.execute("UPDATE person SET folded = 'x', name = 'x' WHERE folded = 'dataset'"))
+    body = {"uuid": str(uuid.uuid4()), "name": "Dataset", "password": PASSWORD}
+    answer = root.post("/api/team", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, "name")
+
+
 def test_a_number_that_is_nobodys_is_refused(root: TestClient) -> None:
     for number, status in ((10**6, 404), (10**20, 422)):
         answer = root.patch(f"/api/team/{number}", json={"uuid": str(uuid.uuid4()), "active": False})
