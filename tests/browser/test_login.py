@@ -59,6 +59,8 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
     expect(ann.get_by_role("link", name="Progress", exact=True)).to_be_visible()
     expect(ann.get_by_role("link", name="Train", exact=True)).to_have_count(0)
     expect(root.get_by_role("link", name="Train", exact=True)).to_be_visible()
+    ann.goto(shut.url + "/train")
+    expect(ann.locator(".wb-notice strong")).to_have_text("This page is for the project's admins")
     ann.goto(shut.url + "/project")
     expect(ann.get_by_role("textbox", name="Name of 3")).to_be_disabled()
     expect(ann.get_by_role("textbox", name="Key of 3")).to_be_enabled()
