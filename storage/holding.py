@@ -63,6 +63,12 @@ def release(db: Database, person: int, client: str, tokens: Sequence[int] | None
     return len(rows)
 
 
+def release_all(db: Database, person: int) -> None:
+    """Give back all that a person holds: they are no longer let in, and others need not wait for it."""
+    rows = db.execute("SELECT token FROM lease WHERE person = ? AND state = 'active'", (person,)).fetchall()
+    release(db, person, "", [row["token"] for row in rows])
+
+
 def release_elsewhere(db: Database, person: int, client: str) -> int:
     """Give back what a person holds in other tabs than this one; return how many there were."""
     return release(db, person, client, [row["token"] for row in _elsewhere(db, person, client)])

@@ -2,6 +2,7 @@
 
 An undo names the events it takes back, a redo the undos it takes back; an event stands unless an undo of it does.
 """
+# ruff: noqa: S608 - what is put into SQL here are constants of this file
 
 import uuid
 from dataclasses import dataclass
@@ -13,6 +14,13 @@ from storage.present import refresh_image
 from storage.records import UNASKED, Kind, Outcome, Sent
 
 _ANSWERS = ("label", "reject", "confirm")
+
+_ANSWERED = """
+SELECT said.person FROM standing AS said
+WHERE said.image = :image AND said.kind IN ('label', 'reject', 'confirm')
+  AND NOT EXISTS (SELECT 1 FROM standing AS back
+                  WHERE back.image = said.image AND back.kind = 'send-back' AND back.id > said.id)
+"""  # who has said what an image is, and it was not sent back since
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ def undo(db: Database, sent: Sent, at: Instant, term: float) -> Outcome:
         if event["kind"] in (*_ANSWERS, "skip"):
             again.append((int(event["image"]), _take_back(db, event, client, at, term)))
             leases.recount(db, event["image"])
+        elif event["kind"] == "send-back":
+            _count_again(db, event["image"])
     return Outcome(sent.uuid, "acknowledged", first, standing[0]["image"], again=tuple(reversed(again)))
 
 
@@ -143,10 +153,7 @@ def _append(db: Database, sent: Sent, events: list[Row]) -> int:
 def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) -> int | None:
     """Let the image of an undone answer be wanted again; return the lease this person has of it, if any."""
     image, person = event["image"], event["person"]
-    answered = db.execute(
-        "SELECT 1 FROM standing WHERE image = ? AND person = ? AND kind IN ('label', 'reject', 'confirm') LIMIT 1",
-        (image, person),
-    ).fetchone()
+    answered = db.execute(f"SELECT 1 WHERE :person IN ({_ANSWERED})", {"image": image, "person": person}).fetchone()
     if answered is not None:
         return None  # an earlier answer of theirs counts again
     kept = _lease_to_keep(db, event)
@@ -155,6 +162,26 @@ def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) 
         (image, person, kept),
     )
     return None if kept is None else leases.lease_again(db, kept, client, at, term)
+
+
+def _count_again(db: Database, image: int) -> None:
+    """Let the answers that a send-back voided be what was asked for again, where others left a place for them since."""
+    voided = db.execute(
+        f"""SELECT token, request, person FROM lease
+            WHERE image = :image AND state = 'void' AND request IS NOT NULL AND person IN ({_ANSWERED})
+            AND (client = '' OR token IN (SELECT lease FROM label_event WHERE image = :image AND kind <> 'skip'))
+            ORDER BY token DESC""",
+        {"image": image},
+    ).fetchall()
+    for row in voided:
+        held = db.execute(
+            "SELECT 1 FROM lease WHERE image = ? AND request = ? AND person = ? AND state IN ('active', 'done')",
+            (image, row["request"], row["person"]),
+        ).fetchone()
+        slot = leases.free_slot(db, image, row["request"]) if held is None else None
+        if slot is not None:
+            db.execute("UPDATE lease SET state = 'done', slot = ? WHERE token = ?", (slot, row["token"]))
+    leases.recount(db, image)
 
 
 def _lease_to_keep(db: Database, event: Row) -> int | None:
@@ -188,5 +215,10 @@ def _give_again(db: Database, undone: int, at: Instant) -> None:
         db.execute(
             "UPDATE lease SET state = 'skipped' WHERE person = ? AND image = ? AND request IS ? AND state = 'active'",
             (person, image, event["request"]),
+        )
+    elif event["kind"] == "send-back":
+        db.execute(
+            f"UPDATE lease SET state = 'void' WHERE image = :image AND state = 'done' AND person NOT IN ({_ANSWERED})",
+            {"image": image},
         )
     leases.recount(db, image)

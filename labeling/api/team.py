@@ -13,6 +13,7 @@ from labeling.wire import people as wire
 from storage import people as store
 from storage.database import Database
 from storage.errors import Refused
+from storage.holding import release_all
 from storage.people import Member
 from storage.sessions import close_sessions
 from storage.written import body_hash, once
@@ -32,13 +33,15 @@ def list_team(request: Request, here: Here) -> wire.TeamOut:
 def add_member(new: wire.MemberIn, request: Request, here: Here, who: Who) -> wire.MemberOut:
     """Add somebody."""
     name = clean_name(new.name)
+    if store.fold(name) == store.fold(store.DATASET):
+        raise Refused(f"{store.DATASET} is the name of imported labels", "name", "take another name", "invalid")
     if new.password is not None:
         passwords.check_new(new.password)
     hashed = None if new.password is None else passwords.hash_password(new.password)
 
     def work(db: Database) -> Any:
         known = store.find_member(db, name)
-        if known is not None and (known.password is not None or known.name == store.DATASET):
+        if known is not None and known.password is not None:
             raise Refused(f"{known.name} is there already", "name", "take another name, or change that person")
         if known is not None and new.role != "admin":
             _keep_an_admin(db, known)
@@ -72,6 +75,8 @@ def change_member(person_id: Id, change: wire.MemberChange, request: Request, he
             store.set_password(db, person_id, hashed)
         if hashed is not None or change.active is False:
             close_sessions(db, person_id)
+        if change.active is False:
+            release_all(db, person_id)
         return person_id
 
     return _done(request, here, here.project.write(lambda db: once(db, change.uuid, _digest(change, who), who, work)))

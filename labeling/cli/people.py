@@ -15,6 +15,7 @@ from labeling.security import passwords
 from storage import people as store
 from storage.database import Database, transaction
 from storage.errors import Refused
+from storage.holding import release_all
 from storage.people import Member
 from storage.sessions import close_sessions
 
@@ -84,6 +85,7 @@ def _remove(db: Database, name: str, _: PeopleConfig) -> str:
     with transaction(db):
         store.set_active(db, member.id, active=False)
         close_sessions(db, member.id)
+        release_all(db, member.id)
     return f"{member.name}: is no longer let in; what they labeled stays"
 
 

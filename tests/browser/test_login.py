@@ -59,6 +59,8 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
     expect(ann.get_by_role("link", name="Progress", exact=True)).to_be_visible()
     expect(ann.get_by_role("link", name="Train", exact=True)).to_have_count(0)
     expect(root.get_by_role("link", name="Train", exact=True)).to_be_visible()
+    ann.goto(shut.url + "/train")
+    expect(ann.locator(".wb-notice strong")).to_have_text("This page is for the project's admins")
     ann.goto(shut.url + "/project")
     expect(ann.get_by_role("textbox", name="Name of 3")).to_be_disabled()
     expect(ann.get_by_role("textbox", name="Key of 3")).to_be_enabled()
@@ -79,3 +81,15 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
     expect(row).to_contain_text("kept out")
     log_in(ann, "Ann", ANNS)
     expect(ann.locator(".error")).to_contain_text("is wrong")
+
+
+def test_an_admin_who_gives_that_up_sees_what_annotators_see(browser: Browser, shut: Bench) -> None:
+    command = [sys.executable, "-m", "labeling", "people", "add", "W" * 100, "--role", "admin", "--no-password"]
+    subprocess.run([*command, "--project", str(shut.project)], cwd=ROOT, check=True, capture_output=True)
+    root = browser.new_page(viewport={"width": 390, "height": 844})
+    root.goto(shut.url + "/people")
+    log_in(root, "Root", ROOTS)
+    root.wait_for_selector(".pp-table", timeout=60_000)
+    assert root.evaluate("(table => table.scrollWidth - table.clientWidth)(document.querySelector('.pp-scroll'))") == 0
+    root.get_by_role("combobox", name="Role of Root").select_option("annotator")
+    expect(root.locator(".pp-intro")).to_contain_text("for the project's admins", timeout=60_000)

@@ -73,18 +73,6 @@ def test_an_undo_takes_no_image_that_another_request_put_in_other_hands(scene: S
     assert scene.say("Cid", "label", image, class_id=0, lease=held.token).status == "acknowledged"
 
 
-def test_an_answer_that_was_sent_back_counts_no_more_when_its_undo_is_redone(scene: Scene) -> None:
-    scene.ask(scene.images[:1])
-    (lease,) = take(scene, "Ann", 1)
-    said = scene.say("Ann", "label", lease.image, class_id=0, lease=lease.token)
-    scene.say("Eve", "send-back", lease.image)
-    undone = scene.say("Ann", "undo", undoes=said.uuid, source="browse")
-    scene.say("Ann", "redo", undoes=undone.uuid)
-
-    assert scene.state(lease.image) == ("none", None)
-    assert (answers_left(scene.db), len(take(scene, "Bob", 1))) == (1, 1), "it is still asked for"
-
-
 @pytest.mark.parametrize(
     ("case", "words"),
     [

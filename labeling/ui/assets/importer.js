@@ -100,9 +100,12 @@ export class Importer {
     const add = check("add", `Make ${count(newClasses.length, "new class", "new classes")}: ${newClasses.slice(0, 12).map(({ name, rows }) => `${name} (${rows})`).join(", ")}${newClasses.length > 12 ? ", …" : ""}`, true);
     const also = check("also", `Store them too for ${count(found.differ, "image")} with another answer; where people gave it, both stand and the image is disputed`, false);
     const button = h("button", { class: "wb-main", type: "submit" });
-    const rows = newClasses.reduce((sum, item) => sum + item.rows, 0);
+    const sum = (items) => items.reduce((rows, item) => rows + item.rows, 0);
+    const names = new Set(newClasses.map(({ name }) => name));
+    const fresh = sum(found.by_class.filter(({ name }) => names.has(name))); // of the new classes; the others differ
     const say = () => {
-      const number = found.fresh + (also.input.checked ? found.differ : 0) - (add.input.checked ? 0 : Math.min(rows, found.fresh));
+      const [first, further] = add.input.checked ? [0, 0] : [fresh, sum(newClasses) - fresh];
+      const number = found.fresh - first + (also.input.checked ? found.differ - further : 0);
       button.textContent = number > 0 ? `Store ${count(number, "label")}` : "Nothing to store";
       button.disabled = number <= 0;
     };

@@ -94,6 +94,7 @@ class PeoplePage {
     this.error.textContent = "";
     try {
       await api.patch(`api/team/${person.id}`, { uuid: uuid(), ...what });
+      if (person.id === this.me.id) return window.location.reload(); // other pages are offered to another role
     } catch (error) {
       this.error.textContent = error.message;
     }

@@ -1,6 +1,10 @@
 // Starts a page: js_on_load hands over the element Gradio made for it.
 
 import { fill, h } from "./dom.js";
+import { whoAmI } from "./page.js";
+import { isAdmin } from "./who.js";
+
+const FOR_ADMINS = ["train", "request", "export"];
 
 const EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
 
@@ -16,6 +20,11 @@ export async function start(page, element) {
   host.dataset.started = "yes";
   host.addEventListener("error", leaveEmpty, { capture: true }); // it does not bubble
   try {
+    if (FOR_ADMINS.includes(page) && (await whoAmI(host)) && !isAdmin()) {
+      const words = h("p", {}, "Ask one of them, or go on labeling.");
+      fill(host, h("div", { class: "wb-notice" }, h("strong", {}, "This page is for the project's admins"), words));
+      return;
+    }
     const { mount } = await import(`./${page}.js`);
     await mount(host);
   } catch (error) {

@@ -116,6 +116,29 @@ def test_the_last_admin_stays(root: TestClient) -> None:
     assert root.get("/api/team").status_code == 403, "it counts at once"
 
 
+def test_who_is_kept_out_leaves_nothing_that_others_wait_for(people: People, root: TestClient) -> None:
+    """From the page at once; the command works beside the server."""
+    wish = {"client": "a tab", "count": 20, "holding": []}
+    for name in ("Ann", "Bob"):
+        root.post("/api/team", json={"uuid": str(uuid.uuid4()), "name": name, "password": PASSWORD})
+        browser = log_in(root, name)
+        assert len(browser.post("/api/lease", json=wish).json()["items"]) == 20
+        if name == "Ann":
+            number = browser.get("/api/people").json()["me"]["id"]
+            root.patch(f"/api/team/{number}", json={"uuid": str(uuid.uuid4()), "active": False})
+        else:
+            assert people("remove", name)[0] == 0
+    assert len(root.post("/api/lease", json=wish).json()["items"]) == 20
+
+
+def test_nobody_is_called_like_the_imported_labels(root: TestClient, project: Project) -> None:
+    """Also where none were imported yet."""
+    project.write(lambda db: db.execute("UPDATE person SET folded = 'x', name = 'x' WHERE folded = 'dataset'"))
+    body = {"uuid": str(uuid.uuid4()), "name": "Dataset", "password": PASSWORD}
+    answer = root.post("/api/team", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, "name")
+
+
 def test_a_number_that_is_nobodys_is_refused(root: TestClient) -> None:
     for number, status in ((10**6, 404), (10**20, 422)):
         answer = root.patch(f"/api/team/{number}", json={"uuid": str(uuid.uuid4()), "active": False})
