@@ -8,6 +8,7 @@ import io
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, fan_out, silent
 from barlowmatch.files import cannot_write, paths_explained
 from barlowmatch.stopping import Interrupted
+
+MAIN_FIRST_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _written(words[0], events, console or silent) as emit, paths_explained():
             return run_command(command, config, emit)
     except InputError as error:
-        return _complain(str(error))
+        return _refuse(str(error))
     except BrokenPipeError:
         # Whoever read our output (head, less) has seen enough; nothing more may be flushed into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,11 +95,11 @@ def run_command(command: Command, config: Any, emit: Emit) -> int:
     try:
         result = stage.run(config, emit)
     except Interrupted as stop:
-        _complain(str(stop))
+        _say(str(stop))
         return stop.status
     except KeyboardInterrupt:
         emit(RunFailed(reason="stopped", status=130))
-        _complain("stopped")
+        _say("stopped")
         return 130
     if not hasattr(config, "run_dir"):  # those with a run folder have told their end themselves
         emit(RunFinished(step=0))
@@ -242,7 +245,18 @@ def _one_line(box: str, cls: type) -> str:
     return text
 
 
-def _complain(message: str) -> int:
+def _refuse(message: str) -> int:
+    """Say what is wrong with the input and return the exit status.
+
+    Of several processes the main one says it first, and the launcher ends the others before they repeat it; the first
+    to fail, ending at once, would have the main one ended before it said anything.
+    """
+    if not launcher.is_main():
+        time.sleep(MAIN_FIRST_SECONDS)
+    print(f"barlowmatch: {message}", file=sys.stderr, flush=True)  # noqa: T201 - the command's output
+    return 2
+
+
+def _say(message: str) -> None:
     if launcher.is_main():
         print(f"barlowmatch: {message}", file=sys.stderr)  # noqa: T201 - the command's output
-    return 2

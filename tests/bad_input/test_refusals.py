@@ -22,6 +22,14 @@ def test_a_missing_folder(refused: Callable[..., None]) -> None:
     refused("pretrain --dataset-folder nowhere", "nowhere", "no such folder")
 
 
+def test_what_is_wrong_for_one_process_of_several_is_said_by_it_where_the_main_one_does_not(
+    refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    refused("pretrain --dataset-folder nowhere", "nowhere", "no such folder")
+
+
 def test_a_name_longer_than_there_are(refused: Callable[..., None]) -> None:
     refused(f"inspect --dataset-folder {'a' * 300}", "aaa: cannot be used", "name another path")
 
