@@ -25,6 +25,7 @@ from barlowmatch.files import cannot_write, paths_explained
 from barlowmatch.stopping import Interrupted
 
 MAIN_FIRST_SECONDS = 3.0
+"""Time for the main process to fail and its launcher to end the others; nothing tells them that it has."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import time
 
+from barlowmatch.events import Said, rounded
 from barlowmatch.runs import process_age
 
 WARMUP_STEPS = 3
@@ -10,6 +11,8 @@ TIMED_STEPS = 5
 TIMED_SECONDS = 4.0
 REPLAN_SHARE = 0.03
 """A plan is made anew after this share of the given time."""
+FEW_STEPS = 20
+"""Whoever gives time for fewer is told: reading and decoding the images may have taken nearly all of it."""
 
 
 class Pace:
@@ -71,3 +74,11 @@ class Pace:
         reserve = 0.01 * self._limit
         left = max(0.0, self._limit - reserve - age)
         return step + round(left / seconds_per_step)
+
+
+def say_what_fits(minutes: float, steps: int, epochs: float) -> Said:
+    """Return what a given time is enough for, as a warning where that is hardly anything."""
+    message = f"{minutes:g} minutes are enough for about {rounded(epochs)} epochs ({steps:,} steps)"
+    if steps >= FEW_STEPS:
+        return Said(message=message)
+    return Said(message=f"{message}, with which hardly anything is learned; give it more --minutes", level="warning")

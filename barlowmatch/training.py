@@ -20,12 +20,12 @@ from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.distributed import world_size
 from barlowmatch.errors import InputError, NotFiniteError
-from barlowmatch.events import CheckpointSaved, Evaluated, Progress, Said, rounded
+from barlowmatch.events import CheckpointSaved, Evaluated, Progress, Said
 from barlowmatch.gradients import Gradients, ReplayedGradients
 from barlowmatch.models.network import Network
 from barlowmatch.models.sync_norm import synchronise_batch_norm
 from barlowmatch.optim import Ema
-from barlowmatch.pacing import Pace
+from barlowmatch.pacing import Pace, say_what_fits
 from barlowmatch.prefetch import Prefetcher
 from barlowmatch.runs import Run
 from barlowmatch.stopping import Interrupted, StopRequest, stop_signals
@@ -33,8 +33,6 @@ from barlowmatch.task import Task
 
 EVALUATIONS = 20
 """About how many times a run measures itself."""
-FEW_STEPS = 20
-"""Whoever gives time for fewer is told: reading and decoding the images may have taken nearly all of it."""
 REPORT_SECONDS = 0.5
 SAVING_SHARE = 0.05
 """Checkpoints at epoch ends may take this share of the time; a run of short epochs writes at some of them only."""
@@ -235,10 +233,7 @@ class Trainer:
         total, warm = distributed.from_main((pace.plan(self.state.step, self.state.total_steps), pace.warm))
         if warm and not self.state.planned:
             epochs = total / self.task.steps_per_epoch
-            message = f"{self.minutes:g} minutes are enough for about {rounded(epochs)} epochs ({total:,} steps)"
-            few = total < FEW_STEPS
-            advice = ", with which hardly anything is learned; give it more --minutes" if few else ""
-            self.run.emit(Said(message=message + advice, level="warning" if few else "note"))
+            self.run.emit(say_what_fits(self.minutes, total, epochs))
         self.state.total_steps, self.state.planned = total, self.state.planned or warm
 
     def _evaluate(self) -> None:

@@ -108,9 +108,9 @@ def set_role(db: Database, person: int, role: Role) -> None:
     db.execute("UPDATE person SET role = ? WHERE id = ?", (role, person))
 
 
-def set_active(db: Database, person: int, *, active: bool) -> None:
-    """Let somebody in, or keep them out; what they labeled stays."""
-    db.execute("UPDATE person SET active = ? WHERE id = ?", (active, person))
+def let_in(db: Database, person: int) -> None:
+    """Let somebody in who was kept out (`storage.sessions.keep_out`)."""
+    db.execute("UPDATE person SET active = 1 WHERE id = ?", (person,))
 
 
 def set_password(db: Database, person: int, password: str | None) -> None:

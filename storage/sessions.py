@@ -1,8 +1,12 @@
-"""Sessions: who is logged in. Only hashes of tokens are stored, so that reading the database lets nobody in."""
+"""Sessions: who is logged in, and who no more.
+
+Only hashes of tokens are stored, so that reading the database lets nobody in.
+"""
 
 from datetime import UTC, datetime, timedelta
 
 from storage.database import Database, now
+from storage.holding import release_all
 from storage.people import Member, get_member
 
 
@@ -38,3 +42,10 @@ def close_session(db: Database, token: bytes) -> None:
 def close_sessions(db: Database, person: int, besides: bytes | None = None) -> None:
     """End all sessions of a person, besides one."""
     db.execute("DELETE FROM session WHERE person = ? AND token IS NOT ?", (person, besides))
+
+
+def keep_out(db: Database, person: int) -> None:
+    """Let somebody in no more: their sessions end, and others get what they hold; what they labeled stays."""
+    db.execute("UPDATE person SET active = 0 WHERE id = ?", (person,))
+    close_sessions(db, person)
+    release_all(db, person)

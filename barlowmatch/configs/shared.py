@@ -15,6 +15,7 @@ Cache = Literal["auto", "raw", "jpeg", "none"]
 Views = Literal["natural", "microscope", "digits"]
 LARGEST_SIZE = 224
 """The side in pixels that backbones are made for; larger ones are only taken where they are named."""
+LARGEST_NAMED_SIZE = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,9 @@ class ImageOptions(DatasetOptions):
     """How images become pixels."""
 
     image_size: Annotated[
-        int | None, Range(8, 1024, "px"), Doc("Side the images are brought to; default from the images (16 to 224).")
+        int | None,
+        Range(8, LARGEST_NAMED_SIZE, "px"),
+        Doc("Side the images are brought to; default from the images (16 to 224)."),
     ] = None
     fit: Annotated[
         Fit,

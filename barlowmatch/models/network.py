@@ -7,13 +7,11 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
+from barlowmatch.configs.shared import LARGEST_NAMED_SIZE
 from barlowmatch.errors import InputError
 from barlowmatch.models.backbones import Stem, build_backbone
 from barlowmatch.models.heads import Classifier, build_projector
 from barlowmatch.randomness import SampleRandom
-
-LARGEST_SIDE = 1024
-"""Of the images that a network is fed with, in px."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +78,7 @@ def _is_width(value: Any) -> bool:
 _PLAUSIBLE: dict[str, Callable[[Any], bool]] = {
     "backbone": lambda value: isinstance(value, str),
     "stem": lambda value: value in get_args(Stem),
-    "image_size": lambda value: isinstance(value, int) and 1 <= value <= LARGEST_SIDE,
+    "image_size": lambda value: isinstance(value, int) and 1 <= value <= LARGEST_NAMED_SIZE,
     "fit": lambda value: value in ("pad", "crop", "squash"),
     "mean": lambda value: _are_numbers(value, 3),
     "std": lambda value: _are_numbers(value, 3),

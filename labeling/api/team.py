@@ -13,9 +13,8 @@ from labeling.wire import people as wire
 from storage import people as store
 from storage.database import Database
 from storage.errors import Refused
-from storage.holding import release_all
 from storage.people import Member
-from storage.sessions import close_sessions
+from storage.sessions import close_sessions, keep_out
 from storage.written import body_hash, once
 
 routes = APIRouter(tags=["people"])
@@ -48,7 +47,7 @@ def add_member(new: wire.MemberIn, request: Request, here: Here, who: Who) -> wi
         person = store.find_or_add_person(db, name)  # somebody known by name alone keeps what they labeled
         store.set_role(db, person.id, new.role)
         store.set_password(db, person.id, hashed)
-        store.set_active(db, person.id, active=True)
+        store.let_in(db, person.id)
         return person.id
 
     return _done(request, here, here.project.write(lambda db: once(db, new.uuid, _digest(new, who), who, work)))
@@ -69,14 +68,13 @@ def change_member(person_id: Id, change: wire.MemberChange, request: Request, he
             _keep_an_admin(db, member)
         if change.role is not None:
             store.set_role(db, person_id, change.role)
-        if change.active is not None:
-            store.set_active(db, person_id, active=change.active)
+        if change.active is True:
+            store.let_in(db, person_id)
         if hashed is not None:
             store.set_password(db, person_id, hashed)
-        if hashed is not None or change.active is False:
             close_sessions(db, person_id)
         if change.active is False:
-            release_all(db, person_id)
+            keep_out(db, person_id)
         return person_id
 
     return _done(request, here, here.project.write(lambda db: once(db, change.uuid, _digest(change, who), who, work)))

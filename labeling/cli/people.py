@@ -15,9 +15,8 @@ from labeling.security import passwords
 from storage import people as store
 from storage.database import Database, transaction
 from storage.errors import Refused
-from storage.holding import release_all
 from storage.people import Member
-from storage.sessions import close_sessions
+from storage.sessions import close_sessions, keep_out
 
 
 def do(config: PeopleConfig) -> int:
@@ -55,7 +54,7 @@ def _add(db: Database, name: str, config: PeopleConfig) -> str:
         person = store.find_or_add_person(db, name)
         store.set_role(db, person.id, config.role or "annotator")
         store.set_password(db, person.id, hashed)
-        store.set_active(db, person.id, active=True)
+        store.let_in(db, person.id)
     return f"{person.name}: added as {config.role or 'annotator'}"
 
 
@@ -83,9 +82,7 @@ def _remove(db: Database, name: str, _: PeopleConfig) -> str:
     member = _need(db, name)
     _keep_an_admin(db, member)
     with transaction(db):
-        store.set_active(db, member.id, active=False)
-        close_sessions(db, member.id)
-        release_all(db, member.id)
+        keep_out(db, member.id)
     return f"{member.name}: is no longer let in; what they labeled stays"
 
 

@@ -27,10 +27,14 @@ def add_classes(db: Database, names: Iterable[str]) -> None:
     spelled: dict[str, str] = {}
     for name in names:
         spelled.setdefault(fold(name), name)
+    known, taken = known_classes(db), class_ids(db)
     for name in sorted(spelled.values()):
         try:
             clean = clean_name(name)
-            if fold(clean) not in known_classes(db):
-                add_class(db, new_class_id(clean, class_ids(db)), clean, None, None)
+            if fold(clean) not in known:
+                number = new_class_id(clean, taken)
+                add_class(db, number, clean, None, None)
+                known[fold(clean)] = number
+                taken.add(number)
         except Refused as error:
             raise InputError(f'the class "{name[:100]}": {error}; correct it in the table') from error

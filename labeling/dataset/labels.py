@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from barlowmatch.data.classes import some
 from barlowmatch.data.tables import read_table
 from barlowmatch.errors import InputError
 from labeling.dataset.classes import add_classes, known_classes
@@ -82,7 +83,7 @@ def import_table(folder: Path, path: Path, name: str = DATASET, new_classes: boo
 
 def _way_out(db: Database) -> str:
     names = [item.name for item in list_classes(db)]
-    there = f"there are {', '.join(names[:6])}{', …' if len(names) > 6 else ''}" if names else "there are none yet"
+    there = f"there are {some(names)}" if names else "there are none yet"
     return f"({there}); correct it, or make the classes that are missing by --add-classes"
 
 

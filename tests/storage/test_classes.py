@@ -55,22 +55,15 @@ def test_a_merge_moves_labels_settles_disputes_and_is_taken_back(scene: Scene) -
     assert find_faults(scene.db) == []
 
 
-def test_merges_of_merges_lead_to_the_last(scene: Scene) -> None:
-    scene.say("Ann", "label", scene.images[0], class_id=0, source="browse")
+@pytest.mark.parametrize(("said", "merges", "root"), [(0, [(0, 1), (1, 2)], 2), (2, [(1, 0), (2, 1)], 0)])
+def test_merges_of_merges_lead_to_the_last(scene: Scene, said: int, merges: list[tuple[int, int]], root: int) -> None:
+    """Also to the class whose id is 0."""
+    scene.say("Ann", "label", scene.images[0], class_id=said, source="browse")
     with transaction(scene.db):
-        store.merge_class(scene.db, 0, 1)
-        store.merge_class(scene.db, 1, 2)
-    assert scene.state(scene.images[0]) == ("labeled", 2)
-    assert [item.id for item in store.list_classes(scene.db)] == [2]
-    assert find_faults(scene.db) == []
-
-
-def test_a_class_merged_into_one_that_counts_for_the_class_0_counts_for_it_too(scene: Scene) -> None:
-    scene.say("Ann", "label", scene.images[0], class_id=2, source="browse")
-    with transaction(scene.db):
-        store.merge_class(scene.db, 1, 0)
-        store.merge_class(scene.db, 2, 1)
-    assert scene.state(scene.images[0]) == ("labeled", 0)
+        for class_id, into in merges:
+            store.merge_class(scene.db, class_id, into)
+    assert scene.state(scene.images[0]) == ("labeled", root)
+    assert [item.id for item in store.list_classes(scene.db)] == [root]
     assert find_faults(scene.db) == []
 
 
