@@ -1,159 +1,202 @@
 """The transforms of Winograd's F(4×4, 3×3) and F(6×6, 3×3), compiled for the CPU at hand by numba.
 
 A map is cut into tiles of 4×4 or 6×6 outputs; each needs two rows and columns of inputs more, which neighbours share. A
-tile, once transformed, is 6×6 or 8×8 numbers a channel: `spectrum[size * i + j, tile, channel]`, so that each of the 36
-or 64 is one matrix to multiply. Tiles are counted along rows of tiles, image after image; a call does the rows of tiles
-from `start` to `stop`. Maps are (N, H, W, C) and float32; beyond their edges there are zeros.
+tile, once transformed, is 6×6 or 8×8 numbers a channel, each of which is a part of one of 36 or 64 matrices to
+multiply: `spectrum[size * i + j, tile * channels + channel]`, whose rows may be longer than that. Tiles are counted
+along rows of tiles, image after image; a call does the rows of tiles from `start` to `stop`. Maps are (N, H, W, C),
+float32, without gaps, of `LANES` channels at least; beyond their edges there are zeros.
 
-Each transform is one small matrix applied to the columns of a tile and to its rows, for a whole row of tiles at once:
-its pixels lie by their place in a tile, pixel x of tile t from `lines[y, (x * columns + t) * channels]` on, so that
-what is added is always a few long vectors. `A` (outputs) and `B` (inputs) are those of Lavin & Gray 2015 (1509.09308),
-section 4.3, and for tiles of 6 those of the points 0, ±1, ±2 and ±½.
+Each transform is one small matrix applied to the columns of a tile and then to its rows, for `LANES` channels at a
+time. That is written in LLVM's own instructions: of loops over a dozen arrays, any two of which might overlap, the
+compiler makes no vectors. It stands here because numba keeps what it compiled until this file changes.
+
+`A` (outputs) and `B` (inputs) are those of Lavin & Gray 2015 (1509.09308), section 4.3, and for tiles of 6 those
+of the points 0, ±1, ±2 and ±½.
 """
 
-import numpy as np
-from numba import njit
+from collections.abc import Sequence
+from typing import Any
 
-TWO, FOUR, FIVE, EIGHT, SIXTEEN = np.float32(2), np.float32(4), np.float32(5), np.float32(8), np.float32(16)
-HALF, QUARTER, EIGHTH = np.float32(1 / 2), np.float32(1 / 4), np.float32(1 / 8)
-"""Python's own numbers would turn the arithmetic into float64."""
-FAST = {"contract", "reassoc", "nsz"}
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+LANES = 16
+"""Channels computed at once: a vector of AVX-512, two of AVX; a line of the cache."""
+AHEAD = 32
+"""So many channels ahead a line is fetched: the processor foresees fewer streams than a tile has numbers."""
+FAST = ("contract", "reassoc", "nsz")
 """Sums may be regrouped; what is not finite stays so, because runs watch for it."""
+ZERO = np.float32(0)
+
+Matrix = Sequence[Sequence[float]]
+
+BT_4 = (
+    (4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0), (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0),
+    (0, 4, 0, -5, 0, 1),
+)  # fmt: skip
+BT_6 = (
+    (1, 0, -21 / 4, 0, 21 / 4, 0, -1, 0),
+    (0, 1, 1, -17 / 4, -17 / 4, 1, 1, 0), (0, -1, 1, 17 / 4, -17 / 4, -1, 1, 0),
+    (0, 1 / 2, 1 / 4, -5 / 2, -5 / 4, 2, 1, 0), (0, -1 / 2, 1 / 4, 5 / 2, -5 / 4, -2, 1, 0),
+    (0, 2, 4, -5 / 2, -5, 1 / 2, 1, 0), (0, -2, 4, 5 / 2, -5, -1 / 2, 1, 0),
+    (0, -1, 0, 21 / 4, 0, -21 / 4, 0, 1),
+)  # fmt: skip
+AT_4 = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
+AT_6 = (
+    (1, 1, 1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 1 / 2, -1 / 2, 0), (0, 1, 1, 4, 4, 1 / 4, 1 / 4, 0),
+    (0, 1, -1, 8, -8, 1 / 8, -1 / 8, 0), (0, 1, 1, 16, 16, 1 / 16, 1 / 16, 0),
+    (0, 1, -1, 32, -32, 1 / 32, -1 / 32, 1),
+)  # fmt: skip
+
+
+def multiplication(matrix: Matrix):
+    """Return what multiplies a matrix by vectors of `LANES` channels, for use in compiled functions.
+
+    It is called with (source, at, step, target, to, stride): vector k begins at `source[at + k * step]`, and row r of
+    the product is written from `target[to + r * stride]` on. Both are one-dimensional.
+    """
+
+    @intrinsic
+    def multiply(typing, source, at, step, target, to, stride):
+        def generate(context, builder, signature, arguments):
+            source, at, step, target, to, stride = arguments
+            read = [
+                builder.load(_vector(context, builder, signature.args[0], source, at, step, k), align=4)
+                for k in range(len(matrix[0]))
+            ]
+            for r, value in enumerate(_product(builder, matrix, read)):
+                builder.store(value, _vector(context, builder, signature.args[3], target, to, stride, r), align=4)
+            return context.get_dummy_value()
+
+        return types.void(source, at, step, target, to, stride), generate
+
+    return multiply
+
+
+def _vector(context, builder, kind, array, first, step, count):
+    """Return the address of the vector that begins at `array[first + step * count]`."""
+    place = builder.add(first, builder.mul(step, ir.Constant(step.type, count)))
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [place]), ir.VectorType(ir.FloatType(), LANES).as_pointer())
+
+
+def _product(builder, matrix: Matrix, vectors: Sequence[Any]) -> list[Any]:
+    """Return each row of a matrix times vectors.
+
+    Rows come in pairs that are E + O and E − O, of the even and of the odd vectors: each such sum is computed once.
+    """
+    sums: dict[tuple[float, ...], Any] = {}
+    found = []
+    for row in matrix:
+        total = None
+        for parity in (0, 1):
+            factors = tuple(factor if place % 2 == parity else 0 for place, factor in enumerate(row))
+            opposite = tuple(-factor for factor in factors)
+            if opposite in sums and total is not None:
+                total = builder.fsub(total, sums[opposite], flags=FAST)
+            elif any(factors):
+                if factors not in sums:
+                    sums[factors] = _sum(builder, factors, vectors)
+                total = sums[factors] if total is None else builder.fadd(total, sums[factors], flags=FAST)
+        found.append(total)
+    return found
+
+
+def _sum(builder, factors: Sequence[float], vectors: Sequence[Any]) -> Any:
+    """Return the sum of vectors, each times its factor."""
+    total = None
+    for factor, vector in zip(factors, vectors, strict=True):
+        if factor == 0:
+            continue
+        scale = ir.Constant(vector.type, [ir.Constant(vector.type.element, factor)] * LANES)
+        term = vector if abs(factor) == 1 else builder.fmul(vector, scale, flags=FAST)
+        if total is None:
+            total = builder.fneg(term) if factor == -1 else term
+        else:
+            total = (builder.fsub if factor == -1 else builder.fadd)(total, term, flags=FAST)
+    return total
+
+
+def fetching(write: bool):
+    """Return what has the processor fetch the line of an array at a place, to be read or to be written."""
+
+    @intrinsic
+    def fetch(typing, array, place):
+        def generate(context, builder, signature, arguments):
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+            line = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+            builder.call(prefetch, [line, number(int(write)), number(3), number(1)])  # 3: into the nearest cache
+            return context.get_dummy_value()
+
+        return types.void(array, place), generate
+
+    return fetch
+
+
+_bt_4, _bt_6, _at_4, _at_6 = multiplication(BT_4), multiplication(BT_6), multiplication(AT_4), multiplication(AT_6)
+_a_4, _a_6 = multiplication(tuple(zip(*AT_4, strict=True))), multiplication(tuple(zip(*AT_6, strict=True)))
+_copy = multiplication(((1,),))
+_fetch_to_read, _fetch_to_write = fetching(False), fetching(True)
 
 
 def compiled(function):
     """Compile a function that does not hold the interpreter's lock, and keep it on disk where that can be written."""
     try:
-        return njit(nogil=True, fastmath=FAST, cache=True)(function)
+        return njit(nogil=True, cache=True)(function)
     except RuntimeError:  # neither beside this file nor in the user's folder for caches
-        return njit(nogil=True, fastmath=FAST)(function)
+        return njit(nogil=True)(function)
 
 
 @njit(inline="always")
-def _rows(array, first, size, start, stop):
-    """Return a part of each of `size` rows from the first on: always eight, the last again where there are fewer."""
-    last = first + size - 1
-    return (
-        array[first, start:stop],
-        array[first + 1, start:stop],
-        array[first + 2, start:stop],
-        array[first + 3, start:stop],
-        array[min(first + 4, last), start:stop],
-        array[min(first + 5, last), start:stop],
-        array[min(first + 6, last), start:stop],
-        array[min(first + 7, last), start:stop],
-    )
-
-
-@njit(inline="always")
-def _pixels(line, tile, columns, channels, count):
-    """Return pixel 0 of each tile in a line, their pixels 1, and so on, as vectors of `count` numbers: always eight.
-
-    What is beyond a tile's last pixel begins the next one.
-    """
-    p4, p5 = (4 % tile * columns + 4 // tile) * channels, (5 % tile * columns + 5 // tile) * channels
-    p6, p7 = (6 % tile * columns + 6 // tile) * channels, (7 % tile * columns + 7 // tile) * channels
-    run = columns * channels
-    return (
-        line[:count],
-        line[run : run + count],
-        line[2 * run : 2 * run + count],
-        line[3 * run : 3 * run + count],
-        line[p4 : p4 + count],
-        line[p5 : p5 + count],
-        line[p6 : p6 + count],
-        line[p7 : p7 + count],
-    )
-
-
-@njit(inline="always")
-def _gather(maps, image, row, tile, before, columns, line):
-    """Copy a row of a map's pixels to a line, by their places in a tile; `before` of them are beyond the left edge."""
-    if not 0 <= row < maps.shape[1]:
-        line[:] = np.float32(0)
-        return
-    for x in range(maps.shape[2]):
-        pixel = maps[image, row, x]
-        place = ((x + before) % tile * columns + (x + before) // tile) * len(pixel)
-        to = line[place : place + len(pixel)]
-        for c in range(len(pixel)):
-            to[c] = pixel[c]
-
-
-@njit(inline="always")
-def _apply_b(tile, d, s):
-    """Write Bᵀd to s, in two loops: the compiler does not vectorise over all these arrays, which might overlap."""
-    d0, d1, d2, d3, d4, d5, d6, d7 = d
-    s0, s1, s2, s3, s4, s5, s6, s7 = s
+def _apply_bt(tile, source, at, step, target, to, stride):
     if tile == 4:
-        for p in range(len(s0)):
-            even, odd = d4[p] - FOUR * d2[p], d3[p] - FOUR * d1[p]
-            near, far = d4[p] - d2[p], TWO * (d3[p] - d1[p])
-            s1[p], s2[p], s3[p], s4[p] = even + odd, even - odd, near + far, near - far
-        for p in range(len(s0)):
-            s0[p] = FOUR * d0[p] - FIVE * d2[p] + d4[p]
-            s5[p] = FOUR * d1[p] - FIVE * d3[p] + d5[p]
-        return
-    for p in range(len(s0)):
-        even = d2[p] + d6[p] - np.float32(4.25) * d4[p]
-        odd = d1[p] + d5[p] - np.float32(4.25) * d3[p]
-        s1[p], s2[p] = even + odd, even - odd
-        near = d6[p] + QUARTER * d2[p] - np.float32(1.25) * d4[p]
-        far = HALF * d1[p] - np.float32(2.5) * d3[p] + TWO * d5[p]
-        s3[p], s4[p] = near + far, near - far
-    for p in range(len(s0)):
-        near = d6[p] + FOUR * d2[p] - FIVE * d4[p]
-        far = TWO * d1[p] - np.float32(2.5) * d3[p] + HALF * d5[p]
-        s5[p], s6[p] = near + far, near - far
-        s0[p] = d0[p] - d6[p] + np.float32(5.25) * (d4[p] - d2[p])
-        s7[p] = d7[p] - d1[p] + np.float32(5.25) * (d3[p] - d5[p])
+        _bt_4(source, at, step, target, to, stride)
+    else:
+        _bt_6(source, at, step, target, to, stride)
 
 
 @njit(inline="always")
-def _apply_a(tile, m, o):
-    """Write Aᵀm to o."""
-    m0, m1, m2, m3, m4, m5, m6, m7 = m
-    o0, o1, o2, o3, o4, o5, _, _ = o
+def _apply_at(tile, source, at, step, target, to, stride):
     if tile == 4:
-        for p in range(len(o0)):
-            one, two = m1[p] + m2[p], m3[p] + m4[p]
-            less, least = m1[p] - m2[p], m3[p] - m4[p]
-            o0[p], o1[p] = m0[p] + one + two, less + TWO * least
-            o2[p], o3[p] = one + FOUR * two, less + EIGHT * least + m5[p]
-        return
-    for p in range(len(o0)):
-        one, two, half = m1[p] + m2[p], m3[p] + m4[p], m5[p] + m6[p]
-        o0[p] = m0[p] + one + two + half
-        o2[p] = one + FOUR * two + QUARTER * half
-        o4[p] = one + SIXTEEN * two + half / SIXTEEN
-    for p in range(len(o0)):
-        one, two, half = m1[p] - m2[p], m3[p] - m4[p], m5[p] - m6[p]
-        o1[p] = one + TWO * two + HALF * half
-        o3[p] = one + EIGHT * two + EIGHTH * half
-        o5[p] = one + np.float32(32) * two + half / np.float32(32) + m7[p]
+        _at_4(source, at, step, target, to, stride)
+    else:
+        _at_6(source, at, step, target, to, stride)
 
 
 @njit(inline="always")
-def _apply_a_back(tile, g, s):
-    """Write Ag to s."""
-    g0, g1, g2, g3, g4, g5, _, _ = g
-    s0, s1, s2, s3, s4, s5, s6, s7 = s
+def _apply_a(tile, source, at, step, target, to, stride):
     if tile == 4:
-        for p in range(len(s0)):
-            even, odd = g0[p] + g2[p], g1[p] + g3[p]
-            near, far = g0[p] + FOUR * g2[p], TWO * g1[p] + EIGHT * g3[p]
-            s0[p], s1[p], s2[p], s3[p], s4[p], s5[p] = g0[p], even + odd, even - odd, near + far, near - far, g3[p]
-        return
-    for p in range(len(s0)):
-        even, odd = g0[p] + g2[p] + g4[p], g1[p] + g3[p] + g5[p]
-        s0[p], s1[p], s2[p], s7[p] = g0[p], even + odd, even - odd, g5[p]
-    for p in range(len(s0)):
-        near = g0[p] + FOUR * g2[p] + SIXTEEN * g4[p]
-        far = TWO * g1[p] + EIGHT * g3[p] + np.float32(32) * g5[p]
-        s3[p], s4[p] = near + far, near - far
-        near = g0[p] + QUARTER * g2[p] + g4[p] / SIXTEEN
-        far = HALF * g1[p] + EIGHTH * g3[p] + g5[p] / np.float32(32)
-        s5[p], s6[p] = near + far, near - far
+        _a_4(source, at, step, target, to, stride)
+    else:
+        _a_6(source, at, step, target, to, stride)
+
+
+@njit(inline="always")
+def _rows_of_map(maps, image, top, rows, strip):
+    """Return an array with rows of a map, and where they begin in it: `strip`, with zeros, where some are beyond it."""
+    height, length = maps.shape[1], maps.shape[2] * maps.shape[3]
+    if top >= 0 and top + rows <= height:
+        return maps.ravel(), (image * height + top) * length
+    for i in range(rows):
+        to = strip[i]
+        if 0 <= top + i < height:
+            row = maps[image, top + i].ravel()
+            for p in range(length):
+                to[p] = row[p]
+        else:
+            to[:] = ZERO
+    return strip.ravel(), 0
+
+
+@njit(inline="always")
+def _clear(target, to, stride, rows):
+    for i in range(rows):
+        target[to + i * stride : to + i * stride + LANES] = ZERO
 
 
 @compiled
@@ -161,18 +204,25 @@ def transform_inputs(maps, spectrum, tile, start, stop):
     """Write BᵀdB of each tile's inputs d, of maps that a 3×3 filter with a margin of one pixel reads."""
     height, width, channels = maps.shape[1:]
     size, down, across = tile + 2, -(-height // tile), -(-width // tile)
-    columns = across + 1  # a last tile for the inputs that the last but one needs
-    run, whole = across * channels, tile * columns * channels
-    lines = np.zeros((size, whole), np.float32)
-    half = np.empty_like(lines)
+    strip, half = np.empty((size, width * channels), np.float32), np.empty(size * size * LANES, np.float32)
+    target, pitch = spectrum.ravel(), spectrum.shape[1]
     for row in range(start, stop):
-        for i in range(size):
-            _gather(maps, row // down, row % down * tile - 1 + i, tile, 1, columns, lines[i])
-        _apply_b(tile, _rows(lines, 0, size, 0, whole), _rows(half, 0, size, 0, whole))
-        at = (row - start) * run
-        for i in range(size):
-            d = _pixels(half[i], tile, columns, channels, run)
-            _apply_b(tile, d, _rows(spectrum, size * i, size, at, at + run))
+        source, begin = _rows_of_map(maps, row // down, row % down * tile - 1, size, strip)
+        for column in range(across):
+            left, at = column * tile - 1, ((row - start) * across + column) * channels
+            for block in range(0, channels, LANES):
+                channel = min(block, channels - LANES)  # the last block may overlap the one before
+                for j in range(size):
+                    if 0 <= left + j < width:
+                        pixel = begin + (left + j) * channels + channel
+                        _apply_bt(tile, source, pixel, width * channels, half, j * LANES, size * LANES)
+                    else:
+                        _clear(half, j * LANES, size * LANES, size)
+                to = at + channel
+                for k in range(size * size):
+                    _fetch_to_write(target, to + AHEAD + k * pitch)
+                for i in range(size):
+                    _apply_bt(tile, half, i * size * LANES, LANES, target, to + i * size * pitch, pitch)
 
 
 @compiled
@@ -180,37 +230,50 @@ def transform_gradients(maps, spectrum, tile, start, stop):
     """Write AgAᵀ of each tile's gradients g, which is what goes back through `transform_outputs`."""
     height, width, channels = maps.shape[1:]
     size, down, across = tile + 2, -(-height // tile), -(-width // tile)
-    run, whole = across * channels, tile * across * channels
-    lines = np.zeros((tile, whole), np.float32)
-    half = np.empty((size, whole), np.float32)
+    strip, half = np.empty((tile, width * channels), np.float32), np.empty(size * tile * LANES, np.float32)
+    target, pitch = spectrum.ravel(), spectrum.shape[1]
     for row in range(start, stop):
-        for i in range(tile):
-            _gather(maps, row // down, row % down * tile + i, tile, 0, across, lines[i])
-        _apply_a_back(tile, _rows(lines, 0, tile, 0, whole), _rows(half, 0, size, 0, whole))
-        at = (row - start) * run
-        for i in range(size):
-            g = _pixels(half[i], tile, across, channels, run)
-            _apply_a_back(tile, g, _rows(spectrum, size * i, size, at, at + run))
+        source, begin = _rows_of_map(maps, row // down, row % down * tile, tile, strip)
+        for column in range(across):
+            left, at = column * tile, ((row - start) * across + column) * channels
+            for block in range(0, channels, LANES):
+                channel = min(block, channels - LANES)
+                for j in range(tile):
+                    if left + j < width:
+                        pixel = begin + (left + j) * channels + channel
+                        _apply_a(tile, source, pixel, width * channels, half, j * LANES, tile * LANES)
+                    else:
+                        _clear(half, j * LANES, tile * LANES, size)
+                to = at + channel
+                for k in range(size * size):
+                    _fetch_to_write(target, to + AHEAD + k * pitch)
+                for i in range(size):
+                    _apply_a(tile, half, i * tile * LANES, LANES, target, to + i * size * pitch, pitch)
 
 
 @compiled
-def transform_outputs(spectrum, bias, maps, tile, start, stop):
-    """Write AᵀmA plus a bias a channel, the outputs of each tile m, where they are within the maps."""
+def transform_outputs(spectrum, maps, tile, start, stop):
+    """Write AᵀmA, the outputs of each tile m, where they are within the maps."""
     height, width, channels = maps.shape[1:]
     size, down, across = tile + 2, -(-height // tile), -(-width // tile)
-    run, whole = across * channels, tile * across * channels
-    half = np.empty((size, whole), np.float32)
-    lines = np.empty((tile, whole), np.float32)
+    half, row_of_tile = np.empty(tile * size * LANES, np.float32), np.empty(tile * LANES, np.float32)
+    source, pitch, target = spectrum.ravel(), spectrum.shape[1], maps.ravel()
     for row in range(start, stop):
-        at = (row - start) * run
-        for i in range(size):
-            m = _rows(spectrum, size * i, size, at, at + run)
-            _apply_a(tile, m, _pixels(half[i], tile, across, channels, run))
-        _apply_a(tile, _rows(half, 0, size, 0, whole), _rows(lines, 0, tile, 0, whole))
-        top = row % down * tile
-        for i in range(min(tile, height - top)):
-            for x in range(width):
-                place = (x % tile * across + x // tile) * channels
-                pixel, to = lines[i, place : place + channels], maps[row // down, top + i, x]
-                for c in range(channels):
-                    to[c] = pixel[c] + bias[c]
+        image, top = row // down, row % down * tile
+        for column in range(across):
+            left, begin = column * tile, ((row - start) * across + column) * channels
+            for block in range(0, channels, LANES):
+                channel = min(block, channels - LANES)
+                at = begin + channel
+                for k in range(size * size):
+                    _fetch_to_read(source, at + AHEAD + k * pitch)
+                for j in range(size):
+                    _apply_at(tile, source, at + j * pitch, size * pitch, half, j * LANES, size * LANES)
+                for i in range(min(tile, height - top)):
+                    to = ((image * height + top + i) * width + left) * channels + channel
+                    if left + tile <= width:
+                        _apply_at(tile, half, i * size * LANES, LANES, target, to, channels)
+                    else:
+                        _apply_at(tile, half, i * size * LANES, LANES, row_of_tile, 0, LANES)
+                        for x in range(width - left):
+                            _copy(row_of_tile, x * LANES, 0, target, to + x * channels, 0)

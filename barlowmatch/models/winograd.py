@@ -7,17 +7,21 @@ by some 1e-5 of an output's size instead of 1e-6, where bfloat16 rounds by 4e-3.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier
+from threading import Barrier, get_ident
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+Share = TypeVar("Share")
 Result = TypeVar("Result")
+Array = npt.NDArray[np.float32]
 
 WORTHWHILE = 1.15
 """A map is convolved by the algorithm when that takes so many times fewer products."""
@@ -25,8 +29,10 @@ LEAST_CHANNELS = 32
 """Below, transforming takes longer than the products save."""
 LEAST_PRODUCTS = 2**30
 """Multiplications of a layer, for a batch, below which nothing is gained by threads and tiles: some 10 ms."""
-CHUNK = 256
+CHUNK = 128
 """Tiles that a thread handles at once: products as large as the processor's cache allows."""
+GAP = 16
+"""Numbers between the rows of a spectrum, a line of the cache: at even powers of two all would share its places."""
 
 TRANSFORMS = {
     4: torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24,
@@ -88,6 +94,11 @@ class _Tiling(NamedTuple):
         return (self.side + 2) ** 2
 
     @property
+    def ones(self) -> int:
+        """Which of a tile's transformed numbers adds one to each of its outputs: that of the point 1."""
+        return self.side + 3
+
+    @property
     def products(self) -> int:
         """How many multiplications a map takes, for each pair of channels."""
         return self.numbers * self.down * self.across
@@ -108,13 +119,20 @@ def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
     """Return the 3×3 convolution of images with a margin of one zero, as `torch.nn.functional.conv2d` does.
 
     Args:
-        images: (N, C, H, W), float32, on the CPU; fastest as channels_last.
+        images: (N, C, H, W), float32, on the CPU; fastest as channels_last. C and D are `tiles.LANES` at least.
         weight: (D, C, 3, 3).
         bias: (D,), or None.
 
     Returns:
         (N, D, H, W), channels_last. Gradients flow to images, weight and bias, once.
+
+    Raises:
+        ValueError: fewer channels.
     """
+    from barlowmatch.models.tiles import LANES
+
+    if min(weight.shape[:2]) < LANES:
+        raise ValueError(f"{weight.shape[1]} to {weight.shape[0]} channels; there must be {LANES} at least")
     result: Tensor = _Convolution.apply(images, weight, bias)
     return result
 
@@ -124,7 +142,7 @@ class _Convolution(torch.autograd.Function):
     def forward(context: Any, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         context.save_for_backward(images, weight)
         tiling = _tiling(*images.shape[2:])
-        return _convolve(images, tiling, _transformed(weight, tiling.transform).transpose(1, 2), bias)
+        return _convolve(images, tiling, _transformed(weight.transpose(0, 1), tiling.transform), bias)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -145,16 +163,27 @@ def _convolve(images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | N
     from barlowmatch.models import tiles
 
     inputs = _channels_last(images)
-    outputs = torch.empty(*inputs.shape[:3], filters.shape[2])
-    biases = torch.zeros(filters.shape[2]) if bias is None else bias.detach()
+    channels, out_channels = filters.shape[1:]
+    outputs = torch.empty(*inputs.shape[:3], out_channels)
+    maps, results = inputs.numpy(), outputs.numpy()
 
-    def convolve_rows(start: int, stop: int) -> None:
-        spectrum = _spectrum(tiles.transform_inputs, inputs, tiling, start, stop)
-        products = torch.bmm(spectrum, filters).flatten(1)
-        tiles.transform_outputs(products.numpy(), biases.numpy(), outputs.numpy(), tiling.side, start, stop)
+    @functools.cache  # for each thread: arrays are made once, as what holds the interpreter's lock holds up the others
+    def room(rows: int, _: int) -> tuple[Tensor, Array, Tensor, Array]:
+        products = torch.empty(tiling.numbers, rows * tiling.across, out_channels)
+        return *_spectrum(tiling, rows, channels), products, products.flatten(1).numpy()
 
-    rows = len(inputs) * tiling.down
-    _in_threads(convolve_rows, tiling.chunks(0, rows, -(-rows // torch.get_num_threads())))
+    def convolve_rows(pieces: Iterator[tuple[int, int]]) -> None:
+        for start, stop in pieces:
+            spectrum, numbers, products, transformed = room(stop - start, get_ident())
+            tiles.transform_inputs(maps, numbers, tiling.side, start, stop)
+            torch.bmm(spectrum, filters, out=products)
+            if bias is not None:
+                products[tiling.ones] += bias.detach()
+            tiles.transform_outputs(transformed, results, tiling.side, start, stop)
+
+    rows, threads = len(inputs) * tiling.down, torch.get_num_threads()
+    pieces = iter(tiling.chunks(0, rows, -(-rows // threads)))
+    _in_threads(convolve_rows, [pieces] * threads)  # who shares a core with others takes fewer
     return outputs.permute(0, 3, 1, 2)
 
 
@@ -164,29 +193,33 @@ def _weight_gradient(images: Tensor, gradient: Tensor, tiling: _Tiling) -> Tenso
 
     inputs, gradients = _channels_last(images), _channels_last(gradient)
     channels, out_channels = inputs.shape[3], gradients.shape[3]
+    maps, behind = inputs.numpy(), gradients.numpy()
 
-    def sum_rows(first: int, last: int) -> Tensor:
-        total = torch.empty(tiling.numbers, out_channels, channels)
-        for start, stop in tiling.chunks(first, last, last - first):
-            spectrum = _spectrum(tiles.transform_inputs, inputs, tiling, start, stop)
-            behind = _spectrum(tiles.transform_gradients, gradients, tiling, start, stop)
-            total.baddbmm_(behind.transpose(1, 2), spectrum, beta=0 if start == first else 1)
+    def sum_rows(pieces: list[tuple[int, int]]) -> Tensor:
+        room = functools.cache(lambda rows: (_spectrum(tiling, rows, channels), _spectrum(tiling, rows, out_channels)))
+        total = torch.zeros(tiling.numbers, out_channels, channels)
+        for start, stop in pieces:
+            (spectrum, numbers), (spectrum_behind, numbers_behind) = room(stop - start)
+            tiles.transform_inputs(maps, numbers, tiling.side, start, stop)
+            tiles.transform_gradients(behind, numbers_behind, tiling.side, start, stop)
+            total.baddbmm_(spectrum_behind.transpose(1, 2), spectrum)
         return total
 
     # Which thread sums what depends on nothing but their number, so that runs can be repeated to the bit.
     rows = len(inputs) * tiling.down
     share = -(-rows // torch.get_num_threads())
-    sums = _in_threads(sum_rows, [(start, min(start + share, rows)) for start in range(0, rows, share)])
+    shares = [(start, min(start + share, rows)) for start in range(0, rows, share)]
+    sums = _in_threads(sum_rows, [tiling.chunks(first, last, last - first) for first, last in shares])
     total = functools.reduce(Tensor.add_, sums)
     back = torch.kron(tiling.transform, tiling.transform).T @ total.flatten(1)
     return back.view(3, 3, out_channels, channels).permute(2, 3, 0, 1)
 
 
-def _spectrum(transform: Callable[..., None], maps: Tensor, tiling: _Tiling, start: int, stop: int) -> Tensor:
-    """Return some rows of tiles of maps (N, H, W, C) transformed: (36 or 64, tiles, C)."""
-    spectrum = torch.empty(tiling.numbers, (stop - start) * tiling.across, maps.shape[3])
-    transform(maps.numpy(), spectrum.flatten(1).numpy(), tiling.side, start, stop)
-    return spectrum
+def _spectrum(tiling: _Tiling, rows: int, channels: int) -> tuple[Tensor, Array]:
+    """Return room for rows of tiles transformed: as matrices (36 or 64, tiles, C), and as the transforms take it."""
+    tiles = rows * tiling.across
+    numbers = torch.empty(tiling.numbers, tiles * channels + GAP)
+    return numbers[:, :-GAP].view(tiling.numbers, tiles, channels), numbers.numpy()
 
 
 def _channels_last(images: Tensor) -> Tensor:
@@ -200,12 +233,11 @@ def _transformed(weight: Tensor, transform: Tensor) -> Tensor:
     return (torch.kron(transform, transform) @ numbers).view(-1, *weight.shape[:2])
 
 
-def _in_threads(work: Callable[[int, int], Result], pieces: list[tuple[int, int]]) -> list[Result]:
-    """Return what `work` makes of each piece, as many at a time as torch has threads, each of which computes alone."""
-    threads = torch.get_num_threads()
-    if threads == 1 or len(pieces) == 1:
-        return [work(*piece) for piece in pieces]
-    return list(_pool(threads).map(lambda piece: work(*piece), pieces))
+def _in_threads(work: Callable[[Share], Result], shares: list[Share]) -> list[Result]:
+    """Return what `work` makes of each share of the work, in as many threads, each of which computes alone."""
+    if len(shares) == 1:
+        return [work(shares[0])]
+    return list(_pool(len(shares)).map(work, shares))
 
 
 @functools.cache

@@ -42,7 +42,7 @@ def assert_near(found: Tensor | None, expected: Tensor | None) -> None:
     ("shape", "filters"),
     [((3, 64, 32, 32), 64), ((2, 32, 24, 24), 40), ((70, 64, 6, 6), 64),
      ((9, 64, 8, 8), 128), ((40, 96, 4, 4), 64), ((2, 64, 7, 7), 72), ((5, 64, 14, 9), 64),
-     ((1, 64, 1, 1), 64), ((1, 3, 5, 130), 2)],
+     ((1, 64, 1, 1), 64), ((1, 19, 5, 130), 16)],
 )  # fmt: skip
 def test_outputs_and_gradients_are_those_of_a_convolution(
     shape: tuple[int, int, int, int], filters: int, side: int, monkeypatch: pytest.MonkeyPatch
@@ -69,6 +69,12 @@ def test_maps_are_cut_into_the_tiles_that_take_the_fewest_products(
     chosen = convolve(images, weight)
     monkeypatch.setattr(winograd, "TRANSFORMS", {side: winograd.TRANSFORMS[side]})
     assert torch.equal(convolve(images, weight), chosen)
+
+
+def test_fewer_channels_than_a_vector_has_are_refused() -> None:
+    for channels, filters in ((15, 64), (64, 8)):
+        with pytest.raises(ValueError, match="there must be 16 at least"):
+            convolve(*images_and_weight((2, channels, 8, 8), filters))
 
 
 def test_what_is_frozen_gets_no_gradient() -> None:
