@@ -51,6 +51,9 @@ COMMANDS = {
     "embed": Command("inference:EmbedConfig", "embed", "write the embedding of every image"),
     "select": Command("select:SelectConfig", "select", "choose the images whose labels would help most"),
     "simulate": Command("simulate:SimulateConfig", "simulate", "try strategies on images whose labels are known"),
+    "find-suspects": Command(
+        "find_suspects:FindSuspectsConfig", "find_suspects", "find labels that are probably wrong"
+    ),
     "create-dataset": Command(
         "create_dataset:CreateDatasetConfig", "create_dataset", "write the next round's dataset with the new labels"
     ),

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from barlowmatch.data.tables import read_table
+from barlowmatch.linear_probe import Space, fit
 from benchmarks.datasets import write_cifar10
 from benchmarks.measuring import barlowmatch, table
 from labeling.embeddings.folder import Rows, read_embedding_folder
-from labeling.probe.fitting import Space, fit
 from labeling.probe.process import ANCHORS, CANDIDATES, EVERY, TURNS
 from labeling.probe.ranking import covered, doubt, herd
 

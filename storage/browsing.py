@@ -1,4 +1,4 @@
-"""Pages of images under filters. A page is a walk along the ids from where the last one ended."""
+"""Pages of images under filters. A page is a walk from where the last one ended, along the ids or those of suspects."""
 # ruff: noqa: S608 - what is put into SQL here are constants of this file
 
 from dataclasses import dataclass, fields
@@ -22,6 +22,7 @@ class Filter:
         person: has an answer by this person that stands.
         round: is asked about by this request.
         flagged, skipped, missing: True: only such.
+        suspect: True: only those whose label the other labels speak against, the most doubtful first.
         split: of this split.
         file: part of its name, ASCII case ignored.
     """
@@ -34,6 +35,7 @@ class Filter:
     flagged: bool | None = None
     skipped: bool | None = None
     missing: bool | None = None
+    suspect: bool | None = None
     split: Split | None = None
     file: str | None = None
 
@@ -51,11 +53,17 @@ _CONDITIONS = {
     "flagged": "image.flagged = :flagged",
     "skipped": "(image.skips > 0) = :skipped",
     "missing": "image.present = NOT :missing",
+    "suspect": "(image.id IN (SELECT image FROM suspected)) = :suspect",
     "split": "image.split = :split",
     "file": r"image.name LIKE :file ESCAPE '\'",
 }
-_LITERAL = {"flagged": "image.flagged = 1", "skipped": "image.skips > 0", "missing": "image.present = 0"}
-"""Conditions spelled as their partial indexes are, for the asked-for case."""
+_LITERAL = {
+    "flagged": "image.flagged = 1",
+    "skipped": "image.skips > 0",
+    "missing": "image.present = 0",
+    "suspect": "suspected.place > 0",
+}
+"""Conditions spelled so that their indexes are walked, for the asked-for case."""
 
 
 @dataclass(frozen=True)
@@ -66,23 +74,30 @@ class Shown:
         image: the image.
         guess: the model's first guess, None where it is hidden or there is none.
         answered_by: as of `present.answered_by`.
+        suspect: what the other labels speak for, where they speak against the label.
+        at: where the next page goes on after it.
     """
 
     image: Image
     guess: Guess | None
     answered_by: int | None
+    suspect: Guess | None
+    at: int
 
 
 def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
-    """Return up to `limit` images with ids above `after` that match, by id."""
+    """Return up to `limit` images that match, from `after` on: by id, suspects by doubt."""
     where, values = _where(wanted)
+    walk = "suspected.place" if wanted.suspect else "image.id"
     rows = db.execute(
-        f"""SELECT image.*, prediction.probability, coalesce(class.merged_into, class.id) AS guess,
+        f"""SELECT image.*, {walk} AS at, prediction.probability, coalesce(class.merged_into, class.id) AS guess,
+                   suspected.class AS suspect, suspected.probability AS suspect_probability,
                    EXISTS (SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
                            WHERE item.image = image.id AND item.left > 0 AND request.blind) AS blind
             FROM image LEFT JOIN prediction ON prediction.image = image.id
             LEFT JOIN class ON class.id = prediction.class
-            WHERE {where} AND image.id > :after ORDER BY image.id LIMIT :limit""",
+            LEFT JOIN suspected ON suspected.image = image.id
+            WHERE {where} AND {walk} > :after ORDER BY {walk} LIMIT :limit""",
         {**values, "after": after, "limit": limit},
     )
     return [
@@ -90,6 +105,8 @@ def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
             image_of(row),
             None if row["blind"] or row["guess"] is None else Guess(row["guess"], row["probability"]),
             None if row["event"] is None else answered_by(db, row["id"]),
+            None if row["suspect"] is None else Guess(row["suspect"], row["suspect_probability"]),
+            row["at"],
         )
         for row in rows
     ]
@@ -98,7 +115,8 @@ def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
 def count_images(db: Database, wanted: Filter) -> int:
     """Return how many images match, counted up to `MOST_COUNTED`."""
     where, values = _where(wanted)
-    join = "JOIN prediction ON prediction.image = image.id" if wanted.predicted is not None else ""
+    join = "JOIN prediction ON prediction.image = image.id " if wanted.predicted is not None else ""
+    join += "JOIN suspected ON suspected.image = image.id" if wanted.suspect else ""
     sql = f"SELECT count(*) FROM (SELECT 1 FROM image {join} WHERE {where} LIMIT {MOST_COUNTED + 1})"
     return min(MOST_COUNTED, int(db.execute(sql, values).fetchone()[0]))
 

@@ -10,6 +10,7 @@ from storage.records import NewItem
 from storage.requests import add_request, count_drawable, draw_unlabeled
 from storage.settings import get_setting
 from storage.skipping import stuck_items
+from storage.suspects import count_suspects
 
 ONE_IN = 4
 """At most one in so many images is in the control sample, so that three are left to learn from, labeled or not.
@@ -52,6 +53,7 @@ class Counts:
         predicted: whether there are predictions.
         new_labels: labels to learn from that the predictions do not know yet.
         undecided: images without a label that everybody who labels skipped for good.
+        suspects: labels that the other labels speak against.
     """
 
     images: int
@@ -62,6 +64,7 @@ class Counts:
     predicted: bool
     new_labels: int
     undecided: int = 0
+    suspects: int = 0
 
 
 def find_control(db: Database) -> Control | None:
@@ -143,7 +146,7 @@ def count_all(db: Database) -> Counts:
     left -= sum(item.answers for item in stuck if not item.control)
     undecided = len({item.image for item in stuck if item.state == "none"})
     own = labeled - validation - tested
-    return Counts(images, learns == 2, validation, own, left, learned is not None, new, undecided)
+    return Counts(images, learns == 2, validation, own, left, learned is not None, new, undecided, count_suspects(db))
 
 
 def _one(db: Database, sql: str, *values: int | str) -> int:

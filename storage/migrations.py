@@ -10,7 +10,7 @@ from sqlite_utils import Database, Migrations
 
 from storage.schema import INDEXES, TABLES, TRIGGERS, VIEWS
 
-VERSION = 3
+VERSION = 4
 """Kept in `PRAGMA user_version`; a project of a higher one is refused."""
 
 migrations = Migrations("labeling")
@@ -68,6 +68,30 @@ UPDATE class SET parent = merged_into;
 def third(db: Database) -> None:
     """Remember the way of a merge, so that what was merged into a class goes with it when its own merge is undone."""
     for statement in split_statements(_PARENTS):
+        db.execute(statement)
+
+
+_SUSPECTS = """
+CREATE TABLE suspect (                        -- labels that the other labels speak against, the most doubtful first
+    place       INTEGER PRIMARY KEY,
+    image       INTEGER NOT NULL UNIQUE REFERENCES image (id),
+    event       INTEGER NOT NULL REFERENCES label_event (id),  -- of the label that is doubted
+    class       INTEGER NOT NULL REFERENCES class (id),        -- what the other labels speak for
+    probability REAL NOT NULL
+) STRICT;
+
+CREATE VIEW suspected AS
+SELECT suspect.place, suspect.image, coalesce(class.merged_into, class.id) AS class, suspect.probability
+FROM suspect JOIN class ON class.id = suspect.class JOIN image ON image.id = suspect.image
+WHERE image.event = suspect.event AND image.state = 'labeled' AND image.present = 1
+  AND image.class <> coalesce(class.merged_into, class.id);
+"""
+
+
+@migrations()
+def fourth(db: Database) -> None:
+    """Keep which labels are probably wrong."""
+    for statement in split_statements(_SUSPECTS):
         db.execute(statement)
 
 

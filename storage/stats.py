@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from storage.database import Database, now
 from storage.records import Request
 from storage.requests import latest_event, list_requests
+from storage.suspects import count_suspects
 from storage.undoing import last_act, last_undo
 
 
@@ -31,6 +32,7 @@ class Progress:
     flagged: int
     skipped: int
     missing: int
+    suspects: int
     requests: tuple[Request, ...]
     classes: tuple[tuple[int, int], ...]
 
@@ -56,6 +58,7 @@ def progress(db: Database) -> Progress:
                SELECT 1 FROM request_item WHERE request_item.image = image.id AND request_item.left > 0)""",
         ),
         missing=_count(db, "image WHERE present = 0"),
+        suspects=count_suspects(db),
         requests=tuple(list_requests(db)),
         classes=tuple(sorted(classes.items())),
     )

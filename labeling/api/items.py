@@ -13,6 +13,7 @@ from storage.predictions import guesses_of
 from storage.present import answered_by
 from storage.records import Guess, Image, Label, Lease, Why
 from storage.requests import why_asked
+from storage.suspects import suspect_of
 
 Out = TypeVar("Out", bound=ImageOut)
 
@@ -82,10 +83,16 @@ def guesses_out(guesses: tuple[Guess, ...]) -> list[wire.GuessOut]:
     return [wire.GuessOut(class_id=guess.class_id, probability=round(guess.probability, 4)) for guess in guesses]
 
 
+def _guess(guess: Guess | None) -> wire.GuessOut | None:
+    return None if guess is None else guesses_out((guess,))[0]
+
+
 def page_image(shown: Shown, pictures: Pictures) -> ImageOut:
     """Return an image of a page."""
-    guess = None if shown.guess is None else guesses_out((shown.guess,))[0]
-    return _image_out(ImageOut, shown.image, guess, pictures, answered_by=shown.answered_by)
+    return _image_out(
+        ImageOut, shown.image, _guess(shown.guess), pictures, answered_by=shown.answered_by,
+        suspect=_guess(shown.suspect),
+    )  # fmt: skip
 
 
 def image_detail(db: Database, image: Image, pictures: Pictures) -> ImageDetail:
@@ -102,8 +109,8 @@ def image_detail(db: Database, image: Image, pictures: Pictures) -> ImageDetail:
     ]  # fmt: skip
     return _image_out(
         ImageDetail, image, guesses[0] if guesses else None, pictures, answered_by=answered_by(db, image.id),
-        sha256=image.sha256, group=image.group, blind=blind, why=None if why is None else _why(why, pictures),
-        guesses=guesses, history=past,
+        suspect=_guess(suspect_of(db, image.id)), sha256=image.sha256, group=image.group, blind=blind,
+        why=None if why is None else _why(why, pictures), guesses=guesses, history=past,
     )  # fmt: skip
 
 

@@ -98,7 +98,8 @@ def get_progress(here: Here, who: Who) -> ProgressOut:
     return ProgressOut(
         project=here.project.name, project_id=here.project.id, event=whole.event, images=whole.images,
         labeled=whole.labeled, rejected=whole.rejected, disputed=whole.disputed, flagged=whole.flagged,
-        skipped=whole.skipped, missing=whole.missing, requests=requests, done=sum(item.done for item in requests),
+        skipped=whole.skipped, missing=whole.missing, suspects=whole.suspects, requests=requests,
+        done=sum(item.done for item in requests),
         left=sum(item.left for item in requests),
         mine=MineOut(
             answers=mine.answers, per_hour=None if mine.per_hour is None else round(mine.per_hour, 1),

@@ -90,7 +90,10 @@ def _import(config: ImportConfig) -> dict[str, int]:
         from labeling.runs.launching import learned_at
 
         taken = import_embeddings(config.project, config.embeddings, learned_at(config.embeddings))
-        print(f"{config.embeddings}: {taken.predictions} predictions, neighbours of {taken.neighbours} asked images")
+        print(
+            f"{config.embeddings}: {taken.predictions} predictions, neighbours of {taken.neighbours} asked images, "
+            f"{taken.suspects} suspect labels"
+        )
     return files
 
 
@@ -231,6 +234,7 @@ def _summary(db: Database) -> str:
     parts = {
         "images": whole.images, "labeled": whole.labeled, "none of the classes": whole.rejected,
         "disputed": whole.disputed, "flagged": whole.flagged, "without a file": whole.missing,
+        "suspect": whole.suspects,
     }  # fmt: skip
     return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count or what == "images")
 

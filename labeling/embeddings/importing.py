@@ -1,4 +1,4 @@
-"""Taking up what a model thinks: guesses, an order in which similar images lie side by side, and nearest neighbours.
+"""Taking up what a model thinks: guesses, an order of similar images, nearest neighbours, labels that are suspect.
 
 Heavy, so it runs in the command's own process; the server only reads what is stored here.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from barlowmatch.errors import InputError
 from labeling.embeddings.columns import classes_of_columns
 from labeling.embeddings.folder import EmbeddingFolder, Floats, Rows, read_embedding_folder
+from labeling.embeddings.suspecting import suspects_among_labels
 from labeling.project import writing
 from storage.database import Database, transaction
 from storage.images import all_images
@@ -20,6 +21,7 @@ from storage.predictions import LEARNED, NewPrediction, add_run, put_predictions
 from storage.records import Guess
 from storage.requests import latest_event, open_images, put_neighbours
 from storage.settings import put_setting
+from storage.suspects import put_suspects
 
 PAGE = 48
 """Images of a leaf of the order: about a page of the grid."""
@@ -29,10 +31,11 @@ _BLOCK = 2048
 
 @dataclass(frozen=True)
 class Taken:
-    """How many predictions were stored, and of how many asked-for images the neighbours."""
+    """How many predictions were stored, of how many asked-for images the neighbours, how many labels are suspect."""
 
     predictions: int
     neighbours: int
+    suspects: int
 
 
 def import_embeddings(folder: Path, embeddings: Path, learned: int | None = None) -> Taken:
@@ -54,7 +57,9 @@ def import_embeddings(folder: Path, embeddings: Path, learned: int | None = None
         if probabilities is not None:
             columns = _class_columns(db, source, embeddings)
             predictions = list(_predictions(images, probabilities, source.unit_vectors(rows), columns))
-        neighbours = list(_neighbours(db, source, images, rows))
+        row_of = dict(zip(images.tolist(), rows.tolist(), strict=True))
+        neighbours = list(_neighbours(db, source, row_of))
+        suspects = suspects_among_labels(db, row_of, source.unit_vectors)
         with transaction(db):  # all is computed by now: who labels meanwhile waits for the writing alone
             run = add_run(db, os.fsencode(embeddings.absolute()), source.stage)
             stored = put_predictions(db, run, predictions)
@@ -62,7 +67,8 @@ def import_embeddings(folder: Path, embeddings: Path, learned: int | None = None
                 put_setting(db, LEARNED, latest_event(db) if learned is None else learned)
             for request, image, near in neighbours:
                 put_neighbours(db, request, image, near)
-        return Taken(stored, len(neighbours))
+            put_suspects(db, suspects)
+        return Taken(stored, len(neighbours), len(suspects))
 
 
 def match_images(db: Database, source: EmbeddingFolder, folder: Path) -> tuple[Rows, Rows]:
@@ -141,10 +147,9 @@ def _spread(vectors: Floats, steps: int = 8) -> Floats:
 
 
 def _neighbours(
-    db: Database, source: EmbeddingFolder, images: Rows, rows: Rows
+    db: Database, source: EmbeddingFolder, row_of: dict[int, int]
 ) -> Iterator[tuple[int, int, list[tuple[int, float]]]]:
     """Yield each request and image it asks about, with the labeled images that lie nearest."""
-    row_of = dict(zip(images.tolist(), rows.tolist(), strict=True))
     labeled = [image.id for image in all_images(db) if image.label.state == "labeled" and image.id in row_of]
     asked = [(request, image) for request, image in open_images(db) if image in row_of]
     if not labeled or not asked:

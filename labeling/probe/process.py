@@ -1,4 +1,4 @@
-"""The probe's process: waits for twenty answers, fits, updates guesses, puts what waits in a better order.
+"""The probe's process: waits for twenty answers, fits, updates guesses, orders what waits; at rest it judges labels.
 
 It lives beside the server, which starts it at a label, and ends when nobody has labeled for a while or the server is
 gone. It writes little and in short transactions, so that a label never waits for long: the guesses of what is in
@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from barlowmatch.errors import InputError
+from barlowmatch.linear_probe import Probe, Space, fit
 from labeling.embeddings.folder import Floats, Rows, read_embedding_folder
 from labeling.embeddings.importing import match_images, similarity_order
 from labeling.embeddings.newest import newest_embeddings
-from labeling.probe.fitting import Probe, Space, fit
+from labeling.embeddings.suspecting import suspects_among_labels
 from labeling.probe.ranking import covered, doubt, herd
 from labeling.project import ProjectFolder, writing
 from storage import probing as store
@@ -25,6 +26,7 @@ from storage.database import Database, transaction
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess
 from storage.requests import latest_event
+from storage.suspects import put_suspects
 
 EVERY = 20
 """Answers between two fits."""
@@ -35,6 +37,8 @@ TURNS = 100
 ANCHORS = 1024
 _PAGE = 64
 """Guesses written in one transaction."""
+QUIET = 10.0
+"""Seconds without a label after which labels are judged: it may take as long as several fits."""
 _LOOK = 0.2
 """Seconds between two looks at the database."""
 
@@ -98,6 +102,13 @@ class Learner:
                 put_predictions(db, run, page)
         return Refit(len(labels), seconds, len(fresh), len(turns))
 
+    def look_for_suspects(self, db: Database) -> int:
+        """Store which labels of this moment are suspect, and return how many."""
+        suspects = suspects_among_labels(db, self._row_of, lambda rows: self._space.vectors[rows])
+        with transaction(db):
+            put_suspects(db, suspects)
+        return len(suspects)
+
     def _knows(self, image: int) -> bool:
         return image in self._row_of
 
@@ -150,7 +161,7 @@ def learn(project: Path, idle: float, say: Callable[[str], None]) -> None:
         learner = _newest(paths, db, None)
         fitted = store.newest_fit(db)
         event, since = fitted.event if fitted else 0, time.monotonic()
-        seen = -1  # answers may be older than this process
+        seen, judged = -1, -1  # answers may be older than this process
         say(f"{learner.folder}: waiting for labels")
         while time.monotonic() - since < idle and os.getppid() == parent:
             newest = latest_event(db)
@@ -160,6 +171,9 @@ def learn(project: Path, idle: float, say: Callable[[str], None]) -> None:
                     event = newest
                     learner = _newest(paths, db, learner)
                     say(_told(learner.refit(db)))
+            elif judged != newest and time.monotonic() - since > QUIET:
+                judged, learner = newest, _newest(paths, db, learner)
+                say(f"{learner.look_for_suspects(db)} suspect labels")
             time.sleep(_LOOK)
 
 

@@ -30,14 +30,24 @@ def next_step(state: Counts, control: Control | None, largest: int) -> Step:
         largest: how many images a control sample may have that nobody has answered in.
     """
     step = _step(state, control, largest)
-    if state.undecided == 0:
-        return step
-    one = state.undecided == 1
-    words = (
-        f"{state.undecided:,} {_images(state.undecided)} {'stays' if one else 'stay'} undecided: everybody who labels "
-        f"skipped {'it' if one else 'them'} twice. Browse has {'it' if one else 'them'} under Skipped."
-    )
-    return replace(step, why=f"{step.why} {words}")
+    return replace(step, why=" ".join([step.why, *_undecided(state.undecided), *_suspect(state.suspects)]))
+
+
+def _undecided(count: int) -> list[str]:
+    if count == 0:
+        return []
+    stay, them = ("stays", "it") if count == 1 else ("stay", "them")
+    return [
+        f"{count:,} {_images(count)} {stay} undecided: everybody who labels skipped {them} twice. "
+        f"Browse has {them} under Skipped."
+    ]
+
+
+def _suspect(count: int) -> list[str]:
+    if count == 0:
+        return []
+    look, them = ("1 label looks", "it") if count == 1 else (f"{count:,} labels look", "them")
+    return [f"{look} wrong beside the others: Browse has {them} under Suspect."]
 
 
 def _step(state: Counts, control: Control | None, largest: int) -> Step:

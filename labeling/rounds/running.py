@@ -197,8 +197,11 @@ class Round:
         if embedded is None:
             return "There was nothing to take up."
         taken = import_embeddings(self._paths.folder, embedded.folder, launching.learned_at(embedded.folder))
-        self._results |= {"predictions": taken.predictions, "neighbours": taken.neighbours}
-        return f"{taken.predictions:,} guesses, and the nearest labeled images of {taken.neighbours:,} asked ones."
+        self._results |= {"predictions": taken.predictions, "neighbours": taken.neighbours, "suspects": taken.suspects}
+        told = f"{taken.predictions:,} guesses, and the nearest labeled images of {taken.neighbours:,} asked ones."
+        if taken.suspects:
+            told += f" {taken.suspects:,} labels look wrong: Browse has them under Suspect."
+        return told
 
     def _need_time(self) -> None:
         if self.stopping:

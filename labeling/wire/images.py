@@ -8,7 +8,10 @@ from storage.records import Kind, Split
 
 
 class ImageOut(Wire):
-    """An image of a page; `answered_by` is the person on whose answer alone its label rests."""
+    """An image of a page; `answered_by` is the person on whose answer alone its label rests.
+
+    `suspect` is what the other labels speak for, where they speak against the label.
+    """
 
     image: int
     file: str
@@ -22,6 +25,7 @@ class ImageOut(Wire):
     flagged: bool
     missing: bool
     guess: GuessOut | None
+    suspect: GuessOut | None
 
 
 class ImagesOut(Wire):

@@ -35,6 +35,7 @@ class ProgressOut(Wire):
     flagged: int
     skipped: int
     missing: int
+    suspects: int
     requests: list[RequestOut]
     done: int
     left: int

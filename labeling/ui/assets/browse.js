@@ -4,16 +4,17 @@ import * as api from "./api.js";
 import { ClassList, searchClasses } from "./classes.js";
 import { Corrections } from "./corrections.js";
 import { dialogIsOpen } from "./dialog.js";
+import { Doubt } from "./doubt.js";
 import { fill, h, isTyping, keycap, uuid } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Inspector } from "./inspector.js";
 import { Keymap } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { clientName, labelWords, loadClasses, themeButton, whoAmI } from "./page.js";
+import { Pager } from "./pager.js";
 import { Chip, Messages } from "./panels.js";
 
 const PAGE = 60;
-const COUNTED = 10_000; // the server counts no further
 
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
@@ -38,7 +39,6 @@ class BrowsePage {
     this.keymap = new Keymap(settings.keys, classes);
     this.tiles = [];
     this.at = -1;
-    this.pages = [null]; // the cursor of each page opened so far
     const client = clientName();
     this.outbox = new Outbox(`${progress.project_id}:${person.id}`, (events) => api.sendEvents(client, events));
     this.corrections = new Corrections({ outbox: this.outbox, show: (image, known) => this.update(image, known) });
@@ -53,19 +53,15 @@ class BrowsePage {
     this.messages = new Messages();
     this.chip = new Chip(() => this.outbox.flush());
     this.chip.update(this.outbox);
-    this.filters = new Filters({ classes: this.classes, people, requests, changed: () => this.restart() });
+    this.filters = new Filters({ classes: this.classes, people, requests, changed: () => this.pager.restart() });
     const strange = this.filters.strange.map(([name, value]) => `${name}=${value}`).join(", ");
     if (strange) this.messages.say("filters", `Filters of this link that mean nothing here are left out: ${strange}`);
     this.list = h("div", { class: "wb-tiles", role: "listbox", "aria-label": "Images" });
-    this.words = h("span", { "aria-live": "polite" });
-    this.before = h("button", { type: "button", onclick: () => this.turn(-1) }, "← Previous");
-    this.after = h("button", { type: "button", onclick: () => this.turn(1) }, "Next →");
+    this.pager = new Pager(PAGE, () => this.open());
     const pager = h(
       "footer",
       { class: "wb-pager" },
-      this.before,
-      this.after,
-      this.words,
+      this.pager.elements,
       h("span", { class: "wb-space" }),
       this.chip.element,
       themeButton(),
@@ -76,12 +72,15 @@ class BrowsePage {
       ["reject", "None", () => this.relabel("reject")],
       ["flag", "Flag", () => this.flag()],
       ["undo", "Undo", () => this.undo()],
+      [null, "Send back", () => this.sendBack(), "", "Void all answers to it; whoever was asked about it is asked again"],
     ];
-    const tool = ([action, text, onclick, style = ""]) =>
-      h("button", { class: style, type: "button", onclick }, text, keycap(this.keymap.byAction.get(action)));
+    const key = (action) => action && keycap(this.keymap.byAction.get(action));
+    const tool = ([action, text, onclick, style = "", title = null]) =>
+      h("button", { class: style, type: "button", title, onclick }, text, key(action));
     const search = tool(["search", "Search", () => this.search(), "wb-quiet"]);
     const close = () => this.choose(-1);
-    this.inspector = new Inspector({ nameOf: this.nameOf, classList, search, tools: others.map(tool), close });
+    const doubt = new Doubt({ nameOf: this.nameOf, keymap: this.keymap, settle: (cls) => this.relabel("label", cls) });
+    this.inspector = new Inspector({ nameOf: this.nameOf, classList, doubt, search, tools: others.map(tool), close });
     fill(
       this.host,
       h("div", { class: "wb-browse" }, this.filters.element, this.list, pager, this.inspector.element),
@@ -93,31 +92,18 @@ class BrowsePage {
     return this.tiles[this.at];
   }
 
-  restart() {
-    this.pages = [null];
-    this.open();
-  }
-
-  turn(step) {
-    if (step < 0 ? this.pages.length < 2 : !this.next) return;
-    if (step < 0) this.pages.pop();
-    else this.pages.push(this.next);
-    this.open();
-  }
-
   /** Open the page whose cursor is on top; an answer to an older question is dropped. */
   async open() {
     const question = (this.question = Symbol("question"));
     const query = new URLSearchParams(this.filters.values);
     query.set("limit", PAGE);
-    if (this.pages.at(-1)) query.set("after", this.pages.at(-1));
+    if (this.pager.cursor) query.set("after", this.pager.cursor);
     try {
       await this.outbox.flush(); // so that what was said here is in the answer
-      const { images, next, total } = await api.get(`api/images?${query}`);
+      const page = await api.get(`api/images?${query}`);
       if (question !== this.question) return;
-      if (total !== null) this.total = total;
-      this.next = next;
-      this.show(images);
+      this.pager.took(page.images.length, page);
+      this.show(page.images);
     } catch (error) {
       if (question === this.question) this.say(error.message);
     }
@@ -136,21 +122,9 @@ class BrowsePage {
       this.tiles.map((tile) => tile.element),
     );
     this.list.scrollTop = 0;
-    this.before.disabled = this.pages.length < 2;
-    this.after.disabled = !this.next;
-    const first = (this.pages.length - 1) * PAGE;
-    this.words.textContent = images.length ? this.place(first + 1, first + images.length) : "";
     if (images.length === 0) this.say("No image passes these filters.");
     else this.choose(-1);
     this.tiles[0]?.element.setAttribute("tabindex", "0");
-  }
-
-  /** Which images a page shows, and of how many: where those are too many to be counted, the last page tells. */
-  place(first, last) {
-    const uncounted = this.next && this.total >= COUNTED;
-    const all = this.next ? this.total : last;
-    const [from, to, of] = [first, last, all].map((number) => number.toLocaleString("en"));
-    return `${from}–${to} of ${uncounted ? `${COUNTED.toLocaleString("en")} or more` : of}`;
   }
 
   tile(image) {
@@ -174,10 +148,10 @@ class BrowsePage {
   }
 
   draw({ image, element, words }) {
-    const state = image.missing ? "missing" : image.label.state;
+    const doubt = image.suspect ? ` → ${this.nameOf(image.suspect.class)}?` : "";
     words.textContent =
-      (image.flagged ? "⚑ " : "") + (image.missing ? "missing" : labelWords(image.label, this.nameOf));
-    words.dataset.state = state;
+      (image.flagged ? "⚑ " : "") + (image.missing ? "missing" : labelWords(image.label, this.nameOf)) + doubt;
+    words.dataset.state = image.missing ? "missing" : image.suspect ? "suspect" : image.label.state;
     element.setAttribute("aria-label", `${image.file}: ${words.textContent}`);
   }
 
@@ -201,9 +175,11 @@ class BrowsePage {
     const meaning = this.keymap.read(key);
     if (step && this.tiles.length)
       this.choose(Math.max(0, Math.min(this.tiles.length - 1, this.at < 0 ? 0 : this.at + step)));
-    else if (key === "PageDown" || key === "PageUp") this.turn(key === "PageDown" ? 1 : -1);
+    else if (key === "PageDown" || key === "PageUp") this.pager.turn(key === "PageDown" ? 1 : -1);
     else if (key === "Escape") this.choose(-1);
-    else if (!meaning || event.repeat || meaning.action === "first_guess") return;
+    else if (!meaning || event.repeat) return;
+    else if (meaning.action === "first_guess" && this.chosen?.image.suspect)
+      this.relabel("label", this.chosen.image.suspect.class);
     else if (meaning.class !== undefined) this.relabel("label", meaning.class);
     else if (meaning.action === "reject") this.relabel("reject");
     else if (["flag", "undo", "redo", "search"].includes(meaning.action)) this[meaning.action]();
@@ -220,17 +196,40 @@ class BrowsePage {
 
   /**
    * Correct the chosen image. The label that is shown is replaced, and no other: the server refuses where somebody
-   * answered meanwhile. Unless it is my answer alone, this decides: as one more vote it would be a dispute.
+   * answered meanwhile. Unless it is my answer alone, this decides: as one more vote it would be a dispute. About a
+   * suspect label it always decides, so that what is kept is not doubted again.
    */
   relabel(kind, cls = null) {
     const image = this.wanted();
     if (!image) return null;
-    const decides = image.label.event !== null && image.answered_by !== this.person.id;
-    const event = { uuid: uuid(), kind: decides ? "confirm" : kind, image: image.image, source: "browse" };
+    const suspect = image.suspect !== null;
+    const decides = suspect || (image.label.event !== null && image.answered_by !== this.person.id);
+    const source = suspect ? "review" : "browse";
+    const event = { uuid: uuid(), kind: decides ? "confirm" : kind, image: image.image, source };
     if (kind === "label") event.class = cls;
     event.replaces = image.label.event ?? 0;
     const label = { state: kind === "reject" ? "rejected" : "labeled", class: cls, event: event.uuid };
-    return this.corrections.act(event, image, { label, answered_by: decides ? null : this.person.id });
+    const answered = decides ? null : this.person.id;
+    this.corrections.act(event, image, { label, answered_by: answered, suspect: null });
+    return suspect ? this.choose(this.nextSuspect()) : null;
+  }
+
+  /** The place of the next suspect label on this page, else of the chosen image. */
+  nextSuspect() {
+    const next = this.tiles.findIndex(({ image }, place) => place > this.at && image.suspect);
+    return next < 0 ? this.at : next;
+  }
+
+  sendBack() {
+    const image = this.wanted();
+    if (!image) return;
+    if (image.label.event === null) {
+      this.messages.say("choose", "Nobody has answered it, so there is nothing to send back.");
+      return;
+    }
+    const event = { uuid: uuid(), kind: "send-back", image: image.image, source: "browse" };
+    const label = { state: "none", class: null, event: null };
+    this.corrections.act(event, image, { label, answered_by: null, suspect: null });
   }
 
   flag() {
@@ -277,8 +276,8 @@ class BrowsePage {
   /** Show an image as the server has it. */
   async reread(image) {
     try {
-      const { label, answered_by, flagged } = await api.get(`api/images/${image}`);
-      if (!this.corrections.busy(image)) this.update(image, { label, answered_by, flagged });
+      const { label, answered_by, flagged, suspect } = await api.get(`api/images/${image}`);
+      if (!this.corrections.busy(image)) this.update(image, { label, answered_by, flagged, suspect });
     } catch (error) {
       this.messages.say("undo", error.message, { bad: true });
     }

@@ -24,7 +24,7 @@ export async function mount(host) {
 }
 
 class ExportPage {
-  constructor(host, { labeled, disputed, images }) {
+  constructor(host, { labeled, disputed, suspects, images }) {
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.name = h("input", {
       name: "name",
@@ -41,7 +41,9 @@ class ExportPage {
       disputed > 0
         ? ` ${count(disputed, "image")} on which people disagree ${disputed === 1 ? "is" : "are"} left out; settle them in Browse.`
         : "";
-    const about = `${count(labeled, "image")} of ${images.toLocaleString("en")} ${labeled === 1 ? "has" : "have"} a label.${waiting}`;
+    const doubted =
+      suspects > 0 ? ` ${count(suspects, "label")} ${suspects === 1 ? "looks" : "look"} wrong; Browse has them under Suspect.` : "";
+    const about = `${count(labeled, "image")} of ${images.toLocaleString("en")} ${labeled === 1 ? "has" : "have"} a label.${waiting}${doubted}`;
     const choices = FORMATS.map(([format, title, text], place) =>
       h(
         "label",

@@ -46,6 +46,7 @@ export class Filters {
       this._choice("split", "Split", SPLITS),
       this._check("flagged", "Flagged"),
       this._check("skipped", "Skipped"),
+      this._check("suspect", "Suspect", "Labels that the other labels speak against, the most doubtful first"),
       this._check("missing", "Missing"),
       clear,
     );
@@ -105,10 +106,10 @@ export class Filters {
     return h("label", {}, title, select);
   }
 
-  _check(name, title) {
+  _check(name, title, meaning = null) {
     const box = h("input", { type: "checkbox", name, onchange: () => this._set(name, box.checked ? "true" : "") });
     box.checked = this.values.get(name) === "true";
-    return h("label", { class: "wb-check" }, box, title);
+    return h("label", { class: "wb-check", title: meaning }, box, title);
   }
 
   _file() {

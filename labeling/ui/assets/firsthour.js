@@ -43,7 +43,13 @@ export class FirstHour {
     this.start = start;
     this.words.textContent = start.next.words;
     const skipped = new URL("browse?skipped=true&state=none", api.BASE);
-    fill(this.why, start.next.why, start.undecided > 0 && [" ", h("a", { href: skipped }, "Show what was skipped")]);
+    const suspect = new URL("browse?suspect=true", api.BASE);
+    fill(
+      this.why,
+      start.next.why,
+      start.undecided > 0 && [" ", h("a", { href: skipped }, "Show what was skipped")],
+      start.suspects > 0 && [" ", h("a", { href: suspect }, "Look at the suspect labels")],
+    );
     this.showActions(start);
     this.showRound();
   }

@@ -17,8 +17,8 @@ const SMALL = 64; // pictures of fewer pixels are shown as squares
 
 /** The panel at the side; on a phone it covers the page. */
 export class Inspector {
-  constructor({ nameOf, classList, search, tools, close }) {
-    this.nameOf = nameOf;
+  constructor({ nameOf, classList, doubt, search, tools, close }) {
+    Object.assign(this, { nameOf, doubt });
     this.picture = h("img", { class: "wb-large", alt: "" });
     this.picture.addEventListener("load", () =>
       this.picture.classList.toggle("wb-small-picture", this.picture.naturalWidth <= SMALL),
@@ -35,6 +35,7 @@ export class Inspector {
       this.picture,
       this.file,
       this.now,
+      doubt.element,
       h("section", {}, h("header", {}, h("h2", {}, "Change the label"), search), classList.element),
       h("div", { class: "wb-otherwise" }, tools),
       h("section", {}, h("header", {}, h("h2", {}, "What was said")), this.history),
@@ -77,7 +78,9 @@ export class Inspector {
   }
 
   /** Show the label an image has now. */
-  label({ label, guess }) {
+  label(image) {
+    const { label, guess } = image;
+    this.doubt.show(image);
     const model = guess && [
       " · the model says ",
       h("b", {}, this.nameOf(guess.class)),

@@ -12,6 +12,7 @@ import pytest
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
 from labeling.dataset.indexing import init_project
+from labeling.embeddings.importing import import_embeddings
 from labeling.probe import process
 from labeling.probe.process import Learner
 from labeling.project import Project, reading, writing
@@ -23,8 +24,8 @@ from storage.predictions import guesses_of
 from storage.probing import newest_fit
 from storage.records import NewItem
 from storage.requests import add_request
+from tests.clusters import DIMENSION, clusters
 from tests.labeling.conftest import Tab
-from tests.labeling.probe.clusters import DIMENSION, clusters
 from tests.waiting import until
 
 
@@ -204,3 +205,50 @@ def test_the_process_ends_when_nobody_labels(scene: tuple[Path, dict[int, int]])
     process.learn(scene[0], 0.3, said.append)
     assert time.monotonic() - started < 20
     assert said
+
+
+def say_some_wrong(ann: Tab, cluster: dict[int, int]) -> set[int]:
+    """Label 140 images by their clusters, five of them wrongly, and return those."""
+    images = list(cluster)[-140:]
+    wrong = images[5::30]
+    for image in images:
+        label = (cluster[image] + (image in wrong)) % 3
+        ann.say({"kind": "label", "image": image, "class": label, "source": "browse"})
+    return set(wrong)
+
+
+def test_labels_are_judged_when_embeddings_are_taken_up(
+    opened: tuple[Project, dict[int, int], Callable[[str], Tab]],
+) -> None:
+    project, cluster, open_tab = opened
+    ann = open_tab("Ann")
+    wrong = say_some_wrong(ann, cluster)
+    count = import_embeddings(project.paths.folder, project.paths.runs / "embed-1").suspects
+    assert count >= 3
+    shown = ann.get("/api/images", suspect=True)
+    assert shown["total"] == len(shown["images"]) == count
+    assert {row["image"] for row in shown["images"]} <= wrong
+    assert all(row["suspect"]["class"] == cluster[row["image"]] for row in shown["images"])
+    first = shown["images"][0]["image"]
+    assert ann.get(f"/api/images/{first}")["suspect"]["probability"] > 0.5
+    start = ann.get("/api/start")
+    assert start["suspects"] == ann.get("/api/progress")["suspects"] == count
+    assert f"{count} labels look wrong beside the others" in start["next"]["why"]
+    for image in wrong:
+        ann.say({"kind": "confirm", "image": image, "class": (cluster[image] + 1) % 3, "source": "review"})
+    assert import_embeddings(project.paths.folder, project.paths.runs / "embed-1").suspects == 0, "review decided"
+
+
+def test_labels_are_judged_when_people_rest(
+    opened: tuple[Project, dict[int, int], Callable[[str], Tab]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "QUIET", 0.1)
+    project, cluster, open_tab = opened
+    ann = open_tab("Ann")
+    wrong = say_some_wrong(ann, cluster)
+    said: list[str] = []
+    process.learn(project.paths.folder, 1.0, said.append)
+    shown = {row["image"] for row in ann.get("/api/images", suspect=True)["images"]}
+    assert shown
+    assert shown <= wrong
+    assert said.count(f"{len(shown)} suspect labels") == 1, "once, as nobody said anything more"

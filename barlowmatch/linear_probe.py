@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labeling.embeddings.folder import Floats, Rows
+from barlowmatch.data.dataset import Rows
+
+Floats = npt.NDArray[np.float32]
 
 STRENGTH = 0.1
 """Inverse of the penalty on weights, for features of unit variance; chosen on CIFAR-10 at 200 labels."""

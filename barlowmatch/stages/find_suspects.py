@@ -1,0 +1,58 @@
+"""Find labels that are probably wrong, and write them to look at."""
+
+from typing import Any
+
+import numpy as np
+
+from barlowmatch.configs.find_suspects import FindSuspectsConfig
+from barlowmatch.data.dataset import Rows
+from barlowmatch.data.tables import write_table
+from barlowmatch.embeddings import Embeddings, read_embeddings
+from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, Said, silent
+from barlowmatch.linear_probe import Floats
+from barlowmatch.outputs import check_output_file, refuse_to_lose
+from barlowmatch.suspects import find_suspects
+
+COLUMNS = ("rank", "file", "label", "suggested", "odds")
+
+
+def run(config: FindSuspectsConfig, emit: Emit = silent) -> dict[str, Any]:
+    """Write the suspect labels of train to `--out-path` as CSV; return where, how many, and of how many.
+
+    Raises:
+        InputError: the embeddings cannot be used, fewer than two images have a label, or the file cannot be written
+            or holds something else.
+    """
+    embeddings = read_embeddings(config.representations_path)
+    check_output_file("--out-path", config.out_path, embeddings.dataset_folder)
+    refuse_to_lose("--out-path", config.out_path, COLUMNS)
+    rows = np.flatnonzero((np.asarray(embeddings.table.splits) == "train") & (embeddings.labels >= 0))
+    if len(rows) < 2:
+        raise InputError(
+            f"{embeddings.folder}: {len(rows)} images of train have labels, and labels are judged by others"
+        )
+    found = find_suspects(_unit_vectors(embeddings, rows), embeddings.labels[rows], config.seed)
+    names = [item.name for item in embeddings.classes]
+    table = [
+        (rank, embeddings.table.files[rows[place]], embeddings.table.labels[rows[place]], names[other], f"{odds:.6g}")
+        for rank, (place, other, odds) in enumerate(zip(found.places, found.suggested, found.odds, strict=True), 1)
+    ]
+    write_table(config.out_path, COLUMNS, table)
+    emit(Said(message=f"{config.out_path}: {len(found)} of {len(rows)} labels are suspect"))
+    return {"file": str(config.out_path), "count": len(found), "labels": len(rows)}
+
+
+def _unit_vectors(embeddings: Embeddings, rows: Rows) -> Floats:
+    """Return the embeddings of some rows at unit length.
+
+    Raises:
+        InputError: one holds NaN or infinity.
+    """
+    vectors = embeddings.vectors.take(rows).astype(np.float32)
+    wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
+    if len(wrong):
+        file = embeddings.table.files[rows[wrong[0]]]
+        raise InputError(f"{embeddings.folder}: the embedding of {file} holds NaN or infinity; embed again")
+    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit
