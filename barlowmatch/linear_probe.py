@@ -84,10 +84,10 @@ def fit(features: Floats, labels: Rows, seed: int = 0) -> Probe:
         labels: (n,) class of each; one at least.
         seed: of the draw where there are more than `MOST`.
     """
-    classes = np.unique(labels)
+    kept = draw_evenly(labels, MOST, seed)
+    classes = np.unique(labels[kept])
     if len(classes) == 1:
         return Probe(classes, np.zeros((features.shape[1], 1), np.float32), np.zeros(1, np.float32))
-    kept = draw_evenly(labels, MOST, seed)
     return _regress(features[kept], labels[kept], classes)
 
 

@@ -1,5 +1,6 @@
-"""Labels that the others speak against: each is judged by linear probes that have not seen it.
+"""Labels that the others speak against: each is judged by a linear probe that has not seen it.
 
+The embeddings may be those of a network that has: that wrong labels were learned hides them little.
 Out-of-sample probabilities are what confident learning starts from (Northcutt et al. 2021, 1911.00068). Of the labels
 that it takes for wrong, by an estimate of how many there are, a third to two thirds are right; asking for odds finds
 nearly as many wrong ones among far fewer (`benchmarks suspects`).
@@ -10,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from barlowmatch.data.dataset import Rows
-from barlowmatch.linear_probe import Floats, Space, fit
+from barlowmatch.linear_probe import MOST, Floats, Space, draw_evenly, fit
 
 ODDS = 10.0
 """So many times likelier than its label another class has to be."""
 FOLDS = 5
 LEAST = 5
 """A class of fewer labels says too little of what belongs to it: its labels are neither judged nor judges."""
+BLOCK = 8192
+"""Labels judged at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +31,14 @@ class Suspects:
         suggested: (n,) the class that the other labels speak for.
         likelihoods: (n,) how likely that is, in [0, 1].
         odds: (n,) how many times likelier it is than the label, `ODDS` at least.
+        judged: of how many labels: those of the classes that have enough, where there are two such classes.
     """
 
     places: Rows
     suggested: Rows
     likelihoods: Floats
     odds: Floats
+    judged: int
 
     def __len__(self) -> int:
         return len(self.places)
@@ -51,13 +56,14 @@ def find_suspects(vectors: Floats, labels: Rows, seed: int = 0) -> Suspects:
     judged = np.flatnonzero(np.isin(labels, classes[counts >= LEAST]))
     classes, targets = np.unique(labels[judged], return_inverse=True)
     if len(classes) < 2:
-        return Suspects(judged[:0], labels[:0], np.empty(0, np.float32), np.empty(0, np.float32))
-    probabilities = out_of_sample(vectors[judged], targets, seed)
+        return Suspects(judged[:0], labels[:0], np.empty(0, np.float32), np.empty(0, np.float32), 0)
+    probabilities = out_of_sample(vectors if len(judged) == len(labels) else vectors[judged], targets, seed)
     best = probabilities.argmax(1)
     every = np.arange(len(judged))
     odds = probabilities[every, best] / np.maximum(probabilities[every, targets], np.finfo(np.float32).tiny)
     found = np.argsort(-odds, kind="stable")[: np.count_nonzero(odds >= ODDS)]
-    return Suspects(judged[found], classes[best[found]], probabilities[found, best[found]], odds[found])
+    likelihoods = probabilities[found, best[found]]
+    return Suspects(judged[found], classes[best[found]], likelihoods, odds[found], len(judged))
 
 
 def out_of_sample(vectors: Floats, labels: Rows, seed: int) -> Floats:
@@ -68,12 +74,15 @@ def out_of_sample(vectors: Floats, labels: Rows, seed: int) -> Floats:
         labels: class of each (n,), 0 to C − 1, each `LEAST` times at least.
         seed: of the draw of the folds.
     """
-    features = Space.of(vectors).features(np.arange(len(vectors)))
-    folds = _deal(labels, seed)
-    found = np.empty((len(labels), int(labels.max()) + 1), np.float32)
+    space, folds = Space.of(vectors), _deal(labels, seed)
+    found = np.zeros((len(labels), int(labels.max()) + 1), np.float32)
     for fold in range(FOLDS):
         others, mine = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        found[mine] = fit(features[others], labels[others], seed).probabilities(features[mine])
+        drawn = others[draw_evenly(labels[others], MOST, seed)]
+        probe = fit(space.features(drawn), labels[drawn])
+        for start in range(0, len(mine), BLOCK):  # features of all at once would be a second copy of the vectors
+            rows = mine[start : start + BLOCK]
+            found[np.ix_(rows, probe.classes)] = probe.probabilities(space.features(rows))
     return found
 
 

@@ -75,14 +75,14 @@ class Shown:
         guess: the model's first guess, None where it is hidden or there is none.
         answered_by: as of `present.answered_by`.
         suspect: what the other labels speak for, where they speak against the label.
-        at: where the next page goes on after it.
+        cursor: where the next page goes on after it.
     """
 
     image: Image
     guess: Guess | None
     answered_by: int | None
     suspect: Guess | None
-    at: int
+    cursor: int
 
 
 def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
@@ -90,7 +90,7 @@ def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
     where, values = _where(wanted)
     walk = "suspected.place" if wanted.suspect else "image.id"
     rows = db.execute(
-        f"""SELECT image.*, {walk} AS at, prediction.probability, coalesce(class.merged_into, class.id) AS guess,
+        f"""SELECT image.*, {walk} AS cursor, prediction.probability, coalesce(class.merged_into, class.id) AS guess,
                    suspected.class AS suspect, suspected.probability AS suspect_probability,
                    EXISTS (SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
                            WHERE item.image = image.id AND item.left > 0 AND request.blind) AS blind
@@ -106,7 +106,7 @@ def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
             None if row["blind"] or row["guess"] is None else Guess(row["guess"], row["probability"]),
             None if row["event"] is None else answered_by(db, row["id"]),
             None if row["suspect"] is None else Guess(row["suspect"], row["suspect_probability"]),
-            row["at"],
+            row["cursor"],
         )
         for row in rows
     ]

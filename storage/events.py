@@ -101,7 +101,7 @@ def _insert(db: Database, sent: Sent, verdict: Verdict) -> int:
     assert sent.image is not None
     known_lease = sent.lease is not None and leases.get_lease(db, sent.lease) is not None
     # A decision overrules the votes, and voids none: what people said is still compared (pace.py).
-    voids = sent.replaces is not None and sent.kind != "confirm"
+    voids = sent.replaces is not None and sent.kind in ("label", "reject")
     replaced = present_label(db, sent.image).event if voids else None
     cursor = db.execute(
         """INSERT INTO label_event (uuid, body, batch, person, image, kind, class, replaces, source, lease, late,

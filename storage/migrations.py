@@ -73,7 +73,7 @@ def third(db: Database) -> None:
 
 _SUSPECTS = """
 CREATE TABLE suspect (                        -- labels that the other labels speak against, the most doubtful first
-    place       INTEGER PRIMARY KEY,
+    place       INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given again: a page of an older list ends before this one
     image       INTEGER NOT NULL UNIQUE REFERENCES image (id),
     event       INTEGER NOT NULL REFERENCES label_event (id),  -- of the label that is doubted
     class       INTEGER NOT NULL REFERENCES class (id),        -- what the other labels speak for
@@ -84,6 +84,7 @@ CREATE VIEW suspected AS
 SELECT suspect.place, suspect.image, coalesce(class.merged_into, class.id) AS class, suspect.probability
 FROM suspect JOIN class ON class.id = suspect.class JOIN image ON image.id = suspect.image
 WHERE image.event = suspect.event AND image.state = 'labeled' AND image.present = 1
+  AND image.split NOT IN ('val', 'test')
   AND image.class <> coalesce(class.merged_into, class.id);
 """
 

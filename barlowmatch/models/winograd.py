@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier, get_ident
+from threading import Barrier
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -167,14 +167,14 @@ def _convolve(images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | N
     outputs = torch.empty(*inputs.shape[:3], out_channels)
     maps, results = inputs.numpy(), outputs.numpy()
 
-    @functools.cache  # for each thread: arrays are made once, as what holds the interpreter's lock holds up the others
-    def room(rows: int, _: int) -> tuple[Tensor, Array, Tensor, Array]:
-        products = torch.empty(tiling.numbers, rows * tiling.across, out_channels)
-        return *_spectrum(tiling, rows, channels), products, products.flatten(1).numpy()
-
     def convolve_rows(pieces: Iterator[tuple[int, int]]) -> None:
+        @functools.cache  # arrays are made once: what holds the interpreter's lock holds up the other threads
+        def room(rows: int) -> tuple[Tensor, Array, Tensor, Array]:
+            products = torch.empty(tiling.numbers, rows * tiling.across, out_channels)
+            return *_spectrum(tiling, rows, channels), products, products.flatten(1).numpy()
+
         for start, stop in pieces:
-            spectrum, numbers, products, transformed = room(stop - start, get_ident())
+            spectrum, numbers, products, transformed = room(stop - start)
             tiles.transform_inputs(maps, numbers, tiling.side, start, stop)
             torch.bmm(spectrum, filters, out=products)
             if bias is not None:
@@ -237,7 +237,7 @@ def _in_threads(work: Callable[[Share], Result], shares: list[Share]) -> list[Re
     """Return what `work` makes of each share of the work, in as many threads, each of which computes alone."""
     if len(shares) == 1:
         return [work(shares[0])]
-    return list(_pool(len(shares)).map(work, shares))
+    return list(_pool(torch.get_num_threads()).map(work, shares))
 
 
 @functools.cache

@@ -12,13 +12,13 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.linear_probe import Floats
 from barlowmatch.outputs import check_output_file, refuse_to_lose
-from barlowmatch.suspects import find_suspects
+from barlowmatch.suspects import LEAST, find_suspects
 
 COLUMNS = ("rank", "file", "label", "suggested", "odds")
 
 
 def run(config: FindSuspectsConfig, emit: Emit = silent) -> dict[str, Any]:
-    """Write the suspect labels of train to `--out-path` as CSV; return where, how many, and of how many.
+    """Write the suspect labels of train to `--out-path` as CSV; return where, how many, and of how many judged.
 
     Raises:
         InputError: the embeddings cannot be used, fewer than two images have a label, or the file cannot be written
@@ -29,9 +29,7 @@ def run(config: FindSuspectsConfig, emit: Emit = silent) -> dict[str, Any]:
     refuse_to_lose("--out-path", config.out_path, COLUMNS)
     rows = np.flatnonzero((np.asarray(embeddings.table.splits) == "train") & (embeddings.labels >= 0))
     if len(rows) < 2:
-        raise InputError(
-            f"{embeddings.folder}: {len(rows)} images of train have labels, and labels are judged by others"
-        )
+        raise InputError(f"{embeddings.folder}: labels are judged by each other, and train has {len(rows)}")
     found = find_suspects(_unit_vectors(embeddings, rows), embeddings.labels[rows], config.seed)
     names = [item.name for item in embeddings.classes]
     table = [
@@ -39,8 +37,11 @@ def run(config: FindSuspectsConfig, emit: Emit = silent) -> dict[str, Any]:
         for rank, (place, other, odds) in enumerate(zip(found.places, found.suggested, found.odds, strict=True), 1)
     ]
     write_table(config.out_path, COLUMNS, table)
-    emit(Said(message=f"{config.out_path}: {len(found)} of {len(rows)} labels are suspect"))
-    return {"file": str(config.out_path), "count": len(found), "labels": len(rows)}
+    message = f"{config.out_path}: {len(found)} of {found.judged} labels are suspect"
+    if found.judged < len(rows):
+        message += f"; {len(rows) - found.judged} are of classes with fewer than {LEAST} labels, and were not judged"
+    emit(Said(message=message))
+    return {"file": str(config.out_path), "count": len(found), "judged": found.judged}
 
 
 def _unit_vectors(embeddings: Embeddings, rows: Rows) -> Floats:

@@ -49,7 +49,7 @@ def list_images(wanted: Annotated[Wanted, Query()], here: Here) -> wire.ImagesOu
         found = browse(db, match, wanted.after or 0, wanted.limit + 1)
         total = count_images(db, match) if wanted.after is None else None
     page = found[: wanted.limit]
-    following = str(page[-1].at) if len(found) > wanted.limit else None
+    following = str(page[-1].cursor) if len(found) > wanted.limit else None
     return wire.ImagesOut(images=[page_image(shown, here.pictures) for shown in page], next=following, total=total)
 
 

@@ -48,8 +48,15 @@ class EmbeddingFolder:
         return self._probabilities is not None
 
     def unit_vectors(self, rows: Rows) -> Floats:
-        """Return embeddings of unit length, (n, D)."""
+        """Return embeddings of unit length, (n, D).
+
+        Raises:
+            InputError: one holds NaN or infinity.
+        """
         vectors = _take(self._vectors, rows)
+        wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
+        if len(wrong):
+            raise InputError(f"{self.files[rows[wrong[0]]]}: its embedding holds NaN or infinity; embed again")
         unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return unit
 

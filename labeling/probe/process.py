@@ -171,7 +171,7 @@ def learn(project: Path, idle: float, say: Callable[[str], None]) -> None:
                     event = newest
                     learner = _newest(paths, db, learner)
                     say(_told(learner.refit(db)))
-            elif judged != newest and time.monotonic() - since > QUIET:
+            elif store.answers_since(db, judged) and time.monotonic() - since > QUIET:
                 judged, learner = newest, _newest(paths, db, learner)
                 say(f"{learner.look_for_suspects(db)} suspect labels")
             time.sleep(_LOOK)

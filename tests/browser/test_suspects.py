@@ -36,7 +36,7 @@ def test_each_suspect_label_is_one_key(tab: Tab) -> None:
     expect(tab.page.locator(TILE)).to_have_count(3)
     assert captions(tab.page) == ["3 → 5?"] * 3
     tab.page.locator(TILE).first.click()
-    expect(tab.page.locator(".wb-doubt")).to_contain_text(
+    expect(tab.page.locator(".wb-suspect")).to_contain_text(
         "It is labeled 3. Beside the other labels it looks like 5 (90"
     )
 
@@ -54,6 +54,16 @@ def test_each_suspect_label_is_one_key(tab: Tab) -> None:
     tab.saved()
     tab.page.reload()
     expect(tab.page.locator(TILE)).to_have_count(2)
+    tab.page.locator(TILE).nth(1).click()
+    tab.page.get_by_role("button", name="Keep 3").focus()
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator(TILE).first).to_have_attribute("aria-selected", "true")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator(".wb-message")).to_contain_text("The suspect labels of this page are settled.")
+    tab.page.keyboard.press("7")
+    expect(tab.page.locator(".wb-message")).to_contain_text("Choose an image first")
+    tab.saved()
+    assert [tab.bench.label_of(image) for image in images] == ["5", "5", "3"]
 
 
 def test_an_answer_is_sent_back(tab: Tab, bench: Bench) -> None:
@@ -72,3 +82,14 @@ def test_an_answer_is_sent_back(tab: Tab, bench: Bench) -> None:
     tab.page.get_by_role("button", name="It is 5").click()
     tab.saved()
     assert bench.label_of(image) == "5"
+
+
+def test_beside_other_images_a_settled_suspect_stays_chosen(tab: Tab) -> None:
+    first, _ = doubt(tab, 45, 2)
+    tab.open("/browse")
+    tab.page.get_by_label("File").fill(tab.bench.rows("SELECT name FROM image WHERE id = ?", first)[0][0])
+    expect(tab.page.locator(TILE)).to_have_count(1)
+    tab.page.locator(TILE).click()
+    tab.page.keyboard.press("Enter")
+    tab.saved()
+    expect(tab.page.locator(TILE)).to_have_attribute("aria-selected", "true")

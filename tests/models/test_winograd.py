@@ -120,6 +120,12 @@ def test_the_threads_of_others_are_left_as_they_were(threads: int) -> None:
     assert found == [threads]
 
 
+def test_a_batch_of_fewer_rows_of_tiles_than_threads_leaves_their_number(threads: int) -> None:
+    images, weight = images_and_weight((2, 64, 8, 8), 64)  # four rows of tiles: two shares for three threads
+    convolve(images, weight).sum().backward()
+    assert torch.get_num_threads() == threads
+
+
 def test_only_wide_plain_convolutions_are_changed() -> None:
     network = build_backbone("resnet18", 32, "small")
     changed = use_winograd(network)

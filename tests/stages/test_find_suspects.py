@@ -10,6 +10,7 @@ from barlowmatch.configs.find_suspects import FindSuspectsConfig
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
 from barlowmatch.errors import InputError
+from barlowmatch.events import Event, Said
 from barlowmatch.stages.find_suspects import run
 from tests.clusters import DIMENSION, clusters
 
@@ -39,7 +40,7 @@ def test_wrong_labels_of_train_stand_in_the_table(tmp_path: Path) -> None:
     result = run(config)
     rows = list(csv.DictReader((tmp_path / "suspects.csv").open(encoding="utf-8")))
     assert {row["file"] for row in rows} == {f"images/{row}.png" for row in WRONG}
-    assert (result["count"], result["labels"]) == (len(rows), 130)
+    assert (result["count"], result["judged"]) == (len(rows), 130)
     assert [row["rank"] for row in rows] == [str(rank) for rank in range(1, len(rows) + 1)]
     odds = [float(row["odds"]) for row in rows]
     assert odds == sorted(odds, reverse=True)
@@ -53,11 +54,21 @@ def test_wrong_labels_of_train_stand_in_the_table(tmp_path: Path) -> None:
     assert (tmp_path / "suspects.csv").read_bytes() == before
 
 
+def test_what_was_not_judged_is_said(tmp_path: Path) -> None:
+    vectors, _ = clusters(ROWS)
+    folder = write(tmp_path / "few", vectors, labeled=8)
+    said: list[Event] = []
+    result = run(FindSuspectsConfig(representations_path=folder, out_path=tmp_path / "s.csv"), said.append)
+    assert result["judged"] < 8
+    (message,) = [event.message for event in said if isinstance(event, Said)]
+    assert f"{8 - result['judged']} are of classes with fewer than 5 labels, and were not judged" in message
+
+
 def test_bad_input_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     vectors, _ = clusters(ROWS)
     out = tmp_path / "suspects.csv"
     alone = write(tmp_path / "alone", vectors, labeled=1)
-    with pytest.raises(InputError, match=r"alone: 1 images of train"):
+    with pytest.raises(InputError, match=r"alone: labels are judged by each other, and train has 1"):
         run(FindSuspectsConfig(representations_path=alone, out_path=out))
     damaged = write(tmp_path / "damaged", vectors)
     stored = np.load(damaged / "embeddings.npy")

@@ -28,7 +28,7 @@ def suspects(db: Database) -> list[int]:
 def test_they_are_walked_by_doubt_page_by_page(doubted: Scene) -> None:
     assert suspects(doubted.db) == [4, 3, 2, 1]
     first = browse(doubted.db, Filter(suspect=True), 0, 3)
-    assert [shown.image.id for shown in browse(doubted.db, Filter(suspect=True), first[-1].at, 3)] == [1]
+    assert [shown.image.id for shown in browse(doubted.db, Filter(suspect=True), first[-1].cursor, 3)] == [1]
     assert count_images(doubted.db, Filter(suspect=True)) == count_suspects(doubted.db) == 4
     assert first[0].suspect == suspect_of(doubted.db, 4)
     assert (first[0].suspect.class_id, first[0].suspect.probability) == (2, 0.54)  # type: ignore[union-attr]
@@ -75,8 +75,26 @@ def test_files_that_are_gone_and_classes_that_are_one_by_now(doubted: Scene) -> 
     assert suspects(doubted.db) == [3, 2, 1]
 
 
-def test_what_is_found_anew_replaces_what_was_found(doubted: Scene) -> None:
+def test_what_is_found_anew_replaces_what_was_found_and_is_not_behind_a_page_already_seen(doubted: Scene) -> None:
+    last = browse(doubted.db, Filter(suspect=True), 0, 50)[-1].cursor
     (label,) = [label for label in labels_to_judge(doubted.db) if label.image == 5]
     with transaction(doubted.db):
         put_suspects(doubted.db, [NewSuspect(5, label.event, 0, 0.9)])
     assert suspects(doubted.db) == [5]
+    assert [shown.image.id for shown in browse(doubted.db, Filter(suspect=True), last, 50)] == [5]
+
+
+def test_a_label_that_came_to_measure_by_is_shown_no_more(doubted: Scene) -> None:
+    with transaction(doubted.db):
+        set_split(doubted.db, [4], "val")
+    assert suspects(doubted.db) == [3, 2, 1]
+
+
+def test_what_somebody_changed_meanwhile_is_not_sent_back(doubted: Scene) -> None:
+    known = labels_to_judge(doubted.db)[0]
+    doubted.say("Bob", "confirm", known.image, class_id=0)
+    assert doubted.say("Ann", "send-back", known.image, replaces=known.event).status == "conflict"
+    assert doubted.state(known.image) == ("labeled", 0)
+    decided = labels_to_judge(doubted.db)[0].event
+    assert doubted.say("Ann", "send-back", known.image, replaces=decided).status == "acknowledged"
+    assert doubted.state(known.image) == ("none", None)

@@ -4,8 +4,7 @@ import * as api from "./api.js";
 import { ClassList, searchClasses } from "./classes.js";
 import { Corrections } from "./corrections.js";
 import { dialogIsOpen } from "./dialog.js";
-import { Doubt } from "./doubt.js";
-import { fill, h, isTyping, keycap, uuid } from "./dom.js";
+import { buttonTakes, fill, h, isTyping, keycap, uuid } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Inspector } from "./inspector.js";
 import { Keymap } from "./keys.js";
@@ -13,6 +12,7 @@ import { Outbox } from "./outbox.js";
 import { clientName, labelWords, loadClasses, themeButton, whoAmI } from "./page.js";
 import { Pager } from "./pager.js";
 import { Chip, Messages } from "./panels.js";
+import { SuspectPanel } from "./suspect.js";
 
 const PAGE = 60;
 
@@ -68,19 +68,26 @@ class BrowsePage {
     );
     const classList = new ClassList((cls) => this.relabel("label", cls));
     classList.update(this.classes, this.keymap);
-    const others = [
-      ["reject", "None", () => this.relabel("reject")],
-      ["flag", "Flag", () => this.flag()],
-      ["undo", "Undo", () => this.undo()],
-      [null, "Send back", () => this.sendBack(), "", "Void all answers to it; whoever was asked about it is asked again"],
+    const tool = (text, onclick, { action = null, style = "", title = null } = {}) =>
+      h(
+        "button",
+        { class: style, type: "button", title, onclick },
+        text,
+        action && keycap(this.keymap.byAction.get(action)),
+      );
+    const tools = [
+      tool("None", () => this.relabel("reject"), { action: "reject" }),
+      tool("Flag", () => this.flag(), { action: "flag" }),
+      tool("Undo", () => this.undo(), { action: "undo" }),
+      tool("Send back", () => this.sendBack(), {
+        title: "Void all answers to it; where it was asked for, it is asked for again",
+      }),
     ];
-    const key = (action) => action && keycap(this.keymap.byAction.get(action));
-    const tool = ([action, text, onclick, style = "", title = null]) =>
-      h("button", { class: style, type: "button", title, onclick }, text, key(action));
-    const search = tool(["search", "Search", () => this.search(), "wb-quiet"]);
+    const search = tool("Search", () => this.search(), { action: "search", style: "wb-quiet" });
     const close = () => this.choose(-1);
-    const doubt = new Doubt({ nameOf: this.nameOf, keymap: this.keymap, settle: (cls) => this.relabel("label", cls) });
-    this.inspector = new Inspector({ nameOf: this.nameOf, classList, doubt, search, tools: others.map(tool), close });
+    const settle = (cls) => this.relabel("label", cls);
+    const suspect = new SuspectPanel({ nameOf: this.nameOf, keymap: this.keymap, settle });
+    this.inspector = new Inspector({ nameOf: this.nameOf, classList, suspect, search, tools, close });
     fill(
       this.host,
       h("div", { class: "wb-browse" }, this.filters.element, this.list, pager, this.inspector.element),
@@ -168,7 +175,7 @@ class BrowsePage {
   }
 
   key(event) {
-    if (!this.host.isConnected || dialogIsOpen() || isTyping(event)) return;
+    if (!this.host.isConnected || dialogIsOpen() || isTyping(event) || buttonTakes(event)) return;
     const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
     const key = this.keymap.keyOf(event);
@@ -211,13 +218,17 @@ class BrowsePage {
     const label = { state: kind === "reject" ? "rejected" : "labeled", class: cls, event: event.uuid };
     const answered = decides ? null : this.person.id;
     this.corrections.act(event, image, { label, answered_by: answered, suspect: null });
-    return suspect ? this.choose(this.nextSuspect()) : null;
+    if (suspect && this.filters.values.get("suspect") === "true") this.goToNextSuspect();
+    return null;
   }
 
-  /** The place of the next suspect label on this page, else of the chosen image. */
-  nextSuspect() {
-    const next = this.tiles.findIndex(({ image }, place) => place > this.at && image.suspect);
-    return next < 0 ? this.at : next;
+  /** Choose the next suspect label of this page; where all are settled none, so that a key more changes no label. */
+  goToNextSuspect() {
+    const left = this.tiles.flatMap(({ image }, place) => (image.suspect ? [place] : []));
+    this.choose(left.find((place) => place > this.at) ?? left[0] ?? -1);
+    if (left.length > 0) return;
+    const more = this.pager.next ? " Next shows more." : "";
+    this.messages.say("choose", `The suspect labels of this page are settled.${more}`);
   }
 
   sendBack() {
@@ -228,6 +239,7 @@ class BrowsePage {
       return;
     }
     const event = { uuid: uuid(), kind: "send-back", image: image.image, source: "browse" };
+    event.replaces = image.label.event;
     const label = { state: "none", class: null, event: null };
     this.corrections.act(event, image, { label, answered_by: null, suspect: null });
   }

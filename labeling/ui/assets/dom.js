@@ -55,6 +55,14 @@ export function isTyping(event) {
   return event.isComposing || target?.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target?.tagName ?? "");
 }
 
+/** Enter and Space belong to the button or link that has the focus, tiles apart; held down, they press it once. */
+export function buttonTakes(event) {
+  const focused = document.activeElement?.closest?.("button:not(.wb-tile), a, summary");
+  if (!focused || !["Enter", " "].includes(event.key)) return false;
+  if (event.repeat) event.preventDefault();
+  return true;
+}
+
 /** A random version 4 UUID; crypto.randomUUID is missing where a page is served over plain HTTP. */
 export function uuid() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -17,8 +17,8 @@ const SMALL = 64; // pictures of fewer pixels are shown as squares
 
 /** The panel at the side; on a phone it covers the page. */
 export class Inspector {
-  constructor({ nameOf, classList, doubt, search, tools, close }) {
-    Object.assign(this, { nameOf, doubt });
+  constructor({ nameOf, classList, suspect, search, tools, close }) {
+    Object.assign(this, { nameOf, suspect });
     this.picture = h("img", { class: "wb-large", alt: "" });
     this.picture.addEventListener("load", () =>
       this.picture.classList.toggle("wb-small-picture", this.picture.naturalWidth <= SMALL),
@@ -35,7 +35,7 @@ export class Inspector {
       this.picture,
       this.file,
       this.now,
-      doubt.element,
+      suspect.element,
       h("section", {}, h("header", {}, h("h2", {}, "Change the label"), search), classList.element),
       h("div", { class: "wb-otherwise" }, tools),
       h("section", {}, h("header", {}, h("h2", {}, "What was said")), this.history),
@@ -80,7 +80,7 @@ export class Inspector {
   /** Show the label an image has now. */
   label(image) {
     const { label, guess } = image;
-    this.doubt.show(image);
+    this.suspect.show(image);
     const model = guess && [
       " · the model says ",
       h("b", {}, this.nameOf(guess.class)),

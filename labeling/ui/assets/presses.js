@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { newClass, searchClasses } from "./classes.js";
 import { dialogIsOpen } from "./dialog.js";
-import { isTyping } from "./dom.js";
+import { buttonTakes, isTyping } from "./dom.js";
 import { showKeys } from "./help.js";
 import { saidBefore } from "./labelview.js";
 
@@ -23,7 +23,7 @@ export class Presses {
   key(event) {
     if (!this.host.isConnected || dialogIsOpen() || isTyping(event)) return;
     const key = this.keymap.keyOf(event);
-    if (key === null || this.buttonTakes(event)) return;
+    if (key === null || buttonTakes(event)) return;
     const meaning = this.keymap.read(key);
     if (!this.gridView.element.hidden && this.gridView.key(key, event, meaning)) return event.preventDefault();
     if (PAN[key] && this.stage.zoomed) this.stage.move(...PAN[key]);
@@ -31,14 +31,6 @@ export class Presses {
     else if (event.repeat) this.refuse("The key is held down: one press, one image.");
     else this.press(meaning, event);
     event.preventDefault();
-  }
-
-  /** Enter and Space belong to the button or link that has the focus; held down, they press it once. */
-  buttonTakes(event) {
-    const focused = document.activeElement?.closest?.("button:not(.wb-tile), a, summary");
-    if (!focused || !["Enter", " "].includes(event.key)) return false;
-    if (event.repeat) event.preventDefault();
-    return true;
   }
 
   /** Do what a key or a button means. */

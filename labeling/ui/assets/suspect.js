@@ -1,18 +1,21 @@
-// A suspect label: what the other labels say, and the two answers to it.
+// A suspect label in Browse: what the other labels say, and the two answers to it.
 
 import { fill, h, keycap, percent } from "./dom.js";
 
 /** `settle` is called with the class that somebody decides for. */
-export class Doubt {
+export class SuspectPanel {
   constructor({ nameOf, keymap, settle }) {
     Object.assign(this, { nameOf, keymap, settle });
-    this.element = h("div", { class: "wb-doubt", hidden: true });
+    this.element = h("div", { class: "wb-suspect", role: "status", hidden: true });
+    this.shown = "";
   }
 
-  /** Show the doubt about an image's label, or nothing where there is none. */
-  show({ label, suspect }) {
+  /** Show why an image's label is suspect, or nothing where it is not. */
+  show({ image, label, suspect }) {
     this.element.hidden = !suspect;
-    if (!suspect) return;
+    const shown = JSON.stringify([image, label.class, suspect]);
+    if (!suspect || shown === this.shown) return; // buttons that are left alone keep their focus
+    this.shown = shown;
     const [said, other] = [label.class, suspect.class].map((cls) => h("b", {}, this.nameOf(cls)));
     const answer = (words, cls, key) =>
       h("button", { type: "button", onclick: () => this.settle(cls) }, words, this.nameOf(cls), key && keycap(key));
