@@ -80,12 +80,14 @@ CREATE TABLE suspect (                        -- labels that the other labels sp
     probability REAL NOT NULL
 ) STRICT;
 
+-- Of one table, so that a page of images looks up its own rows and not all of them.
 CREATE VIEW suspected AS
-SELECT suspect.place, suspect.image, coalesce(class.merged_into, class.id) AS class, suspect.probability
-FROM suspect JOIN class ON class.id = suspect.class JOIN image ON image.id = suspect.image
-WHERE image.event = suspect.event AND image.state = 'labeled' AND image.present = 1
-  AND image.split NOT IN ('val', 'test')
-  AND image.class <> coalesce(class.merged_into, class.id);
+SELECT place, image, (SELECT coalesce(merged_into, id) FROM class WHERE id = suspect.class) AS class, probability
+FROM suspect WHERE EXISTS (
+  SELECT 1 FROM image
+  WHERE image.id = suspect.image AND image.event = suspect.event AND image.state = 'labeled' AND image.present = 1
+    AND image.split NOT IN ('val', 'test')
+    AND image.class <> (SELECT coalesce(merged_into, id) FROM class WHERE id = suspect.class));
 """
 
 
