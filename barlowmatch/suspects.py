@@ -1,9 +1,9 @@
 """Labels that the others speak against: each is judged by a linear probe that has not seen it.
 
-The embeddings may be those of a network that has: that wrong labels were learned hides them little.
-Out-of-sample probabilities are what confident learning starts from (Northcutt et al. 2021, 1911.00068). Of the labels
-that it takes for wrong, by an estimate of how many there are, a third to two thirds are right; asking for odds finds
-nearly as many wrong ones among far fewer (`benchmarks suspects`).
+The embeddings may be those of a network that has: that wrong labels were learned hides them little. Such out-of-sample
+probabilities are what confident learning starts from (Northcutt et al. 2021, 1911.00068). Of the labels that it takes
+for wrong, by an estimate of how many there are, a third to a half were; asking for odds finds nearly as many wrong ones
+among far fewer (`benchmarks suspects`).
 """
 
 from dataclasses import dataclass
