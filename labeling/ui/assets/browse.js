@@ -129,7 +129,8 @@ class BrowsePage {
       this.tiles.map((tile) => tile.element),
     );
     this.list.scrollTop = 0;
-    if (images.length === 0) this.say("No image passes these filters.");
+    const suspect = this.filters.values.get("suspect") === "true";
+    if (images.length === 0) this.say(suspect ? "No label here looks wrong beside the others." : "No image passes these filters.");
     else this.choose(-1);
     this.tiles[0]?.element.setAttribute("tabindex", "0");
   }
