@@ -4,6 +4,7 @@ PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+APT := apt-get install -y -qq --no-install-recommends
 
 .PHONY: help setup run demo test browser slow faults lint bench clean
 .DEFAULT_GOAL := help
@@ -28,9 +29,10 @@ demo: $(STAMP) ## Run the whole loop on handwritten digits: label, learn, ask, l
 test: $(STAMP) browser ## Run the tests, more at a time than there are cores: they wait for pages and processes
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-browser: ## Install Chromium for the tests of the pages, where apt can; without it they are skipped
-	@test -x /usr/bin/chromium || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \
-		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null
+browser: ## Install Chromium's headless shell for the tests of the pages, where apt can; without it they are skipped
+	@test -x /usr/bin/chromium-headless-shell || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \
+		{ apt-get update -qq && { $(APT) chromium-headless-shell || $(APT) chromium; }; } >/dev/null || \
+		test -x /usr/bin/chromium
 
 slow: $(STAMP) browser ## Run whole runs and further cases that take long
 	$(BIN)/python -m pytest -m slow -n 3 --dist worksteal

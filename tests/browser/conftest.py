@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from labeling.example import write_example
-from tests.browser.bench import CHROMIUM, FLAGS, Bench, Tab, serving
+from tests.browser.bench import FLAGS, HEADLESS, Bench, Tab, serving
 
 NewTab = Callable[..., Tab]
 PATIENCE = 60_000
@@ -19,10 +19,10 @@ _people = count(1)
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: apt-get install chromium, or the package of your system")
+    if HEADLESS is None:
+        pytest.skip("no Chromium here: apt-get install chromium-headless-shell, or the package of your system")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=HEADLESS, args=FLAGS)
         yield browser
         browser.close()
 
