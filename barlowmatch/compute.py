@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from barlowmatch import distributed, kernels, launcher
+from barlowmatch import distributed, kernels, launcher, loops
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
@@ -34,13 +33,13 @@ class Compute:
         device: where tensors live.
         dtype: of weights and statistics: float32, or float64 for exact comparisons.
         autocast: whether matrix products and convolutions run in bfloat16.
-        winograd: whether wide 3×3 convolutions may go by Winograd's algorithm where they run in float32.
+        loops: whether compiled loops may do the wide 3×3 convolutions and the norms of what runs in float32.
     """
 
     device: torch.device
     dtype: torch.dtype
     autocast: bool
-    winograd: bool = False
+    loops: bool = False
 
     def context(self) -> AbstractContextManager[object]:
         """Return the context the forward pass runs in."""
@@ -58,9 +57,10 @@ class Compute:
         """Move a network here, in the memory layout and to the algorithm that its convolutions are fastest by."""
         network.to(device=self.device, dtype=self.dtype)
         network.to(memory_format=torch.channels_last)
-        if self.winograd and not self.autocast:
+        by_loops = self.loops and not self.autocast
+        if by_loops:
             use_winograd(network)
-        if kernels.available(self.device):
+        if by_loops or kernels.available(self.device):
             fuse_norms(network)
 
     def __str__(self) -> str:
@@ -96,8 +96,8 @@ def choose_compute(options: ComputeOptions) -> Compute:
     if options.precision == "float64":
         return Compute(device, torch.float64, autocast=False)
     if options.precision == "auto":
-        winograd = device.type == "cpu" and find_spec("numba") is not None  # machines with a GPU may lack it
-        return Compute(device, torch.float32, autocast=bfloat16_pays(device, winograd), winograd=winograd)
+        by_loops = device.type == "cpu" and loops.available()
+        return Compute(device, torch.float32, autocast=bfloat16_pays(device, by_loops), loops=by_loops)
     return Compute(device, torch.float32, autocast=options.precision == "bfloat16")
 
 
@@ -139,12 +139,12 @@ def keep_freed_memory() -> None:
         mallopt(parameter, value)
 
 
-def bfloat16_pays(device: torch.device, winograd: bool) -> bool:
+def bfloat16_pays(device: torch.device, by_loops: bool) -> bool:
     """Say whether a convolution forward and backward is clearly faster in bfloat16 here, by timing a small one.
 
     Args:
         device: where it would run.
-        winograd: whether the one in float32 would go by Winograd's algorithm.
+        by_loops: whether the one in float32 would go by compiled loops.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -153,7 +153,7 @@ def bfloat16_pays(device: torch.device, winograd: bool) -> bool:
     layers = {
         autocast: nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last) for autocast in (False, True)
     }
-    if winograd:
+    if by_loops:
         use_winograd(layers[False])
     images = torch.randn(32, 64, 32, 32).contiguous(memory_format=torch.channels_last)
     times = {False: float("inf"), True: float("inf")}

@@ -15,6 +15,7 @@ from barlowmatch.kernels import color as color_kernels
 from barlowmatch.kernels import norms as norm_kernels
 from barlowmatch.kernels import optim as optim_kernels
 from barlowmatch.kernels import resampling as resampling_kernels
+from barlowmatch.models.norms import norm_relu
 
 
 def jitter() -> Iterator[float]:
@@ -85,7 +86,7 @@ def norms() -> Iterator[float]:
         values += [torch.randn(shape)] if adds else []
         mine = [tensor.clone().requires_grad_() for tensor in values]
         theirs = [tensor.double().requires_grad_() for tensor in values]
-        found = norm_kernels.norm_relu(norm, mine[0], mine[1] if adds else None, relu=relu)
+        found = norm_relu(norm_kernels, norm, mine[0], mine[1] if adds else None, relu=relu)
         expected = exact(theirs[0]) + (theirs[1] if adds else 0)
         expected = expected.relu() if relu else expected
         upward = torch.randn(shape)
@@ -98,7 +99,7 @@ def norms() -> Iterator[float]:
             largest = other.detach().abs().max()
             yield 0.01 * error(one / largest, other / largest)
         nothing = torch.full(shape, float("nan"))
-        assert norm_kernels.norm_relu(norm, nothing).isnan().all()
+        assert norm_relu(norm_kernels, norm, nothing).isnan().all()
 
 
 def error(found: Tensor, expected: Tensor) -> float:

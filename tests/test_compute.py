@@ -45,9 +45,9 @@ def test_what_the_user_says_holds(
 
 
 @pytest.mark.skipif(not compute._emulates_bfloat16(), reason="this processor computes in bfloat16")
-@pytest.mark.parametrize("winograd", [False, True])
-def test_bfloat16_that_is_emulated_does_not_pay(winograd: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by_loops", [False, True])
+def test_bfloat16_that_is_emulated_does_not_pay(by_loops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     device = torch.device("cpu")
-    assert not bfloat16_pays(device, winograd)
+    assert not bfloat16_pays(device, by_loops)
     monkeypatch.setattr(compute, "_emulates_bfloat16", lambda: False)
-    assert not bfloat16_pays(device, winograd), "timed, where it is not known before"
+    assert not bfloat16_pays(device, by_loops), "timed, where it is not known before"

@@ -18,6 +18,7 @@ from barlowmatch.data.views import FAMILIES, View, barlow_views, strong_view, we
 from barlowmatch.events import silent
 from barlowmatch.gradients import Gradients, ReplayedGradients
 from barlowmatch.models.backbones import build_backbone
+from barlowmatch.models.norms import norm_relu
 from barlowmatch.models.residual import fuse_norms
 from barlowmatch.optim import LARS
 from barlowmatch.randomness import SampleRandom
@@ -133,7 +134,7 @@ def test_what_is_replayed_are_the_gradients(
 def test_fused_norms_are_torchs_in_float64(
     shape: tuple[int, ...], adds: bool, relu: bool, dtype: torch.dtype, tolerance: float
 ) -> None:
-    from barlowmatch.kernels import norms
+    from barlowmatch.kernels import norms as passes
 
     torch.manual_seed(0)
     norm = nn.BatchNorm2d(shape[1]).cuda()
@@ -143,7 +144,7 @@ def test_fused_norms_are_torchs_in_float64(
     mine = [(2 + torch.randn(shape, device="cuda")).to(dtype).requires_grad_() for _ in range(1 + adds)]
     theirs = [tensor.detach().double().requires_grad_() for tensor in mine]
     upward = torch.randn(shape, device="cuda").to(dtype)
-    found = norms.norm_relu(norm, mine[0], mine[1] if adds else None, relu=relu)
+    found = norm_relu(passes, norm, mine[0], mine[1] if adds else None, relu=relu)
     expected = exact(theirs[0]) + (theirs[1] if adds else 0)
     expected = expected.relu() if relu else expected
     found.backward(upward), expected.backward(upward.double())
@@ -163,7 +164,7 @@ def test_a_resnet_with_fused_norms_has_the_gradients_of_one_without(monkeypatch:
     assert fuse_norms(fused) == 9
     images = torch.rand(64, 3, 32, 32, device="cuda").contiguous(memory_format=torch.channels_last)
     gradients, counted = [], []
-    monkeypatch.setattr(norms, "_apply", lambda *given, apply=norms._apply: (counted.append(1), apply(*given))[1])
+    monkeypatch.setattr(norms, "apply", lambda *given, apply=norms.apply: (counted.append(1), apply(*given))[1])
     for network in (plain, fused):
         network(images).square().sum().backward()
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))

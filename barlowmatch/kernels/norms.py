@@ -1,20 +1,10 @@
-"""Batch norm, what is added to it, and the ReLU after it, as few passes over memory as they can be.
-
-Tensors are seen as matrices: a row for each pixel of each image, a column for each channel, which is how channels-last
-memory holds them. Forward: a pass that reads x and sums it up, and one that reads x (and what is added) and writes the
-result. Back: one that sums up gradients, and one that writes them. Torch takes a pass for each operation.
-
-Sums are of the differences from the first row, so that a mean far from zero costs no digits, and are added up in an
-order that is always the same.
-"""
+"""The passes of `barlowmatch.models.norms` on a GPU: Triton's kernels (`norm_passes.py`), launched."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import triton
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from barlowmatch.kernels import norm_passes
 
@@ -25,48 +15,6 @@ PROGRAMS = 528
 SPLITS = 64
 """Partial sums that the last program loads at a time."""
 WARPS = 8
-
-
-def norm_relu(norm: nn.BatchNorm2d, values: Tensor, added: Tensor | None = None, *, relu: bool = True) -> Tensor:
-    """Return relu(norm(values) + added), with the norm in training; its running statistics take in the batch.
-
-    Args:
-        norm: with weight, bias and running statistics in float32.
-        values: (N, C, H, W), float32 or bfloat16, on a GPU.
-        added: of the same shape; None = nothing.
-        relu: whether there is one.
-    """
-    result: Tensor = _NormRelu.apply(values, added, norm.weight, norm.bias, norm, relu)
-    return result
-
-
-class _NormRelu(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, values: Tensor, added: Tensor | None, weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d, relu: bool
-    ) -> Tensor:
-        x = _channels_last(values)
-        other = None if added is None else _channels_last(added.to(x.dtype))
-        coefficients, moments = _statistics(x, weight, bias, norm)
-        y = _apply(x, other, coefficients, relu)
-        # Where nothing was added, x tells which outputs were positive.
-        ctx.save_for_backward(x, y if relu and other is not None else None, coefficients, moments)
-        ctx.relu, ctx.adds = relu, other is not None
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, y, coefficients, moments = ctx.saved_tensors
-        gradient = _channels_last(gradients[0].to(x.dtype))
-        sums, masked = _sum_gradients(x, y, gradient, coefficients, moments, ctx.relu)
-        by_x = _gradient(x, masked if masked is not None else gradient, coefficients, sums, ctx.relu and masked is None)
-        added = (gradient if masked is None else masked) if ctx.adds else None
-        return by_x, added, sums[0], sums[1], None, None
-
-
-def _channels_last(values: Tensor) -> Tensor:
-    return values.contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True)
@@ -113,7 +61,7 @@ class _Matrix:
         return int(triton.cdiv(self.rows, self.chunk))
 
 
-def _statistics(x: Tensor, weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def statistics(x: Tensor, weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Return factor and summand of each channel (2, C), and mean and 1/deviation (2, C); keep running statistics."""
     m = _Matrix.of(x)
     partial = torch.empty(m.splits, 2, m.columns, device=x.device)
@@ -130,7 +78,8 @@ def _statistics(x: Tensor, weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) -
     return coefficients, moments
 
 
-def _apply(x: Tensor, added: Tensor | None, coefficients: Tensor, relu: bool) -> Tensor:
+def apply(x: Tensor, added: Tensor | None, coefficients: Tensor, relu: bool) -> Tensor:
+    """Return relu(factor · x + summand + added)."""
     m = _Matrix.of(x)
     y = torch.empty_like(x)
     norm_passes.apply[(m.tiles,)](
@@ -140,12 +89,12 @@ def _apply(x: Tensor, added: Tensor | None, coefficients: Tensor, relu: bool) ->
     return y
 
 
-def _sum_gradients(
+def sum_gradients(
     x: Tensor, y: Tensor | None, gradient: Tensor, coefficients: Tensor, moments: Tensor, relu: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the gradients by weight and bias and what the gradient by x is made of (5, C).
+    """Return the gradients by weight and bias and the coefficients of the gradient by x (5, C).
 
-    With `y`, also the gradient that passed the ReLU.
+    With `y`, the result, also the gradient that passed the ReLU.
     """
     m = _Matrix.of(x)
     partial = torch.empty(m.splits, 2, m.columns, device=x.device)
@@ -161,7 +110,8 @@ def _sum_gradients(
     return sums, masked
 
 
-def _gradient(x: Tensor, gradient: Tensor, coefficients: Tensor, sums: Tensor, relu: bool) -> Tensor:
+def gradient(x: Tensor, gradient: Tensor, coefficients: Tensor, sums: Tensor, relu: bool) -> Tensor:
+    """Return the gradient by x; `relu` says whether the gradient has yet to pass it."""
     m = _Matrix.of(x)
     by_x = torch.empty_like(x)
     norm_passes.gradient[(m.tiles,)](

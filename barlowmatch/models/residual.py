@@ -1,4 +1,4 @@
-"""Residual networks whose batch norms, additions and ReLUs are computed together where a GPU has kernels for it."""
+"""Residual networks whose batch norms, additions and ReLUs are computed together where there are passes for it."""
 
 from functools import partial
 from typing import Any
@@ -8,11 +8,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
+from barlowmatch.models.norms import Passes, norm_relu
+
+LEAST_NUMBERS = 2**21
+"""Of a batch's maps on a CPU, below which threads take longer to begin than the passes save."""
+
 
 def fuse_norms(network: nn.Module) -> int:
-    """Have ResNets and residual blocks in `network` compute their norms by kernels; return how many of them there are.
+    """Have ResNets and residual blocks in `network` compute their norms in few passes; return how many there are.
 
-    In training on a GPU; everywhere else they go on as they were. Parameters and their names stay what they are.
+    In training, on a GPU, and on a CPU where maps are large; else they go on as they were. Parameters and their names
+    stay what they are.
     """
     count = 0
     for module in network.modules():
@@ -33,28 +39,34 @@ def has_fused_norms(network: nn.Module) -> bool:
 
 def _norm_relu(norm: nn.Module, values: Tensor, added: Tensor | None = None, *, relu: bool = True) -> Tensor:
     """Return relu(norm(values) + added)."""
-    if _has_kernel(norm, values):
-        from barlowmatch.kernels import norms
-
-        return norms.norm_relu(norm, values, added, relu=relu)  # type: ignore[arg-type]
+    passes = _passes(norm, values)
+    if passes is not None:
+        return norm_relu(passes, norm, values, added, relu=relu)  # type: ignore[arg-type]
     result: Tensor = norm(values)
     if added is not None:
         result = result + added
     return F.relu(result, inplace=True) if relu else result
 
 
-def _has_kernel(norm: nn.Module, values: Tensor) -> bool:
-    """Say whether the kernels know this norm and these values: a batch norm in training, of one process."""
-    return (
+def _passes(norm: nn.Module, values: Tensor) -> Passes | None:
+    """Return the passes that know this norm and these values: a batch norm in training, of one process."""
+    plain = (
         norm.training
         and type(norm) is nn.BatchNorm2d
         and norm.momentum is not None
         and norm.weight is not None
         and norm.running_mean is not None
-        and values.is_cuda
         and values.numel() > values.shape[1]  # one value a channel: torch says what is wrong with it
-        and values.dtype in (torch.float32, torch.bfloat16)
     )
+    if plain and values.is_cuda and values.dtype in (torch.float32, torch.bfloat16):
+        from barlowmatch.kernels import norms as kernels
+
+        return kernels
+    if plain and values.is_cpu and values.dtype == torch.float32 and values.numel() >= LEAST_NUMBERS:
+        from barlowmatch.loops import norms as loops
+
+        return loops
+    return None
 
 
 def _resnet(network: ResNet, images: Tensor) -> Tensor:

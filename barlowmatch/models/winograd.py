@@ -2,16 +2,14 @@
 
 In F(4×4, 3×3), sixteen outputs of a 3×3 filter take not 144 multiplications but 36: of 6×6 inputs and a filter
 transformed to 6×6 (`tiles.py`), each a part of one of 36 matrix products over all channels. F(6×6, 3×3) takes 64 for 36
-outputs. A layer goes by whichever covers its maps with fewer. Sums of fewer, larger numbers round a little differently:
-by some 1e-5 of an output's size instead of 1e-6, where bfloat16 rounds by 4e-3.
+outputs, F(3×3, 3×3) 25 for 9. A layer goes by whichever covers its maps with the fewest. Sums of fewer, larger numbers
+round a little differently: by some 1e-5 of an output's size instead of 1e-6, where bfloat16 rounds by 4e-3.
 """
 
 import functools
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from functools import partial
-from threading import Barrier
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Share = TypeVar("Share")
-Result = TypeVar("Result")
+from barlowmatch.loops.cook_toom import ALGORITHMS
+from barlowmatch.loops.threads import in_threads
+
 Array = npt.NDArray[np.float32]
 
 WORTHWHILE = 1.15
@@ -33,15 +32,6 @@ CHUNK = 128
 """Tiles that a thread handles at once: products as large as the processor's cache allows."""
 GAP = 16
 """Numbers between the rows of a spectrum, a line of the cache: at even powers of two all would share its places."""
-
-TRANSFORMS = {
-    4: torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24,
-    6: torch.tensor(
-        [[90, 0, 0], [-20, -20, -20], [-20, 20, -20], [1, 2, 4], [1, -2, 4], [64, 32, 16], [64, -32, 16], [0, 0, 90]]
-    )
-    / 90,
-}
-"""`G` by the side of a tile's outputs, of section 4.3 and of the points 0, ±1, ±2 and ±½."""
 
 
 def use_winograd(network: nn.Module) -> list[nn.Conv2d]:
@@ -86,7 +76,7 @@ class _Tiling(NamedTuple):
     @property
     def transform(self) -> Tensor:
         """`G`, which makes of three numbers of a filter as many as a tile has inputs."""
-        return TRANSFORMS[self.side]
+        return torch.tensor(ALGORITHMS[self.side].G)
 
     @property
     def numbers(self) -> int:
@@ -111,7 +101,7 @@ class _Tiling(NamedTuple):
 
 def _tiling(height: int, width: int) -> _Tiling:
     """Return the tiles that take the fewest products; of those that take as many the smaller, which round less."""
-    tilings = [_Tiling(side, -(-height // side), -(-width // side)) for side in TRANSFORMS]
+    tilings = [_Tiling(side, -(-height // side), -(-width // side)) for side in ALGORITHMS]
     return min(tilings, key=lambda tiling: tiling.products)
 
 
@@ -129,7 +119,7 @@ def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
     Raises:
         ValueError: fewer channels.
     """
-    from barlowmatch.models.tiles import LANES
+    from barlowmatch.loops.tiles import LANES
 
     if min(weight.shape[:2]) < LANES:
         raise ValueError(f"{weight.shape[1]} to {weight.shape[0]} channels; there must be {LANES} at least")
@@ -159,8 +149,8 @@ class _Convolution(torch.autograd.Function):
 
 
 def _convolve(images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | None) -> Tensor:
-    """Return the convolution of images (N, C, H, W) with transformed filters (36 or 64, C, D), plus a bias (D,)."""
-    from barlowmatch.models import tiles
+    """Return the convolution of images (N, C, H, W) with transformed filters (25 to 64, C, D), plus a bias (D,)."""
+    from barlowmatch.loops import tiles
 
     inputs = _channels_last(images)
     channels, out_channels = filters.shape[1:]
@@ -183,13 +173,13 @@ def _convolve(images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | N
 
     rows, threads = len(inputs) * tiling.down, torch.get_num_threads()
     pieces = iter(tiling.chunks(0, rows, -(-rows // threads)))
-    _in_threads(convolve_rows, [pieces] * threads)  # who shares a core with others takes fewer
+    in_threads(convolve_rows, [pieces] * threads)  # who shares a core with others takes fewer
     return outputs.permute(0, 3, 1, 2)
 
 
 def _weight_gradient(images: Tensor, gradient: Tensor, tiling: _Tiling) -> Tensor:
     """Return the gradient by the weight (D, C, 3, 3) for images (N, C, H, W) and the outputs' gradient (N, D, H, W)."""
-    from barlowmatch.models import tiles
+    from barlowmatch.loops import tiles
 
     inputs, gradients = _channels_last(images), _channels_last(gradient)
     channels, out_channels = inputs.shape[3], gradients.shape[3]
@@ -209,14 +199,14 @@ def _weight_gradient(images: Tensor, gradient: Tensor, tiling: _Tiling) -> Tenso
     rows = len(inputs) * tiling.down
     share = -(-rows // torch.get_num_threads())
     shares = [(start, min(start + share, rows)) for start in range(0, rows, share)]
-    sums = _in_threads(sum_rows, [tiling.chunks(first, last, last - first) for first, last in shares])
+    sums = in_threads(sum_rows, [tiling.chunks(first, last, last - first) for first, last in shares])
     total = functools.reduce(Tensor.add_, sums)
     back = torch.kron(tiling.transform, tiling.transform).T @ total.flatten(1)
     return back.view(3, 3, out_channels, channels).permute(2, 3, 0, 1)
 
 
 def _spectrum(tiling: _Tiling, rows: int, channels: int) -> tuple[Tensor, Array]:
-    """Return room for rows of tiles transformed: as matrices (36 or 64, tiles, C), and as the transforms take it."""
+    """Return room for rows of tiles transformed: as matrices (25 to 64, tiles, C), and as the transforms take it."""
     tiles = rows * tiling.across
     numbers = torch.empty(tiling.numbers, tiles * channels + GAP)
     return numbers[:, :-GAP].view(tiling.numbers, tiles, channels), numbers.numpy()
@@ -228,30 +218,6 @@ def _channels_last(images: Tensor) -> Tensor:
 
 
 def _transformed(weight: Tensor, transform: Tensor) -> Tensor:
-    """Return GgGᵀ of each filter g of a weight (D, C, 3, 3), with the transform as G, as (36 or 64, D, C)."""
+    """Return GgGᵀ of each filter g of a weight (D, C, 3, 3), with the transform as G, as (25 to 64, D, C)."""
     numbers = weight.detach().permute(2, 3, 0, 1).reshape(9, -1)
     return (torch.kron(transform, transform) @ numbers).view(-1, *weight.shape[:2])
-
-
-def _in_threads(work: Callable[[Share], Result], shares: list[Share]) -> list[Result]:
-    """Return what `work` makes of each share of the work, in as many threads, each of which computes alone."""
-    if len(shares) == 1:
-        return [work(shares[0])]
-    return list(_pool(torch.get_num_threads()).map(work, shares))
-
-
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    all_there = Barrier(threads + 1)
-
-    def begin() -> None:
-        torch.get_num_threads()  # the first question in a thread sets its number to the process's
-        torch.set_num_threads(1)
-        all_there.wait()
-
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="winograd")
-    for _ in range(threads):
-        pool.submit(begin)
-    all_there.wait()
-    torch.set_num_threads(threads)  # threads that begin later take what was set last
-    return pool

@@ -1,4 +1,4 @@
-"""ResNets whose norms go by kernels on a GPU: everywhere else they have to compute what they did (see test_gpu.py)."""
+"""ResNets whose norms go by passes of our own: where there are none they compute what they did (see test_norms.py)."""
 
 import copy
 

@@ -37,7 +37,7 @@ def assert_near(found: Tensor | None, expected: Tensor | None) -> None:
     assert (found.double() - expected).abs().max() <= ROUNDING * expected.abs().max()
 
 
-@pytest.mark.parametrize("side", [4, 6])
+@pytest.mark.parametrize("side", [3, 4, 5, 6])
 @pytest.mark.parametrize(
     ("shape", "filters"),
     [((3, 64, 32, 32), 64), ((2, 32, 24, 24), 40), ((70, 64, 6, 6), 64),
@@ -47,7 +47,7 @@ def assert_near(found: Tensor | None, expected: Tensor | None) -> None:
 def test_outputs_and_gradients_are_those_of_a_convolution(
     shape: tuple[int, int, int, int], filters: int, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(winograd, "TRANSFORMS", {side: winograd.TRANSFORMS[side]})
+    monkeypatch.setattr(winograd, "ALGORITHMS", {side: winograd.ALGORITHMS[side]})
     images, weight = images_and_weight(shape, filters)
     bias = torch.linspace(-2, 3, filters).requires_grad_()
     exact = [value.detach().double().requires_grad_() for value in (images, weight, bias)]
@@ -61,13 +61,16 @@ def test_outputs_and_gradients_are_those_of_a_convolution(
         assert_near(value.grad, reference.grad)
 
 
-@pytest.mark.parametrize(("size", "side"), [(4, 4), (6, 6), (8, 4), (12, 6), (16, 4), (24, 6), (28, 6), (32, 4)])
+@pytest.mark.parametrize(
+    ("size", "side"),
+    [(3, 3), (4, 4), (5, 5), (6, 6), (7, 4), (8, 4), (10, 5), (12, 6), (14, 5), (16, 4), (24, 6), (28, 6), (32, 4)],
+)
 def test_maps_are_cut_into_the_tiles_that_take_the_fewest_products(
     size: int, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images, weight = images_and_weight((2, 64, size, size), 64)
     chosen = convolve(images, weight)
-    monkeypatch.setattr(winograd, "TRANSFORMS", {side: winograd.TRANSFORMS[side]})
+    monkeypatch.setattr(winograd, "ALGORITHMS", {side: winograd.ALGORITHMS[side]})
     assert torch.equal(convolve(images, weight), chosen)
 
 

@@ -1,20 +1,18 @@
-"""The transforms of Winograd's F(4×4, 3×3) and F(6×6, 3×3), compiled for the CPU at hand by numba.
+"""The transforms of Winograd's F(m×m, 3×3), compiled for the CPU at hand by numba.
 
-A map is cut into tiles of 4×4 or 6×6 outputs; each needs two rows and columns of inputs more, which neighbours share. A
-tile, once transformed, is 6×6 or 8×8 numbers a channel, each of which is a part of one of 36 or 64 matrices to
-multiply: `spectrum[size * i + j, tile * channels + channel]`, whose rows may be longer than that. Tiles are counted
-along rows of tiles, image after image; a call does the rows of tiles from `start` to `stop`. Maps are (N, H, W, C),
-float32, without gaps, of `LANES` channels at least; beyond their edges there are zeros.
+A map is cut into tiles of m×m outputs; each needs two rows and columns of inputs more, which neighbours share. A tile,
+once transformed, is (m + 2)² numbers a channel, each of which is a part of one of as many matrices to multiply:
+`spectrum[size * i + j, tile * channels + channel]`, whose rows may be longer than that. Tiles are counted along rows of
+tiles, image after image; a call does the rows of tiles from `start` to `stop`. Maps are (N, H, W, C), float32, without
+gaps, of `LANES` channels at least; beyond their edges there are zeros.
 
 Each transform is one small matrix applied to the columns of a tile and then to its rows, for `LANES` channels at a
 time. That is written in LLVM's own instructions: of loops over a dozen arrays, any two of which might overlap, the
-compiler makes no vectors. It stands here because numba keeps what it compiled until this file changes.
-
-`A` (outputs) and `B` (inputs) are those of Lavin & Gray 2015 (1509.09308), section 4.3, and for tiles of 6 those
-of the points 0, ±1, ±2 and ±½.
+compiler makes no vectors. It stands here because numba keeps what it compiled until this file changes: touch it when
+the matrices change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,55 +20,40 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from barlowmatch.loops.compiling import FAST, compiled
+from barlowmatch.loops.cook_toom import ALGORITHMS, Matrix
+
 LANES = 16
 """Channels computed at once: a vector of AVX-512, two of AVX; a line of the cache."""
 AHEAD = 32
 """So many channels ahead a line is fetched: the processor foresees fewer streams than a tile has numbers."""
-FAST = ("contract", "reassoc", "nsz")
-"""Sums may be regrouped; what is not finite stays so, because runs watch for it."""
 ZERO = np.float32(0)
 
-Matrix = Sequence[Sequence[float]]
 
-BT_4 = (
-    (4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0), (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0),
-    (0, 4, 0, -5, 0, 1),
-)  # fmt: skip
-BT_6 = (
-    (1, 0, -21 / 4, 0, 21 / 4, 0, -1, 0),
-    (0, 1, 1, -17 / 4, -17 / 4, 1, 1, 0), (0, -1, 1, 17 / 4, -17 / 4, -1, 1, 0),
-    (0, 1 / 2, 1 / 4, -5 / 2, -5 / 4, 2, 1, 0), (0, -1 / 2, 1 / 4, 5 / 2, -5 / 4, -2, 1, 0),
-    (0, 2, 4, -5 / 2, -5, 1 / 2, 1, 0), (0, -2, 4, 5 / 2, -5, -1 / 2, 1, 0),
-    (0, -1, 0, 21 / 4, 0, -21 / 4, 0, 1),
-)  # fmt: skip
-AT_4 = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
-AT_6 = (
-    (1, 1, 1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 1 / 2, -1 / 2, 0), (0, 1, 1, 4, 4, 1 / 4, 1 / 4, 0),
-    (0, 1, -1, 8, -8, 1 / 8, -1 / 8, 0), (0, 1, 1, 16, 16, 1 / 16, 1 / 16, 0),
-    (0, 1, -1, 32, -32, 1 / 32, -1 / 32, 1),
-)  # fmt: skip
-
-
-def multiplication(matrix: Matrix):
+def multiplication(matrices: Mapping[int, Matrix]):
     """Return what multiplies a matrix by vectors of `LANES` channels, for use in compiled functions.
 
-    It is called with (source, at, step, target, to, stride): vector k begins at `source[at + k * step]`, and row r of
-    the product is written from `target[to + r * stride]` on. Both are one-dimensional.
+    It is called with (tile, source, at, step, target, to, stride): `tile` says which matrix, vector k begins at
+    `source[at + k * step]`, and row r of the product is written from `target[to + r * stride]` on. Both are
+    one-dimensional.
     """
 
     @intrinsic
-    def multiply(typing, source, at, step, target, to, stride):
+    def multiply(typing, tile, source, at, step, target, to, stride):
         def generate(context, builder, signature, arguments):
-            source, at, step, target, to, stride = arguments
-            read = [
-                builder.load(_vector(context, builder, signature.args[0], source, at, step, k), align=4)
-                for k in range(len(matrix[0]))
-            ]
-            for r, value in enumerate(_product(builder, matrix, read)):
-                builder.store(value, _vector(context, builder, signature.args[3], target, to, stride, r), align=4)
+            tile, source, at, step, target, to, stride = arguments
+            for side, matrix in matrices.items():
+                with builder.if_then(builder.icmp_signed("==", tile, ir.Constant(tile.type, side))):
+                    read = [
+                        builder.load(_vector(context, builder, signature.args[1], source, at, step, k), align=4)
+                        for k in range(len(matrix[0]))
+                    ]
+                    for r, value in enumerate(_product(builder, matrix, read)):
+                        place = _vector(context, builder, signature.args[4], target, to, stride, r)
+                        builder.store(value, place, align=4)
             return context.get_dummy_value()
 
-        return types.void(source, at, step, target, to, stride), generate
+        return types.void(tile, source, at, step, target, to, stride), generate
 
     return multiply
 
@@ -138,42 +121,11 @@ def fetching(write: bool):
     return fetch
 
 
-_bt_4, _bt_6, _at_4, _at_6 = multiplication(BT_4), multiplication(BT_6), multiplication(AT_4), multiplication(AT_6)
-_a_4, _a_6 = multiplication(tuple(zip(*AT_4, strict=True))), multiplication(tuple(zip(*AT_6, strict=True)))
-_copy = multiplication(((1,),))
+_apply_bt = multiplication({side: algorithm.BT for side, algorithm in ALGORITHMS.items()})
+_apply_at = multiplication({side: algorithm.AT for side, algorithm in ALGORITHMS.items()})
+_apply_a = multiplication({side: tuple(zip(*algorithm.AT, strict=True)) for side, algorithm in ALGORITHMS.items()})
+_copy = multiplication({1: ((1,),)})
 _fetch_to_read, _fetch_to_write = fetching(False), fetching(True)
-
-
-def compiled(function):
-    """Compile a function that does not hold the interpreter's lock, and keep it on disk where that can be written."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # neither beside this file nor in the user's folder for caches
-        return njit(nogil=True)(function)
-
-
-@njit(inline="always")
-def _apply_bt(tile, source, at, step, target, to, stride):
-    if tile == 4:
-        _bt_4(source, at, step, target, to, stride)
-    else:
-        _bt_6(source, at, step, target, to, stride)
-
-
-@njit(inline="always")
-def _apply_at(tile, source, at, step, target, to, stride):
-    if tile == 4:
-        _at_4(source, at, step, target, to, stride)
-    else:
-        _at_6(source, at, step, target, to, stride)
-
-
-@njit(inline="always")
-def _apply_a(tile, source, at, step, target, to, stride):
-    if tile == 4:
-        _a_4(source, at, step, target, to, stride)
-    else:
-        _a_6(source, at, step, target, to, stride)
 
 
 @njit(inline="always")
@@ -276,4 +228,4 @@ def transform_outputs(spectrum, maps, tile, start, stop):
                     else:
                         _apply_at(tile, half, i * size * LANES, LANES, row_of_tile, 0, LANES)
                         for x in range(width - left):
-                            _copy(row_of_tile, x * LANES, 0, target, to + x * channels, 0)
+                            _copy(1, row_of_tile, x * LANES, 0, target, to + x * channels, 0)

@@ -1,0 +1,128 @@
+"""The passes over memory of a batch norm on a CPU, forward and back; `norms` calls them.
+
+Each works on rows `start` to `stop` of matrices (rows: pixels of images, columns: channels) of float32. Where a ReLU
+follows, `floor` is zero, else minus infinity: what lies below it is cut off.
+"""
+
+import numpy as np
+
+from barlowmatch.loops.compiling import compiled
+
+BLOCK = 256
+"""Rows summed up in float32, before they are added to sums in float64."""
+ZERO = np.float32(0)
+
+
+@compiled
+def sum_up(x, shift, sums, start, stop):
+    """Write the sums of the differences from `shift`, and of their squares, to the two rows of `sums`."""
+    columns = x.shape[1]
+    total, squares = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    sums[:] = 0
+    for top in range(start, stop, BLOCK):
+        total[:], squares[:] = ZERO, ZERO
+        for i in range(top, min(top + BLOCK, stop)):
+            row = x[i]
+            for c in range(columns):
+                value = row[c] - shift[c]
+                total[c] += value
+                squares[c] += value * value
+        sums[0] += total
+        sums[1] += squares
+
+
+@compiled
+def finish(sums, shift, rows, weight, bias, running_mean, running_var, momentum, eps, coefficients, moments):
+    """Turn sums into factor and summand, into mean and 1/deviation, and into running statistics."""
+    for c in range(len(shift)):
+        offset = sums[0, c] / rows
+        variance = sums[1, c] / rows - offset * offset
+        variance = 0.0 if variance < 0.0 else variance
+        mean, inverse = shift[c] + offset, 1.0 / np.sqrt(variance + eps)
+        factor = weight[c] * inverse
+        coefficients[0, c], coefficients[1, c] = factor, bias[c] - mean * factor
+        moments[0, c], moments[1, c] = mean, inverse
+        running_mean[c] += momentum * (mean - running_mean[c])
+        running_var[c] += momentum * (variance * rows / max(rows - 1, 1) - running_var[c])
+
+
+@compiled
+def apply(x, coefficients, floor, y, start, stop):
+    """Write max(factor · x + summand, floor) to y."""
+    factor, summand = coefficients[0], coefficients[1]
+    for i in range(start, stop):
+        row, result = x[i], y[i]
+        for c in range(len(row)):
+            value = row[c] * factor[c] + summand[c]
+            result[c] = floor if value < floor else value  # and not the larger of the two, which hides NaN
+
+
+@compiled
+def apply_and_add(x, added, coefficients, floor, y, start, stop):
+    """Write max(factor · x + summand + added, floor) to y."""
+    factor, summand = coefficients[0], coefficients[1]
+    for i in range(start, stop):
+        row, other, result = x[i], added[i], y[i]
+        for c in range(len(row)):
+            value = row[c] * factor[c] + summand[c] + other[c]
+            result[c] = floor if value < floor else value
+
+
+@compiled
+def sum_gradients(x, gradient, coefficients, mean, floor, sums, start, stop):
+    """Write the sums of the gradients that pass the ReLU, times (x − mean) and alone, to the two rows of `sums`."""
+    columns = x.shape[1]
+    factor, summand = coefficients[0], coefficients[1]
+    products, total = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    sums[:] = 0
+    for top in range(start, stop, BLOCK):
+        products[:], total[:] = ZERO, ZERO
+        for i in range(top, min(top + BLOCK, stop)):
+            row, slopes = x[i], gradient[i]
+            for c in range(columns):
+                slope = slopes[c] if row[c] * factor[c] + summand[c] > floor else ZERO
+                products[c] += slope * (row[c] - mean[c])
+                total[c] += slope
+        sums[0] += products
+        sums[1] += total
+
+
+@compiled
+def mask_and_sum_gradients(x, y, gradient, mean, masked, sums, start, stop):
+    """Write the gradients that passed the ReLU, by its result y, to `masked`, and sum them up as `sum_gradients`."""
+    columns = x.shape[1]
+    products, total = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    sums[:] = 0
+    for top in range(start, stop, BLOCK):
+        products[:], total[:] = ZERO, ZERO
+        for i in range(top, min(top + BLOCK, stop)):
+            row, result, slopes, passed = x[i], y[i], gradient[i], masked[i]
+            for c in range(columns):
+                passed[c] = slopes[c] if result[c] > ZERO else ZERO
+            for c in range(columns):
+                products[c] += passed[c] * (row[c] - mean[c])
+                total[c] += passed[c]
+        sums[0] += products
+        sums[1] += total
+
+
+@compiled
+def finish_gradients(sums, coefficients, moments, rows, result):
+    """Turn sums into the gradients by weight and bias, and into the coefficients of the one by x."""
+    for c in range(sums.shape[1]):
+        factor, mean, inverse = coefficients[0, c], moments[0, c], moments[1, c]
+        by_weight, by_bias = sums[0, c] * inverse, sums[1, c]
+        slope = -factor * inverse * by_weight / rows
+        result[0, c], result[1, c], result[2, c], result[3, c] = by_weight, by_bias, factor, slope
+        result[4, c] = -factor * by_bias / rows - slope * mean
+
+
+@compiled
+def gradient(x, gradient, coefficients, sums, floor, by_x, start, stop):
+    """Write factor · gradient + slope · x + summand, with the gradients that pass the ReLU, to by_x."""
+    factor, shift, slope, summand = coefficients[0], coefficients[1], sums[3], sums[4]
+    for i in range(start, stop):
+        row, slopes, result = x[i], gradient[i], by_x[i]
+        for c in range(len(row)):
+            own = slopes[c] * factor[c] if row[c] * factor[c] + shift[c] > floor else ZERO
+            result[c] = own + row[c] * slope[c] + summand[c]

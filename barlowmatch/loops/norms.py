@@ -1,0 +1,115 @@
+"""The passes of `barlowmatch.models.norms` on a CPU: loops compiled by numba (`norm_passes.py`), in threads.
+
+Rows are cut into pieces by their number alone, and the sums of the pieces are added up in their order, so that runs can
+be repeated to the bit, whatever the number of threads.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from barlowmatch.loops import norm_passes
+from barlowmatch.loops.threads import in_threads
+
+PIECE = 2**18
+"""Numbers that a thread handles at once."""
+
+Array = npt.NDArray[np.float32]
+
+
+def statistics(x: Tensor, weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Return factor and summand of each channel, mean and 1/deviation, (2, C) each; keep running statistics."""
+    rows, columns = _rows(x), x.shape[1]
+    sums = _sums(rows, lambda *piece: norm_passes.sum_up(rows, rows[0], *piece))
+    coefficients, moments = torch.empty(2, columns), torch.empty(2, columns)
+    norm_passes.finish(
+        sums, rows[0], len(rows), *_arrays(weight, bias, norm.running_mean, norm.running_var),
+        norm.momentum, norm.eps, *_arrays(coefficients, moments),
+    )  # fmt: skip
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
+    return coefficients, moments
+
+
+def apply(x: Tensor, added: Tensor | None, coefficients: Tensor, relu: bool) -> Tensor:
+    """Return relu(factor · x + summand + added)."""
+    y = torch.empty_like(x)
+    if added is None:
+        _in_pieces(norm_passes.apply, _rows(x), coefficients.numpy(), _floor(relu), _rows(y))
+    else:
+        _in_pieces(norm_passes.apply_and_add, _rows(x), _rows(added), coefficients.numpy(), _floor(relu), _rows(y))
+    return y
+
+
+def sum_gradients(
+    x: Tensor, y: Tensor | None, gradient: Tensor, coefficients: Tensor, moments: Tensor, relu: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Return the gradients by weight and bias and the coefficients of the gradient by x (5, C).
+
+    With `y`, the result, also the gradient that passed the ReLU.
+    """
+    rows, slopes, mean, masked = _rows(x), _rows(gradient), moments[0].numpy(), None
+    if y is None:
+        factors, floor = coefficients.numpy(), _floor(relu)
+        sums = _sums(rows, lambda *a: norm_passes.sum_gradients(rows, slopes, factors, mean, floor, *a))
+    else:
+        masked = torch.empty_like(gradient)
+        results, passed = _rows(y), _rows(masked)
+        sums = _sums(rows, lambda *a: norm_passes.mask_and_sum_gradients(rows, results, slopes, mean, passed, *a))
+    result = torch.empty(5, x.shape[1])
+    norm_passes.finish_gradients(sums, *_arrays(coefficients, moments), len(rows), result.numpy())
+    return result, masked
+
+
+def gradient(x: Tensor, gradient: Tensor, coefficients: Tensor, sums: Tensor, relu: bool) -> Tensor:
+    """Return the gradient by x; `relu` says whether the gradient has yet to pass it."""
+    by_x = torch.empty_like(x)
+    _in_pieces(
+        norm_passes.gradient, _rows(x), _rows(gradient), coefficients.numpy(), sums.numpy(), _floor(relu), _rows(by_x)
+    )
+    return by_x
+
+
+def _rows(values: Tensor) -> Array:
+    """Return a tensor (N, C, H, W), channels_last, as a matrix (N · H · W, C) of the same memory."""
+    return values.detach().permute(0, 2, 3, 1).view(-1, values.shape[1]).numpy()
+
+
+def _arrays(*tensors: Tensor | None) -> list[Array]:
+    return [tensor.detach().numpy() for tensor in tensors if tensor is not None]
+
+
+def _floor(relu: bool) -> np.float32:
+    return np.float32(0 if relu else -np.inf)
+
+
+def _pieces(rows: Array) -> list[tuple[int, int]]:
+    step = -(-PIECE // rows.shape[1])
+    return [(start, min(start + step, len(rows))) for start in range(0, len(rows), step)]
+
+
+def _in_pieces(loop: Callable[..., None], rows: Array, *arguments: object) -> None:
+    """Call a loop for each piece of the rows, in threads, of which one that shares its core takes fewer."""
+
+    def take(pieces: Iterator[tuple[int, int]]) -> None:
+        for start, stop in pieces:
+            loop(rows, *arguments, start, stop)
+
+    in_threads(take, [iter(_pieces(rows))] * torch.get_num_threads())
+
+
+def _sums(rows: Array, loop: Callable[..., None]) -> npt.NDArray[np.float64]:
+    """Return the two rows of sums (2, C) that a loop writes for each piece, added up."""
+    pieces = _pieces(rows)
+    sums = np.empty((len(pieces), 2, rows.shape[1]))
+
+    def take(numbered: Iterator[tuple[int, tuple[int, int]]]) -> None:
+        for number, (start, stop) in numbered:
+            loop(sums[number], start, stop)
+
+    in_threads(take, [enumerate(pieces)] * torch.get_num_threads())
+    total: npt.NDArray[np.float64] = sums.sum(0)
+    return total

@@ -1,0 +1,95 @@
+"""Batch norm, addition and ReLU in few passes on the CPU, against torch's in float64 (those of a GPU: test_gpu.py)."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+
+from barlowmatch.loops import norms as passes
+from barlowmatch.models import residual
+from barlowmatch.models.norms import norm_relu
+from barlowmatch.models.residual import fuse_norms
+
+SHAPES = [(5, 130, 2, 3), (64, 64, 33, 17), (2, 8, 3, 3)]
+"""An odd number of channels; rows of several pieces; a handful."""
+
+
+def channels_last(shape: tuple[int, ...], mean: float = 0.0) -> Tensor:
+    return (mean + torch.randn(shape)).contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("adds", "relu"), [(False, True), (True, True), (False, False), (True, False)])
+def test_values_gradients_and_statistics_are_torchs(shape: tuple[int, ...], adds: bool, relu: bool) -> None:
+    torch.manual_seed(0)
+    norm, exact = nn.BatchNorm2d(shape[1], momentum=0.3), nn.BatchNorm2d(shape[1], momentum=0.3).double()
+    nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
+    exact.load_state_dict(norm.state_dict())
+    # Means far from zero, where sums of squares would cost float32 four of its digits.
+    mine = [channels_last(shape, 100).requires_grad_(), *([torch.randn(shape).requires_grad_()] if adds else [])]
+    theirs = [tensor.detach().double().requires_grad_() for tensor in mine]
+    found = norm_relu(passes, norm, mine[0], mine[1] if adds else None, relu=relu)
+    total = exact(theirs[0]) + (theirs[1] if adds else 0)
+    expected = total.relu() if relu else total
+    upward = torch.where(total.detach().abs() < 1e-3, 0, torch.randn(shape))  # the slope at a kink is either
+    found.backward(upward), expected.backward(upward.double())
+    pairs = [(found, expected), *((one.grad, other.grad) for one, other in zip(mine, theirs, strict=True))]
+    pairs += [(one.grad, other.grad) for one, other in zip(norm.parameters(), exact.parameters(), strict=True)]
+    pairs += list(zip(norm.buffers(), exact.buffers(), strict=True))
+    assert len(pairs) == 7 + adds
+    for one, other in pairs:
+        assert (one.double() - other.double()).norm() <= 1e-4 * other.double().norm()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("adds", [False, True])
+def test_what_is_not_finite_is_not_hidden(value: float, adds: bool) -> None:
+    images, added = channels_last((4, 8, 5, 5)), channels_last((4, 8, 5, 5)) if adds else None
+    images[2, 3, 1, 1] = value
+    found = norm_relu(passes, nn.BatchNorm2d(8), images, added)
+    assert found[:, 3].isnan().all()
+    assert found[:, [0, 1, 2, 4, 5, 6, 7]].isfinite().all()
+    images = channels_last((4, 8, 5, 5)).requires_grad_()
+    behind = torch.zeros(4, 8, 5, 5)
+    result = norm_relu(passes, nn.BatchNorm2d(8), images, added)
+    behind[tuple((result > 0).nonzero()[0])] = value
+    assert not torch.autograd.grad(result, images, behind)[0].isfinite().all()
+
+
+def test_it_can_be_repeated_to_the_bit_by_any_number_of_threads() -> None:
+    images = channels_last((64, 64, 32, 32)).requires_grad_()
+    norm, threads, found = nn.BatchNorm2d(64), torch.get_num_threads(), []
+    for number in (1, 3, 3):
+        torch.set_num_threads(number)
+        result = norm_relu(passes, norm, images)
+        found.append([result, *torch.autograd.grad(result.square().sum(), (images, *norm.parameters()))])
+    torch.set_num_threads(threads)
+    for others in found[1:]:
+        assert all(map(torch.equal, found[0], others))
+
+
+@pytest.mark.parametrize(("block", "norms"), [(BasicBlock, 14), (Bottleneck, 20)])
+def test_a_network_in_training_has_the_gradients_of_one_without(
+    block: type[BasicBlock | Bottleneck], norms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residual, "LEAST_NUMBERS", 0)
+    counted, apply = [], passes.apply
+    monkeypatch.setattr(passes, "apply", lambda *given: (counted.append(1), apply(*given))[1])
+    torch.manual_seed(0)
+    exact = ResNet(block, [2, 1, 1, 1]).double()
+    fused = copy.deepcopy(exact).float().to(memory_format=torch.channels_last)
+    fuse_norms(fused)
+    images = torch.rand(16, 3, 64, 64)
+    for network, batch in ((exact, images.double()), (fused, images)):
+        network(batch).square().mean().backward()
+    assert len(counted) == norms
+    for one, other in zip(fused.parameters(), exact.parameters(), strict=True):
+        assert one.grad is not None
+        assert other.grad is not None
+        assert (one.grad.double() - other.grad).norm() <= 2e-3 * other.grad.norm()
+    for one, other in zip(fused.buffers(), exact.buffers(), strict=True):
+        torch.testing.assert_close(one.double(), other.double(), rtol=1e-4, atol=1e-5)
+    fused.eval()(images)
+    assert len(counted) == norms
