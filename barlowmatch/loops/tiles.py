@@ -1,19 +1,21 @@
-"""The transforms of Winograd's F(m×m, 3×3), compiled for the CPU at hand by numba.
+"""The transforms of Winograd's algorithms, compiled for the CPU at hand by numba.
 
-A map is cut into tiles of m×m outputs; each needs two rows and columns of inputs more, which neighbours share. A tile,
-once transformed, is (m + 2)² numbers a channel, each of which is a part of one of as many matrices to multiply:
-`spectrum[size * i + j, tile * channels + channel]`, whose rows may be longer than that. Tiles are counted along rows of
-tiles, image after image; a call does the rows of tiles from `start` to `stop`. Maps are (N, H, W, C), float32, without
-gaps, of `LANES` channels at least; beyond their edges there are zeros.
+A map is cut into tiles of m×m outputs; each needs some rows and columns of inputs, which neighbours share. A tile, once
+transformed, is `numbers` squared numbers a channel, each of which is a part of one of as many matrices to multiply:
+`spectrum[numbers * i + j, tile * channels + channel]`, whose rows may be longer than that. Tiles are counted along rows
+of tiles, image after image; a call does the rows of tiles from `start` to `stop`. Maps are (N, H, W, C), float32,
+without gaps, of `LANES` channels at least; beyond their edges there are zeros.
 
 Each transform is one small matrix applied to the columns of a tile and then to its rows, for `LANES` channels at a
 time. That is written in LLVM's own instructions: of loops over a dozen arrays, any two of which might overlap, the
 compiler makes no vectors. It stands here because numba keeps what it compiled until this file changes: touch it when
-the matrices change.
+the matrices (`cook_toom.py`) change.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -21,41 +23,56 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from barlowmatch.loops.compiling import FAST, compiled
-from barlowmatch.loops.cook_toom import ALGORITHMS, Matrix
+from barlowmatch.loops.cook_toom import ALGORITHMS, Algorithm, Matrix
 
 LANES = 16
 """Channels computed at once: a vector of AVX-512, two of AVX; a line of the cache."""
 AHEAD = 32
 """So many channels ahead a line is fetched: the processor foresees fewer streams than a tile has numbers."""
 ZERO = np.float32(0)
+MATRICES: list[Matrix] = [
+    matrix for one in ALGORITHMS for matrix in (one.BT, tuple(zip(*one.AT, strict=True)), one.AT)
+] + [((1.0,),)]
+"""Those of each algorithm, in the order of `Transforms`; the last one copies."""
+COPY = len(MATRICES) - 1
 
 
-def multiplication(matrices: Mapping[int, Matrix]):
-    """Return what multiplies a matrix by vectors of `LANES` channels, for use in compiled functions.
+class Transforms(NamedTuple):
+    """The transforms of one algorithm: of maps and a spectrum, the latter first where it is read, and a range of rows.
 
-    It is called with (tile, source, at, step, target, to, stride): `tile` says which matrix, vector k begins at
-    `source[at + k * step]`, and row r of the product is written from `target[to + r * stride]` on. Both are
-    one-dimensional.
+    Attributes:
+        inputs: writes BᵀdB of each tile's inputs d.
+        gradients: writes AgAᵀ of each tile's gradients g, which is what goes back through `outputs`.
+        outputs: writes AᵀmA, the outputs of each tile m, where they are within the maps.
     """
 
-    @intrinsic
-    def multiply(typing, tile, source, at, step, target, to, stride):
-        def generate(context, builder, signature, arguments):
-            tile, source, at, step, target, to, stride = arguments
-            for side, matrix in matrices.items():
-                with builder.if_then(builder.icmp_signed("==", tile, ir.Constant(tile.type, side))):
-                    read = [
-                        builder.load(_vector(context, builder, signature.args[1], source, at, step, k), align=4)
-                        for k in range(len(matrix[0]))
-                    ]
-                    for r, value in enumerate(_product(builder, matrix, read)):
-                        place = _vector(context, builder, signature.args[4], target, to, stride, r)
-                        builder.store(value, place, align=4)
-            return context.get_dummy_value()
+    inputs: Callable[..., None]
+    gradients: Callable[..., None]
+    outputs: Callable[..., None]
 
-        return types.void(tile, source, at, step, target, to, stride), generate
 
-    return multiply
+def _multiplication(typing, which, source, at, step, target, to, stride):
+    """Multiply a matrix, `MATRICES[which]`, by vectors of `LANES` channels.
+
+    Vector k begins at `source[at + k * step]`, and row r of the product is written from `target[to + r * stride]` on.
+    Both are one-dimensional.
+    """
+    matrix = MATRICES[which.literal_value]
+
+    def generate(context, builder, signature, arguments):
+        _, source, at, step, target, to, stride = arguments
+        read = [
+            builder.load(_vector(context, builder, signature.args[1], source, at, step, k), align=4)
+            for k in range(len(matrix[0]))
+        ]
+        for r, value in enumerate(_product(builder, matrix, read)):
+            builder.store(value, _vector(context, builder, signature.args[4], target, to, stride, r), align=4)
+        return context.get_dummy_value()
+
+    return types.void(which, source, at, step, target, to, stride), generate
+
+
+_multiply: Any = intrinsic(prefer_literal=True)(_multiplication)
 
 
 def _vector(context, builder, kind, array, first, step, count):
@@ -68,23 +85,19 @@ def _vector(context, builder, kind, array, first, step, count):
 def _product(builder, matrix: Matrix, vectors: Sequence[Any]) -> list[Any]:
     """Return each row of a matrix times vectors.
 
-    Rows come in pairs that are E + O and E − O, of the even and of the odd vectors: each such sum is computed once.
+    Two rows that differ in some signs alone are S + D and S − D, the sums of where they agree and where they do not.
     """
-    sums: dict[tuple[float, ...], Any] = {}
-    found = []
-    for row in matrix:
-        total = None
-        for parity in (0, 1):
-            factors = tuple(factor if place % 2 == parity else 0 for place, factor in enumerate(row))
-            opposite = tuple(-factor for factor in factors)
-            if opposite in sums and total is not None:
-                total = builder.fsub(total, sums[opposite], flags=FAST)
-            elif any(factors):
-                if factors not in sums:
-                    sums[factors] = _sum(builder, factors, vectors)
-                total = sums[factors] if total is None else builder.fadd(total, sums[factors], flags=FAST)
-        found.append(total)
-    return found
+    found: dict[int, Any] = {}
+    for r, o in combinations(range(len(matrix)), 2):
+        pairs = list(zip(matrix[r], matrix[o], strict=True))
+        same = [one if one == other else 0 for one, other in pairs]
+        opposite = [one if one == -other else 0 for one, other in pairs]
+        alike = all(abs(one) == abs(other) for one, other in pairs) and any(same) and any(opposite)
+        if alike and r not in found and o not in found:
+            total, difference = _sum(builder, same, vectors), _sum(builder, opposite, vectors)
+            found[r] = builder.fadd(total, difference, flags=FAST)
+            found[o] = builder.fsub(total, difference, flags=FAST)
+    return [found[r] if r in found else _sum(builder, row, vectors) for r, row in enumerate(matrix)]
 
 
 def _sum(builder, factors: Sequence[float], vectors: Sequence[Any]) -> Any:
@@ -121,10 +134,6 @@ def fetching(write: bool):
     return fetch
 
 
-_apply_bt = multiplication({side: algorithm.BT for side, algorithm in ALGORITHMS.items()})
-_apply_at = multiplication({side: algorithm.AT for side, algorithm in ALGORITHMS.items()})
-_apply_a = multiplication({side: tuple(zip(*algorithm.AT, strict=True)) for side, algorithm in ALGORITHMS.items()})
-_copy = multiplication({1: ((1,),)})
 _fetch_to_read, _fetch_to_write = fetching(False), fetching(True)
 
 
@@ -151,81 +160,72 @@ def _clear(target, to, stride, rows):
         target[to + i * stride : to + i * stride + LANES] = ZERO
 
 
-@compiled
-def transform_inputs(maps, spectrum, tile, start, stop):
-    """Write BᵀdB of each tile's inputs d, of maps that a 3×3 filter with a margin of one pixel reads."""
-    height, width, channels = maps.shape[1:]
-    size, down, across = tile + 2, -(-height // tile), -(-width // tile)
-    strip, half = np.empty((size, width * channels), np.float32), np.empty(size * size * LANES, np.float32)
-    target, pitch = spectrum.ravel(), spectrum.shape[1]
-    for row in range(start, stop):
-        source, begin = _rows_of_map(maps, row // down, row % down * tile - 1, size, strip)
-        for column in range(across):
-            left, at = column * tile - 1, ((row - start) * across + column) * channels
-            for block in range(0, channels, LANES):
-                channel = min(block, channels - LANES)  # the last block may overlap the one before
-                for j in range(size):
-                    if 0 <= left + j < width:
-                        pixel = begin + (left + j) * channels + channel
-                        _apply_bt(tile, source, pixel, width * channels, half, j * LANES, size * LANES)
-                    else:
-                        _clear(half, j * LANES, size * LANES, size)
-                to = at + channel
-                for k in range(size * size):
-                    _fetch_to_write(target, to + AHEAD + k * pitch)
-                for i in range(size):
-                    _apply_bt(tile, half, i * size * LANES, LANES, target, to + i * size * pitch, pitch)
+@cache
+def transforms(algorithm: Algorithm) -> Transforms:
+    """Return the transforms of an algorithm; each is compiled when it is first called."""
+    first = 3 * ALGORITHMS.index(algorithm)
+    return Transforms(
+        _to_spectrum(first, algorithm.numbers, algorithm.inputs, algorithm.step, algorithm.lead),
+        _to_spectrum(first + 1, algorithm.numbers, algorithm.outputs, algorithm.outputs, 0),
+        _to_maps(first + 2, algorithm.numbers, algorithm.outputs),
+    )
 
 
-@compiled
-def transform_gradients(maps, spectrum, tile, start, stop):
-    """Write AgAᵀ of each tile's gradients g, which is what goes back through `transform_outputs`."""
-    height, width, channels = maps.shape[1:]
-    size, down, across = tile + 2, -(-height // tile), -(-width // tile)
-    strip, half = np.empty((tile, width * channels), np.float32), np.empty(size * tile * LANES, np.float32)
-    target, pitch = spectrum.ravel(), spectrum.shape[1]
-    for row in range(start, stop):
-        source, begin = _rows_of_map(maps, row // down, row % down * tile, tile, strip)
-        for column in range(across):
-            left, at = column * tile, ((row - start) * across + column) * channels
-            for block in range(0, channels, LANES):
-                channel = min(block, channels - LANES)
-                for j in range(tile):
-                    if left + j < width:
-                        pixel = begin + (left + j) * channels + channel
-                        _apply_a(tile, source, pixel, width * channels, half, j * LANES, tile * LANES)
-                    else:
-                        _clear(half, j * LANES, tile * LANES, size)
-                to = at + channel
-                for k in range(size * size):
-                    _fetch_to_write(target, to + AHEAD + k * pitch)
-                for i in range(size):
-                    _apply_a(tile, half, i * tile * LANES, LANES, target, to + i * size * pitch, pitch)
+def _to_spectrum(which: int, size: int, reads: int, step: int, lead: int):
+    """Return the transform of tiles of `reads` numbers each way, which begin `step` apart and `lead` before the map."""
+
+    def transform(maps, spectrum, start, stop):
+        height, width, channels = maps.shape[1:]
+        down, across = -(-height // step), -(-width // step)
+        strip, half = np.empty((reads, width * channels), np.float32), np.empty(size * reads * LANES, np.float32)
+        target, pitch = spectrum.ravel(), spectrum.shape[1]
+        for row in range(start, stop):
+            source, begin = _rows_of_map(maps, row // down, row % down * step - lead, reads, strip)
+            for column in range(across):
+                left, at = column * step - lead, ((row - start) * across + column) * channels
+                for block in range(0, channels, LANES):
+                    channel = min(block, channels - LANES)  # the last block may overlap the one before
+                    for j in range(reads):
+                        if 0 <= left + j < width:
+                            pixel = begin + (left + j) * channels + channel
+                            _multiply(which, source, pixel, width * channels, half, j * LANES, reads * LANES)
+                        else:
+                            _clear(half, j * LANES, reads * LANES, size)
+                    to = at + channel
+                    for k in range(size * size):
+                        _fetch_to_write(target, to + AHEAD + k * pitch)
+                    for i in range(size):
+                        _multiply(which, half, i * reads * LANES, LANES, target, to + i * size * pitch, pitch)
+
+    return compiled(transform)
 
 
-@compiled
-def transform_outputs(spectrum, maps, tile, start, stop):
-    """Write AᵀmA, the outputs of each tile m, where they are within the maps."""
-    height, width, channels = maps.shape[1:]
-    size, down, across = tile + 2, -(-height // tile), -(-width // tile)
-    half, row_of_tile = np.empty(tile * size * LANES, np.float32), np.empty(tile * LANES, np.float32)
-    source, pitch, target = spectrum.ravel(), spectrum.shape[1], maps.ravel()
-    for row in range(start, stop):
-        image, top = row // down, row % down * tile
-        for column in range(across):
-            left, begin = column * tile, ((row - start) * across + column) * channels
-            for block in range(0, channels, LANES):
-                channel = min(block, channels - LANES)
-                at = begin + channel
-                for k in range(size * size):
-                    _fetch_to_read(source, at + AHEAD + k * pitch)
-                for j in range(size):
-                    _apply_at(tile, source, at + j * pitch, size * pitch, half, j * LANES, size * LANES)
-                for i in range(min(tile, height - top)):
-                    to = ((image * height + top + i) * width + left) * channels + channel
-                    if left + tile <= width:
-                        _apply_at(tile, half, i * size * LANES, LANES, target, to, channels)
-                    else:
-                        _apply_at(tile, half, i * size * LANES, LANES, row_of_tile, 0, LANES)
-                        for x in range(width - left):
-                            _copy(1, row_of_tile, x * LANES, 0, target, to + x * channels, 0)
+def _to_maps(which: int, size: int, tile: int):
+    """Return the transform to tiles of `tile` numbers each way, of which those within the maps are written."""
+
+    def transform(spectrum, maps, start, stop):
+        height, width, channels = maps.shape[1:]
+        down, across = -(-height // tile), -(-width // tile)
+        half, row_of_tile = np.empty(tile * size * LANES, np.float32), np.empty(tile * LANES, np.float32)
+        source, pitch, target = spectrum.ravel(), spectrum.shape[1], maps.ravel()
+        for row in range(start, stop):
+            image, top = row // down, row % down * tile
+            for column in range(across):
+                left, begin = column * tile, ((row - start) * across + column) * channels
+                for block in range(0, channels, LANES):
+                    channel = min(block, channels - LANES)
+                    at = begin + channel
+                    for k in range(size * size):
+                        _fetch_to_read(source, at + AHEAD + k * pitch)
+                    for j in range(size):
+                        _multiply(which, source, at + j * pitch, size * pitch, half, j * LANES, size * LANES)
+                    for i in range(min(tile, height - top)):
+                        to = ((image * height + top + i) * width + left) * channels + channel
+                        if left + tile <= width:
+                            _multiply(which, half, i * size * LANES, LANES, target, to, channels)
+                        else:
+                            _multiply(which, half, i * size * LANES, LANES, row_of_tile, 0, LANES)
+                            for x in range(width - left):
+                                _multiply(COPY, row_of_tile, x * LANES, 0, target, to + x * channels, 0)
+
+    return compiled(transform)

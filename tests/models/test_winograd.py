@@ -37,6 +37,7 @@ def assert_near(found: Tensor | None, expected: Tensor | None) -> None:
     assert (found.double() - expected).abs().max() <= ROUNDING * expected.abs().max()
 
 
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("side", [3, 4, 5, 6])
 @pytest.mark.parametrize(
     ("shape", "filters"),
@@ -45,13 +46,14 @@ def assert_near(found: Tensor | None, expected: Tensor | None) -> None:
      ((1, 64, 1, 1), 64), ((1, 19, 5, 130), 16)],
 )  # fmt: skip
 def test_outputs_and_gradients_are_those_of_a_convolution(
-    shape: tuple[int, int, int, int], filters: int, side: int, monkeypatch: pytest.MonkeyPatch
+    shape: tuple[int, int, int, int], filters: int, side: int, stride: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(winograd, "ALGORITHMS", {side: winograd.ALGORITHMS[side]})
+    monkeypatch.setitem(winograd.FORWARD, stride, [winograd.FORWARD[stride][side - 3]])
+    monkeypatch.setitem(winograd.BACKWARD, stride, [winograd.BACKWARD[stride][side - 3]])
     images, weight = images_and_weight(shape, filters)
     bias = torch.linspace(-2, 3, filters).requires_grad_()
     exact = [value.detach().double().requires_grad_() for value in (images, weight, bias)]
-    found, expected = convolve(images, weight, bias), F.conv2d(*exact, padding=1)
+    found, expected = convolve(images, weight, bias, stride), F.conv2d(*exact, stride, padding=1)
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert_near(found, expected)
     behind = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
@@ -62,16 +64,17 @@ def test_outputs_and_gradients_are_those_of_a_convolution(
 
 
 @pytest.mark.parametrize(
-    ("size", "side"),
-    [(3, 3), (4, 4), (5, 5), (6, 6), (7, 4), (8, 4), (10, 5), (12, 6), (14, 5), (16, 4), (24, 6), (28, 6), (32, 4)],
-)
+    ("size", "stride", "side"),
+    [(3, 1, 3), (4, 1, 4), (5, 1, 5), (6, 1, 6), (7, 1, 4), (8, 1, 4), (10, 1, 5), (12, 1, 6), (14, 1, 5), (16, 1, 4),
+     (24, 1, 6), (28, 1, 6), (32, 1, 4), (6, 2, 3), (8, 2, 4), (10, 2, 5), (12, 2, 6), (14, 2, 4), (16, 2, 4)],
+)  # fmt: skip
 def test_maps_are_cut_into_the_tiles_that_take_the_fewest_products(
-    size: int, side: int, monkeypatch: pytest.MonkeyPatch
+    size: int, stride: int, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images, weight = images_and_weight((2, 64, size, size), 64)
-    chosen = convolve(images, weight)
-    monkeypatch.setattr(winograd, "ALGORITHMS", {side: winograd.ALGORITHMS[side]})
-    assert torch.equal(convolve(images, weight), chosen)
+    chosen = convolve(images, weight, stride=stride)
+    monkeypatch.setitem(winograd.FORWARD, stride, [winograd.FORWARD[stride][side - 3]])
+    assert torch.equal(convolve(images, weight, stride=stride), chosen)
 
 
 def test_fewer_channels_than_a_vector_has_are_refused() -> None:
@@ -132,8 +135,9 @@ def test_a_batch_of_fewer_rows_of_tiles_than_threads_leaves_their_number(threads
 def test_only_wide_plain_convolutions_are_changed() -> None:
     network = build_backbone("resnet18", 32, "small")
     changed = use_winograd(network)
-    assert len(changed) == 13  # two in each of eight blocks, but for the three that halve the resolution
-    assert all(layer.stride == (1, 1) and layer.kernel_size == (3, 3) for layer in changed)
+    assert len(changed) == 15  # two in each of eight blocks, but for the narrow one that halves the resolution
+    assert all(layer.kernel_size == (3, 3) for layer in changed)
+    assert [layer.in_channels for layer in changed if layer.stride == (2, 2)] == [128, 256]
     assert use_winograd(nn.Conv2d(16, 32, 3, padding=1)) == []
     assert use_winograd(nn.Conv2d(64, 64, 3, padding=1, groups=2)) == []
     assert use_winograd(nn.Conv2d(64, 64, 3, padding=1, padding_mode="reflect")) == []
@@ -142,11 +146,11 @@ def test_only_wide_plain_convolutions_are_changed() -> None:
 def test_a_network_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(winograd, "LEAST_PRODUCTS", 0)
     torch.manual_seed(0)
-    wide = nn.Conv2d(64, 64, 3, padding=1)
-    network = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), wide, nn.Flatten(), nn.Linear(64 * 36, 4))
+    wide = (nn.Conv2d(64, 128, 3, padding=1), nn.Conv2d(128, 128, 3, stride=2, padding=1))
+    network = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), *wide, nn.Flatten(), nn.Linear(128 * 9, 4))
     images = torch.rand(6, 3, 8, 8)
     exact = copy.deepcopy(network).double()
-    use_winograd(network)
+    assert use_winograd(network) == [*wide]
     for candidate in (network, copy.deepcopy(network)):
         assert_near(candidate(images), exact(images.double()))
     before = network(images).detach()
