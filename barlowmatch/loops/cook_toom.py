@@ -9,16 +9,17 @@ Where a filter moves two steps at a time, its outer numbers meet odd inputs only
 one even inputs only: 2m + 1 multiplications for m outputs, instead of 3m.
 """
 
-from collections.abc import Callable, Sequence
-from fractions import Fraction
-from math import prod
 from typing import NamedTuple
 
-Matrix = tuple[tuple[float, ...], ...]
-Exact = list[list[Fraction]]
+import numpy as np
+import numpy.typing as npt
+from numpy.polynomial.polynomial import polyfromroots
 
-POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2))
-"""Small numbers, and with each its opposite, whose sums are shared."""
+Matrix = tuple[tuple[float, ...], ...]
+Array = npt.NDArray[np.float64]
+
+POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2)
+"""Small numbers, exact in binary, and with each its opposite, whose sums are shared."""
 
 
 class Algorithm(NamedTuple):
@@ -54,72 +55,59 @@ class Algorithm(NamedTuple):
         return len(self.BT[0])
 
 
-def toom_cook(outputs: int, taps: int) -> tuple[Exact, Exact, Exact]:
+def toom_cook(outputs: int, taps: int) -> tuple[Array, Array, Array]:
     """Return `AT`, `BT` and `G` of F(outputs, taps)."""
-    points = POINTS[: outputs + taps - 2]
-    rests = [[other for other in points if other != point] for point in points]
-    scales = [prod((p - other for other in rest), start=Fraction(1)) for p, rest in zip(points, rests, strict=True)]
-    at = [[*(point**power for point in points), Fraction(power == outputs - 1)] for power in range(outputs)]
-    bt = [[*_with_roots(rest), Fraction(0)] for rest in rests] + [_with_roots(points)]
-    g = [[point**power / scale for power in range(taps)] for point, scale in zip(points, scales, strict=True)]
-    g.append([Fraction(power == taps - 1) for power in range(taps)])
+    points = np.array(POINTS[: outputs + taps - 2])
+    others = [np.delete(points, place) for place in range(len(points))]
+    at = np.column_stack([np.vander(points, outputs, increasing=True).T, np.eye(outputs)[-1]])
+    bt = np.array([*(np.append(polyfromroots(rest), 0) for rest in others), polyfromroots(points)])
+    scales = [np.prod(point - rest) for point, rest in zip(points, others, strict=True)]
+    g = np.vstack([np.vander(points, taps, increasing=True) / np.array(scales)[:, None], np.eye(taps)[-1]])
     return at, bt, g
 
 
-def _with_roots(roots: Sequence[Fraction]) -> list[Fraction]:
-    """Return the coefficients of the product of all x − root, that of the lowest power first."""
-    coefficients = [Fraction(1)]
-    for root in roots:
-        shifted, scaled = [Fraction(0), *coefficients], [*(root * number for number in coefficients), Fraction(0)]
-        coefficients = [one - other for one, other in zip(shifted, scaled, strict=True)]
-    return coefficients
-
-
-def _plain(outputs: int) -> tuple[Exact, Exact, Exact, int, int]:
+def _plain(outputs: int) -> Algorithm:
     """Outputs y[i] = Σ g[k] d[i + k − 1]."""
-    return *toom_cook(outputs, 3), outputs, 1
+    return _algorithm(*toom_cook(outputs, 3), step=outputs, lead=1)
 
 
-def _halving(outputs: int) -> tuple[Exact, Exact, Exact, int, int]:
-    """Outputs y[i] = Σ g[k] d[2i + k − 1]: F(m, 2) of d[−1], d[1], … plus the inner number times d[0], d[2], …"""
+def _halving(outputs: int) -> Algorithm:
+    """Outputs y[i] = Σ g[k] d[2i + k − 1]: F(m, 2) of every second input, plus the inner number times those between."""
     at, bt, g = toom_cook(outputs, 2)
-    at = [row + unit for row, unit in zip(at, _units(outputs), strict=True)]
-    odd = [[number for entry in row for number in (entry, Fraction(0))][:-1] for row in bt]
-    even = [[number for entry in row for number in (Fraction(0), entry)] + [Fraction(0)] for row in _units(outputs)]
-    return at, odd + even, _filters(g, outputs), 2 * outputs, 1
+    both = np.zeros((2 * outputs + 1, 2 * outputs + 1))
+    both[: outputs + 1, 0::2], both[outputs + 1 :, 1::2] = bt, np.eye(outputs)
+    return _algorithm(np.hstack([at, np.eye(outputs)]), both, _outer_and_inner(g), step=2 * outputs, lead=1)
 
 
-def _doubling(outputs: int) -> tuple[Exact, Exact, Exact, int, int]:
+def _doubling(outputs: int) -> Algorithm:
     """Outputs y[2i] = g[1] d[i], and y[2i + 1] = g[0] d[i] + g[2] d[i + 1] by F(m, 2)."""
     at, bt, g = toom_cook(outputs, 2)
-    nothing = [Fraction(0)] * (outputs + 1)
-    pairs = [([*nothing, *unit], row + [Fraction(0)] * outputs) for row, unit in zip(at, _units(outputs), strict=True)]
-    bt += [[*unit, Fraction(0)] for unit in _units(outputs)]
-    return [row for pair in pairs for row in pair], bt, _filters(g, outputs), outputs, 0
+    both = np.zeros((2 * outputs, 2 * outputs + 1))
+    both[0::2, outputs + 1 :], both[1::2, : outputs + 1] = np.eye(outputs), at
+    return _algorithm(both, np.vstack([bt, np.eye(outputs + 1)[:-1]]), _outer_and_inner(g), step=outputs, lead=0)
 
 
-def _units(size: int) -> Exact:
-    return [[Fraction(row == column) for column in range(size)] for row in range(size)]
-
-
-def _filters(outer: Exact, outputs: int) -> Exact:
+def _outer_and_inner(outer: Array) -> Array:
     """Return what makes of a filter the numbers of its outer two, by the matrix given, and then the inner one."""
-    return [[first, Fraction(0), last] for first, last in outer] + [[Fraction(0), Fraction(1), Fraction(0)]] * outputs
+    both = np.zeros((2 * len(outer) - 1, 3))
+    both[: len(outer), [0, 2]], both[len(outer) :, 1] = outer, 1
+    return both
 
 
-def _algorithms(build: Callable[[int], tuple[Exact, Exact, Exact, int, int]]) -> tuple[Algorithm, ...]:
-    """Return the algorithms for 3 to 6 outputs: from the first that saves products to all that the points allow."""
-    found = []
-    for *matrices, step, lead in map(build, range(3, 7)):
-        at, bt, g = (tuple(tuple(map(float, row)) for row in matrix) for matrix in matrices)
-        found.append(Algorithm(at, bt, g, step, lead))
-    return tuple(found)
+def _algorithm(at: Array, bt: Array, g: Array, step: int, lead: int) -> Algorithm:
+    return Algorithm(_matrix(at), _matrix(bt), _matrix(g), step, lead)
 
 
-PLAIN = _algorithms(_plain)
+def _matrix(array: Array) -> Matrix:
+    return tuple(map(tuple, array.tolist()))
+
+
+SIDES = range(3, 7)
+"""From the first that saves products to all that the points allow."""
+PLAIN = tuple(map(_plain, SIDES))
 """Of filters that move one step at a time, with a margin of one zero."""
-HALVING = _algorithms(_halving)
+HALVING = tuple(map(_halving, SIDES))
 """Of filters that move two steps at a time, with a margin of one zero."""
-DOUBLING = _algorithms(_doubling)
+DOUBLING = tuple(map(_doubling, SIDES))
 """Of filters that move half a step at a time, as gradients go back through `HALVING`, to twice as many outputs."""
 ALGORITHMS = (*PLAIN, *HALVING, *DOUBLING)
