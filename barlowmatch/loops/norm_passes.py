@@ -126,3 +126,59 @@ def gradient(x, gradient, coefficients, sums, floor, by_x, start, stop):
         for c in range(len(row)):
             own = slopes[c] * factor[c] if row[c] * factor[c] + shift[c] > floor else ZERO
             result[c] = own + row[c] * slope[c] + summand[c]
+
+
+@compiled
+def pool(x, coefficients, winners, taps, start, stop):
+    """Write the value of x that has the largest factor · x of each 3×3 window, and its place in it, 0 to 8.
+
+    Windows lie two pixels apart and one before the map; `start` and `stop` count their rows, image after image.
+    """
+    height, width, columns = x.shape[1:]
+    down, across = winners.shape[1:3]
+    factor = coefficients[0]
+    largest, value, tap = np.empty(columns, np.float32), np.empty(columns, np.float32), np.empty(columns, np.float32)
+    for place in range(start, stop):
+        image, i = place // down, place % down
+        for j in range(across):
+            largest[:] = -np.inf
+            for t in range(9):
+                row, column = 2 * i + t // 3 - 1, 2 * j + t % 3 - 1
+                if row < 0 or row >= height or column < 0 or column >= width:
+                    continue
+                pixel, this = x[image, row, column], np.float32(t)
+                for c in range(columns):
+                    size = pixel[c] * factor[c]
+                    wins = not size <= largest[c]  # NaN wins, and so is not hidden
+                    largest[c] = size if wins else largest[c]
+                    value[c] = pixel[c] if wins else value[c]
+                    tap[c] = this if wins else tap[c]
+            winner, its_tap = winners[image, i, j], taps[image, i, j]
+            for c in range(columns):
+                winner[c] = value[c]
+                its_tap[c] = tap[c]
+
+
+@compiled
+def gradient_of_pooled(x, own, taps, sums, by_x, start, stop):
+    """Write slope · x + summand, plus the gradients of the windows that each pixel won, to by_x.
+
+    `start` and `stop` count rows of pixels, image after image.
+    """
+    height, width, columns = x.shape[1:]
+    down, across = own.shape[1:3]
+    slope, summand = sums[3], sums[4]
+    for place in range(start, stop):
+        image, row = place // height, place % height
+        for column in range(width):
+            pixel, result = x[image, row, column], by_x[image, row, column]
+            for c in range(columns):
+                result[c] = pixel[c] * slope[c] + summand[c]
+        for i in range(row // 2, min((row + 1) // 2 + 1, down)):
+            for j in range(across):
+                gradients, winners = own[image, i, j], taps[image, i, j]
+                for column in range(max(2 * j - 1, 0), min(2 * j + 2, width)):
+                    tap = np.uint8(3 * (row - 2 * i + 1) + column - 2 * j + 1)
+                    result = by_x[image, row, column]
+                    for c in range(columns):
+                        result[c] += gradients[c] if winners[c] == tap else ZERO

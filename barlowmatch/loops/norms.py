@@ -37,10 +37,11 @@ def statistics(x: Tensor, weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) ->
 def apply(x: Tensor, added: Tensor | None, coefficients: Tensor, relu: bool) -> Tensor:
     """Return relu(factor · x + summand + added)."""
     y = torch.empty_like(x)
+    rows, factors, floor = _rows(x), coefficients.numpy(), _floor(relu)
     if added is None:
-        _in_pieces(norm_passes.apply, _rows(x), coefficients.numpy(), _floor(relu), _rows(y))
+        in_pieces(pieces(*rows.shape), norm_passes.apply, rows, factors, floor, _rows(y))
     else:
-        _in_pieces(norm_passes.apply_and_add, _rows(x), _rows(added), coefficients.numpy(), _floor(relu), _rows(y))
+        in_pieces(pieces(*rows.shape), norm_passes.apply_and_add, rows, _rows(added), factors, floor, _rows(y))
     return y
 
 
@@ -67,9 +68,11 @@ def sum_gradients(
 def gradient(x: Tensor, gradient: Tensor, coefficients: Tensor, sums: Tensor, relu: bool) -> Tensor:
     """Return the gradient by x; `relu` says whether the gradient has yet to pass it."""
     by_x = torch.empty_like(x)
-    _in_pieces(
-        norm_passes.gradient, _rows(x), _rows(gradient), coefficients.numpy(), sums.numpy(), _floor(relu), _rows(by_x)
-    )
+    rows, factors = _rows(x), coefficients.numpy()
+    in_pieces(
+        pieces(*rows.shape), norm_passes.gradient, rows, _rows(gradient), factors, sums.numpy(), _floor(relu),
+        _rows(by_x),
+    )  # fmt: skip
     return by_x
 
 
@@ -86,30 +89,31 @@ def _floor(relu: bool) -> np.float32:
     return np.float32(0 if relu else -np.inf)
 
 
-def _pieces(rows: Array) -> list[tuple[int, int]]:
-    step = -(-PIECE // rows.shape[1])
-    return [(start, min(start + step, len(rows))) for start in range(0, len(rows), step)]
+def pieces(count: int, numbers: int) -> list[tuple[int, int]]:
+    """Cut so many rows, of so many numbers each, into pieces that a thread handles at once."""
+    step = -(-PIECE // numbers)
+    return [(start, min(start + step, count)) for start in range(0, count, step)]
 
 
-def _in_pieces(loop: Callable[..., None], rows: Array, *arguments: object) -> None:
+def in_pieces(rows: list[tuple[int, int]], loop: Callable[..., None], *arguments: object) -> None:
     """Call a loop for each piece of the rows, in threads, of which one that shares its core takes fewer."""
 
-    def take(pieces: Iterator[tuple[int, int]]) -> None:
-        for start, stop in pieces:
-            loop(rows, *arguments, start, stop)
+    def take(shared: Iterator[tuple[int, int]]) -> None:
+        for start, stop in shared:
+            loop(*arguments, start, stop)
 
-    in_threads(take, [iter(_pieces(rows))] * torch.get_num_threads())
+    in_threads(take, [iter(rows)] * torch.get_num_threads())
 
 
 def _sums(rows: Array, loop: Callable[..., None]) -> npt.NDArray[np.float64]:
     """Return the two rows of sums (2, C) that a loop writes for each piece, added up."""
-    pieces = _pieces(rows)
-    sums = np.empty((len(pieces), 2, rows.shape[1]))
+    numbered = list(enumerate(pieces(*rows.shape)))
+    sums = np.empty((len(numbered), 2, rows.shape[1]))
 
-    def take(numbered: Iterator[tuple[int, tuple[int, int]]]) -> None:
-        for number, (start, stop) in numbered:
+    def take(shared: Iterator[tuple[int, tuple[int, int]]]) -> None:
+        for number, (start, stop) in shared:
             loop(sums[number], start, stop)
 
-    in_threads(take, [enumerate(pieces)] * torch.get_num_threads())
+    in_threads(take, [iter(numbered)] * torch.get_num_threads())
     total: npt.NDArray[np.float64] = sums.sum(0)
     return total

@@ -48,6 +48,23 @@ def _norm_relu(norm: nn.Module, values: Tensor, added: Tensor | None = None, *, 
     return F.relu(result, inplace=True) if relu else result
 
 
+def _norm_relu_pool(norm: nn.Module, values: Tensor, pool: nn.Module) -> Tensor:
+    """Return pool(relu(norm(values)))."""
+    if _is_usual(pool) and _passes(norm, values) is not None and values.is_cpu:
+        from barlowmatch.loops.pooled_norms import norm_relu_pool
+
+        return norm_relu_pool(norm, values)  # type: ignore[arg-type]
+    result: Tensor = pool(_norm_relu(norm, values))
+    return result
+
+
+def _is_usual(pool: nn.Module) -> bool:
+    """Say whether a pool is the one that ResNets have in their stem."""
+    if type(pool) is not nn.MaxPool2d or pool.ceil_mode or pool.return_indices:
+        return False
+    return (pool.kernel_size, pool.stride, pool.padding, pool.dilation) == (3, 2, 1, 1)
+
+
 def _passes(norm: nn.Module, values: Tensor) -> Passes | None:
     """Return the passes that know this norm and these values: a batch norm in training, of one process."""
     plain = (
@@ -70,7 +87,7 @@ def _passes(norm: nn.Module, values: Tensor) -> Passes | None:
 
 
 def _resnet(network: ResNet, images: Tensor) -> Tensor:
-    values = network.maxpool(_norm_relu(network.bn1, network.conv1(images)))
+    values = _norm_relu_pool(network.bn1, network.conv1(images), network.maxpool)
     values = network.layer4(network.layer3(network.layer2(network.layer1(values))))
     result: Tensor = network.fc(network.avgpool(values).flatten(1))
     return result

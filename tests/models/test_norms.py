@@ -5,9 +5,11 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from barlowmatch.loops import norms as passes
+from barlowmatch.loops.pooled_norms import norm_relu_pool
 from barlowmatch.models import residual
 from barlowmatch.models.norms import norm_relu
 from barlowmatch.models.residual import fuse_norms
@@ -41,6 +43,44 @@ def test_values_gradients_and_statistics_are_torchs(shape: tuple[int, ...], adds
     assert len(pairs) == 7 + adds
     for one, other in pairs:
         assert (one.double() - other.double()).norm() <= 1e-4 * other.double().norm()
+
+
+@pytest.mark.parametrize("shape", [(3, 20, 12, 12), (2, 64, 33, 18), (5, 16, 1, 2)])
+def test_pooled_values_gradients_and_statistics_are_torchs(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    norm, exact = nn.BatchNorm2d(shape[1], momentum=0.3), nn.BatchNorm2d(shape[1], momentum=0.3).double()
+    nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)  # some are negative, and turn the order about
+    exact.load_state_dict(norm.state_dict())
+    mine = channels_last(shape, 10).requires_grad_()
+    theirs = mine.detach().double().requires_grad_()
+    found = norm_relu_pool(norm, mine)
+    expected = F.max_pool2d(exact(theirs).relu(), 3, 2, 1)
+    upward = torch.where(expected.detach().abs() < 1e-4, 0, torch.randn(expected.shape))
+    found.backward(upward), expected.backward(upward.double())
+    pairs = [(found, expected), (mine.grad, theirs.grad), *zip(norm.buffers(), exact.buffers(), strict=True)]
+    pairs += [(one.grad, other.grad) for one, other in zip(norm.parameters(), exact.parameters(), strict=True)]
+    assert len(pairs) == 7
+    for one, other in pairs:
+        assert (one.double() - other.double()).norm() <= 1e-4 * other.double().norm()
+
+
+def test_the_first_of_equal_values_wins_as_torch_has_it() -> None:
+    images = torch.randint(0, 2, (2, 16, 9, 9)).float().requires_grad_()
+    norm = nn.BatchNorm2d(16)
+    nn.init.constant_(norm.bias, 2.0)  # all pass the ReLU
+    behind = torch.randn(2, 16, 5, 5)
+    found = torch.autograd.grad(norm_relu_pool(norm, images), images, behind)[0]
+    expected = torch.autograd.grad(F.max_pool2d(norm(images).relu(), 3, 2, 1), images, behind)[0]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_not_pooled_away(value: float) -> None:
+    images = channels_last((4, 16, 6, 6))
+    images[2, 3, 1, 1] = value
+    found = norm_relu_pool(nn.BatchNorm2d(16), images)
+    assert found[:, 3].isnan().all()
+    assert found[:, :3].isfinite().all()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
