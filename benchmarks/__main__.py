@@ -8,7 +8,7 @@ import sys
 
 import benchmarks
 
-HELPERS = {"__main__", "datasets", "labeling_server", "measuring", "sides", "steps"}
+HELPERS = {"__main__", "datasets", "labeling_server", "measuring", "operations", "sides", "steps"}
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""On what to compute: the threads of processes that share a machine."""
+"""On what to compute: the threads of processes that share a machine, the arithmetic, and the loops of our own."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from barlowmatch import compute
-from barlowmatch.compute import bfloat16_pays, choose_compute
+from barlowmatch.compute import Compute, bfloat16_pays, choose_compute
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
+from barlowmatch.models.backbones import build_backbone
+from barlowmatch.models.residual import has_fused_norms
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +53,12 @@ def test_bfloat16_that_is_emulated_does_not_pay(by_loops: bool, monkeypatch: pyt
     assert not bfloat16_pays(device, by_loops)
     monkeypatch.setattr(compute, "_emulates_bfloat16", lambda: False)
     assert not bfloat16_pays(device, by_loops), "timed, where it is not known before"
+
+
+@pytest.mark.parametrize(("by_loops", "autocast"), [(True, False), (True, True), (False, False)])
+def test_loops_do_convolutions_and_norms_of_what_runs_in_float32(by_loops: bool, autocast: bool) -> None:
+    network = build_backbone("resnet18_half", 32, "small")
+    Compute(torch.device("cpu"), torch.float32, autocast=autocast, loops=by_loops).prepare(network)
+    expected = by_loops and not autocast
+    assert has_fused_norms(network) == expected
+    assert ("forward" in vars(network.layer1[0].conv1)) == expected

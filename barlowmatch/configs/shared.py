@@ -101,7 +101,7 @@ class ComputeOptions(ImageOptions):
         Literal["auto", "float32", "bfloat16", "float64"],
         Doc(
             "Arithmetic of the network; `auto` takes bfloat16 where a short timing shows it is faster, else on a CPU "
-            "float32 with Winograd's algorithm for large convolutions."
+            "float32 with Winograd's algorithm and norms of our own for large maps."
         ),
     ] = "auto"
     threads: Annotated[int | None, Range(1, 1024), Doc("CPU threads; default all cores.")] = None

@@ -1,7 +1,7 @@
-"""The passes over memory of a batch norm on a CPU, forward and back; `norms` calls them.
+"""The passes over memory of a batch norm on a CPU, forward and back; `norms` and `pooled_norms` call them.
 
-Each works on rows `start` to `stop` of matrices (rows: pixels of images, columns: channels) of float32. Where a ReLU
-follows, `floor` is zero, else minus infinity: what lies below it is cut off.
+Those over numbers work on rows `start` to `stop` of matrices (rows: pixels of images, columns: channels) of float32, or
+of maps (N, H, W, C). Where a ReLU follows, `floor` is zero, else minus infinity: what lies below it is cut off.
 """
 
 import numpy as np
@@ -149,7 +149,7 @@ def pool(x, coefficients, winners, taps, start, stop):
                 pixel, this = x[image, row, column], np.float32(t)
                 for c in range(columns):
                     size = pixel[c] * factor[c]
-                    wins = not size <= largest[c]  # NaN wins, and so is not hidden
+                    wins = not size <= largest[c]  # of NaN the last, so that there is always one
                     largest[c] = size if wins else largest[c]
                     value[c] = pixel[c] if wins else value[c]
                     tap[c] = this if wins else tap[c]

@@ -29,7 +29,7 @@ class _NormReluPool(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) -> Tensor:
         x = values.contiguous(memory_format=torch.channels_last)
         coefficients, moments = norms.statistics(x, weight, bias, norm)
-        winners, taps = _pool(x, coefficients)
+        winners, taps = _max_pool(x, coefficients)
         ctx.save_for_backward(x, winners, taps, coefficients, moments)
         return norms.apply(winners, None, coefficients, True)
 
@@ -46,7 +46,7 @@ class _NormReluPool(torch.autograd.Function):
         return _gradient(x, own, taps, sums), sums[0], sums[1], None
 
 
-def _pool(x: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+def _max_pool(x: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
     """Return the winners of windows (N, C, ⌈H / 2⌉, ⌈W / 2⌉) and their places (N, ⌈H / 2⌉, ⌈W / 2⌉, C), from 0 to 8."""
     count, channels, height, width = x.shape
     taps = torch.empty(count, -(-height // 2), -(-width // 2), channels, dtype=torch.uint8)

@@ -8,14 +8,14 @@ without gaps, of `LANES` channels at least; beyond their edges there are zeros.
 
 Each transform is one small matrix applied to the columns of a tile and then to its rows, for `LANES` channels at a
 time. That is written in LLVM's own instructions: of loops over a dozen arrays, any two of which might overlap, the
-compiler makes no vectors. It stands here because numba keeps what it compiled until this file changes: touch it when
-the matrices (`cook_toom.py`) change.
+compiler makes no vectors.
 """
 
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import combinations
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from llvmlite import ir
@@ -197,7 +197,7 @@ def _to_spectrum(which: int, size: int, reads: int, step: int, lead: int):
                     for i in range(size):
                         _multiply(which, half, i * reads * LANES, LANES, target, to + i * size * pitch, pitch)
 
-    return compiled(transform)
+    return _compiled(transform, which, size, reads, step, lead)
 
 
 def _to_maps(which: int, size: int, tile: int):
@@ -228,4 +228,11 @@ def _to_maps(which: int, size: int, tile: int):
                             for x in range(width - left):
                                 _multiply(COPY, row_of_tile, x * LANES, 0, target, to + x * channels, 0)
 
+    return _compiled(transform, which, size, tile)
+
+
+def _compiled(transform: Callable[..., None], which: int, *sizes: int) -> Any:
+    """Compile a transform; numba keeps it under a name of its own, which changes with the matrix it multiplies by."""
+    matrix = crc32(repr(MATRICES[which]).encode())
+    transform.__qualname__ = "_".join(map(str, ("transform", *sizes, matrix)))
     return compiled(transform)

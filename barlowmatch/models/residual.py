@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
+from barlowmatch import loops
 from barlowmatch.models.norms import Passes, norm_relu
 
 LEAST_NUMBERS = 2**21
@@ -79,10 +80,11 @@ def _passes(norm: nn.Module, values: Tensor) -> Passes | None:
         from barlowmatch.kernels import norms as kernels
 
         return kernels
-    if plain and values.is_cpu and values.dtype == torch.float32 and values.numel() >= LEAST_NUMBERS:
-        from barlowmatch.loops import norms as loops
+    large = plain and values.is_cpu and values.dtype == torch.float32 and values.numel() >= LEAST_NUMBERS
+    if large and loops.available():
+        from barlowmatch.loops import norms
 
-        return loops
+        return norms
     return None
 
 

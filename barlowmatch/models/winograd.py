@@ -105,7 +105,7 @@ class _Tiling(NamedTuple):
 
     @property
     def ones(self) -> int:
-        """Which of a tile's transformed numbers adds one to each of its outputs: that of the point 1."""
+        """Which of a tile's transformed numbers adds one to each output, where none is doubled: that of the point 1."""
         return self.algorithm.numbers + 1
 
     @property

@@ -95,16 +95,17 @@ def test_what_is_frozen_gets_no_gradient() -> None:
     assert_near(found, torch.autograd.grad(F.conv2d(images, weight, padding=1).sum(), images)[0].double())
 
 
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_is_not_finite_is_not_hidden(value: float) -> None:
+def test_what_is_not_finite_is_not_hidden(value: float, stride: int) -> None:
     images, weight = images_and_weight((4, 64, 8, 8), 64)
     with torch.no_grad():
         images[2, 5, 3, 4] = value
-        assert not convolve(images, weight)[2].isfinite().all()
-        assert convolve(images, weight)[[0, 1, 3]].isfinite().all()
-    gradient = torch.zeros(4, 64, 8, 8)
+        assert not convolve(images, weight, stride=stride)[2].isfinite().all()
+        assert convolve(images, weight, stride=stride)[[0, 1, 3]].isfinite().all()
+    gradient = torch.zeros(4, 64, 8 // stride, 8 // stride)
     gradient[1, 7, 0, 0] = value
-    outputs = convolve(torch.ones(4, 64, 8, 8), weight)
+    outputs = convolve(torch.ones(4, 64, 8, 8), weight, stride=stride)
     assert not torch.autograd.grad(outputs, weight, gradient)[0].isfinite().all()
 
 
