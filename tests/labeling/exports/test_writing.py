@@ -87,7 +87,7 @@ def test_an_export_says_what_people_said(labeled: Path, kind: Any) -> None:
         assert [event.done for event in events if isinstance(event, Progress)][-1] == summary["images"]
 
 
-@pytest.mark.parametrize("kind", ["seed", "csv"])
+@pytest.mark.parametrize("kind", [pytest.param("seed", marks=pytest.mark.slow), "csv"])
 def test_training_reads_an_export_as_it_was_meant(labeled: Path, barlowmatch: Command, kind: Any) -> None:
     """`inspect` sees the same labels by the manifest or, in the seed's layout, by its tensors."""
     export(labeled, kind, "out", silent)
