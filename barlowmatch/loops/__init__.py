@@ -1,6 +1,6 @@
 """What a CPU does in one loop where torch's operations take many, compiled by numba.
 
-`tiles` does the transforms of `barlowmatch.models.winograd`, by the matrices of `cook_toom`; `norms` does the passes of
+`tiles` does the transforms of `barlowmatch.models.winograd`, by the matrices of `toom_cook`; `norms` does the passes of
 `barlowmatch.models.norms`, `pooled_norms` those of a stem, and `norm_passes` is what both call. Machines with a GPU may
 lack numba: ask `available` before importing one.
 """

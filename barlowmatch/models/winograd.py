@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from barlowmatch.loops.cook_toom import DOUBLING, HALVING, PLAIN, Algorithm
 from barlowmatch.loops.threads import in_threads
+from barlowmatch.loops.toom_cook import DOUBLING, HALVING, PLAIN, Algorithm
 
 Array = npt.NDArray[np.float32]
 
@@ -33,7 +33,6 @@ CHUNK = 64
 """Tiles that a thread handles at once, at least: few, so that they stay in the processor's cache."""
 GAP = 16
 """Numbers between the rows of a spectrum, a line of the cache: at even powers of two all would share its places."""
-
 
 FORWARD = {1: PLAIN, 2: HALVING}
 BACKWARD = {1: PLAIN, 2: DOUBLING}

@@ -26,7 +26,7 @@ from storage.requests import add_request
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HEADLESS = shutil.which("chromium-headless-shell") or CHROMIUM
-"""The same engine without the window that nobody sees: tests take two fifths less processor time."""
+"""The same engine without the window that nobody sees, which leaves the processor to the tests."""
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",

@@ -98,11 +98,13 @@ def test_what_is_not_finite_is_not_hidden(value: float, adds: bool) -> None:
 def test_it_can_be_repeated_to_the_bit_by_any_number_of_threads() -> None:
     images = channels_last((64, 64, 32, 32)).requires_grad_()
     norm, threads, found = nn.BatchNorm2d(64), torch.get_num_threads(), []
-    for number in (1, 3, 3):
-        torch.set_num_threads(number)
-        result = norm_relu(passes, norm, images)
-        found.append([result, *torch.autograd.grad(result.square().sum(), (images, *norm.parameters()))])
-    torch.set_num_threads(threads)
+    try:
+        for number in (1, 3, 3):
+            torch.set_num_threads(number)
+            result = norm_relu(passes, norm, images)
+            found.append([result, *torch.autograd.grad(result.square().sum(), (images, *norm.parameters()))])
+    finally:
+        torch.set_num_threads(threads)
     for others in found[1:]:
         assert all(map(torch.equal, found[0], others))
 
