@@ -16,6 +16,7 @@ from barlowmatch import distributed, kernels, launcher, loops
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
+from barlowmatch.models.im2col import use_im2col
 from barlowmatch.models.residual import fuse_norms
 from barlowmatch.models.winograd import use_winograd
 
@@ -33,7 +34,7 @@ class Compute:
         device: where tensors live.
         dtype: of weights and statistics: float32, or float64 for exact comparisons.
         autocast: whether matrix products and convolutions run in bfloat16.
-        loops: whether compiled loops may do the wide 3×3 convolutions and the norms of what runs in float32.
+        loops: whether, on a CPU, convolutions and norms may be computed in ways of our own that suit it better.
     """
 
     device: torch.device
@@ -57,10 +58,11 @@ class Compute:
         """Move a network here, in the memory layout and to the algorithm that its convolutions are fastest by."""
         network.to(device=self.device, dtype=self.dtype)
         network.to(memory_format=torch.channels_last)
-        by_loops = self.loops and not self.autocast
-        if by_loops:
+        if self.loops and not self.autocast:
             use_winograd(network)
-        if by_loops or kernels.available(self.device):
+        elif self.loops and torch.cpu._is_amx_tile_supported():
+            use_im2col(network)
+        if self.loops or kernels.available(self.device):
             fuse_norms(network)
 
     def __str__(self) -> str:
@@ -95,10 +97,11 @@ def choose_compute(options: ComputeOptions) -> Compute:
         keep_freed_memory()
     if options.precision == "float64":
         return Compute(device, torch.float64, autocast=False)
-    if options.precision == "auto":
-        by_loops = device.type == "cpu" and loops.available()
-        return Compute(device, torch.float32, autocast=bfloat16_pays(device, by_loops), loops=by_loops)
-    return Compute(device, torch.float32, autocast=options.precision == "bfloat16")
+    if options.precision == "float32":
+        return Compute(device, torch.float32, autocast=False)  # by torch's own operations, to compare with
+    by_loops = device.type == "cpu" and loops.available()
+    autocast = options.precision == "bfloat16" or bfloat16_pays(device, by_loops)
+    return Compute(device, torch.float32, autocast=autocast, loops=by_loops)
 
 
 def _choose_threads(asked: int | None) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from torch import nn
 
 from barlowmatch import compute
 from barlowmatch.compute import Compute, bfloat16_pays, choose_compute
@@ -55,10 +56,15 @@ def test_bfloat16_that_is_emulated_does_not_pay(by_loops: bool, monkeypatch: pyt
     assert not bfloat16_pays(device, by_loops), "timed, where it is not known before"
 
 
-@pytest.mark.parametrize(("by_loops", "autocast"), [(True, False), (True, True), (False, False)])
-def test_loops_do_convolutions_and_norms_of_what_runs_in_float32(by_loops: bool, autocast: bool) -> None:
+@pytest.mark.parametrize(
+    ("by_loops", "autocast", "matrix_unit", "convolutions"),
+    [(True, False, True, 14), (True, True, True, 13), (True, True, False, 0), (False, False, True, 0)],
+)
+def test_convolutions_and_norms_go_our_own_ways_on_a_cpu(
+    by_loops: bool, autocast: bool, matrix_unit: bool, convolutions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: matrix_unit)
     network = build_backbone("resnet18_half", 32, "small")
     Compute(torch.device("cpu"), torch.float32, autocast=autocast, loops=by_loops).prepare(network)
-    expected = by_loops and not autocast
-    assert has_fused_norms(network) == expected
-    assert ("forward" in vars(network.layer1[0].conv1)) == expected
+    assert has_fused_norms(network) == by_loops
+    assert sum("forward" in vars(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d)) == convolutions

@@ -1,11 +1,13 @@
 """The passes over memory of a batch norm on a CPU, forward and back; `norms` and `pooled_norms` call them.
 
-Those over numbers work on rows `start` to `stop` of matrices (rows: pixels of images, columns: channels) of float32, or
-of maps (N, H, W, C). Where a ReLU follows, `floor` is zero, else minus infinity: what lies below it is cut off.
+Those over numbers work on rows `start` to `stop` of matrices (rows: pixels of images, columns: channels), or of maps
+(N, H, W, C), of float32 or of bfloat16 seen as uint16 (`bfloat16.py`). Where a ReLU follows, `floor` is zero, else
+minus infinity: what lies below it is cut off.
 """
 
 import numpy as np
 
+from barlowmatch.loops.bfloat16 import narrow, positive, wide
 from barlowmatch.loops.compiling import compiled
 
 BLOCK = 256
@@ -24,7 +26,7 @@ def sum_up(x, shift, sums, start, stop):
         for i in range(top, min(top + BLOCK, stop)):
             row = x[i]
             for c in range(columns):
-                value = row[c] - shift[c]
+                value = wide(row[c]) - wide(shift[c])
                 total[c] += value
                 squares[c] += value * value
         sums[0] += total
@@ -38,7 +40,7 @@ def finish(sums, shift, rows, weight, bias, running_mean, running_var, momentum,
         offset = sums[0, c] / rows
         variance = sums[1, c] / rows - offset * offset
         variance = 0.0 if variance < 0.0 else variance
-        mean, inverse = shift[c] + offset, 1.0 / np.sqrt(variance + eps)
+        mean, inverse = wide(shift[c]) + offset, 1.0 / np.sqrt(variance + eps)
         factor = weight[c] * inverse
         coefficients[0, c], coefficients[1, c] = factor, bias[c] - mean * factor
         moments[0, c], moments[1, c] = mean, inverse
@@ -53,8 +55,9 @@ def apply(x, coefficients, floor, y, start, stop):
     for i in range(start, stop):
         row, result = x[i], y[i]
         for c in range(len(row)):
-            value = row[c] * factor[c] + summand[c]
-            result[c] = floor if value < floor else value  # and not the larger of the two, which hides NaN
+            value = wide(row[c]) * factor[c] + summand[c]
+            # And not the larger of the two, which hides NaN.
+            result[c] = narrow(floor if value < floor else value, result)
 
 
 @compiled
@@ -64,8 +67,8 @@ def apply_and_add(x, added, coefficients, floor, y, start, stop):
     for i in range(start, stop):
         row, other, result = x[i], added[i], y[i]
         for c in range(len(row)):
-            value = row[c] * factor[c] + summand[c] + other[c]
-            result[c] = floor if value < floor else value
+            value = wide(row[c]) * factor[c] + summand[c] + wide(other[c])
+            result[c] = narrow(floor if value < floor else value, result)
 
 
 @compiled
@@ -80,8 +83,9 @@ def sum_gradients(x, gradient, coefficients, mean, floor, sums, start, stop):
         for i in range(top, min(top + BLOCK, stop)):
             row, slopes = x[i], gradient[i]
             for c in range(columns):
-                slope = slopes[c] if row[c] * factor[c] + summand[c] > floor else ZERO
-                products[c] += slope * (row[c] - mean[c])
+                value = wide(row[c])
+                slope = wide(slopes[c]) if value * factor[c] + summand[c] > floor else ZERO
+                products[c] += slope * (value - mean[c])
                 total[c] += slope
         sums[0] += products
         sums[1] += total
@@ -92,16 +96,18 @@ def mask_and_sum_gradients(x, y, gradient, mean, masked, sums, start, stop):
     """Write the gradients that passed the ReLU, by its result y, to `masked`, and sum them up as `sum_gradients`."""
     columns = x.shape[1]
     products, total = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    nothing = narrow(ZERO, masked[start])
     sums[:] = 0
     for top in range(start, stop, BLOCK):
         products[:], total[:] = ZERO, ZERO
         for i in range(top, min(top + BLOCK, stop)):
             row, result, slopes, passed = x[i], y[i], gradient[i], masked[i]
             for c in range(columns):
-                passed[c] = slopes[c] if result[c] > ZERO else ZERO
+                passed[c] = slopes[c] if positive(result[c]) else nothing
             for c in range(columns):
-                products[c] += passed[c] * (row[c] - mean[c])
-                total[c] += passed[c]
+                slope = wide(passed[c])
+                products[c] += slope * (wide(row[c]) - mean[c])
+                total[c] += slope
         sums[0] += products
         sums[1] += total
 
@@ -124,8 +130,9 @@ def gradient(x, gradient, coefficients, sums, floor, by_x, start, stop):
     for i in range(start, stop):
         row, slopes, result = x[i], gradient[i], by_x[i]
         for c in range(len(row)):
-            own = slopes[c] * factor[c] if row[c] * factor[c] + shift[c] > floor else ZERO
-            result[c] = own + row[c] * slope[c] + summand[c]
+            value = wide(row[c])
+            own = wide(slopes[c]) * factor[c] if value * factor[c] + shift[c] > floor else ZERO
+            result[c] = narrow(own + value * slope[c] + summand[c], result)
 
 
 @compiled
@@ -148,37 +155,43 @@ def pool(x, coefficients, winners, taps, start, stop):
                     continue
                 pixel, this = x[image, row, column], np.float32(t)
                 for c in range(columns):
-                    size = pixel[c] * factor[c]
+                    this_value = wide(pixel[c])
+                    size = this_value * factor[c]
                     wins = not size <= largest[c]  # of NaN the last, so that there is always one
                     largest[c] = size if wins else largest[c]
-                    value[c] = pixel[c] if wins else value[c]
+                    value[c] = this_value if wins else value[c]
                     tap[c] = this if wins else tap[c]
             winner, its_tap = winners[image, i, j], taps[image, i, j]
             for c in range(columns):
-                winner[c] = value[c]
+                winner[c] = narrow(value[c], winner)
                 its_tap[c] = tap[c]
 
 
 @compiled
 def gradient_of_pooled(x, own, taps, sums, by_x, start, stop):
-    """Write slope · x + summand, plus the gradients of the windows that each pixel won, to by_x.
+    """Write slope · x + summand, plus the gradients `own` (float32) of the windows that each pixel won, to by_x.
 
     `start` and `stop` count rows of pixels, image after image.
     """
     height, width, columns = x.shape[1:]
     down, across = own.shape[1:3]
     slope, summand = sums[3], sums[4]
+    line = np.empty((width, columns), np.float32)
     for place in range(start, stop):
         image, row = place // height, place % height
         for column in range(width):
-            pixel, result = x[image, row, column], by_x[image, row, column]
+            pixel, total = x[image, row, column], line[column]
             for c in range(columns):
-                result[c] = pixel[c] * slope[c] + summand[c]
+                total[c] = wide(pixel[c]) * slope[c] + summand[c]
         for i in range(row // 2, min((row + 1) // 2 + 1, down)):
             for j in range(across):
                 gradients, winners = own[image, i, j], taps[image, i, j]
                 for column in range(max(2 * j - 1, 0), min(2 * j + 2, width)):
                     tap = np.uint8(3 * (row - 2 * i + 1) + column - 2 * j + 1)
-                    result = by_x[image, row, column]
+                    total = line[column]
                     for c in range(columns):
-                        result[c] += gradients[c] if winners[c] == tap else ZERO
+                        total[c] += gradients[c] if winners[c] == tap else ZERO
+        for column in range(width):
+            total, result = line[column], by_x[image, row, column]
+            for c in range(columns):
+                result[c] = narrow(total[c], result)

@@ -17,7 +17,7 @@ from barlowmatch.loops.threads import in_threads
 PIECE = 2**18
 """Numbers that a thread handles at once."""
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[np.float32 | np.uint16]
 
 
 def statistics(x: Tensor, weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -78,7 +78,13 @@ def gradient(x: Tensor, gradient: Tensor, coefficients: Tensor, sums: Tensor, re
 
 def _rows(values: Tensor) -> Array:
     """Return a tensor (N, C, H, W), channels_last, as a matrix (N · H · W, C) of the same memory."""
-    return values.detach().permute(0, 2, 3, 1).view(-1, values.shape[1]).numpy()
+    return maps(values).reshape(-1, values.shape[1])
+
+
+def maps(values: Tensor) -> Array:
+    """Return a tensor (N, C, H, W), channels_last, as an array (N, H, W, C) of the same memory; bfloat16 as uint16."""
+    seen = values.detach().permute(0, 2, 3, 1)
+    return (seen.view(torch.uint16) if seen.dtype == torch.bfloat16 else seen).numpy()
 
 
 def _arrays(*tensors: Tensor | None) -> list[Array]:

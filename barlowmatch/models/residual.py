@@ -75,13 +75,13 @@ def _passes(norm: nn.Module, values: Tensor) -> Passes | None:
         and norm.weight is not None
         and norm.running_mean is not None
         and values.numel() > values.shape[1]  # one value a channel: torch says what is wrong with it
+        and values.dtype in (torch.float32, torch.bfloat16)
     )
-    if plain and values.is_cuda and values.dtype in (torch.float32, torch.bfloat16):
+    if plain and values.is_cuda:
         from barlowmatch.kernels import norms as kernels
 
         return kernels
-    large = plain and values.is_cpu and values.dtype == torch.float32 and values.numel() >= LEAST_NUMBERS
-    if large and loops.available():
+    if plain and values.is_cpu and values.numel() >= LEAST_NUMBERS and loops.available():
         from barlowmatch.loops import norms
 
         return norms
