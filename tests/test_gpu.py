@@ -45,6 +45,12 @@ VIEWS: dict[str, Callable[[int], View]] = {
 HEADS = {"pretrain": "--projector-width 64", "train-classifier": "--classifier-width 64", "fixmatch": "--mu 2"}
 
 
+@pytest.fixture(autouse=True)
+def whole_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions in float32 keep all its digits, where a GPU would round what it multiplies to ten bits."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
 def waves(count: int, size: int) -> Tensor:
     """Return smooth colored images, uint8 (count, 3, size, size)."""
     places = torch.arange(size, dtype=torch.float64) / size

@@ -1,6 +1,7 @@
 """The passes of `barlowmatch.models.norms` on a CPU: loops compiled by numba (`norm_passes.py`), in threads.
 
-Rows are cut into pieces by their number alone, and the sums of the pieces are added up in their order, so that runs can
+Where there are few channels, a row of a matrix holds several pixels: a loop over few columns has hardly begun when it
+ends. Rows are cut into pieces by their number alone, and the sums of the pieces are added up in their order, so that runs can
 be repeated to the bit, whatever the number of threads.
 """
 
@@ -16,17 +17,20 @@ from barlowmatch.loops.threads import in_threads
 
 PIECE = 2**18
 """Numbers that a thread handles at once."""
+WIDTH = 1024
+"""Columns of a matrix, up to which pixels are put side by side."""
 
 Array = npt.NDArray[np.float32 | np.uint16]
 
 
 def statistics(x: Tensor, weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Return factor and summand of each channel, mean and 1/deviation, (2, C) each; keep running statistics."""
-    rows, columns = _rows(x), x.shape[1]
-    sums = _sums(rows, lambda *piece: norm_passes.sum_up(rows, rows[0], *piece))
+    rows, columns, first = _rows(x), x.shape[1], _pixels(x)[0]
+    shift = _side_by_side(first, rows)
+    sums = _sums(rows, columns, lambda *piece: norm_passes.sum_up(rows, shift, *piece))
     coefficients, moments = torch.empty(2, columns), torch.empty(2, columns)
     norm_passes.finish(
-        sums, rows[0], len(rows), *_arrays(weight, bias, norm.running_mean, norm.running_var),
+        sums, first, x.numel() // columns, *_arrays(weight, bias, norm.running_mean, norm.running_var),
         norm.momentum, norm.eps, *_arrays(coefficients, moments),
     )  # fmt: skip
     if norm.num_batches_tracked is not None:
@@ -37,7 +41,8 @@ def statistics(x: Tensor, weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) ->
 def apply(x: Tensor, added: Tensor | None, coefficients: Tensor, relu: bool) -> Tensor:
     """Return relu(factor · x + summand + added)."""
     y = torch.empty_like(x)
-    rows, factors, floor = _rows(x), coefficients.numpy(), _floor(relu)
+    rows, floor = _rows(x), _floor(relu)
+    factors = _side_by_side(coefficients.numpy(), rows)
     if added is None:
         in_pieces(pieces(*rows.shape), norm_passes.apply, rows, factors, floor, _rows(y))
     else:
@@ -52,33 +57,50 @@ def sum_gradients(
 
     With `y`, the result, also the gradient that passed the ReLU.
     """
-    rows, slopes, mean, masked = _rows(x), _rows(gradient), moments[0].numpy(), None
+    rows, slopes, columns, masked = _rows(x), _rows(gradient), x.shape[1], None
+    mean = _side_by_side(moments[0].numpy(), rows)
     if y is None:
-        factors, floor = coefficients.numpy(), _floor(relu)
-        sums = _sums(rows, lambda *a: norm_passes.sum_gradients(rows, slopes, factors, mean, floor, *a))
+        factors, floor = _side_by_side(coefficients.numpy(), rows), _floor(relu)
+        sums = _sums(rows, columns, lambda *a: norm_passes.sum_gradients(rows, slopes, factors, mean, floor, *a))
     else:
         masked = torch.empty_like(gradient)
         results, passed = _rows(y), _rows(masked)
-        sums = _sums(rows, lambda *a: norm_passes.mask_and_sum_gradients(rows, results, slopes, mean, passed, *a))
-    result = torch.empty(5, x.shape[1])
-    norm_passes.finish_gradients(sums, *_arrays(coefficients, moments), len(rows), result.numpy())
+        loop = norm_passes.mask_and_sum_gradients
+        sums = _sums(rows, columns, lambda *a: loop(rows, results, slopes, mean, passed, *a))
+    result = torch.empty(5, columns)
+    norm_passes.finish_gradients(sums, *_arrays(coefficients, moments), x.numel() // columns, result.numpy())
     return result, masked
 
 
 def gradient(x: Tensor, gradient: Tensor, coefficients: Tensor, sums: Tensor, relu: bool) -> Tensor:
     """Return the gradient by x; `relu` says whether the gradient has yet to pass it."""
     by_x = torch.empty_like(x)
-    rows, factors = _rows(x), coefficients.numpy()
+    rows = _rows(x)
+    factors, summands = (_side_by_side(values.numpy(), rows) for values in (coefficients, sums))
     in_pieces(
-        pieces(*rows.shape), norm_passes.gradient, rows, _rows(gradient), factors, sums.numpy(), _floor(relu),
-        _rows(by_x),
-    )  # fmt: skip
+        pieces(*rows.shape), norm_passes.gradient, rows, _rows(gradient), factors, summands, _floor(relu), _rows(by_x)
+    )
     return by_x
 
 
 def _rows(values: Tensor) -> Array:
+    """Return a tensor (N, C, H, W), channels_last, as a matrix (N · H · W / k, k · C) of the same memory."""
+    pixels = _pixels(values)
+    count, columns = pixels.shape
+    together = 1
+    while count % (2 * together) == 0 and 2 * together * columns <= WIDTH:
+        together *= 2
+    return pixels.reshape(-1, together * columns)
+
+
+def _pixels(values: Tensor) -> Array:
     """Return a tensor (N, C, H, W), channels_last, as a matrix (N · H · W, C) of the same memory."""
     return maps(values).reshape(-1, values.shape[1])
+
+
+def _side_by_side(by_channel: Array, rows: Array) -> Array:
+    """Return numbers of each channel (…, C) as often as a row of a matrix has pixels (…, k · C)."""
+    return np.tile(by_channel, rows.shape[1] // by_channel.shape[-1])
 
 
 def maps(values: Tensor) -> Array:
@@ -111,8 +133,8 @@ def in_pieces(rows: list[tuple[int, int]], loop: Callable[..., None], *arguments
     in_threads(take, [iter(rows)] * torch.get_num_threads())
 
 
-def _sums(rows: Array, loop: Callable[..., None]) -> npt.NDArray[np.float64]:
-    """Return the two rows of sums (2, C) that a loop writes for each piece, added up."""
+def _sums(rows: Array, columns: int, loop: Callable[..., None]) -> npt.NDArray[np.float64]:
+    """Return the two rows of sums (2, k · C) that a loop writes for each piece, added up to (2, C)."""
     numbered = list(enumerate(pieces(*rows.shape)))
     sums = np.empty((len(numbered), 2, rows.shape[1]))
 
@@ -121,5 +143,5 @@ def _sums(rows: Array, loop: Callable[..., None]) -> npt.NDArray[np.float64]:
             loop(sums[number], start, stop)
 
     in_threads(take, [iter(numbered)] * torch.get_num_threads())
-    total: npt.NDArray[np.float64] = sums.sum(0)
+    total: npt.NDArray[np.float64] = sums.sum(0).reshape(2, -1, columns).sum(1)
     return total
