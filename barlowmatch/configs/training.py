@@ -21,10 +21,24 @@ class PretrainConfig(RunOptions):
     ] = None
     lambd: Annotated[float, Range(0, 10), Doc("Weight λ of the redundancy term (Barlow Twins, equation 1).")] = 5.1e-3
     loss_scale: Annotated[
-        float, Range(0, 100, open_low=True), Doc("Factor on the whole loss; matters to LARS for biases and norms only.")
+        float,
+        Range(0, 100, open_low=True),
+        Doc("Factor on the whole loss; matters to LARS and Muon for biases and norms only."),
     ] = 0.1
+    optimizer: Annotated[
+        Literal["lars", "muon"],
+        Doc(
+            "`muon` learns more in few steps, each of which takes some longer where the projector is wide; `lars` is "
+            "the paper's."
+        ),
+    ] = "lars"
     learning_rate: Annotated[
-        float, Range(0, 100, open_low=True), Doc("LARS rate of the weights at batch 256; scaled by batch/256.")
+        float,
+        Range(0, 100, open_low=True),
+        Doc(
+            "Rate of the weights at batch 256; scaled by batch/256. With `--optimizer muon` the share of a weight's "
+            "norm that a step is long."
+        ),
     ] = 0.9
     learning_rate_biases: Annotated[
         float, Range(0, 100), Doc("Rate of biases and norms at batch 256; scaled by batch/256.")
@@ -42,7 +56,9 @@ class PretrainConfig(RunOptions):
     warmup_epochs: Annotated[
         float, Range(0, 1000, "epochs"), Doc("Linear warm-up; never more than a tenth of the run.")
     ] = 5.0
-    weight_decay: Annotated[float, Range(0, 1), Doc("Weight decay of the weights; norms and biases have none.")] = 1e-4
+    weight_decay: Annotated[
+        float, Range(0, 1), Doc("LARS' weight decay of the weights; norms and biases have none.")
+    ] = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)

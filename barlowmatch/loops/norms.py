@@ -1,8 +1,8 @@
 """The passes of `barlowmatch.models.norms` on a CPU: loops compiled by numba (`norm_passes.py`), in threads.
 
 Where there are few channels, a row of a matrix holds several pixels: a loop over few columns has hardly begun when it
-ends. Rows are cut into pieces by their number alone, and the sums of the pieces are added up in their order, so that runs can
-be repeated to the bit, whatever the number of threads.
+ends. Rows are cut into pieces by their number alone, and the sums of the pieces are added up in their order, so that
+runs can be repeated to the bit, whatever the number of threads.
 """
 
 from collections.abc import Callable, Iterator

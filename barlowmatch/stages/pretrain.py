@@ -20,6 +20,7 @@ from barlowmatch.events import Emit, silent
 from barlowmatch.inference import embed_rows
 from barlowmatch.losses import barlow_twins_loss
 from barlowmatch.models.network import Network
+from barlowmatch.muon import Muon
 from barlowmatch.optim import LARS, parameter_groups, warmup_cosine
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.run_folders import place_run
@@ -88,7 +89,7 @@ class BarlowTwins(Task):
         return {"loss": barlow_twins_loss(first, second, self.config.lambd, self.config.loss_scale)}
 
     def optimizer(self) -> Optimizer:
-        """Return LARS; weights and biases have their own rates, both scaled by batch/256."""
+        """Return LARS or Muon; weights and biases have their own rates, both scaled by batch/256."""
         scale = self.samples_per_step / 256
         groups = parameter_groups(
             self.network,
@@ -96,6 +97,8 @@ class BarlowTwins(Task):
             weight_decay=self.config.weight_decay,
             lr_biases=self.config.learning_rate_biases * scale,
         )
+        if self.config.optimizer == "muon":
+            return Muon(groups)
         return LARS(groups, eta=self.config.trust, clip=self.config.trust_as == "clip")
 
     def rate(self, step: int, total: int) -> float:
