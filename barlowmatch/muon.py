@@ -1,4 +1,4 @@
-"""Muon: steps of a set length that turn a weight as far in each of its directions (Jordan et al. 2024)."""
+"""Muon: steps of a set length that move a weight as far in each of its directions (Jordan et al. 2024)."""
 
 import math
 from collections import defaultdict
@@ -18,23 +18,34 @@ class Muon(Optimizer):
     """Momentum whose step has all singular values alike, and a length that is a share of the weight's.
 
     With g the gradient, v ← momentum·v + g and u = g + momentum·v = USVᵀ seen as a matrix (a row for each output); the
-    step s = UVᵀ, near enough; w ← (w − lr·|w|/|s|·s) / √(1 + lr²). As in LARS a weight's step is a share of its norm,
-    here lr itself: before a batch norm only the angle counts. A step is at right angles there, and the divisor takes
-    back what it adds to the norm, as a weight decay would. Groups with `adapt=False` (biases and norms) take plain
-    momentum steps, w ← w − lr·v.
+    step s = UVᵀ, near enough; w ← (w − r·|w|/|s|·s) / √(1 + r²) with r = lr·η. As in LARS a weight's step is a share of
+    its norm: before a batch norm only the angle counts. The divisor takes back what a step at right angles adds to the
+    norm, so that norms hardly grow. Groups with `adapt=False` (biases and norms) take plain momentum steps,
+    w ← w − lr·v.
 
-    Gradients of a network are mostly few directions; here the others learn at the same pace, and pretraining comes as
-    far as with LARS in a fraction of the steps.
+    Gradients of a network are mostly few directions; here the others learn at the same pace.
 
     Args:
         params: groups of parameters; each may set `lr`, `momentum` and `adapt`.
-        lr: share of a weight's norm that a step is long.
+        lr: base learning rate.
+        eta: trust coefficient η.
         momentum: of v.
         adapt: whether steps are of that kind.
+        dtype: of the matrix products that make UVᵀ; bfloat16 does. None = the weights' own.
     """
 
-    def __init__(self, params: Iterable[Any], lr: float = 0.02, *, momentum: float = 0.95, adapt: bool = True) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "adapt": adapt})
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 0.9,
+        *,
+        eta: float = 0.02,
+        momentum: float = 0.95,
+        adapt: bool = True,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "eta": eta, "momentum": momentum, "adapt": adapt})
+        self._dtype = dtype
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -48,7 +59,8 @@ class Muon(Optimizer):
             torch._foreach_mul_(velocities, group["momentum"])
             torch._foreach_add_(velocities, gradients)
             if group["adapt"]:
-                _turn(weights, torch._foreach_add(gradients, velocities, alpha=group["momentum"]), group["lr"])
+                updates = torch._foreach_add(gradients, velocities, alpha=group["momentum"])
+                _move(weights, updates, group["lr"] * group["eta"], self._dtype)
             else:
                 torch._foreach_add_(weights, velocities, alpha=-group["lr"])
 
@@ -60,31 +72,33 @@ class Muon(Optimizer):
         return velocity
 
 
-def _turn(weights: list[Tensor], updates: Iterable[Tensor], lr: float) -> None:
-    """Move each weight against its update made orthogonal, by a share of its norm (by lr where that is zero)."""
+def _move(weights: list[Tensor], updates: Iterable[Tensor], rate: float, dtype: torch.dtype | None) -> None:
+    """Move each weight against its update made orthogonal, by a share of its norm (by the rate where that is zero)."""
     alike = defaultdict(list)
     for weight, update in zip(weights, updates, strict=True):
         alike[weight.shape].append((weight, _matrix(update)))
     for pairs in alike.values():
-        steps = orthogonal(torch.stack([update for _, update in pairs]))
+        steps = orthogonal(torch.stack([update for _, update in pairs]), dtype)
         targets = [_matrix(weight) for weight, _ in pairs]
         sizes = torch.stack([target.norm() for target in targets])
-        lengths = steps.norm(dim=(1, 2)).clamp(min=torch.finfo(steps.dtype).tiny)
-        steps *= (lr * torch.where(sizes > 0, sizes, 1.0) / lengths).view(-1, 1, 1)
-        for (weight, _), target, step in zip(pairs, targets, steps, strict=True):
-            weight.copy_(_like(target.sub(step).div_(math.sqrt(1 + lr * lr)), weight))
+        lengths = steps.norm(dim=(1, 2))
+        moved = torch.stack(targets) - (rate * torch.where(sizes > 0, sizes, 1.0) / lengths).view(-1, 1, 1) * steps
+        moved /= math.sqrt(1 + rate * rate)
+        for (weight, _), target, length, result in zip(pairs, targets, lengths, moved, strict=True):
+            weight.copy_(_like(torch.where(length > 0, result, target), weight))
 
 
-def orthogonal(matrices: Tensor) -> Tensor:
-    """Return matrices (k, m, n) with their singular values brought near one, those that are not tiny (Jordan et al.).
+def orthogonal(matrices: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Return matrices (k, m, n) with their singular values brought near one, but for tiny ones (Jordan et al.).
 
-    In bfloat16 where matrix products are faster in it and the matrices are float32: near enough does.
+    Args:
+        matrices: of zeros, where there is nothing to bring near one: the result is zeros, too.
+        dtype: of the products; None = that of the matrices.
     """
-    quick = matrices.dtype == torch.float32 and (matrices.is_cuda or torch.cpu._is_amx_tile_supported())
-    x = matrices.bfloat16() if quick else matrices
+    lengths = matrices.norm(dim=(1, 2), keepdim=True)
+    x = (matrices / lengths.clamp(min=torch.finfo(matrices.dtype).tiny)).to(dtype or matrices.dtype)
     high = x.shape[1] > x.shape[2]
     x = x.mT if high else x
-    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
         squares = x @ x.mT

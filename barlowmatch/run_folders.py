@@ -72,12 +72,17 @@ OTHER_IMAGES = "the dataset's files or labels"
 """How a difference of datasets is named."""
 
 
+LATER = {"optimizer": "lars"}
+"""Parameters that runs of earlier versions do not name, and what they did."""
+
+
 def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return, as `--flag old → new`, the parameters that would make a resumed run another run."""
+    before = {**LATER, **old}
     return [
-        f"--{name.replace('_', '-')} {old[name]} → {value}"
+        f"--{name.replace('_', '-')} {before[name]} → {value}"
         for name, value in new.items()
-        if name in old and name not in IRRELEVANT_TO_RESUME and _normal(old[name]) != _normal(value)
+        if name in before and name not in IRRELEVANT_TO_RESUME and _normal(before[name]) != _normal(value)
     ]
 
 

@@ -1,6 +1,7 @@
-"""3×3 convolutions, forward and backward on the CPU: Winograd's algorithm against torch's own, fp32, channels_last.
+"""3×3 convolutions, forward and backward on the CPU, ours against torch's own, channels_last.
 
-The layers are those of ResNet-18 with the 3×3 stem that go by the algorithm; `--size` is the side of the images.
+Ours are by Winograd's algorithm in float32, by matrix products (im2col) in bfloat16. The layers are those of ResNet-18
+with the 3×3 stem that go by the algorithm, or whose maps are small enough; `--size` is the side of the images.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from barlowmatch.compute import keep_freed_memory
-from barlowmatch.models.winograd import convolve
+from barlowmatch.models import im2col, winograd
 from benchmarks.measuring import table
 from benchmarks.operations import forward_and_back
 
@@ -32,14 +33,22 @@ def layers(size: int) -> list[Layer]:
     return plain + [Layer(128 * 2**stage, 256 * 2**stage, 2, -(-size // 2 ** (1 + stage))) for stage in range(2)]
 
 
-def compare(layer: Layer, batch: int, turns: int) -> tuple[float, float, float, float]:
+def small_layers(size: int) -> list[Layer]:
+    """Return the layers of which a map's outputs are few."""
+    strided = [Layer(64 * 2**stage, 128 * 2**stage, 2, -(-size // 2**stage)) for stage in range(3)]
+    fitting = [one for one in layers(size)[:4] + strided if (one.side // one.stride) ** 2 <= im2col.SMALL]
+    return sorted(fitting, key=lambda layer: layer.stride)
+
+
+def compare(layer: Layer, batch: int, turns: int, dtype: torch.dtype) -> tuple[float, float, float, float]:
     """Return the library's milliseconds forward and backward and then ours, the median of turns."""
     cl = torch.channels_last
-    images = torch.randn(batch, layer.channels, layer.side, layer.side).contiguous(memory_format=cl)
-    weight = torch.randn(layer.filters, layer.channels, 3, 3).contiguous(memory_format=cl)
+    images = torch.randn(batch, layer.channels, layer.side, layer.side).to(dtype).contiguous(memory_format=cl)
+    weight = torch.randn(layer.filters, layer.channels, 3, 3).to(dtype).contiguous(memory_format=cl)
     plain = partial(F.conv2d, stride=layer.stride, padding=1)
     behind = torch.randn_like(plain(images, weight))
-    sides = (plain, partial(convolve, stride=layer.stride))
+    by_product = partial(im2col.convolve, stride=layer.stride, padding=1)
+    sides = (plain, by_product if dtype == torch.bfloat16 else partial(winograd.convolve, stride=layer.stride))
     found = [
         [ms for side in sides for ms in forward_and_back(side, (images, weight), behind)] for _ in range(turns + 1)
     ]
@@ -53,10 +62,12 @@ def run(argv: list[str]) -> dict[str, Any]:
     parser.add_argument("--size", type=int, default=32, help="side of the images in px")
     parser.add_argument("--batch", type=int, default=256, help="images in a batch")
     parser.add_argument("--turns", type=int, default=5, help="turns of each side; the median counts")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     options = parser.parse_args(argv)
     keep_freed_memory()
-    chosen = layers(options.size)
-    times = [compare(layer, options.batch, options.turns) for layer in chosen]
+    dtype = getattr(torch, options.precision)
+    chosen = layers(options.size) if dtype == torch.float32 else small_layers(options.size)
+    times = [compare(layer, options.batch, options.turns, dtype) for layer in chosen]
     header = ("channels", "map", "stride", "forward, torch ms", "ours", "backward, torch ms", "ours", "ratio")
     rows = [
         [f"{layer.channels} → {layer.filters}", f"{layer.side} px", str(layer.stride), f"{tf:.0f}", f"{f:.0f}",
@@ -64,7 +75,7 @@ def run(argv: list[str]) -> dict[str, Any]:
         for layer, (tf, tb, f, b) in zip(chosen, times, strict=True)
     ]  # fmt: skip
     print(table(header, rows))
-    plain, strided = times[:4], times[4:]
+    plain, strided = ([time for layer, time in zip(chosen, times, strict=True) if layer.stride == n] for n in (1, 2))
     return {
         "ratio_forward": round(geometric_mean(theirs / ours for theirs, _, ours, _ in plain), 2),
         "ratio_backward": round(geometric_mean(theirs / ours for _, theirs, _, ours in plain), 2),

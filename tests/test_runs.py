@@ -12,7 +12,7 @@ import torch
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.evaluation import judge
 from barlowmatch.events import Console, Progress, RunFinished, progress_line, read_events, rounded, silent
-from barlowmatch.run_folders import place_run, plain, wants_resume, why_afresh
+from barlowmatch.run_folders import changed_fields, place_run, plain, wants_resume, why_afresh
 from barlowmatch.runs import finish, keep_old_results, open_run
 
 CLASSES = 4000
@@ -99,3 +99,8 @@ def test_a_resumed_run_is_the_newest_unfinished_one_of_its_parameters_or_says_wh
     )
     assert wants_resume(config)
     assert not wants_resume(replace(config, train_from_start=1))
+
+
+@pytest.mark.parametrize(("optimizer", "changes"), [("lars", []), ("muon", ["--optimizer lars → muon"])])
+def test_runs_from_before_there_were_optimizers_were_of_lars(optimizer: str, changes: list[str]) -> None:
+    assert changed_fields({"lambd": 0.1}, {"lambd": 0.1, "optimizer": optimizer}) == changes

@@ -27,24 +27,18 @@ class PretrainConfig(RunOptions):
     ] = 0.1
     optimizer: Annotated[
         Literal["lars", "muon"],
-        Doc(
-            "`muon` learns more in few steps, each of which takes some longer where the projector is wide; `lars` is "
-            "the paper's."
-        ),
+        Doc("`lars` is the paper's; `muon` may learn more from few steps, which take longer where layers are wide."),
     ] = "lars"
     learning_rate: Annotated[
-        float,
-        Range(0, 100, open_low=True),
-        Doc(
-            "Rate of the weights at batch 256; scaled by batch/256. With `--optimizer muon` the share of a weight's "
-            "norm that a step is long."
-        ),
+        float, Range(0, 100, open_low=True), Doc("Rate of the weights at batch 256; scaled by batch/256.")
     ] = 0.9
     learning_rate_biases: Annotated[
         float, Range(0, 100), Doc("Rate of biases and norms at batch 256; scaled by batch/256.")
     ] = 0.9
     trust: Annotated[
-        float, Range(0, 1, open_low=True), Doc("LARS' η: its ratio is η·|w|/|g| for weights w with gradient g.")
+        float,
+        Range(0, 1, open_low=True),
+        Doc("η: LARS' ratio is η·|w|/|g| for weights w with gradient g; a step of Muon is rate·η·|w| long."),
     ] = 0.02
     trust_as: Annotated[
         Literal["clip", "scale"],

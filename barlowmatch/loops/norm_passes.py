@@ -1,18 +1,61 @@
 """The passes over memory of a batch norm on a CPU, forward and back; `norms` and `pooled_norms` call them.
 
 Those over numbers work on rows `start` to `stop` of matrices (rows: pixels of images, columns: channels), or of maps
-(N, H, W, C), of float32 or of bfloat16 seen as uint16 (`bfloat16.py`). Where a ReLU follows, `floor` is zero, else
-minus infinity: what lies below it is cut off.
+(N, H, W, C), of float32, or of bfloat16 seen as uint16: numpy and numba have no such type, the upper half of a float32.
+All is computed in float32; what is written is rounded to the nearest number, to the even one of two that are as near,
+as torch does. Where a ReLU follows, `floor` is zero, else minus infinity: what lies below it is cut off.
 """
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
-from barlowmatch.loops.bfloat16 import narrow, positive, wide
 from barlowmatch.loops.compiling import compiled
 
 BLOCK = 256
 """Rows summed up in float32, before they are added to sums in float64."""
 ZERO = np.float32(0)
+HALF, ROUNDING, ONE = np.uint32(16), np.uint32(0x7FFF), np.uint32(1)
+NAN = np.uint16(0x7FC0)
+
+
+def wide(value):
+    """Return a matrix's number as float32."""
+    raise NotImplementedError  # compiled only
+
+
+def narrow(value, row):
+    """Return a float32 as the numbers of a row are."""
+    raise NotImplementedError  # compiled only
+
+
+@overload(wide, inline="always")
+def _wide(value):
+    if value == types.uint16:
+        return lambda value: np.uint32(np.uint32(value) << HALF).view(np.float32)
+    return lambda value: value
+
+
+@overload(narrow, inline="always")
+def _narrow(value, row):
+    def rounded(value, row):
+        bits = np.float32(value).view(np.uint32)
+        half = np.uint32(bits + ROUNDING + ((bits >> HALF) & ONE)) >> HALF
+        return np.uint16(half) if value == value else NAN  # noqa: PLR0124 - NaN alone is not itself
+
+    return rounded if row.dtype == types.uint16 else lambda value, row: np.float32(value)
+
+
+def positive(value):
+    """Say whether a matrix's number is above zero; here NaN may be."""
+    raise NotImplementedError  # compiled only
+
+
+@overload(positive, inline="always")
+def _positive(value):
+    if value == types.uint16:
+        return lambda value: np.int16(value) > 0
+    return lambda value: value > 0
 
 
 @compiled

@@ -17,7 +17,7 @@ LEAST_CHANNELS = 64
 SMALL = 64
 """Pixels of a map of outputs, up to which the gradient by the weights is a product."""
 TINY = 16
-"""The same for outputs and the gradient by images, which oneDNN is better at."""
+"""The same for outputs and, at a stride of one, the gradient by images, which oneDNN is better at."""
 TINY_CHANNELS, TINY_ROWS = 256, 1024
 """What there must be at least of channels, and of pixels in a batch, to make up for arranging the filters anew."""
 
@@ -28,7 +28,7 @@ def use_im2col(network: nn.Module) -> list[nn.Conv2d]:
     Only in bfloat16 on the CPU; what is small depends on shapes alone, so that a run that is resumed, or repeated on a
     busy machine, computes the same.
     """
-    found = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and _suits(layer)]
+    found = [layer for layer in network.modules() if type(layer) is nn.Conv2d and _suits(layer)]
     for layer in found:
         layer.forward = partial(_convolved, layer)  # type: ignore[method-assign]
     return found
@@ -47,8 +47,8 @@ def _convolved(layer: nn.Conv2d, images: Tensor) -> Tensor:
     assert isinstance(padding, int)
     if not torch.is_autocast_enabled("cpu") or _pixels(images, side, stride, padding) > SMALL:
         return F.conv2d(images, layer.weight, layer.bias, layer.stride, padding)
-    result = convolve(images.bfloat16(), layer.weight.bfloat16(), stride, padding)
-    return result if layer.bias is None else result + layer.bias.bfloat16().view(-1, 1, 1)
+    bias = None if layer.bias is None else layer.bias.bfloat16()
+    return convolve(images.bfloat16(), layer.weight.bfloat16(), bias, stride, padding)
 
 
 def _pixels(images: Tensor, side: int, stride: int, padding: int) -> int:
@@ -57,44 +57,45 @@ def _pixels(images: Tensor, side: int, stride: int, padding: int) -> int:
     return height * width
 
 
-def convolve(images: Tensor, weight: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
-    """Return the convolution of images, as `torch.nn.functional.conv2d` does, its gradients by products if it is small.
+def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0) -> Tensor:
+    """Return the convolution of images, as `torch.nn.functional.conv2d` does; its gradient by the weight is a product.
 
     Args:
         images: (N, C, H, W), fastest as channels_last.
         weight: (D, C, k, k), of the same type.
+        bias: (D,), or None.
         stride: of both directions.
         padding: zeros on each side.
 
     Returns:
-        (N, D, H', W'). Gradients flow to images and weight, once.
+        (N, D, H', W'). Gradients flow to images, weight and bias, once.
     """
-    result: Tensor = _Convolution.apply(images, weight, stride, padding)
+    result: Tensor = _Convolution.apply(images, weight, bias, stride, padding)
     return result
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, images: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+    def forward(context: Any, images: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
         context.save_for_backward(images, weight)
         context.stride, context.padding = stride, padding
         if not _is_tiny(images, weight, stride, padding):
-            return F.conv2d(images, weight, None, stride, padding)
-        return _product(images, weight, stride, padding)
+            return F.conv2d(images, weight, bias, stride, padding)
+        return _product(images, weight, bias, stride, padding)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         images, weight = context.saved_tensors
         stride, padding = context.stride, context.padding
-        by_images = by_weight = None
-        if context.needs_input_grad[0]:
-            by_images = _image_gradient(images, weight, gradient, stride, padding)
-        if context.needs_input_grad[1]:
-            rows = _rows(images, weight.shape[2], stride, padding)
-            flat = gradient.permute(0, 2, 3, 1).reshape(-1, len(weight)).T @ rows
-            by_weight = flat.view(len(weight), *weight.shape[2:], -1).permute(0, 3, 1, 2)
-        return by_images, by_weight, None, None
+        for_images, for_weight, for_bias, *_ = context.needs_input_grad
+        return (
+            _image_gradient(images, weight, gradient, stride, padding) if for_images else None,
+            _weight_gradient(images, weight, gradient, stride, padding) if for_weight else None,
+            gradient.sum((0, 2, 3)) if for_bias else None,
+            None,
+            None,
+        )
 
 
 def _is_tiny(images: Tensor, weight: Tensor, stride: int, padding: int) -> bool:
@@ -106,24 +107,38 @@ def _is_tiny(images: Tensor, weight: Tensor, stride: int, padding: int) -> bool:
 def _image_gradient(images: Tensor, weight: Tensor, gradient: Tensor, stride: int, padding: int) -> Tensor:
     """Return the gradient by images: where pixels are few, the outputs' convolved with the filters turned about."""
     if stride == 1 and _is_tiny(images, weight, stride, padding):
-        return _product(gradient, weight.flip(2, 3).transpose(0, 1), 1, weight.shape[2] - 1 - padding)
+        return _product(gradient, weight.flip(2, 3).transpose(0, 1), None, 1, weight.shape[2] - 1 - padding)
     by_images: Tensor = torch.ops.aten.convolution_backward(
         gradient, images, weight, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1, [True, False, False]
     )[0]
     return by_images
 
 
-def _product(images: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+def _weight_gradient(images: Tensor, weight: Tensor, gradient: Tensor, stride: int, padding: int) -> Tensor:
+    """Return the gradient by the weight: the product of the outputs' and what the filters saw."""
+    filters, _, side, _ = weight.shape
+    by_filter = gradient.permute(0, 2, 3, 1).reshape(-1, filters).T @ _rows(images, side, stride, padding)
+    return by_filter.view(filters, side, side, -1).permute(0, 3, 1, 2)
+
+
+def _product(images: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
     """Return the convolution as one product: of what the filters see, and the filters."""
-    count, _, *size = images.shape
-    height, width = ((length + 2 * padding - weight.shape[2]) // stride + 1 for length in size)
-    filters = weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
-    outputs = _rows(images, weight.shape[2], stride, padding) @ filters.T
-    return outputs.view(count, height, width, -1).permute(0, 3, 1, 2)
+    filters, _, side, _ = weight.shape
+    height, width = ((length + 2 * padding - side) // stride + 1 for length in images.shape[2:])
+    shape, rows = (len(images), filters, height, width), _rows(images, side, stride, padding)
+    # Not a view of the product: what a function of autograd returns may be changed in place only where it is none.
+    outputs = torch.empty(shape, dtype=images.dtype, memory_format=torch.channels_last)
+    flat, columns = outputs.permute(0, 2, 3, 1).view(-1, filters), weight.permute(0, 2, 3, 1).reshape(filters, -1).T
+    if bias is None:
+        torch.mm(rows, columns, out=flat)
+    else:
+        torch.addmm(bias, rows, columns, out=flat)
+    return outputs
 
 
 def _rows(images: Tensor, side: int, stride: int, padding: int) -> Tensor:
     """Return what a filter sees at each place, (N·H'·W', k·k·C)."""
-    maps = F.pad(images.permute(0, 2, 3, 1), (0, 0, *[padding] * 4))
+    maps = images.permute(0, 2, 3, 1)
+    maps = F.pad(maps, (0, 0, *[padding] * 4)) if padding else maps
     seen = maps.unfold(1, side, stride).unfold(2, side, stride)  # (N, H', W', C, k, k)
     return seen.permute(0, 1, 2, 4, 5, 3).reshape(-1, side * side * images.shape[1])

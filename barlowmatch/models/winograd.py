@@ -45,7 +45,7 @@ def use_winograd(network: nn.Module) -> list[nn.Conv2d]:
     Only large inputs do; others are computed as before. What is large depends on shapes alone, so that a run that is
     resumed, or repeated on a busy machine, computes the same.
     """
-    found = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and _suits(layer)]
+    found = [layer for layer in network.modules() if type(layer) is nn.Conv2d and _suits(layer)]
     for layer in found:
         layer.forward = partial(_convolved, layer)  # type: ignore[method-assign]
     return found
@@ -184,8 +184,9 @@ def _convolve(images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | N
 
     transform, inputs = transforms(tiling.algorithm), _channels_last(images)
     channels, out_channels = filters.shape[1:]
-    outputs = torch.empty(len(inputs), *size, out_channels)
-    maps, results = inputs.numpy(), outputs.numpy()
+    # Not a view of (N, H, W, C): what a function of autograd returns may be changed in place only where it is none.
+    outputs = torch.empty(len(inputs), out_channels, *size, memory_format=torch.channels_last)
+    maps, results = inputs.numpy(), outputs.permute(0, 2, 3, 1).numpy()
 
     def convolve_rows(pieces: Iterator[tuple[int, int]]) -> None:
         @functools.cache  # arrays are made once: what holds the interpreter's lock holds up the other threads
@@ -204,7 +205,7 @@ def _convolve(images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | N
     rows, threads = len(inputs) * tiling.down, torch.get_num_threads()
     pieces = iter(tiling.chunks(0, rows, -(-rows // threads), channels))
     in_threads(convolve_rows, [pieces] * threads)  # who shares a core with others takes fewer
-    return outputs.permute(0, 3, 1, 2)
+    return outputs
 
 
 def _weight_gradient(images: Tensor, gradient: Tensor, tiling: _Tiling) -> Tensor:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -98,7 +99,8 @@ class BarlowTwins(Task):
             lr_biases=self.config.learning_rate_biases * scale,
         )
         if self.config.optimizer == "muon":
-            return Muon(groups)
+            dtype = torch.bfloat16 if self.compute.autocast else self.compute.dtype
+            return Muon(groups, eta=self.config.trust, dtype=dtype)
         return LARS(groups, eta=self.config.trust, clip=self.config.trust_as == "clip")
 
     def rate(self, step: int, total: int) -> float:

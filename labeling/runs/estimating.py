@@ -22,7 +22,7 @@ TIMING_MINUTES = 0.5
 """Time that timing steps may take, the start of the process included."""
 _SPEED = (
     "backbone", "image_size", "max_image_size", "batch_size", "mu", "projector_width", "classifier_width", "precision",
-    "device", "threads", "fine_tune",
+    "device", "threads", "fine_tune", "optimizer",
 )  # fmt: skip
 """Parameters that a step's time depends on."""
 _TIMING = "A few steps are being timed; this takes half a minute."

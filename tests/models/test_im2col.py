@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from timm.layers import StdConv2d
 from torch import nn
 from torch.nn import functional as F
 
@@ -26,10 +27,12 @@ def test_outputs_and_gradients_are_those_of_a_convolution(
     torch.manual_seed(0)
     images = torch.randn(shape, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(filters, shape[1], side, side, dtype=torch.float64, requires_grad=True)
-    found, expected = convolve(images, weight, stride, padding), F.conv2d(images, weight, None, stride, padding)
+    bias = torch.randn(filters, dtype=torch.float64, requires_grad=True)
+    found, expected = (convolve(images, weight, bias, stride, padding), F.conv2d(images, weight, bias, stride, padding))
     torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(convolve(images, weight, None, stride, padding) + bias.view(-1, 1, 1), expected)
     behind = torch.randn_like(expected)
-    pairs = zip(*(torch.autograd.grad(one, (images, weight), behind) for one in (found, expected)), strict=True)
+    pairs = zip(*(torch.autograd.grad(one, (images, weight, bias), behind) for one in (found, expected)), strict=True)
     for one, other in pairs:
         torch.testing.assert_close(one, other)
 
@@ -46,10 +49,15 @@ def test_in_bfloat16_they_are_as_near_as_torchs(shape: tuple[int, ...], filters:
     expected = F.conv2d(exact[0], exact[1], None, stride, 1)
     behind = torch.randn(expected.shape).bfloat16()
     references = [expected, *torch.autograd.grad(expected, exact, behind.double())]
-    for result in (convolve(images, weight, stride, 1), F.conv2d(images, weight, None, stride, 1)):
+    errors = []
+    for result in (convolve(images, weight, None, stride, 1), F.conv2d(images, weight, None, stride, 1)):
         found = [result, *torch.autograd.grad(result, (images, weight), behind)]
-        for one, other in zip(found, references, strict=True):
-            assert (one.double() - other).norm() <= 3e-3 * other.norm()
+        pairs = zip(found, references, strict=True)
+        errors.append(
+            [float((one.detach().double() - other.detach()).norm() / other.detach().norm()) for one, other in pairs]
+        )
+    for mine, torchs in zip(*errors, strict=True):
+        assert mine <= torchs + 1e-3
 
 
 def test_small_maps_of_a_network_go_by_products(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,21 +81,23 @@ def test_small_maps_of_a_network_go_by_products(monkeypatch: pytest.MonkeyPatch)
     assert len(counted) == 10  # in float32 they go as before
 
 
-def test_biases_are_added() -> None:
-    torch.manual_seed(0)
-    plain = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
-    changed = copy.deepcopy(plain)
-    assert use_im2col(changed) == [changed]
-    images = torch.rand(8, 64, 4, 4)
+def test_what_comes_out_may_be_changed_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(im2col, "_is_tiny", lambda *_: True)
+    network = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(inplace=True)).to(
+        memory_format=torch.channels_last
+    )
+    use_im2col(network)
     with torch.autocast("cpu", torch.bfloat16):
-        torch.testing.assert_close(changed(images), plain(images), rtol=2e-2, atol=2e-2)
+        loss = network(torch.rand(8, 64, 4, 4)).float().sum()
+    loss.backward()
+    assert network[0].bias.grad.norm() > 0
 
 
 @pytest.mark.parametrize(
     "layer",
     [nn.Conv2d(64, 64, 3, groups=2), nn.Conv2d(64, 64, 3, dilation=2), nn.Conv2d(64, 64, 3, padding_mode="reflect"),
      nn.Conv2d(32, 64, 3, bias=False), nn.Conv2d(64, 64, (1, 3), bias=False),
-     nn.Conv2d(64, 64, 3, padding="same", bias=False)],
+     nn.Conv2d(64, 64, 3, padding="same", bias=False), StdConv2d(64, 64, 3)],
 )  # fmt: skip
 def test_other_layers_are_left_alone(layer: nn.Conv2d) -> None:
     assert use_im2col(layer) == []

@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 import torch
+from timm.layers import StdConv2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -141,6 +142,7 @@ def test_only_wide_plain_convolutions_are_changed() -> None:
     assert [layer.in_channels for layer in changed if layer.stride == (2, 2)] == [128, 256]
     assert use_winograd(nn.Conv2d(16, 32, 3, padding=1)) == []
     assert use_winograd(nn.Conv2d(64, 64, 3, padding=1, groups=2)) == []
+    assert use_winograd(StdConv2d(64, 64, 3, padding=1)) == []
     assert use_winograd(nn.Conv2d(64, 64, 3, padding=1, padding_mode="reflect")) == []
 
 
@@ -174,3 +176,9 @@ def test_maps_too_small_for_tiles_and_thin_batches_are_convolved_as_before(monke
     assert not torch.equal(layer(few), F.conv2d(few, layer.weight, padding=1))
     small = torch.rand(2, 64, 2, 2)
     assert torch.equal(layer(small), F.conv2d(small, layer.weight, padding=1))
+
+
+def test_what_comes_out_may_be_changed_in_place() -> None:
+    images, weight = images_and_weight((2, 64, 8, 8), 64)
+    F.relu(convolve(images, weight), inplace=True).sum().backward()
+    assert weight.grad is not None
