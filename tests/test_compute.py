@@ -56,6 +56,12 @@ def test_bfloat16_that_is_emulated_does_not_pay(by_loops: bool, monkeypatch: pyt
     assert not bfloat16_pays(device, by_loops), "timed, where it is not known before"
 
 
+def test_bfloat16_pays_where_there_is_a_matrix_unit_without_being_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    monkeypatch.setattr(compute, "_timed", None)
+    assert bfloat16_pays(torch.device("cpu"), by_loops=True)
+
+
 @pytest.mark.parametrize(
     ("by_loops", "autocast", "matrix_unit", "convolutions"),
     [(True, False, True, 14), (True, True, True, 13), (True, True, False, 0), (False, False, True, 0)],

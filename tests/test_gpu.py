@@ -98,9 +98,9 @@ def waiting_forbidden() -> Iterator[None]:
         torch.cuda.set_sync_debug_mode("default")
 
 
-@pytest.mark.parametrize("stage", HEADS)
-def test_no_step_waits_for_the_gpu(stage: str, seed_layout: Path, tmp_path: Path) -> None:
-    trainer = trainer_of(stage, seed_layout, tmp_path)
+@pytest.mark.parametrize(("stage", "more"), [*((stage, "") for stage in HEADS), ("pretrain", "--optimizer muon")])
+def test_no_step_waits_for_the_gpu(stage: str, more: str, seed_layout: Path, tmp_path: Path) -> None:
+    trainer = trainer_of(stage, seed_layout, tmp_path, more)
     for step in range(6):
         if step < 2:  # kernels are chosen in the first ones
             trainer._step(trainer.task.batch(step))

@@ -100,8 +100,8 @@ class ComputeOptions(ImageOptions):
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float64"],
         Doc(
-            "Arithmetic of the network; `auto` takes bfloat16 where a short timing shows it is faster, else float32, "
-            "on a CPU with convolutions by Winograd's algorithm."
+            "Arithmetic of the network; `auto` takes bfloat16 where there are units for it or a short timing shows it "
+            "is faster, else float32, on a CPU with convolutions by Winograd's algorithm."
         ),
     ] = "auto"
     threads: Annotated[int | None, Range(1, 1024), Doc("CPU threads; default all cores.")] = None

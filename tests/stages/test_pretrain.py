@@ -1,9 +1,16 @@
-"""What pretraining shares with the stages after it: how many images a batch has."""
+"""Pretraining: how many images a batch has, and by which optimizer it goes."""
+
+import signal
+from pathlib import Path
 
 import pytest
+import torch
 
+from barlowmatch.checkpoints import load_checkpoint
 from barlowmatch.cli import parse_config
+from barlowmatch.stages import pretrain
 from barlowmatch.stages.pretrain import batch_size
+from tests.stages.running import kill_after_steps, tensors, words
 
 
 @pytest.mark.parametrize(("stage", "usual"), [("pretrain", 256), ("train-classifier", 64)])
@@ -11,3 +18,19 @@ from barlowmatch.stages.pretrain import batch_size
 def test_a_recipe_makes_do_with_fewer_images_than_its_usual_batch(stage: str, usual: int, preset: str) -> None:
     config = parse_config(stage, ["--preset", preset])
     assert [batch_size(config, available) for available in (40, usual, 10_000)] == [40, usual, usual]
+
+
+def test_muon_trains_where_it_is_asked_for_and_goes_on_from_its_state(tmp_path: Path, seed_layout: Path) -> None:
+    """Stopped and resumed, it ends with the weights it would have had."""
+    whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
+    for path in (whole, parts):
+        if path == parts:
+            kill_after_steps(seed_layout, parts, "pretrain", 3, signal.SIGTERM, "--optimizer", "muon")
+        command = words("pretrain", seed_layout, path, "--optimizer", "muon", "--resume", "auto")
+        pretrain.run(parse_config(command[0], command[1:]))
+    checkpoint = load_checkpoint(whole)
+    weights, biases = checkpoint["optimizer"]["param_groups"]
+    assert (weights["momentum"], weights["eta"], "clip" in weights) == (0.95, 0.02, False)
+    assert not biases["adapt"]
+    expected, found = tensors(checkpoint), tensors(load_checkpoint(parts))
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
