@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from barlowmatch.optim import velocity
+
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
 """Of aX + b(XXᵀ)X + c(XXᵀ)²X, which brings singular values from 0.01 on near one in five iterations (Jordan et al.)."""
 ITERATIONS = 5
@@ -55,7 +57,7 @@ class Muon(Optimizer):
             if not weights:
                 continue
             gradients = [weight.grad for weight in weights]
-            velocities = [self._velocity(weight) for weight in weights]
+            velocities = [velocity(self, weight) for weight in weights]
             torch._foreach_mul_(velocities, group["momentum"])
             torch._foreach_add_(velocities, gradients)
             if group["adapt"]:
@@ -63,13 +65,6 @@ class Muon(Optimizer):
                 _move(weights, updates, group["lr"] * group["eta"], self._dtype)
             else:
                 torch._foreach_add_(weights, velocities, alpha=-group["lr"])
-
-    def _velocity(self, weight: Tensor) -> Tensor:
-        state = self.state[weight]
-        if "velocity" not in state:
-            state["velocity"] = torch.zeros_like(weight)
-        velocity: Tensor = state["velocity"]
-        return velocity
 
 
 def _move(weights: list[Tensor], updates: Iterable[Tensor], rate: float, dtype: torch.dtype | None) -> None:

@@ -53,7 +53,7 @@ class LARS(Optimizer):
 
     def _step_group(self, group: dict[str, Any], weights: list[Tensor]) -> None:
         gradients = [weight.grad for weight in weights if weight.grad is not None]
-        velocities = [self._velocity(weight) for weight in weights]
+        velocities = [velocity(self, weight) for weight in weights]
         if kernels.available(weights[0].device):
             from barlowmatch.kernels import optim
 
@@ -69,18 +69,20 @@ class LARS(Optimizer):
         torch._foreach_add_(velocities, updates)
         torch._foreach_add_(weights, velocities, alpha=-group["lr"])
 
-    def _velocity(self, weight: Tensor) -> Tensor:
-        state = self.state[weight]
-        if "velocity" not in state:
-            state["velocity"] = torch.zeros_like(weight)
-        velocity: Tensor = state["velocity"]
-        return velocity
-
     @staticmethod
     def _trust(weights: list[Tensor], updates: list[Tensor], eta: float) -> Tensor:
         """Return η·|w|/|g| of each tensor, 1 where either norm is zero."""
         sizes, lengths = (torch.stack(torch._foreach_norm(tensors)) for tensors in (weights, updates))
         return torch.where((sizes > 0) & (lengths > 0), eta * sizes / lengths, torch.ones_like(sizes))
+
+
+def velocity(optimizer: Optimizer, weight: Tensor) -> Tensor:
+    """Return what an optimizer keeps as the velocity of a weight: zeros at first."""
+    state = optimizer.state[weight]
+    if "velocity" not in state:
+        state["velocity"] = torch.zeros_like(weight)
+    result: Tensor = state["velocity"]
+    return result
 
 
 def parameter_groups(

@@ -92,7 +92,7 @@ class BarlowTwins(Task):
     def optimizer(self) -> Optimizer:
         """Return LARS or Muon; weights and biases have their own rates, both scaled by batch/256."""
         scale = self.samples_per_step / 256
-        groups = parameter_groups(
+        weights, biases = parameter_groups(
             self.network,
             lr=self.config.learning_rate * scale,
             weight_decay=self.config.weight_decay,
@@ -100,8 +100,9 @@ class BarlowTwins(Task):
         )
         if self.config.optimizer == "muon":
             dtype = torch.bfloat16 if self.compute.autocast else self.compute.dtype
-            return Muon(groups, eta=self.config.trust, dtype=dtype)
-        return LARS(groups, eta=self.config.trust, clip=self.config.trust_as == "clip")
+            momentum = {"momentum": 0.9}  # LARS' own, as the steps of biases are
+            return Muon([weights, biases | momentum], eta=self.config.trust, dtype=dtype)
+        return LARS([weights, biases], eta=self.config.trust, clip=self.config.trust_as == "clip")
 
     def rate(self, step: int, total: int) -> float:
         """Return linear warm-up, then a cosine down to the final rate."""

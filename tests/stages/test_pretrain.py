@@ -31,6 +31,6 @@ def test_muon_trains_where_it_is_asked_for_and_goes_on_from_its_state(tmp_path: 
     checkpoint = load_checkpoint(whole)
     weights, biases = checkpoint["optimizer"]["param_groups"]
     assert (weights["momentum"], weights["eta"], "clip" in weights) == (0.95, 0.02, False)
-    assert not biases["adapt"]
+    assert (biases["adapt"], biases["momentum"]) == (False, 0.9)
     expected, found = tensors(checkpoint), tensors(load_checkpoint(parts))
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
