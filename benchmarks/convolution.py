@@ -67,6 +67,8 @@ def run(argv: list[str]) -> dict[str, Any]:
     keep_freed_memory()
     dtype = getattr(torch, options.precision)
     chosen = layers(options.size) if dtype == torch.float32 else small_layers(options.size)
+    if not chosen:
+        raise SystemExit(f"--size {options.size}: no layer has maps of so few pixels; give it a smaller one")
     times = [compare(layer, options.batch, options.turns, dtype) for layer in chosen]
     header = ("channels", "map", "stride", "forward, torch ms", "ours", "backward, torch ms", "ours", "ratio")
     rows = [

@@ -29,6 +29,11 @@ def narrow(value, row):
     raise NotImplementedError  # compiled only
 
 
+def positive(value):
+    """Say whether a matrix's number is above zero; here NaN may be."""
+    raise NotImplementedError  # compiled only
+
+
 @overload(wide, inline="always")
 def _wide(value):
     if value == types.uint16:
@@ -44,11 +49,6 @@ def _narrow(value, row):
         return np.uint16(half) if value == value else NAN  # noqa: PLR0124 - NaN alone is not itself
 
     return rounded if row.dtype == types.uint16 else lambda value, row: np.float32(value)
-
-
-def positive(value):
-    """Say whether a matrix's number is above zero; here NaN may be."""
-    raise NotImplementedError  # compiled only
 
 
 @overload(positive, inline="always")
