@@ -13,6 +13,7 @@ from typing import Any
 
 from barlowmatch import distributed
 from barlowmatch.configs.shared import RunOptions
+from barlowmatch.configs.training import ADDED_LATER
 from barlowmatch.errors import InputError
 
 
@@ -72,13 +73,9 @@ OTHER_IMAGES = "the dataset's files or labels"
 """How a difference of datasets is named."""
 
 
-LATER = {"optimizer": "lars"}
-"""Parameters that runs of earlier versions do not name, and what they did."""
-
-
 def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return, as `--flag old → new`, the parameters that would make a resumed run another run."""
-    before = {**LATER, **old}
+    before = {**ADDED_LATER, **old}
     return [
         f"--{name.replace('_', '-')} {before[name]} → {value}"
         for name, value in new.items()

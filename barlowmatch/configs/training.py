@@ -9,6 +9,9 @@ from typing_extensions import Doc
 from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import RunOptions
 
+ADDED_LATER = {"optimizer": "lars"}
+"""Parameters that runs of earlier versions do not name, and what they did."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig(RunOptions):

@@ -3,14 +3,15 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.presets import PRESETS
-from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
+from barlowmatch.configs.training import ADDED_LATER, ClassifyConfig, FixMatchConfig, PretrainConfig
 from labeling.forms import read_form, words
 from labeling.runs.manifests import MANIFEST
 from storage.errors import Refused
@@ -167,3 +168,26 @@ def command_words(stage: Stage, preset: str, config: Any, folder: Path, checkpoi
     if stage.timed:
         return [*found, "--run-dir", str(folder), "--resume", "auto"]
     return [*found, "--out-path", str(folder / EMBEDDINGS), "--events", str(folder / "events.jsonl")]
+
+
+def words_as_begun(stage: Stage, preset: str, command: Sequence[str], begun: Mapping[str, Any]) -> list[str]:
+    """Return a command line that also names what its preset stood for when the run began and no longer does.
+
+    Args:
+        stage: what is run.
+        preset: recipe that the command names.
+        command: the words that the run was started with; what they name stays.
+        begun: all parameters that it began with, as its `config.json` has them.
+    """
+    recipe = stage.presets[preset]()
+    then = {**ADDED_LATER, **begun}
+    implied = {
+        parameter.name: then[parameter.name]
+        for parameter in parameters(recipe)
+        if parameter.name in then and parameter.name not in HIDDEN and not _names(command, parameter.flag)
+    }
+    return [*command, *words(read_form(recipe, implied), recipe)]
+
+
+def _names(command: Sequence[str], flag: str) -> bool:
+    return flag in command or flag.replace("--", "--no-", 1) in command

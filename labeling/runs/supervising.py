@@ -22,11 +22,13 @@ from typing import Any
 
 from filelock import FileLock
 
+from barlowmatch.traces import CONFIG
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from labeling.runs import launching
 from labeling.runs.launching import EVENTS, LAUNCH, OUTPUT
 from labeling.runs.manifests import read_facts
+from labeling.runs.stages import STAGES, words_as_begun
 from labeling.runs.state import Run, describe_run, fingerprint
 from labeling.runs.stories import Story, last_lines
 from storage.database import Database, now
@@ -165,7 +167,7 @@ class Runs:
     def resume(self, name: str, *, within: str | None = None, minutes: float | None = None) -> None:
         """Let a run that stopped, failed or died go on where its checkpoint is; a running one is left alone.
 
-        Its command is the same as before, except for `--minutes`.
+        Its command is the same as before, except for `--minutes` and what its preset has come to mean since.
 
         Args:
             name: of the run.
@@ -190,6 +192,8 @@ class Runs:
             facts |= {"launched": now(), "used_minutes": used, "within": within or facts.get("within")}
             if minutes is not None:
                 facts["about"]["minutes"] = used + minutes
+            if run.stage in STAGES and (begun := read_json(folder / CONFIG).get("config")):
+                facts["command"] = words_as_begun(STAGES[run.stage], facts["about"]["preset"], facts["command"], begun)
             whole = facts["about"].get("minutes")
             if whole is not None:
                 left = minutes or max(whole - used, whole / 10)

@@ -183,6 +183,14 @@ def test_the_launcher_is_split_into_words_without_a_shell() -> None:
             python_words(wrong)
 
 
+def forget(launched: Path, flag: str) -> None:
+    """Take a flag and its value out of the command of a run."""
+    facts = json.loads(launched.read_text())
+    place = facts["command"].index(flag)
+    del facts["command"][place : place + 2]
+    launched.write_text(json.dumps(facts))
+
+
 class TestByTheApi:
     def start(self, tab: Tab, status: int = 202, **wish: Any) -> Any:
         body = {"uuid": str(uuid.uuid4()), "stage": "pretrain", "preset": "quick", "config": SMALL, **wish}
@@ -192,7 +200,7 @@ class TestByTheApi:
         self, ann: Tab, project: Project, paths: ProjectFolder
     ) -> None:
         ann.get("/api/runs")
-        whole = {**SMALL, "num_epochs": 30}
+        whole = {**SMALL, "num_epochs": 30, "trust": 0.005}
         name = self.start(ann, config=whole)["name"]
         assert self.start(ann, 409, config=whole)["error"] == f"{name} is running"
         until(lambda: (told := ann.get(f"/api/runs/{name}")["progress"]) and told["work"] == "pretrain")
@@ -202,6 +210,7 @@ class TestByTheApi:
         assert stopped["checkpoint"] > 0
         assert "pretrain" in stopped["command"]
         assert "--resume auto" in stopped["command"]
+        forget(paths.runs / name / "launch.json", "--trust")  # as if a preset of then had said it
 
         with TestClient(build_app(project, pages=False), base_url="http://127.0.0.1") as later:
             tab = Tab(later, "Ben")
@@ -210,6 +219,7 @@ class TestByTheApi:
                 lambda: (found := tab.get(f"/api/runs/{name}"))["state"] not in ("running", "stopped") and found
             )
         assert done["state"] == "done", done
+        assert done["command"].count("--trust 0.005") == 1
         steps = [step for step, _ in done["curves"]["loss"]]
         assert steps == sorted(set(steps))
         assert done["progress"]["total"] == done["figures"]["steps"] == 60

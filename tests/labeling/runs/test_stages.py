@@ -1,0 +1,27 @@
+"""The command lines of the app's runs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from barlowmatch.cli import parse_config
+from barlowmatch.configs.presets import PRESETS
+from barlowmatch.run_folders import plain
+from labeling.runs.stages import HIDDEN, STAGES, command_words, words_as_begun
+
+RECIPES = [(stage, preset) for stage in STAGES.values() if stage.timed for preset in PRESETS[stage.config]]
+
+
+@pytest.mark.parametrize(("name", "preset"), [(stage.name, preset) for stage, preset in RECIPES])
+def test_a_run_goes_on_with_what_it_began_with_whatever_its_preset_means_by_now(name: str, preset: str) -> None:
+    stage = STAGES[name]
+    now = stage.presets[preset]()
+    then = plain(replace(now, max_image_size=77, num_epochs=3, quarter_turns=1, tensorboard=True, precision="float32"))
+    asked = [*command_words(stage, preset, now, Path("run"), Path("a.pt")), "--num-epochs", "9"]
+
+    found = plain(parse_config(name, words_as_begun(stage, preset, asked, then)[2:]))
+
+    assert {field: found[field] for field in found if field not in HIDDEN | {"weights"}} == {
+        field: value for field, value in {**then, "num_epochs": 9}.items() if field not in HIDDEN | {"weights"}
+    }
