@@ -16,7 +16,8 @@ setup: $(STAMP) ## Make .venv and install the product and the tools of its check
 
 $(STAMP): requirements.txt requirements-dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@# Most modules of the packages are never imported: Python compiles those that are, when they are.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
 	touch $@
 
 run: $(STAMP) ## Open the app on an example: handwritten digits, 200 of them to label

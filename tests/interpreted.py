@@ -30,7 +30,7 @@ def jitter() -> Iterator[float]:
         for operations in (4, 3):  # with hue and without
             chosen = torch.where(order < operations, order, color.NONE)[:, :operations]
             expected, found = images.clone(), images.clone()
-            color.jitter(expected, chosen, strengths[:, :operations], grey)
+            color.one_by_one(expected, chosen, strengths[:, :operations], grey)
             color_kernels.jitter(found, chosen, strengths[:, :operations], grey)
             assert (found - images).abs().mean() > 0.05
             yield error(found, expected)

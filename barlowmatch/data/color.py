@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from barlowmatch import kernels
+from barlowmatch import kernels, loops
 from barlowmatch.data.partial import change_some
 
 NONE = -1
@@ -21,10 +21,16 @@ def jitter(images: Tensor, order: Tensor, strengths: Tensor, grey_ones: Tensor) 
         grey_ones: which images lose their colour at the end (B,) bool, on the CPU.
     """
     if kernels.available(images.device):
-        from barlowmatch.kernels import color
+        from barlowmatch.kernels.color import jitter as at_once
+    elif images.device.type == "cpu" and loops.available():
+        from barlowmatch.loops.color import jitter as at_once
+    else:
+        at_once = one_by_one
+    at_once(images, order, strengths, grey_ones)
 
-        color.jitter(images, order, strengths, grey_ones)
-        return
+
+def one_by_one(images: Tensor, order: Tensor, strengths: Tensor, grey_ones: Tensor) -> None:
+    """Do what `jitter` does, operation by operation, on any device."""
     for place in range(order.shape[1]):
         for number, operation in enumerate((brightness, contrast, saturation, hue)[: order.shape[1]]):
             change_some(images, order[:, place] == number, operation, strengths[:, number])

@@ -3,15 +3,15 @@
 Crop and resize of an image are two matrices, out = Y · image · Xᵀ, whose rows hold Pillow's antialiased filter: what
 Pillow computes, at the speed of a matrix product, which is what accelerators are good at; where there is Triton, a
 kernel does it without making the matrices (`barlowmatch.kernels`), and a blur too. On the CPU torch's own port of
-Pillow's integer kernel, image by image, is several times as fast above 32 px. What is not separable (rotation, shear)
-is sampled on a grid.
+Pillow's integer kernel, image by image, is several times as fast above 32 px, and a compiled loop (`barlowmatch.loops`)
+blurs. What is not separable (rotation, shear) is sampled on a grid.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from barlowmatch import kernels
+from barlowmatch import kernels, loops
 from barlowmatch.transfer import send
 
 BLUR_RADIUS = 8
@@ -94,19 +94,29 @@ def apply_lines(images: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
 
 
 def blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """Blur each image (B, C, H, W) by a Gaussian of its own `sigma` (B,) in px, with mirrored borders.
-
-    Where there is no kernel for it, every channel of every image is a group of one convolution, first along x, then
-    along y.
-    """
+    """Blur each image (B, C, H, W) in [0, 1] by a Gaussian of its own `sigma` (B,) in px, with mirrored borders."""
     if kernels.available(images.device):
         from barlowmatch.kernels import resampling
 
         return resampling.blur(images, sigma, BLUR_RADIUS)
-    count, channels, height, width = images.shape
+    weights = _gaussians(sigma)
+    if images.device.type == "cpu" and loops.available():
+        from barlowmatch.loops.resampling import blur
+
+        return blur(images, weights)
+    return _filter_at_once(images, weights)
+
+
+def _gaussians(sigma: Tensor) -> Tensor:
     offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=sigma.device)
     weights = torch.exp(-0.5 * (offsets / sigma.view(-1, 1)).square())
-    weights = (weights / weights.sum(1, keepdim=True)).repeat_interleave(channels, 0).unsqueeze(1)
+    return weights / weights.sum(1, keepdim=True)
+
+
+def _filter_at_once(images: Tensor, weights: Tensor) -> Tensor:
+    """Every channel of every image is a group of one convolution, first along x, then along y."""
+    count, channels, height, width = images.shape
+    weights = weights.repeat_interleave(channels, 0).unsqueeze(1)
     planes = F.pad(images, (BLUR_RADIUS,) * 4, mode="reflect").flatten(0, 1).unsqueeze(0)
     along_x = F.conv2d(planes, weights.unsqueeze(2), groups=count * channels)
     along_y = F.conv2d(along_x, weights.unsqueeze(3), groups=count * channels)

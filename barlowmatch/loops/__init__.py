@@ -2,7 +2,8 @@
 
 `tiles` does the transforms of `barlowmatch.models.winograd`, by the matrices of `toom_cook`; `norms` does the passes of
 `barlowmatch.models.norms`, `pooled_norms` those of a stem, and `norm_passes` is what both call, for numbers of float32
-or bfloat16. Machines with a GPU may lack numba: ask `available` before importing one.
+or bfloat16; `color` and `resampling` do what takes longest in `barlowmatch.data.views`. Machines with a GPU may lack
+numba: ask `available` before importing one.
 """
 
 from functools import cache

@@ -54,7 +54,7 @@ def test_a_view_is_a_batch_of_images_of_its_own(family: Views, size: int) -> Non
 @pytest.mark.parametrize(("family", "size"), [*ALL, ("natural", 160)])
 def test_a_view_does_not_depend_on_the_batch_around_it(family: Views, size: int, threads: int) -> None:
     """Bit for bit: any number of processes, any order, any batch."""
-    count = 24
+    count = 24 if size < 160 else 10
     images, before = photos(count, size), torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -62,7 +62,7 @@ def test_a_view_does_not_depend_on_the_batch_around_it(family: Views, size: int,
             whole = view(images, source(count))
             order = torch.randperm(count, generator=torch.Generator().manual_seed(1))
             assert torch.equal(view(images[order], source(count).of(order)), whole[order])
-            for part in (slice(0, 1), slice(5, 8), slice(8, 24)):
+            for part in (slice(0, 1), slice(5, 8), slice(8, None)):
                 assert torch.equal(view(images[part], source(count).of(torch.arange(count)[part])), whole[part])
     finally:
         torch.set_num_threads(before)

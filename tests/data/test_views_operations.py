@@ -129,25 +129,44 @@ def test_autocontrast_equalize_and_sharpness_are_pillows() -> None:
     assert levels(color.sharpness(pixels, factors), by_pillow(TF.adjust_sharpness, factors)) <= 1.5
 
 
+@pytest.mark.parametrize("operations", [4, 3])  # with hue and without
+@pytest.mark.parametrize(("height", "width"), [(5, 7), (64, 33)])
+def test_jitter_is_its_operations_in_each_images_order(height: int, width: int, operations: int) -> None:
+    torch.manual_seed(0)
+    before = torch.rand(30, 3, height, width)
+    before[0], before[1], before[2] = 0, 0.5, 1
+    order = torch.rand(30, operations).argsort(1)
+    order[::5] = color.NONE
+    strengths = torch.tensor([0.6, 0.6, 0.8, -0.1]) + torch.tensor([0.8, 0.8, 0.4, 0.2]) * torch.rand(30, 4)
+    numbers = order, strengths[:, :operations], torch.rand(30) < 0.3
+    expected, found = before.clone(), before.clone()
+
+    color.one_by_one(expected, *numbers)
+    color.jitter(found, *numbers)
+
+    assert levels(found, expected) < 1e-3
+    assert (found - before).abs().mean() > 0.05
+
+
 def test_flat_images_stay() -> None:
     flat = torch.full((2, 3, SIZE, SIZE), 100 / 255)
     for operation in (color.autocontrast, color.equalize):
         assert levels(operation(flat), flat) < 1e-3
 
 
-def test_blur_is_torchvisions() -> None:
-    sigmas = spread(0.1, 2.0)
+def blur_at_once(images: Tensor, sigma: Tensor) -> Tensor:
+    """Blur as an accelerator without a kernel for it does."""
+    return resampling._filter_at_once(images, resampling._gaussians(sigma))
+
+
+@pytest.mark.parametrize("way", [blur, blur_at_once])
+@pytest.mark.parametrize(("height", "width"), [(SIZE, SIZE), (9, 70), (33, 64), (100, 31)])
+def test_blur_is_torchvisions(way: Callable[..., Tensor], height: int, width: int) -> None:
+    pixels = torch.rand(COUNT, 3, height, width, generator=torch.Generator().manual_seed(1))
     kernel = 2 * resampling.BLUR_RADIUS + 1
-    expected = by_tensor(lambda image, sigma: TF.gaussian_blur(image, [kernel, kernel], [sigma, sigma]), sigmas)
-    assert levels(blur(unit(images()), sigmas), expected) < 0.01
-
-
-@pytest.mark.parametrize(("height", "width"), [(9, 70), (33, 64), (100, 31)])
-def test_blur_of_any_shape(height: int, width: int) -> None:
-    pixels = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(1))
-    found = blur(pixels, torch.tensor([0.7, 2.0]))
-    for place, sigma in enumerate((0.7, 2.0)):
-        assert levels(found[place], TF.gaussian_blur(pixels[place], [17, 17], [sigma, sigma])) < 0.01
+    found = way(pixels, spread(0.1, 2.0))
+    for place, sigma in enumerate(spread(0.1, 2.0).tolist()):
+        assert levels(found[place], TF.gaussian_blur(pixels[place], [kernel, kernel], [sigma, sigma])) < 0.01
 
 
 GEOMETRY: dict[str, Callable[[Tensor, float], Tensor]] = {
