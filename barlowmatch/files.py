@@ -30,21 +30,13 @@ def keep_aside(path: Path) -> Path:
     return path.rename(backup)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable; file systems without synced folders (Windows) are left alone."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make the content of a file durable, or the names in a folder; reading it is all that has to be allowed."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def sync_file(path: Path) -> None:
-    """Make the content of `path` durable."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def reserve(path: Path) -> None:
@@ -72,9 +64,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         with _folders_made(path):
             try:
                 yield partial
-                sync_file(partial)
+                sync(partial)
                 partial.replace(path)
-                sync_folder(path.parent)
+                sync(path.parent)
             finally:
                 with suppress(OSError):  # a folder that cannot be written holds no partial file either
                     partial.unlink(missing_ok=True)
@@ -103,7 +95,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 if path.is_dir():
                     path.rmdir()
                 partial.rename(path)
-                sync_folder(path.parent)
+                sync(path.parent)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
@@ -130,8 +122,8 @@ def _sync_tree(folder: Path) -> None:
         for name in files:
             file = Path(inner, name)
             if file.stat().st_nlink == 1:  # a hard link's content belongs to somebody else and is durable
-                sync_file(file)
-        sync_folder(Path(inner))
+                sync(file)
+        sync(Path(inner))
 
 
 def cannot_write(path: Path, error: OSError) -> str:
@@ -169,7 +161,7 @@ def write_texts(texts: Mapping[Path, str]) -> None:
         for path, text in texts.items():
             partial = stack.enter_context(whole_file(path))
             partial.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
-            sync_file(partial)  # a full disk shows itself here, before the first name is given
+            sync(partial)  # a full disk shows itself here, before the first name is given
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -2,6 +2,8 @@
 
 import os
 
+from barlowmatch.processes import born
+
 
 def is_main() -> bool:
     """Say whether this is the one process that writes and reports."""
@@ -21,3 +23,15 @@ def local_rank() -> int:
 def local_count() -> int:
     """Return how many processes were launched on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def was_restarted() -> bool:
+    """Say whether the launcher started this process in the place of one that was lost."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
+def job() -> str | None:
+    """Return what names the launcher of this process and of those lost before it; None without one."""
+    if "TORCHELASTIC_RESTART_COUNT" not in os.environ:
+        return None
+    return f"{os.getppid()} {born(os.getppid())}"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -11,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from barlowmatch import distributed
+from barlowmatch import distributed, launcher
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.configs.training import ADDED_LATER
 from barlowmatch.errors import InputError
+from barlowmatch.traces import CONFIG
 
 
 def run_folder(stage: str, config: RunOptions, dataset: str) -> Path:
@@ -26,7 +26,7 @@ def run_folder(stage: str, config: RunOptions, dataset: str) -> Path:
             raise InputError(f"--checkpoint-path {config.checkpoint_path}: is a folder; name a file in it")
         name = config.checkpoint_path.name.split(".")[0] or config.checkpoint_path.name
         return config.checkpoint_path.with_name(f"{name}.run")
-    if wants_resume(config):
+    if wants_resume(config) or launcher.was_restarted():
         found = _newest_unfinished(stage, config, dataset)
         if found is not None:
             return found
@@ -43,12 +43,33 @@ def why_afresh(stage: str, config: RunOptions, dataset: str) -> str:
 
 
 def wants_resume(config: RunOptions) -> bool:
-    """Say whether the run goes on from its checkpoint; a launcher's restart after a lost process always does.
+    """Say whether the run is asked to go on from an earlier one's checkpoint.
 
     `--train-from-start 1` wins over `--resume auto`: it is what those are told to add whose run cannot be resumed.
     """
-    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    return restarted or (config.train_from_start != 1 and (config.resume == "auto" or config.train_from_start == 0))
+    return config.train_from_start != 1 and (config.resume == "auto" or config.train_from_start == 0)
+
+
+def goes_on(config: RunOptions, folder: Path) -> bool:
+    """Say whether a run in this folder goes on from its checkpoint: as asked, or in the place of one that was lost.
+
+    What was lost may not have begun; then the checkpoint is an earlier run's. All processes of a run get the same
+    answer.
+    """
+    return bool(distributed.from_main(wants_resume(config) or _begun_by_this_job(folder)))
+
+
+def _begun_by_this_job(folder: Path) -> bool:
+    return launcher.was_restarted() and _described(folder).get(JOB) == launcher.job()
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    """Return the `config.json` of a run folder, {} where there is none that can be read."""
+    try:
+        found: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def plain(config: Any) -> dict[str, Any]:
@@ -69,6 +90,8 @@ Of the dataset, file names, splits and labels are compared; other contents under
 """
 
 
+JOB = "job"
+"""In `config.json`: which launcher's processes began the run."""
 OTHER_IMAGES = "the dataset's files or labels"
 """How a difference of datasets is named."""
 
@@ -118,9 +141,8 @@ def _unfinished(stage: str, config: RunOptions, dataset: str) -> Iterator[tuple[
     for folder in sorted(folders, reverse=True):
         if (folder / "result.json").exists() or not (folder / "last.pt").is_file():
             continue
-        try:
-            described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        described = _described(folder)
+        if not described or not (wants_resume(config) or _begun_by_this_job(folder)):
             continue
         changes = changed_fields(described.get("config", {}), plain(config))
         if described.get("dataset") != dataset:

@@ -37,7 +37,8 @@ from barlowmatch.events import (
 )
 from barlowmatch.files import cannot_write, keep_aside, write_json
 from barlowmatch.outputs import check_output_file, check_output_folder
-from barlowmatch.run_folders import Place, plain
+from barlowmatch.processes import born, lives
+from barlowmatch.run_folders import JOB, Place, plain
 from barlowmatch.stopping import Interrupted
 from barlowmatch.traces import CONFIG, EVENTS, LOG, PROCESS, Traces
 
@@ -158,7 +159,7 @@ def _check_places(config: RunOptions, place: Place) -> None:
 def start(run: Run, step: int) -> None:
     """Report that work begins at `step`; from now on the folder is this run's."""
     if launcher.is_main():
-        write_json(run.folder / CONFIG, run.description)
+        write_json(run.folder / CONFIG, {**run.description, JOB: launcher.job()})
     run.emit(RunStarted(stage=run.stage, folder=str(run.folder), step=step))
 
 
@@ -217,19 +218,17 @@ def _version(package: str) -> str | None:
 
 
 def _process() -> dict[str, Any]:
-    process = psutil.Process()
-    return {"pid": process.pid, "start_time": process.create_time(), "nonce": secrets.token_hex(8)}
+    return {"pid": os.getpid(), "start_time": born(os.getpid()), "nonce": secrets.token_hex(8)}
 
 
 def _refuse_a_live_run(folder: Path) -> None:
     """Two processes writing one run folder would mix their checkpoints."""
     try:
         described = json.loads((folder / PROCESS).read_text(encoding="utf-8"))
-        pid, started = int(described["pid"]), float(described["start_time"])
-        alive = pid != os.getpid() and abs(psutil.Process(pid).create_time() - started) < 1
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        pid, birth = described["pid"], described["start_time"]
+    except (OSError, ValueError, KeyError, TypeError):
         return
-    if alive and "RunFinished" not in _last_line(folder / EVENTS):
+    if pid != os.getpid() and lives(pid, birth) and "RunFinished" not in _last_line(folder / EVENTS):
         raise InputError(f"{folder}: a run (process {pid}) is using this folder; wait for it or name another --run-dir")
 
 

@@ -24,7 +24,8 @@ import psutil
 from barlowmatch.errors import InputError
 from barlowmatch.events import Progress, RunFailed, RunFinished, RunStarted, Said, read_events
 from barlowmatch.files import cannot_write, write_json
-from labeling.processes import last_line, read_json, started_at
+from barlowmatch.processes import born, lives
+from labeling.processes import last_line, read_json
 from labeling.project import ProjectFolder
 
 State = Literal["never", "running", "done", "failed", "stopped"]
@@ -104,7 +105,7 @@ class Chore:
             except OSError as error:
                 raise InputError(cannot_write(self._folder, error)) from error
             pid = self._process.pid
-            write_json(self._notes, {"about": about, "pid": pid, "started": started_at(pid)})
+            write_json(self._notes, {"about": about, "pid": pid, "started": born(pid)})
             return True
 
     def stop(self, uuid: str) -> None:
@@ -146,7 +147,7 @@ class Chore:
     def _lives(self, facts: dict[str, Any]) -> bool:
         if self._process is not None and self._process.pid == facts["pid"]:
             return self._process.poll() is None
-        return facts.get("started") is not None and started_at(facts["pid"]) == facts["started"]
+        return lives(facts["pid"], facts.get("started"))
 
 
 class Chores:

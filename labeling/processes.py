@@ -1,20 +1,19 @@
-"""What is known of other processes: whether they live, and the files they leave; and how ours end when asked to."""
+"""What our processes share: how they find the packages, how they end when asked to, and the files they leave."""
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
 
-import psutil
+PACKAGES = Path(__file__).parents[1]
+"""Where `python -m barlowmatch` and `python -m labeling` are found."""
 
 
-def started_at(pid: int) -> float | None:
-    """Return when a process started, None where there is none; with the number it names a process for good."""
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.Error:
-        return None
+def let_children_import() -> None:
+    """Let Python processes that this one starts find these packages, whatever folder they are started in."""
+    others = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(PACKAGES), *([others] if others else [])])
 
 
 def leave_on_sigterm() -> None:

@@ -77,9 +77,25 @@ def test_a_new_folder_replaces_the_old_and_no_other_folder(tmp_path: Path) -> No
     assert read_embeddings(tmp_path / "e").vectors.take(np.array([0]))[0, 0] == np.float16(vectors()[0, 0] + 1)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match="mine: exists and is no embeddings folder"):
-        write(tmp_path / "mine")
-    assert (tmp_path / "mine" / "thesis.txt").is_file()
+    shutil.copytree(tmp_path / "e", tmp_path / "plotted")
+    (tmp_path / "plotted" / "umap.png").write_text("a plot of them")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "meta.json").write_text("of another program")
+    for folder, content in (("mine", "thesis.txt"), ("plotted", "umap.png"), ("other", "meta.json")):
+        with pytest.raises(InputError, match=f"{folder}: holds {content}, which embeddings would replace"):
+            write(tmp_path / folder)
+        assert (tmp_path / folder / content).is_file()
+
+
+def test_through_a_link_they_go_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "e").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "e")
+    for _ in range(2):
+        write(tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        assert len(read_embeddings(tmp_path / "disk" / "e")) == ROWS
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "link"]
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["e"]
 
 
 def test_shards_read_as_one(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import torch
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.evaluation import judge
 from barlowmatch.events import Console, Progress, RunFinished, progress_line, read_events, rounded, silent
-from barlowmatch.run_folders import changed_fields, place_run, plain, wants_resume, why_afresh
-from barlowmatch.runs import finish, keep_old_results, open_run
+from barlowmatch.run_folders import changed_fields, goes_on, place_run, plain, wants_resume, why_afresh
+from barlowmatch.runs import finish, keep_old_results, open_run, start
 
 CLASSES = 4000
 
@@ -99,6 +99,26 @@ def test_a_resumed_run_is_the_newest_unfinished_one_of_its_parameters_or_says_wh
     )
     assert wants_resume(config)
     assert not wants_resume(replace(config, train_from_start=1))
+
+
+def test_a_launchers_restart_goes_on_with_its_own_job_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may be lost before its run has begun: the checkpoint is an earlier run's then."""
+    config = ClassifyConfig(run_dir=tmp_path, train_from_start=1)
+    place = place_run("train-classifier", config, "d")
+    with open_run("train-classifier", config, place, {}, silent) as run:
+        start(run, 0)
+        place.last_path.touch()
+    assert not goes_on(config, place.folder)
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert not goes_on(config, place.folder), "begun without a launcher"
+
+    with open_run("train-classifier", config, place, {}, silent) as run:
+        assert not goes_on(config, place.folder), "opened, but not begun"
+        start(run, 0)
+    assert goes_on(config, place.folder)
+    described = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps({**described, "job": "1 another"}), encoding="utf-8")
+    assert not goes_on(config, place.folder), "of another job"
 
 
 @pytest.mark.parametrize(("optimizer", "changes"), [("lars", []), ("muon", ["--optimizer lars → muon"])])

@@ -24,7 +24,7 @@ from barlowmatch.data.progress import Rate
 from barlowmatch.data.recipe import Reasons, Recipe, Wanted
 from barlowmatch.data.workers import Computed, run_tasks
 from barlowmatch.errors import InputError
-from barlowmatch.files import cannot_write, sync_file, sync_folder
+from barlowmatch.files import cannot_write, sync
 
 SAFE_EVERY_SECONDS = 5.0
 _COPY_BYTES = 32 * 2**20
@@ -163,7 +163,7 @@ def build_entry(entry: Path, wanted: Wanted, content: Callable[[Path, Recipe, in
         _describe(folder, wanted, building)
         shutil.rmtree(entry, ignore_errors=True)  # there only if damaged from outside: whole ones are not built again
         folder.rename(entry)
-        sync_folder(entry.parent)
+        sync(entry.parent)
         for name in (_REASONS, *building.content.records):
             (entry / name).unlink(missing_ok=True)
     except OSError as error:
@@ -255,5 +255,5 @@ def _describe(folder: Path, wanted: Wanted, building: Building) -> None:
     meta = {**wanted.recipe.plain(), "reasons": dict(sorted(building.reasons.items()))}
     (folder / "meta.json").write_text(json.dumps(meta) + "\n", encoding="ascii")
     for file in folder.iterdir():
-        sync_file(file)
-    sync_folder(folder)
+        sync(file)
+    sync(folder)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from barlowmatch.data.entries import Content, Rows
 from barlowmatch.data.recipe import Recipe
-from barlowmatch.files import reserve, sync_file
+from barlowmatch.files import reserve, sync
 
 PIXELS = "pixels.npy"
 _STATE = "state"
@@ -69,7 +69,7 @@ class PixelFile(Content):
     def save(self) -> None:
         """Make durable the pixels, then the bytes that vouch for them."""
         self._pixels.flush()
-        sync_file(self._path)
+        sync(self._path)
         with self._state.open("r+b" if self._state.exists() else "wb") as file:
             file.write(self.done.tobytes())
             file.flush()

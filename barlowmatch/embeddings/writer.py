@@ -1,5 +1,6 @@
 """Writing an embeddings folder, by one process or by many."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,17 +17,26 @@ from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import COLUMNS, FILES, META, SCHEMA, EmbeddedFiles
 from barlowmatch.embeddings.shards import shard_name
 from barlowmatch.errors import InputError
-from barlowmatch.files import aside, cannot_write, reserve, sync_file, sync_folder, write_json
+from barlowmatch.files import aside, cannot_write, reserve, sync, write_json
+
+_OURS = re.compile(
+    rf"{re.escape(META)}|{re.escape(FILES)}|(embeddings|probabilities)(-\d{{5}}-of-\d{{5}})?\.npy|\.DS_Store"
+)
 
 
 def refuse_other_content(folder: Path) -> None:
-    """Refuse a folder that holds something else than embeddings: they would replace it.
+    """Refuse a folder that holds anything else than embeddings: they would replace it.
 
     Raises:
         InputError: it does.
     """
-    if folder.exists() and not (folder / META).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: exists and is no embeddings folder; name another one or remove it")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; name a folder")
+    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    others = [name for name in names if not _OURS.fullmatch(name)]
+    if others or (names and not any(name.endswith(".npy") for name in names)):
+        other = (others or names)[0]
+        raise InputError(f"{folder}: holds {other}, which embeddings would replace; name another folder or move it")
 
 
 class EmbeddingsWriter:
@@ -65,10 +75,10 @@ class EmbeddingsWriter:
         meta: dict[str, Any] | None = None,
     ) -> None:
         refuse_other_content(folder)
-        self.folder = folder
+        self.folder = folder.resolve() if folder.is_symlink() else folder
         self.share = distributed.share(len(table))
         self._table = table
-        self._partial = Path(distributed.from_main(str(aside(folder))))
+        self._partial = Path(distributed.from_main(str(aside(self.folder))))
         self._meta = {
             "schema": SCHEMA,
             "checkpoint": checkpoint,
@@ -147,13 +157,13 @@ class EmbeddingsWriter:
         rows = zip(range(len(table)), table.splits, table.files, table.sha256, table.labels, strict=True)
         write_table(self._partial / FILES, COLUMNS, rows)
         for path in self._partial.glob("*.npy"):
-            sync_file(path)
+            sync(path)
         write_json(self._partial / META, self._meta)
         old = aside(self.folder)
         if self.folder.exists():
             self.folder.rename(old)
         self._partial.rename(self.folder)
-        sync_folder(self.folder.parent)
+        sync(self.folder.parent)
         shutil.rmtree(old, ignore_errors=True)
 
     def _discard(self) -> None:

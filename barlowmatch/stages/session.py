@@ -13,7 +13,7 @@ from barlowmatch.data.dataset import Dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.models.network import Network
-from barlowmatch.run_folders import OTHER_IMAGES, Place, changed_fields, plain, wants_resume, why_afresh
+from barlowmatch.run_folders import OTHER_IMAGES, Place, changed_fields, goes_on, plain, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import Origin, load_trained, read_origin
@@ -27,7 +27,7 @@ def checkpoint_to_resume(stage: str, config: RunOptions, dataset: Dataset, place
     Raises:
         InputError: the checkpoint belongs to another stage, other parameters or other images; the line names them.
     """
-    if not wants_resume(config) or not place.last_path.is_file():
+    if not goes_on(config, place.folder) or not place.last_path.is_file():
         return None
     checkpoint = load_trained(place.last_path)
     if checkpoint["stage"] != stage or "optimizer" not in checkpoint:

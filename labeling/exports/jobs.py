@@ -11,7 +11,8 @@ from typing import Any, Literal
 from barlowmatch.errors import InputError
 from barlowmatch.events import Progress, RunFailed, read_events
 from barlowmatch.files import write_json
-from labeling.processes import last_line, read_json, started_at
+from barlowmatch.processes import born, lives
+from labeling.processes import last_line, read_json
 from labeling.project import ProjectFolder
 
 State = Literal["running", "done", "failed"]
@@ -77,7 +78,7 @@ class Exports:
         self._running[name] = process
         write_json(
             folder / "job.json",
-            {"format": kind, "created": created, "pid": process.pid, "started": started_at(process.pid)},
+            {"format": kind, "created": created, "pid": process.pid, "started": born(process.pid)},
         )
 
     def find(self, name: str) -> Job | None:
@@ -105,7 +106,7 @@ class Exports:
         process = self._running.get(name)
         if process is not None:
             return process.poll() is None
-        return facts.get("started") is not None and started_at(facts["pid"]) == facts["started"]
+        return lives(facts.get("pid"), facts.get("started"))
 
 
 def default_name(kind: str) -> str:

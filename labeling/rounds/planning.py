@@ -130,7 +130,7 @@ def plan_round(now: Situation, wish: RoundWish) -> list[Step]:
             ),
         ]
     steps.append(_embedding(now, changes=learns or steps[0].state != "skipped"))
-    steps.append(_asking(now, wish))
+    steps.append(asking(now, wish))
     taken = Step("take-up", "Take up what the model thinks", "Guesses and similar images stand beside each question.")
     return divide_time([*steps, taken], wish.minutes, now.counts.labeled)
 
@@ -199,7 +199,8 @@ def _embedding(now: Situation, *, changes: bool) -> Step:
     return Step("embed", title, "So that images can be compared and chosen.")
 
 
-def _asking(now: Situation, wish: RoundWish) -> Step:
+def asking(now: Situation, wish: RoundWish) -> Step:
+    """Return the step that asks for labels, or that says why nothing is to be asked."""
     title = "Choose images and ask for labels"
     if not now.askable:
         return Step("ask", title, "Every image has its answer or is asked for already.", "skipped")

@@ -37,6 +37,7 @@ from labeling.rounds.planning import (
     RoundWish,
     Situation,
     Step,
+    asking,
     divide_time,
     keep_steps,
     kept_steps,
@@ -93,7 +94,8 @@ class Round:
             Stopped: it was asked to stop.
         """
         steps = kept_steps(self._folder) or plan_round(self._situation(), self._wish)
-        for place, step in enumerate(steps):
+        for place in range(len(steps)):
+            step = self._as_it_stands(steps, place)
             if step.state in ("done", "skipped", "failed"):
                 self._emit(Said(message=f"{step.title}: {step.why}"))
                 continue
@@ -101,6 +103,13 @@ class Round:
             steps[place] = self._do(steps, place)
             keep_steps(self._folder, steps)
         return self._results
+
+    def _as_it_stands(self, steps: list[Step], place: int) -> Step:
+        """Return a step as it is to be done now: people label while it trains, and may have answered all."""
+        if steps[place].key == "ask" and steps[place].state != "done":
+            steps[place] = asking(self._situation(), self._wish)
+            keep_steps(self._folder, steps)
+        return steps[place]
 
     def _timed(self, steps: list[Step]) -> list[Step]:
         """Divide the time that is left anew: a stage may have needed less than its share."""

@@ -30,11 +30,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-import psutil
-
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write, write_json
-from labeling.processes import read_json, started_at
+from barlowmatch.processes import born, lives
+from labeling.processes import PACKAGES, read_json
 from labeling.project import reading, writing
 from labeling.runs.manifests import read_facts, write_manifest
 from storage.database import transaction
@@ -46,8 +45,6 @@ OUTPUT = "output.txt"
 EVENTS = "events.jsonl"
 NICENESS = 5
 """Runs give way to the server: a page is to answer while a run uses all cores."""
-CODE = Path(__file__).parents[2]
-"""Where `python -m barlowmatch` is found, whatever folder the server was started from."""
 
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
 """Processes of this process's own, asked after so that dead ones do not linger as zombies."""
@@ -98,13 +95,13 @@ def launch(folder: Path, facts: dict[str, Any], starter: Sequence[str], *, own_g
             known = {"schema": SCHEMA, **facts, "output": output.tell(), "cancelled": None}
             write_json(folder / LAUNCH, known | {"pid": None, "start_time": None})
             process = subprocess.Popen(
-                starter, cwd=CODE, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                starter, cwd=PACKAGES, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 start_new_session=own_group,
             )  # fmt: skip
     except OSError as error:
         raise InputError(cannot_write(folder, error)) from error
     _children[process.pid] = process
-    write_json(folder / LAUNCH, known | {"pid": process.pid, "start_time": started_at(process.pid)})
+    write_json(folder / LAUNCH, known | {"pid": process.pid, "start_time": born(process.pid)})
     return process.pid
 
 
@@ -115,8 +112,7 @@ def starter(project: Path, folder: Path) -> list[str]:
 
 def note_own_process(folder: Path, facts: dict[str, Any]) -> None:
     """Note this very process as the one that works in a run folder that nobody launched."""
-    process = psutil.Process()
-    mine = {"pid": process.pid, "start_time": process.create_time()}
+    mine = {"pid": os.getpid(), "start_time": born(os.getpid())}
     write_json(folder / LAUNCH, {"schema": SCHEMA, **facts, "cancelled": None, **mine})
 
 
@@ -155,13 +151,10 @@ def living_process(folder: Path) -> int | None:
     """Return the number of the process that works in a run folder, None where none lives."""
     for name in (LAUNCH, "process.json"):
         facts = read_json(folder / name)
-        pid, started = facts.get("pid"), facts.get("start_time")
-        if not isinstance(pid, int) or not isinstance(started, float):
-            continue
+        pid = facts.get("pid")
         if pid in _children:
             _children[pid].poll()  # takes leave of a dead child, which would else count as a process
-        now = started_at(pid)
-        if now is not None and abs(now - started) < 1:
+        if isinstance(pid, int) and lives(pid, facts.get("start_time")):
             return pid
     return None
 

@@ -14,7 +14,7 @@ import tyro
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
-from labeling.processes import leave_on_sigterm
+from labeling.processes import leave_on_sigterm, let_children_import
 from labeling.security.guard import EVERYWHERE, App, Guard, is_loopback, own_names
 from labeling.server.application import build_app, serve_assets
 from labeling.server.config import ServerConfig
@@ -194,6 +194,7 @@ def listen(host: str, port: int) -> Any:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server and return its exit status: 2 for bad input, 130 or (by SystemExit) 143 when asked to end."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    let_children_import()
     try:
         with paths_explained():
             serve(tyro.cli(ServerConfig, args=arguments, prog="app.py"))

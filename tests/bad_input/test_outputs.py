@@ -31,7 +31,7 @@ from tests.bad_input.commands import SMALL, snapshot
         ("predict --dataset-folder data --out-path file/p.csv", "file/p.csv: cannot be written (Not a directory)"),
         (f"predict --dataset-folder data --out-path {'p' * 300}", "cannot be written (File name too long)"),
         ("embed --dataset-folder data --out-path file", "--out-path file: is a file; name a folder"),
-        ("embed --dataset-folder data --out-path full", "full: exists and is no embeddings folder"),
+        ("embed --dataset-folder data --out-path full", "which embeddings would replace; name another folder"),
         ("select --dest-path file", "--dest-path file: is a file; name a folder"),
         ("simulate --dest-path file", "--dest-path file: is a file; name a folder"),
         ("inspect --dataset-folder data --manifest-out adir", "--manifest-out adir: is a folder; name a file"),

@@ -13,9 +13,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from barlowmatch.events import JsonLines, RunFinished, RunStarted
+from barlowmatch.processes import born
 from labeling.chores import Chore
 from labeling.dataset.indexing import init_project
-from labeling.processes import started_at
 from labeling.project import Project, reading
 from labeling.server.application import build_app
 from storage.checks import find_faults
@@ -38,7 +38,7 @@ def finished(tab: Tab, path: str, part: str) -> Any:
 def wait_for(folder: Path) -> None:
     """Wait until the process of a chore has ended."""
     facts = json.loads((folder / "chore.json").read_text())
-    if started_at(facts["pid"]) is not None:
+    if born(facts["pid"]) is not None:
         psutil.Process(facts["pid"]).wait(timeout=120)
 
 

@@ -11,16 +11,20 @@ import pytest
 
 from barlowmatch.data.tables import read_table
 from barlowmatch.errors import InputError
-from barlowmatch.events import JsonLines, RunFinished
+from barlowmatch.events import JsonLines, RunFinished, silent
 from barlowmatch.files import write_json
 from labeling.dataset.indexing import init_project
 from labeling.processes import read_json
-from labeling.project import ProjectFolder, reading
-from labeling.rounds.planning import RESERVE, Pretrained, RoundWish, Situation, Step, kept_steps, plan_round
+from labeling.project import ProjectFolder, reading, writing
+from labeling.rounds.planning import RESERVE, Pretrained, RoundWish, Situation, Step, keep_steps, kept_steps, plan_round
 from labeling.rounds.pretraining import find_pretrained, look_for_pretraining
+from labeling.rounds.running import Round
 from labeling.runs.launching import living_process
 from labeling.runs.supervising import Runs
-from storage.requests import list_requests
+from storage.database import transaction
+from storage.images import all_images
+from storage.records import NewItem
+from storage.requests import add_request, list_requests
 from storage.splits import SplitCounts
 from tests.conftest import write_seed_layout
 from tests.pictures import photo
@@ -153,6 +157,26 @@ def test_a_round_goes_on_where_further_pretraining_is_refused(tmp_path: Path) ->
     assert (second.key, second.state) == ("embed", "running"), said
     assert runs.need(second.run or "").about["starts_from"] == before
     assert round_.returncode != 0, "the pretraining of this test is no model"
+
+
+def test_a_round_ends_well_where_people_have_answered_all_while_it_trained(tmp_path: Path) -> None:
+    project = few_pictures(tmp_path)
+    paths = ProjectFolder(project)
+    folder = paths.runs / "round-20260101T000000Z-aaaaaa"
+    folder.mkdir(parents=True)
+    keep_steps(
+        folder, [Step("ask", "Ask", "100 images whose labels help most."), Step("take-up", "Take up", "guesses")]
+    )
+    with writing(project) as db, transaction(db):
+        add_request(db, [NewItem(image.id) for image in all_images(db)], purpose="train", strategy="random")
+
+    Round(paths, folder.name, RoundWish(minutes=1), silent).run()
+
+    asked, taken = kept_steps(folder)
+    assert (asked.state, asked.why) == ("skipped", "Every image has its answer or is asked for already.")
+    assert taken.state == "done"
+    with reading(project) as db:
+        assert [request.purpose for request in list_requests(db, finished=True)] == ["control", "train"]
 
 
 def test_pretraining_that_goes_on_in_a_round_takes_the_time_of_the_round(tmp_path: Path) -> None:

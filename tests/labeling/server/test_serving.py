@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
 
+from barlowmatch.processes import born
 from benchmarks.labeling_server import Client
-from labeling.processes import started_at
 from labeling.project import ProjectFolder
 from labeling.security.guard import own_names
 from labeling.server import exclusive
@@ -22,16 +23,17 @@ from tests.labeling.conftest import Tab
 ROOT = Path(__file__).parents[3]
 
 
-def start(*words: object) -> "subprocess.Popen[str]":
+def start(*words: object, cwd: Path = ROOT) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "app.py", *map(str, words)], text=True, cwd=ROOT,
+        [sys.executable, str(ROOT / "app.py"), *map(str, words)], text=True, cwd=cwd,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    process = start("--project", folder, "--port", 0)
+def serving(folder: Path, *words: object, cwd: Path = ROOT) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    process = start("--project", folder, "--port", 0, *words, cwd=cwd)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -57,6 +59,15 @@ def test_one_server_a_project_and_no_torch(folder: Path) -> None:
     assert not (folder / ".server.json").exists()
     with exclusive.serving(ProjectFolder(folder), "http://127.0.0.1:1"):
         assert json.loads((folder / ".server.json").read_text())["pid"] == os.getpid()
+
+
+def test_it_works_from_any_folder(tmp_path: Path, dataset: Path) -> None:
+    """Its processes find the packages: one reads the images, one makes pictures of them to look at."""
+    (tmp_path / "images").symlink_to(dataset)
+    with serving(tmp_path / "new", "--dataset-folder", "images", cwd=tmp_path) as (url, _):
+        cookie = Client(url, "Ann").cookie
+        with urlopen(Request(f"{url}/img/1", headers={"Cookie": cookie})) as picture:  # made by another process
+            assert len(picture.read()) > 100
 
 
 @pytest.mark.slow
@@ -148,7 +159,7 @@ def test_an_export_runs_as_a_process_and_is_watched(ann: Tab, open_tab: Callable
     assert ann.post("/api/exports", wish, 202)["name"] == first["name"] == "v1"
     ann.post("/api/exports", {**wish, "uuid": str(uuid.uuid4())}, 409)
     job = json.loads((folder / "exports" / ".jobs" / "v1" / "job.json").read_text())
-    if started_at(job["pid"]) is not None:
+    if born(job["pid"]) is not None:
         psutil.Process(job["pid"]).wait(timeout=60)
     done = ann.get("/api/exports/v1")
     assert (done["state"], done["done"], done["labeled"], done["event"]) == ("done", 10, 10, 10)
@@ -162,7 +173,7 @@ def test_an_export_that_fails_says_why(ann: Tab, folder: Path) -> None:
     (folder / "exports" / "v1").write_text("in the way")
     ann.post("/api/exports", {"uuid": str(uuid.uuid4()), "format": "csv", "name": "v1"}, 202)
     job = json.loads((folder / "exports" / ".jobs" / "v1" / "job.json").read_text())
-    if started_at(job["pid"]) is not None:
+    if born(job["pid"]) is not None:
         psutil.Process(job["pid"]).wait(timeout=60)
     failed = ann.get("/api/exports/v1")
     assert failed["state"] == "failed"
