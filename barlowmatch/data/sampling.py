@@ -1,7 +1,8 @@
 """Which images a step sees: a pure function of (seed, step), so that no position needs to be saved."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -41,11 +42,10 @@ class Stream:
         chosen = np.empty(len(positions), np.int64)
         for number in np.unique(passes):
             here = passes == number
-            chosen[here] = self.rows[_order(self.seed, int(number), len(self.rows))[places[here]]]
+            chosen[here] = self.rows[self._order(int(number))[places[here]]]
         return torch.from_numpy(chosen), torch.from_numpy(positions)
 
-
-@lru_cache(maxsize=4)
-def _order(seed: int, number: int, count: int) -> Rows:
-    order: Rows = permutation(seed, number, count).numpy()
-    return order
+    @cached_property
+    def _order(self) -> Callable[[int], Rows]:
+        """The order of a pass by its number. The latest are kept: to shuffle millions takes longer than a step."""
+        return lru_cache(maxsize=2)(lambda number: permutation(self.seed, number, len(self.rows)).numpy())

@@ -62,7 +62,9 @@ def write_dataset(dataset: Dataset, columns: Columns, order: Sequence[int], fold
             rate.step()
         if dataset.layout == "seed":
             _write_tensors(dataset, targets, partial)
-        elif dataset.layout != "class-folders":
+        if dataset.layout in _TARGETS:
+            _write_further(columns, targets, partial)
+        else:
             _write_labels(dataset, columns, partial)
         if (dataset.root / CLASSES_FILE).is_file():
             write_classes(partial, dataset.classes)
@@ -150,8 +152,20 @@ def _write_tensors(dataset: Dataset, targets: Targets, folder: Path) -> None:
             write_label_tensor(folder / f"{split}_label_tensor.pt", ids[dataset.labels[rows]])
 
 
+def _write_further(columns: Columns, targets: Targets, folder: Path) -> None:
+    """Keep what tables say beside file, label and split, under the files' new names."""
+    further = _further(columns)
+    if further:
+        rows = ((target, *(columns[name][row] for name in further)) for row, target in targets)
+        write_table(folder / "metadata.csv", ["file_name", *further], rows)
+
+
+def _further(columns: Columns) -> list[str]:
+    return [name for name in columns if name not in (*FILE_COLUMNS, *LABEL_COLUMNS, "split")]
+
+
 def _write_labels(dataset: Dataset, columns: Columns, folder: Path) -> None:
-    further = [name for name in columns if name not in (*FILE_COLUMNS, *LABEL_COLUMNS, "split")]
+    further = _further(columns)
     names = (*dataset.class_names, "")
     header = ["file", "split", "label", *further]
     rows = (

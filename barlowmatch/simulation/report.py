@@ -120,7 +120,7 @@ def _write_picks(path: Path, trials: Sequence[Trial]) -> None:
 def _curve(row: Row, budgets: Sequence[int]) -> list[tuple[object, ...]]:
     return [
         (
-            row.strategy, budget, *(f"{value:.5f}" for value in (
+            row.strategy, budget, *("" if value is None else f"{value:.5f}" for value in (
                 row.accuracy[place].mean, row.accuracy[place].low, row.accuracy[place].high,
                 row.difference[place].mean, row.difference[place].low, row.difference[place].high,
                 row.balanced_accuracy[place],
@@ -154,10 +154,11 @@ def plot(path: Path, rows: Sequence[Row], budgets: Sequence[int], settings: dict
             budgets, [100 * item.mean for item in row.accuracy], label=row.strategy, color=color, marker=marker,
             markersize=4, linestyle="--" if row.strategy == BASELINE else "-",
         )  # fmt: skip
-        axes.fill_between(
-            budgets, [100 * item.low for item in row.accuracy], [100 * item.high for item in row.accuracy],
-            color=color, alpha=0.12, linewidth=0,
-        )  # fmt: skip
+        lows, highs = zip(*((item.low, item.high) for item in row.accuracy), strict=True)
+        if None not in lows:
+            axes.fill_between(
+                budgets, 100 * np.array(lows), 100 * np.array(highs), color=color, alpha=0.12, linewidth=0
+            )
     axes.set_xscale("log")
     axes.set_xticks(budgets, [str(budget) for budget in budgets], minor=False)
     axes.set_xticks([], minor=True)
@@ -184,10 +185,12 @@ def table_lines(rows: Sequence[Row], budgets: Sequence[int]) -> list[str]:
     lines = [header]
     for row in rows:
         difference, saved = row.area_difference, row.saved[-1]
-        against = f"{100 * difference.mean:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+        against, p = f"{100 * difference.mean:+.1f}", ""
+        if difference.low is not None and difference.high is not None:
+            against, p = f"{against} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]", f"{row.p:.3f}"
         lines.append([
             row.strategy, *(f"{100 * item.mean:.1f}" for item in row.accuracy), f"{100 * row.area:.1f}",
-            "" if row.strategy == BASELINE else against, "" if row.strategy == BASELINE else f"{row.p:.3f}",
+            "" if row.strategy == BASELINE else against, "" if row.strategy == BASELINE else p,
             "" if saved is None else f"{saved:.0f}", f"{row.seconds:.1f}",
         ])  # fmt: skip
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]

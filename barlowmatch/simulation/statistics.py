@@ -14,17 +14,19 @@ RESAMPLES = 9999
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its 95 % interval."""
+    """A mean with its 95 % interval, which a single value does not tell: None."""
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 def bca(values: Values, seed: int = 0) -> Interval:
     """Return the mean of some values with its 95 % interval (bias-corrected and accelerated bootstrap, Efron 1987)."""
     mean = float(values.mean())
-    if len(values) < 2 or np.ptp(values) < 1e-12:
+    if len(values) < 2:
+        return Interval(mean, None, None)
+    if np.ptp(values) < 1e-12:
         return Interval(mean, mean, mean)
     result = stats.bootstrap(
         (values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(seed)

@@ -40,7 +40,7 @@ def add_member(new: wire.MemberIn, request: Request, here: Here, who: Who) -> wi
 
     def work(db: Database) -> Any:
         known = store.find_member(db, name)
-        if known is not None and known.password is not None:
+        if known is not None and known.password is not None and known.active:
             raise Refused(f"{known.name} is there already", "name", "take another name, or change that person")
         if known is not None and new.role != "admin":
             _keep_an_admin(db, known)

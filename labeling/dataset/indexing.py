@@ -26,6 +26,7 @@ from storage import images as store
 from storage.classes import add_class, class_ids
 from storage.control import Control, ask_control, find_control
 from storage.database import Database, transaction
+from storage.errors import Refused
 from storage.images import add_images, has_split
 from storage.leases import recount
 from storage.records import Image, NewImage
@@ -133,7 +134,11 @@ def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> None:
     known = class_ids(db)
     for number, name in index.classes:
         if number not in known:
-            add_class(db, number, name, None, None)
+            try:
+                add_class(db, number, name, None, None)
+            except Refused as error:
+                told = f'the class "{name}": {error}, and names that differ in upper and lower case alone count as one'
+                raise InputError(f"{index.root}: {told}; rename one of the two") from error
     ids = add_images(db, (found.new for found in fresh))
     labeled = [(image, found.label) for image, found in zip(ids, fresh, strict=True) if found.label]
     import_own_labels(db, labeled, {name: number for number, name in index.classes})

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from barlowmatch.data.folders import read_tree
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, read_table
 from barlowmatch.errors import InputError
 from storage.database import Database
 from storage.images import find_images, images_with_hash
-
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 
 
 @dataclass(frozen=True)
@@ -59,17 +58,12 @@ def table_rows(db: Database, table: Table, root: Path) -> Iterator[Row]:
 
 
 def _folder_rows(db: Database, source: Path) -> Iterator[Row]:
-    folders = sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))
-    pictures = [(folder.name, path) for folder in folders for path in sorted(folder.rglob("*")) if _is_picture(path)]
+    pictures = [name for name in read_tree(source).pictures if "/" in name]
     if not pictures:
         raise InputError(f"{source}: holds no folders with pictures; name the folder that holds one folder a class")
-    for label, path in pictures:
-        for image in _with_content(db, path) or (None,):
-            yield Row(str(path.relative_to(source)), image, label)
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURES and path.is_file() and not path.name.startswith(".")
+    for name in pictures:
+        for image in _with_content(db, source / name) or (None,):
+            yield Row(name, image, label=name.partition("/")[0])
 
 
 def _with_content(db: Database, path: Path) -> list[int]:

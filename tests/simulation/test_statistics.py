@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from barlowmatch.simulation.statistics import area, bca, holm, labels_at_random, paired_p
+from barlowmatch.simulation.statistics import Interval, area, bca, holm, labels_at_random, paired_p
 
 
 def test_bca_covers_the_mean() -> None:
@@ -12,6 +12,8 @@ def test_bca_covers_the_mean() -> None:
     hits = 0
     for _ in range(60):
         interval = bca(random.normal(0.3, 1, size=40))
+        assert interval.low is not None
+        assert interval.high is not None
         assert interval.low < interval.mean < interval.high
         hits += interval.low <= 0.3 <= interval.high
     assert hits >= 50
@@ -20,6 +22,10 @@ def test_bca_covers_the_mean() -> None:
 def test_equal_values_have_no_width() -> None:
     interval = bca(np.full(8, 0.25))
     assert (interval.low, interval.high) == (0.25, 0.25)
+
+
+def test_one_value_alone_has_no_interval() -> None:
+    assert bca(np.array([0.039])) == Interval(0.039, None, None)
 
 
 def test_holm_is_the_step_down_rule() -> None:

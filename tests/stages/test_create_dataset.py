@@ -15,7 +15,7 @@ import torch
 
 from barlowmatch.configs.create_dataset import CreateDatasetConfig
 from barlowmatch.configs.shared import DatasetOptions
-from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.layouts import read_dataset, read_with_columns
 from barlowmatch.errors import InputError
 from barlowmatch.stages.create_dataset import run
 from tests.stages.small_datasets import (
@@ -120,6 +120,42 @@ def test_class_folders_keep_names_and_the_folders_that_say_what_belongs_together
     names = {str(path.relative_to(tmp_path / "new")) for path in (tmp_path / "new" / "train" / "1").rglob("*.png")}
     assert names == {f"train/1/{name}.png" for name in ("0", "1", "2", "3", "plate/3", "2-2")}
     assert (tmp_path / "new/train/1/2.png").samefile(tmp_path / "dataset/train/1/2.png")
+
+
+@pytest.mark.parametrize("layout", ["class folders", "seed"])
+def test_what_a_table_says_besides_is_kept_where_folders_or_tensors_hold_the_labels(
+    layout: str, tmp_path: Path, seed_layout: Path
+) -> None:
+    if layout == "seed":
+        shutil.copytree(seed_layout, tmp_path / "dataset")
+    else:
+        class_folders(tmp_path / "dataset")
+    before = read_dataset(DatasetOptions(dataset_folder=tmp_path / "dataset")).files
+    lines = [(name, f"{Path(name).parts[0]} {place % 3}") for place, name in enumerate(before)]
+    write_csv(tmp_path / "dataset" / "metadata.csv", ("file_name", "plate"), lines)
+    asked = next(name for name in before if name.startswith("unlabeled/"))
+    request = write_csv(tmp_path / "r.csv", ("file",), [(asked,)])
+    labels = write_csv(tmp_path / "l.csv", ("file", "label"), [(asked, "1")])
+
+    run(
+        config(
+            DatasetOptions(dataset_folder=tmp_path / "dataset"),
+            request=request,
+            labels=labels,
+            out_path=tmp_path / "new",
+        )
+    )
+
+    old = DatasetOptions(dataset_folder=tmp_path / "dataset", group_by="plate")
+    new = DatasetOptions(dataset_folder=tmp_path / "new", group_by="plate")
+    assert plates(new) == plates(old)
+
+
+def plates(options: DatasetOptions) -> dict[tuple[int, int], str]:
+    """Return the plate of each image, by what identifies its file."""
+    dataset, columns = read_with_columns(options)
+    statuses = (dataset.path(row).stat() for row in range(len(dataset.files)))
+    return {(status.st_dev, status.st_ino): plate for status, plate in zip(statuses, columns["plate"], strict=True)}
 
 
 def test_tables_keep_their_further_columns(tmp_path: Path) -> None:

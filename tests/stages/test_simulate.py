@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from barlowmatch.checkpoints import content_hash
@@ -60,6 +61,16 @@ def test_finished_trials_are_not_run_again(folder: Path, tmp_path: Path) -> None
     assert (tmp_path / "curves.csv").read_text() == first
     run(config(folder, tmp_path, budgets="5,10,25"))
     assert len(list((tmp_path / "trials").iterdir())) == 30
+
+
+def test_of_a_single_repetition_no_interval_is_claimed(folder: Path, tmp_path: Path) -> None:
+    run(config(folder, tmp_path, repeats=1))
+    curves = pd.read_csv(tmp_path / "curves.csv")
+    assert curves[["accuracy_low", "accuracy_high", "difference_low", "difference_high"]].isna().all(axis=None)
+    assert curves["accuracy"].notna().all()
+    assert (tmp_path / "curves.png").is_file()
+    (row, *_) = json.loads((tmp_path / "summary.json").read_text())["rows"]
+    assert row["area_difference"]["low"] is None
 
 
 def test_shards_make_one_table(folder: Path, tmp_path: Path) -> None:

@@ -110,6 +110,16 @@ def test_what_is_no_dataset_leaves_no_project(tmp_path: Path, source: str, words
     assert not (tmp_path / "p" / "project.db").exists()
 
 
+def test_classes_that_differ_in_case_alone_are_named_with_the_way_out(tmp_path: Path) -> None:
+    for number, name in enumerate(("A", "a")):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for other in range(3):
+            Image.new("RGB", (8, 8), (90 * number, 60 * other, 0)).save(tmp_path / "images" / name / f"{other}.png")
+    with pytest.raises(InputError, match=r'images: the class "a": .* A exists already, .*; rename one of the two'):
+        init_project(tmp_path / "p", dataset_folder=tmp_path / "images")
+    assert not (tmp_path / "p" / "project.db").exists()
+
+
 def test_a_project_is_not_made_twice(folder: Path, dataset: Path) -> None:
     with pytest.raises(InputError, match="is a project already"):
         init_project(folder, dataset_folder=dataset)

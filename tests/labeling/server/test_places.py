@@ -12,6 +12,7 @@ import pytest
 from httpx import Response
 from starlette.testclient import TestClient
 
+from barlowmatch.data.folders import read_tree
 from labeling.security.guard import App
 from labeling.server.config import ServerConfig
 from labeling.server.opening import Opening
@@ -42,6 +43,13 @@ def test_images_are_counted_by_name_and_what_will_not_do_is_said(dataset: Path, 
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "A.JPG").touch()
     assert look_at_images(tmp_path / "one").words == "1 image"
+    (tmp_path / "one" / "B.jfif").touch()
+    (tmp_path / "one" / ".C.png").touch()
+    (tmp_path / "many").mkdir()
+    (tmp_path / "many" / "linked").symlink_to(tmp_path / "one")
+    (tmp_path / "many" / "around").symlink_to(tmp_path / "many")
+    assert look_at_images(tmp_path / "many").words == "2 images", "as many as will be read"
+    assert len(read_tree(tmp_path / "many").pictures) == 2
 
 
 def test_a_project_lies_beside_its_images_on_a_disk_one_may_write_to(
