@@ -73,7 +73,7 @@ class ImageOptions(DatasetOptions):
         Fit,
         Doc(
             "How a picture becomes square: `pad` keeps all of it, `crop` cuts the longer side, `squash` bends it. "
-            "`auto` pads when the pictures' shapes vary and squashes when all are square."
+            "`auto` pads when the pictures' shapes vary and squashes when all have one."
         ),
     ] = "auto"
     cache_folder: Annotated[Path | None, Doc("Where decoded images are kept; default the user's cache folder.")] = None

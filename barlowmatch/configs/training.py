@@ -26,7 +26,7 @@ class PretrainConfig(RunOptions):
     loss_scale: Annotated[
         float,
         Range(0, 100, open_low=True),
-        Doc("Factor on the whole loss; matters to LARS and Muon for biases and norms only."),
+        Doc("Factor on the whole loss; matters for biases, norms, and weights that `--trust-as clip` does not clip."),
     ] = 0.1
     optimizer: Annotated[
         Literal["lars", "muon"],
@@ -78,7 +78,7 @@ class ClassifierOptions(RunOptions):
         int,
         Range(1, 10**9, "labels"),
         Doc("From so many validation labels on they pick the best model; with fewer the last average is kept."),
-    ] = 200
+    ] = 1000
 
 
 @dataclass(frozen=True, kw_only=True)

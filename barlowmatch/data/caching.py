@@ -9,7 +9,15 @@ from typing import Literal
 import numpy as np
 
 from barlowmatch.configs.shared import Cache
-from barlowmatch.data.entries import Content, build_entry, last_use, partial_folder, read_reasons
+from barlowmatch.data.entries import (
+    Content,
+    build_entry,
+    last_use,
+    partial_folder,
+    read_reasons,
+    remove_abandoned,
+    unfinished,
+)
 from barlowmatch.data.images import Unreadable, read_image
 from barlowmatch.data.jpeg_blob import BLOB, PLACES, Checked, JpegBlob
 from barlowmatch.data.lazy import Bytes, FileImages, JpegImages, LazyImages
@@ -79,7 +87,8 @@ def _choose(wanted: Wanted) -> Kind:
     free = _free(wanted.folder)
     raw = len(wanted.files) * wanted.recipe.row_bytes + SPARE_BYTES
     partial = partial_folder(wanted.entry("raw"))
-    replaceable = sum(_size(old) for old in (wanted.folder / "pixels").glob("[0-9a-f]*"))
+    old = [*(wanted.folder / "pixels").glob("[0-9a-f]*"), *unfinished(wanted.folder, wanted.entry("raw"))]
+    replaceable = sum(map(_size, old))
     if wanted.entry("raw").is_dir() or raw <= free + replaceable + _size(partial):
         return "raw"
     small = _jpeg_bytes(wanted)
@@ -96,6 +105,9 @@ def _make_room(wanted: Wanted) -> None:
     pixels = partial_folder(entry) / PIXELS
     held = pixels.stat().st_blocks * 512 if pixels.exists() and os.name != "nt" else 0
     needed = len(wanted.files) * wanted.recipe.row_bytes - held + SPARE_BYTES
+    for left in unfinished(wanted.folder, entry):
+        if _free(entry) < needed and remove_abandoned(wanted.folder, left):
+            wanted.emit(Said(message=f"{left}: removed to make room; it was begun and not gone on with"))
     for old in sorted(entry.parent.glob("[0-9a-f]*"), key=last_use):
         if _free(entry) >= needed:
             return

@@ -19,7 +19,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from filelock import Timeout
 
+from barlowmatch.data.locks import locked
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.recipe import Reasons, Recipe, Wanted
 from barlowmatch.data.workers import Computed, run_tasks
@@ -29,6 +31,7 @@ from barlowmatch.files import cannot_write, sync
 SAFE_EVERY_SECONDS = 5.0
 _COPY_BYTES = 32 * 2**20
 _REASONS = "reasons.jsonl"
+_PARTIAL = ".partial-"
 
 Rows = npt.NDArray[np.int64]
 
@@ -116,7 +119,20 @@ class Building:
 
 def partial_folder(entry: Path) -> Path:
     """Return where an entry is built."""
-    return entry.with_name(f".partial-{entry.name}")
+    return entry.with_name(f"{_PARTIAL}{entry.name}")
+
+
+def unfinished(folder: Path, entry: Path) -> list[Path]:
+    """Return what is left in a cache folder of entries that were begun, or are being built, beside this one."""
+    return [left for left in folder.glob(f"*/{_PARTIAL}*") if left != partial_folder(entry)]
+
+
+def remove_abandoned(folder: Path, left: Path) -> bool:
+    """Remove an unfinished entry that nobody builds; say whether it was one."""
+    with suppress(Timeout), locked(folder, left.name.removeprefix(_PARTIAL), patience=0):
+        shutil.rmtree(left, ignore_errors=True)
+        return True
+    return False
 
 
 def read_reasons(entry: Path) -> Reasons:

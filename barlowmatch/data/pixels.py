@@ -2,15 +2,12 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 
 from barlowmatch.configs.shared import LARGEST_SIZE, ImageOptions
 from barlowmatch.data.caching import cached_images
@@ -18,11 +15,11 @@ from barlowmatch.data.contents import Contents, index_of, read_contents
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.images import Header, Range, Unreadable, joint_range, read_header
 from barlowmatch.data.lazy import JpegImages, LazyImages
+from barlowmatch.data.locks import locked
 from barlowmatch.data.recipe import Reasons, Recipe, Wanted
 from barlowmatch.data.workers import Computed, run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
-from barlowmatch.files import cannot_write
 
 SIZES = (32, 64, 96, 128, LARGEST_SIZE)
 """Sides chosen from where nobody names one; 16 is the least."""
@@ -88,7 +85,7 @@ def load_pixels(
     """
     folder = cache_folder(dataset, options.cache_folder)
     index = index_of(dataset.root)
-    with _locked(folder, index):
+    with locked(folder, index):
         contents = read_contents(dataset, folder / "index" / index, options.workers, emit)
     reasons = dict(contents.reasons) | _changed(dataset, contents)
     refuse = _Refusal(dataset, options.strict)
@@ -103,7 +100,7 @@ def load_pixels(
         folder, key, recipe, Computed(len(dataset), lambda row: os.fspath(dataset.path(row))), contents.sha256,
         contents.reasons, options.workers, emit, refuse,
     )  # fmt: skip
-    with _locked(folder, key):
+    with locked(folder, key):
         array, undecodable = cached_images(wanted, options.cache)
     reasons = undecodable | reasons
     _report(dataset, reasons, refuse, emit)
@@ -228,18 +225,3 @@ def _report(dataset: Dataset, reasons: Reasons, refuse: _Refusal, emit: Emit) ->
         more = f"\n  and {len(rows) - _NAMED:,} more, which `inspect` names" if len(rows) > _NAMED else ""
         message = f"{len(rows):,} of {len(dataset):,} images cannot be read and are left out: {named}{more}"
         emit(Said(message=f"{message} (`inspect` lists all)", level="warning"))
-
-
-@contextmanager
-def _locked(folder: Path, name: str) -> Iterator[None]:
-    """Hold a lock between processes; it goes with the process that holds it."""
-    try:
-        (folder / "locks").mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "locks" / f"{name}.lock")
-        lock.acquire()
-    except OSError as error:
-        raise InputError(cannot_write(folder, error)) from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -11,6 +11,7 @@ from PIL import Image
 
 from barlowmatch.configs.shared import Cache, ImageOptions
 from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.locks import locked
 from barlowmatch.data.pixels import Pixels, load_pixels
 from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import InputError
@@ -106,6 +107,24 @@ def test_auto_takes_what_the_disk_has_room_for(
     assert pixels.readable.sum() == 11
     told = [event.message for event in events if isinstance(event, Said) and f"--cache {kind}" in event.message]
     assert bool(told) == (kind != "pixels")
+
+
+def test_what_was_begun_and_left_gives_its_room_unless_somebody_builds_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the machine went down, and then an image was added: nobody will ask for that entry again."""
+    left, busy = (tmp_path / "cache" / "pixels" / f".partial-{key}" for key in ("0123", "4567"))
+    for place in (left, busy):
+        place.mkdir(parents=True)
+        (place / "pixels.npy").write_bytes(bytes(10**6))
+    needed = 64 * 2**20 + 12 * 3 * 48**2
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, needed - 10**6 * left.exists()))
+
+    with locked(tmp_path / "cache", "4567"):
+        load(folder, tmp_path / "cache", "raw")
+
+    assert not left.exists()
+    assert busy.exists()
 
 
 def test_a_kind_without_room_is_refused(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

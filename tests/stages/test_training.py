@@ -68,7 +68,7 @@ def test_a_run_folder_tells_the_whole_story(tmp_path: Path, barlowmatch: Command
     assert json.loads((folder / "result.json").read_text(encoding="utf-8"))["val"]["count"] == 40
     assert "images/s" in (folder / "log.txt").read_text(encoding="utf-8")
     assert "optimizer" not in load_checkpoint(folder / "best.pt")
-    assert "40 validation labels, under 200" in done.stderr
+    assert "40 validation labels, under 1000" in done.stderr
 
 
 def test_a_test_split_judges_nothing_before_evaluate_asks(
