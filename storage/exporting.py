@@ -1,11 +1,14 @@
 """What an export writes: every image with its present label, at one moment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from storage.database import Database
 from storage.images import image_of
 from storage.records import Image
+
+JUDGED_BY = ("val", "test")
+"""Splits that networks are judged by, and never learn from."""
 
 
 @dataclass(frozen=True)
@@ -22,3 +25,8 @@ def labeled_images(db: Database) -> Iterator[Labeled]:
         "SELECT image.*, class.name AS label FROM image LEFT JOIN class ON class.id = image.class ORDER BY image.id"
     )
     return (Labeled(image_of(row), row["label"]) for row in rows)
+
+
+def contents_judged_by(items: Iterable[Labeled]) -> set[str]:
+    """Return the hashes of what networks are judged by: they may learn from no copy of it."""
+    return {item.image.sha256 for item in items if item.image.split in JUDGED_BY and item.image.present}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from storage.database import Database
+from storage.people import DATASET
 
 BREAK_SECONDS = 120
 """A longer gap between two answers of a person is a break and counts as no work; so does one below 0, of a clock set
@@ -64,15 +65,21 @@ def paces(db: Database) -> list[Pace]:
 
 
 def agreements(db: Database) -> list[Agreement]:
-    """Return for each pair of people how often their present answers are the same; review's decisions do not count."""
+    """Return for each pair of people how often their present answers are the same, on the images answered last.
+
+    Review's decisions do not count, and labels that came with the images are nobody's.
+    """
     rows = db.execute(
-        """WITH several AS (
-             SELECT image FROM label_event GROUP BY image HAVING min(person) < max(person)
-             ORDER BY image DESC LIMIT ?),
-           own AS MATERIALIZED (SELECT image, person, answer FROM vote WHERE image IN several AND NOT decides)
+        """WITH people AS (SELECT id FROM person WHERE folded <> ?),
+           several AS (
+             SELECT image FROM label_event WHERE person IN people GROUP BY image HAVING min(person) < max(person)
+             ORDER BY max(id) DESC LIMIT ?),
+           own AS MATERIALIZED (
+             SELECT image, person, answer FROM vote
+             WHERE image IN (SELECT image FROM several) AND person IN people AND NOT decides)
            SELECT one.person AS person, two.person AS other, count(*) AS images, sum(one.answer = two.answer) AS same
            FROM own AS one JOIN own AS two ON two.image = one.image AND two.person > one.person
            GROUP BY 1, 2 ORDER BY images DESC""",
-        (COMPARED,),
+        (DATASET, COMPARED),
     )
     return [Agreement(row["person"], row["other"], row["images"], row["same"]) for row in rows]

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from storage.database import Database, close_writer, is_disk_error, open_writer, savepoint, transaction
+from storage.database import Database, close_writer, explained, is_disk_error, open_writer, savepoint, transaction
 from storage.errors import DiskFull, StorageError
 
 Result = TypeVar("Result")
@@ -86,7 +86,7 @@ class Writer:
     def _store(self, db: Database, works: list[Work]) -> list[Any]:
         """Return the result of each piece, or the exception that it failed with, once all is on disk."""
         try:
-            with transaction(db):
+            with explained(self._path), transaction(db):
                 return [self._attempt(db, work) for work in works]
         except Exception as error:  # whatever it is, nothing was stored and each asker hears it
             return [error] * len(works)

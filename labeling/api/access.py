@@ -17,6 +17,7 @@ from labeling.runs.estimating import Estimates
 from labeling.runs.supervising import Runs
 from labeling.security.doors import Door, Visitor
 from storage.database import Database
+from storage.errors import Refused
 from storage.people import Role, get_person
 
 Result = TypeVar("Result")
@@ -86,12 +87,17 @@ async def here(request: Request) -> Context:
 async def person(request: Request) -> int:
     """Return who is asking. Every route but those for choosing one's name depends on this.
 
+    A page names the person it shows in `X-Person`: in another tab of its browser somebody else may be at work by now.
+
     Raises:
         NobodyError: the request does not say.
+        Refused: it comes from a page that shows somebody else.
     """
     found = who(request)
     if found is None:
         raise NobodyError
+    if request.headers.get("x-person", str(found)) != str(found):
+        raise Refused("somebody else is at work in this browser now", "X-Person", "load the page again", "taken")
     return found
 
 

@@ -72,7 +72,10 @@ async def put_settings(new: wire.SettingsIn, here: Here, who: Who) -> wire.Setti
         raise Refused(f"display is larger than {LARGEST_DISPLAY} bytes", "display", "keep less in it", "invalid")
 
     def work(db: Database) -> wire.SettingsOut:
-        merged_keys(new.keys, _class_keys(db))
+        kept = store.get_person_settings(db, who).get("keys", {})
+        fresh = {key for action, key in new.keys.items() if kept.get(action) != key}
+        # A class may have been given a key that was mine before: that must not stand in the way of all else.
+        merged_keys(new.keys, {key: name for key, name in _class_keys(db).items() if key in fresh})
         store.put_person_settings(db, who, {"keys": new.keys, "display": new.display})
         return _settings(db, who)
 

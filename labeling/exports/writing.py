@@ -31,7 +31,7 @@ from labeling.exports.seed_tensors import LARGEST_LABEL, write_label_tensors
 from labeling.project import ProjectFolder, reading
 from storage.classes import list_classes
 from storage.database import Database, now
-from storage.exporting import Labeled, labeled_images
+from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, labeled_images
 from storage.requests import latest_event
 from storage.settings import get_setting
 
@@ -94,8 +94,10 @@ def export(folder: Path, kind: Format, name: str, emit: Emit) -> dict[str, Any]:
 def take_snapshot(db: Database) -> Snapshot:
     """Return what a project would export now."""
     rows, left_out = [], Counter[str]()
-    for item in labeled_images(db):
-        reason = _why_not(item)
+    everything = list(labeled_images(db))
+    judged_by = contents_judged_by(everything)
+    for item in everything:
+        reason = _why_not(item, judged_by)
         if reason:
             left_out[reason] += 1
         else:
@@ -104,7 +106,7 @@ def take_snapshot(db: Database) -> Snapshot:
     return Snapshot(tuple(rows), left_out, classes, latest_event(db), Path(get_setting(db, "root")))
 
 
-def _why_not(item: Labeled) -> str | None:
+def _why_not(item: Labeled, judged_by: set[str]) -> str | None:
     image = item.image
     if not image.present:
         return "its file is gone"
@@ -112,13 +114,15 @@ def _why_not(item: Labeled) -> str | None:
         return "disputed"
     if image.label.state == "rejected":
         return "none of the classes"
-    if item.label is None and image.split in ("val", "test"):
+    if item.label is None and image.split in JUDGED_BY:
         return f"kept for {image.split}, not labeled yet"
+    if image.split not in JUDGED_BY and image.sha256 in judged_by:
+        return "the same picture as one kept for val or test"
     return None
 
 
 def _split(item: Labeled) -> str:
-    if item.image.split in ("val", "test"):
+    if item.image.split in JUDGED_BY:
         return item.image.split
     return "unlabeled" if item.label is None else "train"
 
@@ -194,15 +198,33 @@ def _renumber(rows: list[Row], folder: Path) -> list[Row]:
 
 
 def _write_tables(rows: list[Row], folder: Path, classes: tuple[tuple[int, str], ...]) -> None:
+    groups = _groups(rows)
     write_table(
         folder / "manifest.csv", ("file", "sha256", "split", "label", "group"),
-        ((row.target, row.of.image.sha256, row.split, row.label or "", row.of.image.group or "") for row in rows),
+        (
+            (row.target, row.of.image.sha256, row.split, row.label or "", group)
+            for row, group in zip(rows, groups, strict=True)
+        ),
     )  # fmt: skip
     write_table(
         folder / "labels.csv", ("file", "split", "label"),
         ((row.target, row.split, row.label) for row in rows if row.label is not None),
     )  # fmt: skip
     write_table(folder / CLASSES_FILE, ("id", "name"), classes)
+
+
+def _groups(rows: list[Row]) -> list[str]:
+    """Return the group of each row, "" for all where a group crosses splits: whoever reads it would be stopped by that.
+
+    The control sample is drawn image by image, and images of its groups are trained on.
+    """
+    groups = [row.of.image.group or "" for row in rows]
+    splits: dict[str, str] = {}
+    for row, group in zip(rows, groups, strict=True):
+        side = row.split if row.split in JUDGED_BY else "train"
+        if group and splits.setdefault(group, side) != side:
+            return [""] * len(rows)
+    return groups
 
 
 def _numbers(classes: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:

@@ -25,7 +25,7 @@ from barlowmatch.files import cannot_write, write_json
 from labeling.processes import read_json
 from storage.classes import list_classes
 from storage.database import Database, now
-from storage.exporting import Labeled, labeled_images
+from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, labeled_images
 from storage.requests import latest_event
 from storage.settings import get_setting
 
@@ -33,7 +33,6 @@ SCHEMA = 1
 MANIFEST = "manifest.csv"
 FACTS = "manifest.json"
 _LINK = "dataset"
-_JUDGED_BY = ("val", "test")
 
 
 @dataclass(frozen=True)
@@ -87,11 +86,11 @@ def read_facts(folder: Path) -> Manifest | None:
 
 def _rows(db: Database) -> Iterator[Labeled]:
     everything = [row for row in labeled_images(db) if row.image.present and row.image.label.state != "rejected"]
-    judged_by = {row.image.sha256 for row in everything if row.image.split in _JUDGED_BY}
-    return (row for row in everything if row.image.split in _JUDGED_BY or row.image.sha256 not in judged_by)
+    judged_by = contents_judged_by(everything)
+    return (row for row in everything if row.image.split in JUDGED_BY or row.image.sha256 not in judged_by)
 
 
 def _split(row: Labeled) -> str:
-    if row.image.split in _JUDGED_BY:
+    if row.image.split in JUDGED_BY:
         return row.image.split
     return "train" if row.label is not None else "unlabeled"

@@ -139,7 +139,7 @@ class Door:
 
     async def _visitor(self, scope: MutableMapping[str, Any]) -> Visitor | None:
         if self._entry.header is not None:
-            named = _headers(scope, self._entry.header.encode())
+            named = [_as_utf8(name) for name in _headers(scope, self._entry.header.encode())]
             if named:
                 return await self._vouched(scope, named)
         token = _cookie(scope, session_cookie(self._project.id))
@@ -228,6 +228,14 @@ def _peer(scope: MutableMapping[str, Any]) -> str:
 
 def _headers(scope: MutableMapping[str, Any], wanted: bytes) -> list[str]:
     return [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == wanted]
+
+
+def _as_utf8(header: str) -> str:
+    """Return a header as UTF-8, which proxies send names in, where it is that."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return header
 
 
 def _address_of(scope: MutableMapping[str, Any], path: str) -> str:

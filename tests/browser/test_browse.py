@@ -35,6 +35,16 @@ class Held:
             route.continue_()
 
 
+def test_the_picture_beside_the_questions_is_never_that_of_the_image_before(tab: Tab) -> None:
+    tab.page.route(re.compile(r"/img/\d+\?v="), lambda route: None)  # large pictures never arrive
+    tab.open("/browse")
+    large = tab.page.locator(".wb-large")
+    for place in (0, 1):
+        tab.page.locator(".wb-tile").nth(place).click()
+        thumb = tab.page.locator(".wb-tile img").nth(place).get_attribute("src") or "?"
+        expect(large).to_have_attribute("src", thumb)
+
+
 def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
     tab.open("/browse")
     expect(tab.page.locator(TILE)).to_have_count(60)

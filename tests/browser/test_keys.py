@@ -11,7 +11,7 @@ from storage.classes import add_class
 from storage.database import transaction
 from tests.browser.bench import Bench, Tab, paint, serving
 
-SHIFT = 8
+CONTROL, SHIFT = 2, 8
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,19 @@ def test_in_browse_too_a_slash_searches_and_changes_no_label(tab: Tab) -> None:
 
     expect(tab.page.locator("dialog[open] input")).to_be_focused()
     assert tab.events() == []
+
+
+def test_letters_go_by_their_place_where_a_keyboard_types_another_script(tab: Tab) -> None:
+    tab.open().ready()
+    skipped = tab.image
+
+    _type(tab, "ч", "KeyX", modifiers=0)
+
+    expect(tab.page.locator(f".wb-stage[data-image='{skipped}']")).to_have_count(0)
+    tab.ready()
+    assert [(kind, image) for kind, image, *_ in tab.events()] == [("skip", skipped)]
+    _type(tab, "я", "KeyZ", modifiers=CONTROL)
+    tab.shows(skipped)
 
 
 def test_a_question_mark_beside_the_digits_shows_the_keys(tab: Tab) -> None:

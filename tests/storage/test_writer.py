@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pysqlite3 import dbapi2 as sqlite3
 
 from storage.database import Database, open_reader, open_writer, pragma
 from storage.errors import DiskFull, StorageError
@@ -105,6 +106,18 @@ def test_a_full_disk_is_said_to_all_and_nothing_is_stored(writer: Writer, path: 
     writer.write(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchone() and None)
     writer.write(put("small"))
     assert keys(path) == {"before", "small"}, "with space again the writer goes on"
+
+
+def test_what_another_process_holds_for_too_long_is_said_in_words(writer: Writer, path: Path) -> None:
+    writer.write(lambda db: db.execute("PRAGMA busy_timeout = 20").fetchone() and None)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError, match="another process has held it"):
+        writer.write(put("never"))
+    other.execute("COMMIT")
+    other.close()
+    writer.write(put("then"))
+    assert keys(path) == {"then"}
 
 
 def test_many_threads_lose_nothing(writer: Writer, path: Path) -> None:

@@ -16,12 +16,21 @@ export class ApiError extends Error {
   }
 }
 
+let me = null;
+
+/** Say from now on whom this page shows: what it sends counts as nobody else's, whoever is at work in another tab. */
+export function actAs(person) {
+  me = person;
+}
+
 async function request(path, options = {}) {
+  const headers = me === null ? options.headers : { ...options.headers, "X-Person": String(me) };
   try {
     return await fetch(new URL(path, BASE), {
       credentials: "same-origin",
       signal: AbortSignal.timeout(PATIENCE),
       ...options,
+      headers,
     });
   } catch {
     throw new ApiError("The server cannot be reached. What you decide is kept here and sent when it answers.");
@@ -37,6 +46,7 @@ function sentence(words) {
 async function failure(response) {
   const body = await response.json().catch(() => ({}));
   if (response.status === 401 && body.error === "nobody is logged in") toLogin();
+  if (response.status === 409 && body.field === "X-Person") window.location.reload(); // as whoever is here now
   const words = [body.error ?? `The server answered ${response.status}`, body.hint].filter(Boolean);
   return new ApiError(words.map(sentence).join(" "), {
     status: response.status,

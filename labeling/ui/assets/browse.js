@@ -15,6 +15,7 @@ import { Chip, Messages } from "./panels.js";
 import { SuspectPanel } from "./suspect.js";
 
 const PAGE = 60;
+const NOTICE = 300; // milliseconds one needs to see that another image was chosen
 
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
@@ -39,6 +40,7 @@ class BrowsePage {
     this.keymap = new Keymap(settings.keys, classes);
     this.tiles = [];
     this.at = -1;
+    this.wentOn = { tile: null, when: 0 }; // what was chosen by itself
     const client = clientName();
     this.outbox = new Outbox(`${progress.project_id}:${person.id}`, (events) => api.sendEvents(client, events));
     this.corrections = new Corrections({ outbox: this.outbox, show: (image, known) => this.update(image, known) });
@@ -150,7 +152,7 @@ class BrowsePage {
       picture,
       words,
     );
-    const tile = { image, element, words };
+    const tile = { image, element, words, picture };
     this.draw(tile);
     return tile;
   }
@@ -186,6 +188,8 @@ class BrowsePage {
     else if (key === "PageDown" || key === "PageUp") this.pager.turn(key === "PageDown" ? 1 : -1);
     else if (key === "Escape") this.choose(-1);
     else if (!meaning || event.repeat) return;
+    else if (this.unseen(event))
+      this.messages.say("choose", "That press came before you could see this image: it was not taken.");
     else if (meaning.action === "first_guess" && this.chosen?.image.suspect)
       this.relabel("label", this.chosen.image.suspect.class);
     else if (meaning.class !== undefined) this.relabel("label", meaning.class);
@@ -193,6 +197,12 @@ class BrowsePage {
     else if (["flag", "undo", "redo", "search"].includes(meaning.action)) this[meaning.action]();
     else return;
     event.preventDefault();
+  }
+
+  /** Whether a press came before one could see what had been chosen by itself. */
+  unseen(event) {
+    const { tile, when } = this.wentOn;
+    return tile && tile === this.chosen && (event.timeStamp < when + NOTICE || !tile.picture.complete);
   }
 
   /** The chosen image that a press is about; where there is none, the page says so. */
@@ -227,6 +237,7 @@ class BrowsePage {
   goToNextSuspect() {
     const left = this.tiles.flatMap(({ image }, place) => (image.suspect ? [place] : []));
     this.choose(left.find((place) => place > this.at) ?? left[0] ?? -1);
+    this.wentOn = { tile: this.chosen, when: performance.now() };
     if (left.length > 0) return;
     const more = this.pager.next ? " Next shows more." : "";
     this.messages.say("choose", `The suspect labels of this page are settled.${more}`);

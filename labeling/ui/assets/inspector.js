@@ -20,10 +20,6 @@ export class Inspector {
   constructor({ nameOf, classList, suspect, search, tools, close }) {
     Object.assign(this, { nameOf, suspect });
     this.picture = h("img", { class: "wb-large", alt: "" });
-    this.picture.addEventListener("load", () =>
-      this.picture.classList.toggle("wb-small-picture", this.picture.naturalWidth <= SMALL),
-    );
-    this.picture.addEventListener("error", () => this.failed());
     this.file = h("div", { class: "wb-file" });
     this.now = h("div", { role: "status" });
     this.history = h("ol", { class: "wb-history" });
@@ -66,7 +62,7 @@ export class Inspector {
     this.label(image);
     this.file.textContent = image.file;
     if (other) {
-      this.picture.src = image.url;
+      this.paint(image);
       this.history.replaceChildren();
     }
     try {
@@ -75,6 +71,23 @@ export class Inspector {
     } catch (error) {
       if (this.shown === image.image) fill(this.history, h("li", {}, error.message));
     }
+  }
+
+  /** Show the small picture until the large one is there: a browser would go on showing that of the image before. */
+  async paint(image) {
+    this.picture.removeAttribute("src");
+    this.picture.classList.remove("wb-small-picture");
+    this.picture.src = image.thumb;
+    const large = h("img", { src: image.url });
+    try {
+      await large.decode();
+    } catch {
+      if (this.shown === image.image) this.failed();
+      return;
+    }
+    if (this.shown !== image.image) return;
+    this.picture.src = image.url;
+    this.picture.classList.toggle("wb-small-picture", large.naturalWidth <= SMALL);
   }
 
   /** Show the label an image has now. */

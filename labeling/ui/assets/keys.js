@@ -30,7 +30,7 @@ const RESERVED = new Set(["Tab", "Escape", " ", "ArrowLeft", "ArrowRight", "Arro
  */
 export function keyOf(event) {
   if (event.altKey || event.metaKey || event.ctrlKey) {
-    const letter = event.key.toLowerCase();
+    const letter = latin(event) ?? event.key.toLowerCase();
     if (event.altKey || letter !== "z") return null;
     return event.shiftKey ? "Redo" : "Undo";
   }
@@ -44,6 +44,12 @@ export function keyOf(event) {
   const lower = event.key.toLowerCase();
   const isLetter = lower !== event.key.toUpperCase();
   return event.shiftKey && isLetter ? `Shift+${lower}` : lower;
+}
+
+/** The Latin letter at the place of a key that types another script's, or null. */
+function latin(event) {
+  const place = /^Key([A-Z])$/.exec(event.code ?? "");
+  return place && /^[^\x00-\u024f]$/u.test(event.key) ? place[1].toLowerCase() : null;
 }
 
 /** The sign that a press types, or null where that is a digit, nothing, or belongs to the browser. */
@@ -92,12 +98,16 @@ export class Keymap {
 
   /**
    * The name of the key a press stands for here. A digit's place types another sign on each keyboard, and on many it is
-   * the only way to one (German ⇧7 is the slash): a sign that means something comes before the place.
+   * the only way to one (German ⇧7 is the slash): a sign that means something comes before the place. A letter of
+   * another script that means nothing stands for the Latin one at its place.
    */
   keyOf(event) {
     const sign = signOf(event);
     const key = keyOf(event);
-    return /^(Shift\+)?\d$/.test(key) && this.meaning.has(sign) ? sign : key;
+    if (/^(Shift\+)?\d$/.test(key)) return this.meaning.has(sign) ? sign : key;
+    const letter = key === null || this.meaning.has(key) ? null : latin(event);
+    if (letter === null) return key;
+    return event.shiftKey ? `Shift+${letter}` : letter;
   }
 
   /** What a key means: { action }, { class } or undefined. */

@@ -24,6 +24,7 @@ export function clientName() {
 export async function whoAmI(host) {
   const { me, people, login } = await api.get("api/people");
   const person = me ?? (await askName(host, people));
+  api.actAs(person.id);
   const another = async () => {
     if (await askName(host, people, { mayCancel: true })) window.location.reload();
   };

@@ -6,15 +6,29 @@ const AT_ONCE = 4; // a browser sends six at a time to one server; some are left
 /** Decodes pictures in a worker. */
 class Decoder {
   constructor() {
-    this.worker = new Worker(new URL("decoder.js", import.meta.url), { type: "module" });
     this.waiting = new Map();
     this.last = 0;
+    this.worker = null;
+  }
+
+  _begin() {
+    this.worker = new Worker(new URL("decoder.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data: { id, picture } }) => {
       const { resolve, reject } = this.waiting.get(id);
       this.waiting.delete(id);
       if (picture) resolve(picture);
       else reject(new Error("The file is no picture that can be shown; it may be damaged."));
     };
+    this.worker.onerror = () => this._lost();
+  }
+
+  /** The worker could not be fetched, or died: what waits is asked for again as if the network had been cut. */
+  _lost() {
+    this.worker.terminate();
+    this.worker = null;
+    const error = Object.assign(new Error("The part of this page that decodes pictures has ended."), { offline: true });
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
   }
 
   /** Resolve to { bitmap, fitted, width, height }: the pixels, the same at the size of the stage, the file's size. */
@@ -22,6 +36,7 @@ class Decoder {
     return new Promise((resolve, reject) => {
       this.last += 1;
       this.waiting.set(this.last, { resolve, reject });
+      if (this.worker === null) this._begin();
       this.worker.postMessage({ id: this.last, blob, stage });
     });
   }

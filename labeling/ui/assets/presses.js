@@ -25,6 +25,8 @@ export class Presses {
     const key = this.keymap.keyOf(event);
     if (key === null || buttonTakes(event)) return;
     const meaning = this.keymap.read(key);
+    const objection = this.vocabulary.objection(key, meaning);
+    if (objection) return event.preventDefault(), this.refuse(objection);
     if (!this.gridView.element.hidden && this.gridView.key(key, event, meaning)) return event.preventDefault();
     if (PAN[key] && this.stage.zoomed) this.stage.move(...PAN[key]);
     else if (!meaning) return;

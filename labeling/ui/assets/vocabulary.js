@@ -10,6 +10,7 @@ export class Vocabulary {
   constructor({ classes, version, settings, changed, told }) {
     Object.assign(this, { settings, changed, told });
     this.names = new Map();
+    this.altered = new Set(); // keys that came to mean another class and were not pressed since
     this.nameOf = (id) => this.names.get(id) ?? "none of our classes";
     this.keymap = new Keymap(settings.keys, classes);
     this._take({ classes, version });
@@ -31,8 +32,20 @@ export class Vocabulary {
   async heard(version) {
     const before = this.version;
     if (version === before) return;
+    const meant = this._classKeys();
     await this.reload();
+    for (const [key, cls] of this._classKeys()) if (meant.has(key) && meant.get(key) !== cls) this.altered.add(key);
     if (this.version !== before) this.told();
+  }
+
+  _classKeys() {
+    return new Map([...this.keymap.byClass].map(([cls, key]) => [key, cls]));
+  }
+
+  /** What to say of a press whose key means another class than it did, once for each such key; else null. */
+  objection(key, meaning) {
+    if (meaning?.class === undefined || !this.altered.delete(key)) return null;
+    return `${key.toUpperCase()} means “${this.nameOf(meaning.class)}” now: press it again to say that.`;
   }
 
   /** Resolve to the id of the class with a name: the one there is, also where somebody made it meanwhile, else a new one. */

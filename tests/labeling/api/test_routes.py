@@ -150,6 +150,27 @@ def test_settings_are_each_persons_own(ann: Tab, open_tab: Callable[[str], Tab])
     assert answer["error"] == "the key x belongs to the class cow"
 
 
+def test_a_class_with_the_key_of_an_action_stands_in_the_way_of_no_other_key(
+    ann: Tab, open_tab: Callable[[str], Tab]
+) -> None:
+    ann.send("PUT", "/api/settings", {"keys": {"grid": "h"}})
+    ann.post("/api/classes", {"uuid": new(), "name": "goat", "key": "g"})  # Bob's key of the grid
+    bob = open_tab("Bob")
+    assert bob.send("PUT", "/api/settings", {"keys": {"flag": "ö"}})["keys"]["flag"] == "ö"
+    assert bob.send("PUT", "/api/settings", {"keys": {}, "display": {"why": False}})["display"] == {"why": False}
+    assert bob.send("PUT", "/api/settings", {"keys": {"skip": "g"}}, 422)["field"] == "keys.skip"
+
+
+def test_a_page_writes_as_nobody_but_whom_it_shows(ann: Tab, open_tab: Callable[[str], Tab]) -> None:
+    """Another tab of the same browser is somebody else's by now: the cookie says so."""
+    bob = open_tab("Bob")
+    body = {"client": "a", "count": 1}
+    shown = {"X-Person": str(bob.me["id"])}
+    assert bob.http.post("/api/lease", json=body, headers=shown).status_code == 200
+    refused = ann.http.post("/api/lease", json=body, headers=shown)
+    assert (refused.status_code, refused.json()["field"]) == (409, "X-Person")
+
+
 def test_progress_counts(ann: Tab) -> None:
     items = ann.lease(4)
     ann.label(items[0], "cat")

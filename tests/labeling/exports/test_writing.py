@@ -145,6 +145,21 @@ def test_an_export_is_not_overwritten_and_leaves_nothing_when_it_fails(labeled: 
     assert sorted(path.name for path in (labeled / "exports").iterdir()) == ["out", "stuck"]
 
 
+@pytest.mark.parametrize("kind", ["folders", "seed", "csv"])
+def test_nothing_that_networks_are_judged_by_is_learned_from(labeled: Path, kind: Any) -> None:
+    """As in the app: no copy of a picture kept for val is trained on, and groups that cross splits are no groups."""
+    with writing(labeled) as db, transaction(db):
+        (judged,) = db.execute("SELECT sha256 FROM image WHERE split = 'val' AND class IS NOT NULL LIMIT 1").fetchone()
+        (copy,) = find_images(db, ["unlabeled/000.png"])
+        db.execute("UPDATE image SET sha256 = ? WHERE id = ?", (judged, copy))
+        db.execute("UPDATE image SET \"group\" = 'plate 1'")
+    summary = export(labeled, kind, "out", silent)
+    written = rows(labeled / "exports" / "out" / "manifest.csv")
+    assert [row["split"] for row in written if row["sha256"] == judged] == ["val"]
+    assert summary["left_out"]["the same picture as one kept for val or test"] == 1
+    assert {row["group"] for row in written} == {""}
+
+
 def test_nothing_labeled_is_said(tmp_path: Path) -> None:
     write_project(tmp_path / "p", images=5)
     with pytest.raises(InputError, match="nothing is labeled yet"):

@@ -186,6 +186,8 @@ def test_pace_leaves_breaks_out_and_agreement_is_counted_pair_by_pair(
         images = [
             row["id"] for row in db.execute("SELECT id FROM image WHERE split = 'unlabeled' ORDER BY id LIMIT 12")
         ]
+        (imported,) = db.execute("SELECT id FROM image WHERE split = 'train' AND class IS NOT NULL LIMIT 1").fetchone()
+    open_tab("Cy").say({"kind": "label", "image": imported, "class": ann.classes["dog"], "source": "browse"})
     for tab, names in ((ann, ["cat"] * 12), (bob, ["cat"] * 9 + ["dog"] * 3)):
         for image, name in zip(images, names, strict=True):
             tab.say({"kind": "label", "image": image, "class": tab.classes[name], "source": "browse"})

@@ -80,6 +80,9 @@ def test_a_trusted_proxy_names_people(team: Project) -> None:
         assert me["login"] == "proxy"
         assert proxy.get("/api/people", headers={"x-remote-user": "root"}).json()["me"]["role"] == "admin"
         assert proxy.get("/api/people").status_code == 401, "nobody is named"
+        for name, encoding in (("Łukasz Weiß", "utf-8"), ("Jörg", "utf-8"), ("Zoë", "latin-1")):
+            answer = proxy.get("/api/people", headers={"x-remote-user": name.encode(encoding)})
+            assert answer.json()["me"]["name"] == name
         twice = [("x-remote-user", "Grace"), ("x-remote-user", "Root")]
         assert proxy.get("/api/people", headers=twice).status_code == 403
         assert proxy.get("/api/people", headers={"x-remote-user": "dataset"}).status_code == 403
