@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+LARS = ("--optimizer", "lars", "--trust", "0.001", "--trust-as", "scale")
+"""With the presets `quick` and `laptop`: pretraining as it was before they took Muon, on which older figures rest."""
+
 
 def barlowmatch(*words: str, quiet: bool = True) -> str:
     """Run `python -m barlowmatch …` as a user would, show the command line, and return what it printed.

@@ -12,10 +12,10 @@ from statistics import median
 from typing import Any
 
 from benchmarks.datasets import write_cifar10
-from benchmarks.measuring import barlowmatch, read_result, table
+from benchmarks.measuring import LARS, barlowmatch, read_result, table
 
 SIDES = {
-    "lars": ("--optimizer", "lars", "--trust", "0.001"),
+    "lars": LARS,
     "muon": ("--optimizer", "muon", "--trust", "0.01"),
 }
 

@@ -9,7 +9,7 @@ import numpy as np
 from barlowmatch.data.tables import read_table
 from barlowmatch.linear_probe import Space, fit
 from benchmarks.datasets import write_cifar10
-from benchmarks.measuring import barlowmatch, table
+from benchmarks.measuring import LARS, barlowmatch, table
 from labeling.embeddings.folder import Rows, read_embedding_folder
 from labeling.probe.process import ANCHORS, CANDIDATES, EVERY, TURNS
 from labeling.probe.ranking import covered, doubt, herd
@@ -88,7 +88,7 @@ def _embed(home: Path, minutes: float) -> Path:
     if not checkpoint.is_file():
         barlowmatch(
             "pretrain", "--preset", "quick", "--dataset-folder", str(data), "--checkpoint-path", str(checkpoint),
-            "--minutes", str(minutes), quiet=False,
+            *LARS, "--minutes", str(minutes), quiet=False,
         )  # fmt: skip
     if not folder.is_dir():
         barlowmatch(

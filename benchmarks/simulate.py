@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import write_cifar10, write_fashion_mnist
-from benchmarks.measuring import barlowmatch
+from benchmarks.measuring import LARS, barlowmatch
 
 STRATEGIES = (
     "auto,kmeans,k-center,typiclust,probcover,maxherding,uherding,margin,badge,dropquery,balanced-oracle,inverted"
@@ -39,7 +39,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if not checkpoint.is_file():
         barlowmatch(
             "pretrain", "--preset", "quick", "--dataset-folder", str(data), "--checkpoint-path", str(checkpoint),
-            "--minutes", str(options.minutes), quiet=False,
+            *LARS, "--minutes", str(options.minutes), quiet=False,
         )  # fmt: skip
     representations = options.home / f"{options.data}-{checkpoint.stem}-representations"
     if not representations.is_dir():

@@ -13,7 +13,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.datasets import write_cifar10
-from benchmarks.measuring import barlowmatch, read_result, table
+from benchmarks.measuring import LARS, barlowmatch, read_result, table
 
 SIDES = {"fast": "auto", "plain": "float32"}
 
@@ -23,7 +23,7 @@ def knn(data: Path, home: Path, precision: str, seed: int, epochs: int, backbone
     folder = home / f"{precision}-{seed}"
     barlowmatch(
         "pretrain", "--preset", "quick", "--dataset-folder", str(data), "--cache-folder", str(home / "cache"),
-        "--run-dir", str(folder), "--num-epochs", str(epochs), "--seed", str(seed),
+        *LARS, "--run-dir", str(folder), "--num-epochs", str(epochs), "--seed", str(seed),
         "--precision", precision, "--backbone", backbone,
     )  # fmt: skip
     return 100 * float(read_result(folder)["knn_accuracy"])

@@ -17,7 +17,7 @@ from barlowmatch.embeddings import Embeddings, read_embeddings
 from barlowmatch.linear_probe import Floats
 from barlowmatch.suspects import find_suspects, out_of_sample
 from benchmarks.datasets import write_cifar10_flat, write_fashion_mnist
-from benchmarks.measuring import barlowmatch, table
+from benchmarks.measuring import LARS, barlowmatch, table
 
 STAGES = ("pretrained", "fixmatch")
 
@@ -83,7 +83,7 @@ def train(home: Path, minutes: float) -> None:
     """Pretrain, train on the labels, and write the embeddings of both networks."""
     common = ("--manifest", str(home / "manifest.csv"), "--preset", "quick", "--val-share", "0")
     pretrained, classifier, fixmatch = (str(home / f"{name}.pt") for name in ("pretrained", "classifier", "fixmatch"))
-    barlowmatch("pretrain", *common, "--minutes", str(minutes), "--checkpoint-path", pretrained)
+    barlowmatch("pretrain", *common, *LARS, "--minutes", str(minutes), "--checkpoint-path", pretrained)
     barlowmatch("train-classifier", *common, "--transfer-path", pretrained, "--checkpoint-path", classifier)
     barlowmatch(
         "fixmatch", *common, "--minutes", str(0.75 * minutes), "--transfer-path", classifier,

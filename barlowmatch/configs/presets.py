@@ -36,11 +36,11 @@ def pretrain_small_images() -> PretrainConfig:
 def pretrain_quick() -> PretrainConfig:
     """Return a recipe for minutes on two cores: a ResNet-18 of a quarter of the width and a narrow projector.
 
-    So few steps need large ones: LARS moves a weight by a thousandth of its norm times the learning rate.
+    So few steps need good ones: Muon moves each weight by two hundredths of its norm, in all directions alike.
     """
     return PretrainConfig(
-        backbone="resnet18_quarter", projector_width=512, num_epochs=20, warmup_epochs=1.0,
-        learning_rate=2.0, learning_rate_biases=0.05, trust=1e-3, trust_as="scale", max_image_size=_QUICK_SIZE,
+        backbone="resnet18_quarter", projector_width=512, num_epochs=20, warmup_epochs=1.0, optimizer="muon",
+        learning_rate=2.0, learning_rate_biases=0.05, trust=0.01, max_image_size=_QUICK_SIZE,
     )  # fmt: skip
 
 
