@@ -16,8 +16,7 @@ setup: $(STAMP) ## Make .venv and install the product and the tools of its check
 
 $(STAMP): requirements.txt requirements-dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@# Most modules of the packages are never imported: Python compiles those that are, when they are.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
 run: $(STAMP) ## Open the app on an example: handwritten digits, 200 of them to label
@@ -28,7 +27,8 @@ demo: $(STAMP) ## Run the whole loop on handwritten digits: label, learn, ask, l
 	$(BIN)/python -m benchmarks demo
 
 test: $(STAMP) browser ## Run the tests, more at a time than there are cores: they wait for pages and processes
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	@# Hundreds of processes begin: each would compile these packages anew where that is not to be kept.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal
 
 browser: ## Install Chromium's headless shell for the tests of the pages, where apt can; without it they are skipped
 	@test -x /usr/bin/chromium-headless-shell || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \

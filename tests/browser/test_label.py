@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.bench import PAINTED, Bench, Tab
+from tests.waiting import until
 
 
 def test_fifty_presses_in_quick_succession_are_fifty_events_on_the_pictures_that_were_painted(tab: Tab) -> None:
@@ -33,10 +34,29 @@ def test_a_tab_of_somebody_who_is_no_longer_there_labels_nothing_for_who_came(
 
     assert answer.ok
     assert tab.bench.events("Who came") == []
+    tab.page.goto("about:blank")
     assert context.request.post(f"{tab.bench.url}/api/people/me", data={"name": tab.person}).ok
     tab.open().ready()
     assert [(kind, name) for kind, _, name, *_ in tab.events()] == [("label", "4")], "what was said is kept and sent"
     tab.complaints.clear()  # the browser notes the 409
+
+
+def test_images_go_back_to_others_where_nobody_moves(tab: Tab) -> None:
+    held = "SELECT count(*) FROM lease JOIN person ON person.id = person WHERE state = 'active' AND person.name = ?"
+    tab.page.clock.install()
+    tab.open().ready()
+    tab.press("6")
+    tab.saved()
+    assert tab.bench.rows(held, tab.person)[0][0] > 20
+
+    tab.page.clock.fast_forward("16:00")
+
+    expect(tab.page.locator(".wb-stage")).to_contain_text("Nobody moved here for 15 minutes")
+    until(lambda: tab.bench.rows(held, tab.person)[0][0] == 0)
+    tab.page.mouse.move(300, 300)
+    tab.ready()
+    tab.press("7")
+    assert [name for _, _, name, *_ in tab.events()] == ["6", "7"]
 
 
 def test_a_decoder_that_cannot_be_had_is_asked_for_again(tab: Tab) -> None:

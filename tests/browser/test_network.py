@@ -26,6 +26,27 @@ def test_labels_given_offline_survive_a_reload_and_arrive_once(tab: Tab, context
     tab.complaints.clear()  # the cut itself is noted by the browser
 
 
+def test_what_waits_is_sent_from_every_page(tab: Tab) -> None:
+    """Who goes from labeling to the export takes all along that was decided."""
+    tab.open().ready()
+    tab.page.wait_for_timeout(300)  # pictures ahead arrive
+    tab.page.route(re.compile("/api/"), lambda route: route.abort())
+    images = tab.press("3", "4")
+    expect(tab.page.locator(".wb-chip")).to_contain_text("Offline, 2 kept here")
+    tab.page.unroute_all()
+    tab.page.route(re.compile("/api/labels"), lambda route: route.abort(), times=1)
+
+    tab.open("/export")
+
+    message = tab.page.locator(".wb-message")
+    expect(message).to_contain_text("2 decisions of yours still wait in this browser. The server cannot be reached.")
+    expect(message).to_contain_text("stored now. Load the page again")
+    assert [(image, name) for _, image, name, *_ in tab.bench.events(tab.person)] == list(
+        zip(images, "34", strict=True)
+    )
+    tab.complaints.clear()
+
+
 def test_an_answer_that_gets_lost_does_not_count_twice(tab: Tab) -> None:
     dropped: list[str] = []
 

@@ -17,6 +17,7 @@ export class ApiError extends Error {
 }
 
 let me = null;
+let leaving = false;
 
 /** Say from now on whom this page shows: what it sends counts as nobody else's, whoever is at work in another tab. */
 export function actAs(person) {
@@ -46,7 +47,7 @@ function sentence(words) {
 async function failure(response) {
   const body = await response.json().catch(() => ({}));
   if (response.status === 401 && body.error === "nobody is logged in") toLogin();
-  if (response.status === 409 && body.field === "X-Person") window.location.reload(); // as whoever is here now
+  if (response.status === 409 && body.field === "X-Person") toWhoIsHere();
   const words = [body.error ?? `The server answered ${response.status}`, body.hint].filter(Boolean);
   return new ApiError(words.map(sentence).join(" "), {
     status: response.status,
@@ -59,6 +60,12 @@ async function failure(response) {
 function toLogin() {
   const here = window.location.href.slice(BASE.href.length);
   window.location.assign(new URL(`login?next=${encodeURIComponent(here)}`, BASE));
+}
+
+/** Somebody else is at work in this browser: build the page anew for them, once for all calls that hear of it. */
+function toWhoIsHere() {
+  if (!leaving) window.location.reload();
+  leaving = true;
 }
 
 async function json(method, path, body) {

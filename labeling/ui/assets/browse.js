@@ -15,6 +15,7 @@ import { Chip, Messages } from "./panels.js";
 import { SuspectPanel } from "./suspect.js";
 
 const PAGE = 60;
+const ANSWERS = ["first_guess", "reject", "flag"];
 const NOTICE = 300; // milliseconds one needs to see that another image was chosen
 
 /** Build the page inside `host` and start it. */
@@ -188,7 +189,7 @@ class BrowsePage {
     else if (key === "PageDown" || key === "PageUp") this.pager.turn(key === "PageDown" ? 1 : -1);
     else if (key === "Escape") this.choose(-1);
     else if (!meaning || event.repeat) return;
-    else if (this.unseen(event))
+    else if ((meaning.class !== undefined || ANSWERS.includes(meaning.action)) && this.unseen(event))
       this.messages.say("choose", "That press came before you could see this image: it was not taken.");
     else if (meaning.action === "first_guess" && this.chosen?.image.suspect)
       this.relabel("label", this.chosen.image.suspect.class);

@@ -88,6 +88,8 @@ class LabelPage {
     this.outbox.on("state", () => this.followOutbox());
     this.view.chip.update(this.outbox);
     document.addEventListener("keydown", (event) => this.presses.key(event));
+    for (const move of ["keydown", "pointermove", "pointerdown"])
+      document.addEventListener(move, () => this.session.touch(), { passive: true });
     window.addEventListener("pagehide", () => this.leave());
     this.stage.say(h("p", {}, "Fetching images…"));
     await this.outbox.flush();

@@ -7,6 +7,13 @@
 const BATCH = 100; // events in one request
 const PATIENCE = [500, 1000, 2000, 4000, 8000, 15000]; // milliseconds before the next try
 
+const KEYS = "barlowmatch:outbox:";
+
+/** Whether anything of anybody waits in this browser. */
+export function somethingWaits(storage = window.localStorage) {
+  return Object.keys(storage).some((key) => key.startsWith(KEYS));
+}
+
 /** How the outbox stands: "saved", "pending", "offline" or "blocked" (the server answers, but cannot store). */
 export class Outbox {
   /**
@@ -15,7 +22,7 @@ export class Outbox {
    *   `offline` tells a cut network from a server that refuses
    */
   constructor(name, send, { storage = window.localStorage } = {}) {
-    this.prefix = `barlowmatch:outbox:${name}:`;
+    this.prefix = `${KEYS}${name}:`;
     this.send = send;
     this.storage = storage;
     this.state = "saved";

@@ -5,6 +5,7 @@ import { uuid } from "./dom.js";
 const AHEAD = 40; // images leased ahead
 const REFILL_AT = 30; // fewer than this: ask for more
 const ASK_AGAIN = 8_000; // milliseconds before asking again when there was nothing to lease
+const IDLE = 15 * 60_000; // milliseconds in which nobody moved: others may have the images then
 
 /**
  * An act is what one press did: { kind, class, items, events, undoes }, where `undoes` is the UUID by which the server
@@ -23,6 +24,7 @@ export class Session {
     this.state = "loading";
     this.left = 0;
     this.shownAt = performance.now();
+    this.movedAt = performance.now();
     outbox.on("result", (event, result) => this._heard(event, result));
   }
 
@@ -34,6 +36,28 @@ export class Session {
   /** The leases of images on the page, of the queue and of the grid. */
   leases() {
     return [...this.queue, ...this.extra].map((item) => item.lease).filter(Boolean);
+  }
+
+  get idle() {
+    return performance.now() - this.movedAt > IDLE;
+  }
+
+  /** Somebody is here: who comes back gets images again. */
+  touch() {
+    const { idle } = this;
+    this.movedAt = performance.now();
+    if (idle) this.refill({ force: true });
+  }
+
+  /** Go on holding images, and asking for more, while somebody is here. */
+  _again() {
+    if (!this.idle || this.extra.length > 0) return this.refill({ force: true });
+    if (this.queue.length === 0) return null;
+    const leases = this.leases();
+    this.queue = [];
+    this.state = "resting";
+    this.changed();
+    return this.api.post("api/release", { client: this.client, leases }).catch(() => {}); // else they lapse
   }
 
   /** Ask for images when few are left; also renews the leases held. */
@@ -58,7 +82,7 @@ export class Session {
     }
     const soon = this.dry || this.queue.length < REFILL_AT;
     const wait = soon ? ASK_AGAIN : Math.min(60_000, (this.term ?? 180) * 333);
-    this.timer = setTimeout(() => this.refill({ force: true }), wait);
+    this.timer = setTimeout(() => this._again(), wait);
     this.changed();
   }
 

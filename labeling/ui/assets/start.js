@@ -2,8 +2,10 @@
 
 import { fill, h } from "./dom.js";
 import { whoAmI } from "./page.js";
+import { sendUnsent } from "./unsent.js";
 import { isAdmin } from "./who.js";
 
+const SENDS_ITSELF = ["label", "browse"];
 const FOR_ADMINS = ["train", "request", "export"];
 
 const EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
@@ -27,6 +29,7 @@ export async function start(page, element) {
     }
     const { mount } = await import(`./${page}.js`);
     await mount(host);
+    if (!SENDS_ITSELF.includes(page)) sendUnsent(host).catch(() => {}); // tried again by the next page
   } catch (error) {
     const again = h(
       "button",
