@@ -34,6 +34,7 @@ FLAGS = [
 TOO_FAINT = (Path(__file__).parent / "contrast.js").read_text()
 PAINTED = ".wb-stage[data-image]"
 SAVED = ".wb-chip[data-state=saved]"
+TILE = ".wb-tile"
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,17 @@ from playwright.sync_api import BrowserContext, Route, expect
 from tests.browser.bench import Tab
 
 
+def pictures_ahead(tab: Tab) -> None:
+    """Wait until the pictures of the next images are here, so that labeling can go on without the server."""
+    come = "({name, responseEnd}) => name.includes('/img/') && responseEnd > 0"
+    tab.page.wait_for_function(f"performance.getEntriesByType('resource').filter({come}).length > 9")
+
+
 def test_labels_given_offline_survive_a_reload_and_arrive_once(tab: Tab, context: BrowserContext) -> None:
     tab.open().ready()
     images = tab.press("1", "2")
     tab.saved()
-    tab.page.wait_for_timeout(300)  # pictures ahead arrive
+    pictures_ahead(tab)
     tab.page.route(re.compile("/api/"), lambda route: route.abort())  # the server is gone
     images += tab.press("3", "4", "5", "6")
     expect(tab.page.locator(".wb-chip")).to_contain_text("Offline, 4 kept here")
@@ -29,7 +35,7 @@ def test_labels_given_offline_survive_a_reload_and_arrive_once(tab: Tab, context
 def test_what_waits_is_sent_from_every_page(tab: Tab) -> None:
     """Who goes from labeling to the export takes all along that was decided."""
     tab.open().ready()
-    tab.page.wait_for_timeout(300)  # pictures ahead arrive
+    pictures_ahead(tab)
     tab.page.route(re.compile("/api/"), lambda route: route.abort())
     images = tab.press("3", "4")
     expect(tab.page.locator(".wb-chip")).to_contain_text("Offline, 2 kept here")
@@ -68,7 +74,7 @@ def test_an_answer_that_gets_lost_does_not_count_twice(tab: Tab) -> None:
 
 def test_the_browser_offline_and_back(tab: Tab, context: BrowserContext) -> None:
     tab.open().ready()
-    tab.page.wait_for_timeout(300)
+    pictures_ahead(tab)
     context.set_offline(True)
     images = tab.press("1", "2", "3")
     expect(tab.page.locator(".wb-chip")).to_contain_text("Offline")

@@ -5,9 +5,8 @@ from playwright.sync_api import Page, expect
 from labeling.project import writing
 from storage.database import transaction
 from storage.suspects import NewSuspect, labels_to_judge, put_suspects
-from tests.browser.bench import Bench, Tab
+from tests.browser.bench import TILE, Bench, Tab
 
-TILE = ".wb-tile"
 TWICE_AT_ONCE = """([first, code, second]) => {
     for (const press of [{key: first}, {key: second, code}])
         document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {...press, bubbles: true, cancelable: true}));

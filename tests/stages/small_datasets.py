@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from barlowmatch.configs.create_dataset import CreateDatasetConfig
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.dataset import Dataset
 
@@ -95,3 +96,9 @@ def flat(folder: Path) -> DatasetOptions:
 LAYOUTS = [
     seed_layout, seed_layout_with_gaps, class_folders, class_folders_without_val, table, manifest, flat,
 ]  # fmt: skip
+
+
+def config(source: DatasetOptions, **options: object) -> CreateDatasetConfig:
+    """Return what `create-dataset` is to do with a dataset."""
+    same = {"dataset_folder": source.dataset_folder, "manifest": source.manifest, "val_share": source.val_share}
+    return CreateDatasetConfig(**same, **options)
