@@ -50,6 +50,19 @@ def test_a_new_project_from_its_first_class_to_its_last_image(context: BrowserCo
         expect(page.locator(".wb-class span").first).to_have_text("cat")
 
 
+def test_who_comes_when_little_is_left_finds_some_of_it_to_do(
+    browser: Browser, context: BrowserContext, tmp_path: Path
+) -> None:
+    images = paint(tmp_path / "images", *(f"{number}.png" for number in range(24)))
+    init_project(tmp_path / "project", dataset_folder=images, control=0)
+    ask_all_blindly(tmp_path / "project")
+    with serving(tmp_path / "project") as bench:
+        ann, bob = Tab(context, bench, "Ann"), Tab(browser.new_context(), bench, "Bob")
+        seen = [*ann.open().ready().press("r", "r"), *bob.open().ready().press(*"rrrrrrr")]
+
+    assert len(set(seen)) == 9
+
+
 @pytest.mark.slow
 def test_where_nothing_was_ever_asked_for_the_page_says_so_and_where_to_go(
     browser: Browser, context: BrowserContext, tmp_path: Path

@@ -49,6 +49,7 @@ class LabelPage {
       api,
       client: this.client,
       outbox: this.outbox,
+      left: progress.left,
       changed: () => this.followQueue(),
       acted: (act, sign) => this.tally.count(act, sign), // shown after the next picture is painted
       say: (...message) => this.view.messages.say(...message),

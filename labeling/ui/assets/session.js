@@ -2,8 +2,9 @@
 
 import { uuid } from "./dom.js";
 
-const AHEAD = 40; // images leased ahead
-const REFILL_AT = 30; // fewer than this: ask for more
+const MOST_AHEAD = 40; // images leased ahead
+const LEAST_AHEAD = 8; // so many even where hardly any is left: the next one is painted from memory
+const REFILL_AT = 0.75; // less than this share of what may be leased: ask for more
 const ASK_AGAIN = 8_000; // milliseconds before asking again when there was nothing to lease
 const IDLE = 15 * 60_000; // milliseconds in which nobody moved: others may have the images then
 
@@ -13,8 +14,8 @@ const IDLE = 15 * 60_000; // milliseconds in which nobody moved: others may have
  * of which. Acts form two stacks, done and undone; both are as deep as the work is long.
  */
 export class Session {
-  constructor({ api, outbox, client, changed, acted, say }) {
-    Object.assign(this, { api, outbox, client, changed, acted, say });
+  constructor({ api, outbox, client, left, changed, acted, say }) {
+    Object.assign(this, { api, outbox, client, left, changed, acted, say });
     this.queue = [];
     this.dry = false;
     this.extra = []; // items on the grid: held, but not in the queue
@@ -22,7 +23,6 @@ export class Session {
     this.undone = [];
     this.decided = new Set(); // leases answered here: never taken again, even if the server has not heard yet
     this.state = "loading";
-    this.left = 0;
     this.shownAt = performance.now();
     this.movedAt = performance.now();
     outbox.on("result", (event, result) => this._heard(event, result));
@@ -31,6 +31,15 @@ export class Session {
   /** The item that is to be decided now, or undefined. */
   get current() {
     return this.queue[0];
+  }
+
+  /** How many images to hold: at most half of what is left, so that whoever comes finds some to do. */
+  get ahead() {
+    return Math.min(MOST_AHEAD, Math.max(LEAST_AHEAD, Math.ceil(this.left / 2)));
+  }
+
+  get short() {
+    return this.queue.length < REFILL_AT * this.ahead;
   }
 
   /** The leases of images on the page, of the queue and of the grid. */
@@ -62,7 +71,7 @@ export class Session {
 
   /** Ask for images when few are left; also renews the leases held. */
   async refill({ force = false } = {}) {
-    const enough = this.queue.length >= (this.dry ? 1 : REFILL_AT);
+    const enough = this.dry ? this.queue.length > 0 : !this.short;
     if (this.refilling || (!force && enough)) return;
     clearTimeout(this.timer);
     this.refilling = true;
@@ -72,7 +81,7 @@ export class Session {
         .map((event) => event.lease)
         .filter(Boolean);
       const holding = [...new Set([...this.leases(), ...waiting])];
-      const count = Math.max(0, AHEAD - this.queue.length);
+      const count = Math.max(0, this.ahead - this.queue.length);
       this._take(await this.api.post("api/lease", { client: this.client, count, holding }), waiting, count);
     } catch (error) {
       this.state = error.offline ? "offline" : "failed";
@@ -80,7 +89,7 @@ export class Session {
     } finally {
       this.refilling = false;
     }
-    const soon = this.dry || this.queue.length < REFILL_AT;
+    const soon = this.dry || this.short;
     const wait = soon ? ASK_AGAIN : Math.min(60_000, (this.term ?? 180) * 333);
     this.timer = setTimeout(() => this._again(), wait);
     this.changed();
@@ -177,7 +186,7 @@ export class Session {
     this.acted(act, 1);
     this.undone = [];
     this.shownAt = performance.now();
-    if (this.queue.length < REFILL_AT) setTimeout(() => this.refill(), 0);
+    if (this.short) setTimeout(() => this.refill(), 0);
   }
 
   /** Take back the last act that stands; resolves to it, or to null when there is none. */
