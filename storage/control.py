@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from storage.database import Database
 from storage.errors import Refused
+from storage.groups import count_companions, count_to_keep, draw_to_keep, groups_of, keep_whole, let_go
 from storage.images import set_split
 from storage.predictions import LEARNED
 from storage.records import NewItem
-from storage.requests import add_request, count_drawable, draw_unlabeled
+from storage.requests import add_request
 from storage.settings import get_setting
 from storage.skipping import stuck_items
 from storage.suspects import count_suspects
@@ -95,7 +96,9 @@ def resize_control(db: Database, count: int) -> Control:
         raise Refused("the control sample has answers already", "count", "its size stays as it is")
     size = min(count, largest_control(db, control))
     if size == 0:
-        raise Refused("too few images have no label", "count", "add images to the folder, then read it anew")
+        raise Refused(
+            "too few images have no label, or are of a small group", "count", "add images, then read the folder anew"
+        )
     if control is None:
         ask_control(db, size)
     elif size > control.items:
@@ -110,13 +113,20 @@ def resize_control(db: Database, count: int) -> Control:
 def largest_control(db: Database, control: Control | None) -> int:
     """Return how many images the control sample may have at most, before anybody has answered in it.
 
+    Where images have groups, a sample may come out smaller than that: whole groups leave learning with it.
+
     Args:
         db: the database.
         control: the present one, whose images may be drawn anew; None where there is none.
     """
-    own = 0 if control is None else control.items
-    learned_from = _one(db, f"SELECT count(*) {_LEARNED_FROM}")
-    return min((own + learned_from) // ONE_IN, own + count_drawable(db))
+    kept = 0 if control is None else control.items + count_companions(db, control.request)
+    room = _room(db, kept)
+    return min(kept + room, kept + count_to_keep(db, room))
+
+
+def _room(db: Database, kept: int) -> int:
+    """Return how many images may leave learning beside the `kept` ones."""
+    return (kept + _one(db, f"SELECT count(*) {_LEARNED_FROM}")) // ONE_IN - kept
 
 
 def count_all(db: Database) -> Counts:
@@ -165,15 +175,17 @@ def _items(images: list[int]) -> list[NewItem]:
 def ask_control(db: Database, count: int) -> None:
     """Ask for a uniform random sample of unlabeled images, blind: the validation set of all rounds.
 
-    It has `count` images, or as many as `largest_control` allows where those are fewer.
+    It has `count` images, or as many as `largest_control` allows where those are fewer. Whole groups leave learning.
     """
-    drawn = draw_unlabeled(db, min(count, largest_control(db, None)))
+    drawn = draw_to_keep(db, count, _room(db, 0), held=set())
     if drawn:
-        add_request(db, _items(drawn), purpose="control", strategy="random")
+        added = add_request(db, _items(drawn), purpose="control", strategy="random")
+        keep_whole(db, added.id)
 
 
 def _append(db: Database, control: Control, count: int) -> None:
-    drawn = draw_unlabeled(db, count)
+    room = _room(db, control.items + count_companions(db, control.request))
+    drawn = draw_to_keep(db, count, room, held=groups_of(db, control.request))
     db.executemany(
         """INSERT INTO request_item (request, rank, image, strategy, score, reason, free, left)
            VALUES (?, ?, ?, ?, ?, ?, 1, 1)""",
@@ -183,10 +195,15 @@ def _append(db: Database, control: Control, count: int) -> None:
         ],
     )
     set_split(db, drawn, "val")
+    keep_whole(db, control.request)
 
 
 def _cut(db: Database, control: Control, count: int) -> None:
-    """Leave the end out: nobody is asked about those images any more, and they may be learned from again."""
+    """Leave the end out: nobody is asked about those images any more, and they may be learned from again.
+
+    Not so where others of their group stay in the sample.
+    """
+    before = groups_of(db, control.request)
     rows = db.execute("SELECT image FROM request_item WHERE request = ? AND rank > ?", (control.request, count))
     images = [row["image"] for row in rows]
     db.execute("DELETE FROM request_item WHERE request = ? AND rank > ?", (control.request, count))
@@ -200,4 +217,4 @@ def _cut(db: Database, control: Control, count: int) -> None:
            WHERE id = ?""",
         (control.request,),
     )
-    set_split(db, images, "unlabeled")
+    let_go(db, images, before - groups_of(db, control.request))

@@ -1,6 +1,6 @@
 """What an export writes: every image with its present label, at one moment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from storage.database import Database
@@ -30,3 +30,16 @@ def labeled_images(db: Database) -> Iterator[Labeled]:
 def contents_judged_by(items: Iterable[Labeled]) -> set[str]:
     """Return the hashes of what networks are judged by: they may learn from no copy of it."""
     return {item.image.sha256 for item in items if item.image.split in JUDGED_BY and item.image.present}
+
+
+def name_groups(items: Sequence[Labeled]) -> list[str]:
+    """Return the group of each item, "" for all where one is learned from and judged by: readers would stop there.
+
+    That happens where labels, a moved file or another split came to a group after the control sample was drawn.
+    """
+    sides: dict[str, str] = {}
+    for image in (item.image for item in items if item.image.group):
+        side = image.split if image.split in JUDGED_BY else "train"
+        if sides.setdefault(image.group or "", side) != side:
+            return [""] * len(items)
+    return [item.image.group or "" for item in items]

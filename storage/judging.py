@@ -22,7 +22,7 @@ class ControlCounts:
     """How much is known of the control sample: the images of the validation split.
 
     Attributes:
-        images: all of them whose file is there.
+        images: all of them whose file is there, without those that are in it for their group alone.
         labeled: those that have a label.
         asked: those that an open request asks about.
     """
@@ -64,7 +64,8 @@ def count_control(db: Database) -> ControlCounts:
     row = db.execute(
         """SELECT count(*) AS images, coalesce(sum(class IS NOT NULL), 0) AS labeled,
                   coalesce(sum(EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)), 0) AS asked
-           FROM image WHERE split = 'val' AND present = 1"""
+           FROM image WHERE split = 'val' AND present = 1
+             AND (class IS NOT NULL OR "group" IS NULL OR EXISTS (SELECT 1 FROM request_item WHERE image = image.id))"""
     ).fetchone()
     return ControlCounts(row["images"], row["labeled"], row["asked"])
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,17 @@ from barlowmatch.data.tables import read_table, shown
 from barlowmatch.errors import InputError
 from barlowmatch.files import aside
 from barlowmatch.outputs import refuse_inside
+from labeling.dataset.judged import choose_judged
 from labeling.dataset.labels import import_own_labels
 from labeling.dataset.reports import keep_report
 from labeling.project import ProjectFolder, creating, writing
 from storage import images as store
 from storage.classes import add_class, class_ids
-from storage.control import Control, ask_control, find_control
+from storage.control import Control
 from storage.database import Database, transaction
 from storage.errors import Refused
-from storage.images import add_images, has_split
+from storage.groups import held_groups
+from storage.images import add_images
 from storage.leases import recount
 from storage.records import Image, NewImage
 from storage.settings import get_setting, put_setting
@@ -77,8 +79,9 @@ def init_project(
     """Make a project of a dataset folder or a manifest.
 
     A dataset without a validation split gets its control sample at once: a first, blind request of `control` random
-    images, or fewer in a small folder (`storage.control.ONE_IN`). It is returned, None where the dataset has validation
-    images or hardly any unlabeled ones. The progress of reading the images is appended to `events` as JSON lines.
+    images, or fewer in a small folder (`storage.control.ONE_IN`). It is returned, None where models are judged by what
+    the dataset has (`labeling.dataset.judged`). The progress of reading the images is appended to `events` as JSON
+    lines.
 
     Raises:
         InputError: there is a project already, no dataset, the project would lie in it, or the folder cannot be
@@ -99,9 +102,7 @@ def init_project(
             index = read_index(paths, images, manifest.name if manifest else None, group_by, events)
             with creating(paths) as db, transaction(db):
                 _enter(db, paths, index, manifest.name if manifest else None, group_by)
-                if not has_split(db, "val"):
-                    ask_control(db, control)
-                asked = find_control(db)
+                asked = choose_judged(db, control)
                 images.replace(paths.dataset)
     return asked
 
@@ -139,7 +140,8 @@ def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> None:
             except Refused as error:
                 told = f'the class "{name}": {error}, and names that differ in upper and lower case alone count as one'
                 raise InputError(f"{index.root}: {told}; rename one of the two") from error
-    ids = add_images(db, (found.new for found in fresh))
+    held = held_groups(db)
+    ids = add_images(db, (replace(found.new, split="val") if found.new.group in held else found.new for found in fresh))
     labeled = [(image, found.label) for image, found in zip(ids, fresh, strict=True) if found.label]
     import_own_labels(db, labeled, {name: number for number, name in index.classes})
 
@@ -173,6 +175,8 @@ def read_index(
         *source,
         *grouping,
         *telling,
+        "--val-share",
+        "0",
         "--manifest-out",
         str(target),
         "--json",

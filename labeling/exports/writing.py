@@ -31,7 +31,7 @@ from labeling.exports.seed_tensors import LARGEST_LABEL, write_label_tensors
 from labeling.project import ProjectFolder, reading
 from storage.classes import list_classes
 from storage.database import Database, now
-from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, labeled_images
+from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, labeled_images, name_groups
 from storage.requests import latest_event
 from storage.settings import get_setting
 
@@ -198,7 +198,7 @@ def _renumber(rows: list[Row], folder: Path) -> list[Row]:
 
 
 def _write_tables(rows: list[Row], folder: Path, classes: tuple[tuple[int, str], ...]) -> None:
-    groups = _groups(rows)
+    groups = name_groups([row.of for row in rows])
     write_table(
         folder / "manifest.csv", ("file", "sha256", "split", "label", "group"),
         (
@@ -211,20 +211,6 @@ def _write_tables(rows: list[Row], folder: Path, classes: tuple[tuple[int, str],
         ((row.target, row.split, row.label) for row in rows if row.label is not None),
     )  # fmt: skip
     write_table(folder / CLASSES_FILE, ("id", "name"), classes)
-
-
-def _groups(rows: list[Row]) -> list[str]:
-    """Return the group of each row, "" for all where a group crosses splits: whoever reads it would be stopped by that.
-
-    The control sample is drawn image by image, and images of its groups are trained on.
-    """
-    groups = [row.of.image.group or "" for row in rows]
-    splits: dict[str, str] = {}
-    for row, group in zip(rows, groups, strict=True):
-        side = row.split if row.split in JUDGED_BY else "train"
-        if group and splits.setdefault(group, side) != side:
-            return [""] * len(rows)
-    return groups
 
 
 def _numbers(classes: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:

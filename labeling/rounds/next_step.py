@@ -9,6 +9,8 @@ from storage.control import Control, Counts
 Act = Literal["read", "control", "label", "round", "export"]
 ENOUGH = 200
 """Images of a control sample that is offered first."""
+TOO_FEW = 50
+"""Fewer labels than that are too few to judge a model by: their accuracy is known to no better than 13 points."""
 _Z = 1.959963984540054  # of a 95 % interval
 
 
@@ -61,7 +63,7 @@ def _step(state: Counts, control: Control | None, largest: int) -> Step:
             "label", f"Label the control sample: {left:,} random {_images(left)} to go",
             "It measures every model of this project, and is never trained on.",
         )  # fmt: skip
-    if control is None and state.validation == 0 and largest > 0:
+    if control is None and state.validation < min(TOO_FEW, largest):
         count = min(ENOUGH, largest)
         return Step(
             "control", f"Label {count:,} random {_images(count)}", "Without them nobody can say how good a model is.",

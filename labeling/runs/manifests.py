@@ -7,8 +7,7 @@ classes with their ids; `manifest.json` says at which label event it was written
 
 Images of the validation and test splits keep their split whether they are labeled or not, and no image of the same
 content is left in training: they are judged by, never learned from. Images that are none of the classes are left out;
-those on which people disagree count as unlabeled. Groups are named only where there is no validation split and the
-stage itself has to hold images out; a control sample was drawn across them.
+those on which people disagree count as unlabeled. Groups are named unless one is learned from and judged by.
 """
 
 import os
@@ -25,7 +24,7 @@ from barlowmatch.files import cannot_write, write_json
 from labeling.processes import read_json
 from storage.classes import list_classes
 from storage.database import Database, now
-from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, labeled_images
+from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, labeled_images, name_groups
 from storage.requests import latest_event
 from storage.settings import get_setting
 
@@ -53,7 +52,6 @@ def write_manifest(db: Database, folder: Path) -> Manifest:
     rows = list(_rows(db))
     if not rows:
         raise InputError(f"{folder}: the project has no image whose file is there; run import --rescan")
-    judged = any(row.image.split == "val" for row in rows)
     try:
         link = folder / _LINK
         if not link.is_symlink():
@@ -66,9 +64,9 @@ def write_manifest(db: Database, folder: Path) -> Manifest:
         (
             (
                 f"{_LINK}/{os.fsdecode(row.image.path)}", row.image.sha256, _split(row), row.label or "",
-                "" if judged else row.image.group or "",
+                group,
             )
-            for row in rows
+            for row, group in zip(rows, name_groups(rows), strict=True)
         ),
     )  # fmt: skip
     labels = Counter(_split(row) for row in rows if row.label is not None)

@@ -1,0 +1,41 @@
+"""What the models of a new project are judged by: its validation split, a random sample, or labels it came with."""
+
+from barlowmatch.data.splits import draw
+from storage.control import Control, ask_control, find_control, largest_control
+from storage.database import Database
+from storage.images import has_split, set_split
+
+SHARE = 0.2
+"""Of the labels that images came with, where these are held out; as much as the stages of training hold out."""
+
+
+def choose_judged(db: Database, control: int) -> Control | None:
+    """See that a new project has images to judge models by; return the control sample where one was asked for.
+
+    A validation split of the dataset's own stays what it is. Else a uniform random sample is asked about, blind. Where
+    a fifth of the labels that the images came with is at least as many, that fifth is held out instead, by hashes of
+    names as the stages hold out, whole groups together: it costs nobody any work.
+
+    Args:
+        db: the database, inside a transaction.
+        control: images to ask about at most.
+    """
+    if has_split(db, "val"):
+        return find_control(db)
+    labeled, images = _draw_labeled(db)
+    if labeled >= min(control, largest_control(db, None)):
+        set_split(db, images, "val")
+    else:
+        ask_control(db, control)
+    return find_control(db)
+
+
+def _draw_labeled(db: Database) -> tuple[int, list[int]]:
+    """Return how many labels would be held out, and the images of them and of their groups."""
+    rows = db.execute(
+        """SELECT id, coalesce("group", 'file ' || name) AS belongs, state = 'labeled' AS labeled FROM image
+           WHERE present = 1 AND split IN ('train', 'unlabeled')"""
+    ).fetchall()
+    held = {name for name in {row["belongs"] for row in rows if row["labeled"]} if draw(name) < SHARE}
+    drawn = [row for row in rows if row["belongs"] in held]
+    return sum(row["labeled"] for row in drawn), [row["id"] for row in drawn]
