@@ -106,6 +106,9 @@ def _shuffled(db: Database, groups: set[str]) -> Iterator[tuple[int, str | None]
         f"""SELECT id, "group" AS name FROM image
             WHERE {_OPEN} AND (split IN ('train', 'unlabeled') OR split = 'val' AND "group" IS NOT NULL)"""
     )
-    pool = [(row["id"], row["name"]) for row in rows if row["name"] is None or row["name"] in groups]
-    random.SystemRandom().shuffle(pool)
-    return iter(pool)
+    pool = [(image, name) for image, name in map(tuple, rows) if name is None or name in groups]
+    generator = random.SystemRandom()
+    for place in range(len(pool)):  # Fisher and Yates' shuffle, as far as it is asked for
+        other = generator.randrange(place, len(pool))
+        pool[place], pool[other] = pool[other], pool[place]
+        yield pool[place]
