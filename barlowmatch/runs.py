@@ -131,7 +131,7 @@ def _files(traces: Traces, described: Mapping[str, Any]) -> Iterator[tuple[Emit,
             write_json(folder / PROCESS, _process())
             lines = JsonLines(folder / EVENTS)
             stack.callback(lines.close)
-            log = (folder / LOG).open("a", encoding="utf-8")
+            log = (folder / LOG).open("a", encoding="utf-8", errors="backslashreplace")
             stack.callback(_close, log)
         except OSError as error:
             raise InputError(cannot_write(folder, error)) from error

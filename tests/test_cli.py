@@ -1,5 +1,6 @@
 """The command line: the seed's lines word for word, and one-line answers to mistakes."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -128,6 +129,18 @@ def test_a_wrong_command_ends_with_status_2_and_one_line(tmp_path: Path) -> None
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "barlowmatch: pretrian: no such command; did you mean pretrain?\n"
+
+
+def test_a_folder_whose_name_is_no_text_is_printed_to_any_terminal(tmp_path: Path) -> None:
+    folder = tmp_path / "caf\udce9"
+    folder.mkdir()
+    photo(np.random.default_rng(0)).save(folder / "a.png")
+    done = subprocess.run(
+        [sys.executable, "-m", "barlowmatch", "inspect", "--dataset-folder", folder], capture_output=True, text=True,
+        check=False, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{tmp_path}/caf\\udce9: flat layout")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch
 
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.evaluation import judge
-from barlowmatch.events import Console, Progress, RunFinished, progress_line, read_events, rounded, silent
+from barlowmatch.events import Console, Progress, RunFinished, Said, progress_line, read_events, rounded, silent
 from barlowmatch.run_folders import changed_fields, goes_on, place_run, plain, wants_resume, why_afresh
 from barlowmatch.runs import finish, keep_old_results, open_run, start
 
@@ -32,6 +32,16 @@ def test_the_end_of_a_run_with_thousands_of_classes_is_a_short_line(tmp_path: Pa
     assert (tmp_path / "events.jsonl").stat().st_size < 2**20
     written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["val"]
     assert written["confusion"] == [[label, guess, 1] for label, guess in enumerate(guesses.tolist())]
+
+
+def test_a_file_name_that_is_no_text_does_not_silence_the_log(tmp_path: Path) -> None:
+    config = ClassifyConfig(run_dir=tmp_path)
+    with open_run("train-classifier", config, place_run("train-classifier", config, "d"), {}, silent) as run:
+        run.emit(Said(message="caf\udce9.png is damaged"))
+        run.emit(Said(message="and on it goes"))
+    assert (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines() == [
+        "caf\\udce9.png is damaged", "and on it goes",
+    ]  # fmt: skip
 
 
 def test_the_console_ends_by_saying_where_the_model_is() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from barlowmatch.data.classes import CLASSES_FILE, ImageClass, class_id, classes_of, some
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.labels import LARGEST_LABEL, read_label_tensor
-from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, read_csv_text, read_table, unguard
+from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, delimiter_of, read_csv_text, read_table, unguard
 from barlowmatch.errors import InputError
 
 _REQUEST = re.compile(r"request(?:_(\d+))?\.csv")
@@ -204,7 +204,7 @@ class _Finder:
 def _requested_names(path: Path) -> list[tuple[int, str]]:
     """Return line and name of each requested image; the seed's file is a list of names without a header."""
     text = read_csv_text(path)
-    first = next(csv.reader(io.StringIO(text)), [])
+    first = next(csv.reader(io.StringIO(text), delimiter=delimiter_of(text)), [])
     if any(value.strip().lower() in FILE_COLUMNS for value in first):
         table = read_table(path)
         return list(zip(table.lines, table.need(FILE_COLUMNS), strict=True))

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import Computed, run_tasks
+from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
-from barlowmatch.files import whole_file
+from barlowmatch.files import cannot_write, whole_file
 
 _RECORD = np.dtype(
     [("size", "<i8"), ("mtime", "<i8"), ("ctime", "<i8"), ("deep", "u1"), ("sha256", "u1", 32), ("path", "<u8")]
@@ -122,11 +123,14 @@ def _read_index(index: Path) -> npt.NDArray[np.void]:
 def _append(index: Path, records: npt.NDArray[np.void]) -> None:
     if not len(records):
         return
-    index.parent.mkdir(parents=True, exist_ok=True)
-    with index.open("ab") as file:
-        torn = file.tell() % _RECORD.itemsize
-        file.truncate(file.tell() - torn)
-        file.write(records.tobytes())
+    try:
+        index.parent.mkdir(parents=True, exist_ok=True)
+        with index.open("ab") as file:
+            torn = file.tell() % _RECORD.itemsize
+            file.truncate(file.tell() - torn)
+            file.write(records.tobytes())
+    except OSError as error:  # of a write on a full disk it names no file
+        raise InputError(cannot_write(index, error)) from error
 
 
 def _compact(index: Path, records: npt.NDArray[np.void]) -> None:

@@ -4,8 +4,10 @@ Hidden files and folders, `__MACOSX`, files that no picture format names, and li
 lie in are passed over and counted. Names are kept as the file system has them (surrogateescape), so any can be opened.
 """
 
+import errno
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -64,7 +66,7 @@ def _walk(tree: Tree, folder: str, prefix: str, ancestors: frozenset[tuple[int, 
             name = entry.name
             if is_passed_over(name):
                 tree.ignored["hidden"] += 1
-            elif entry.is_dir():
+            elif _leads_to(entry.is_dir):
                 identity = _identity(entry.stat())
                 if identity in ancestors:
                     tree.ignored["link to a folder around it"] += 1
@@ -72,7 +74,7 @@ def _walk(tree: Tree, folder: str, prefix: str, ancestors: frozenset[tuple[int, 
                 if not prefix:
                     tree.folders.append(name)
                 _walk(tree, entry.path, f"{prefix}{name}/", ancestors | {identity})
-            elif not entry.is_file():
+            elif not _leads_to(entry.is_file):
                 tree.ignored["broken link or no regular file"] += 1
             elif os.path.splitext(name)[1].lower() in SUFFIXES:  # noqa: PTH122 - a Path for each of millions is slow
                 tree.pictures.append(prefix + name)
@@ -81,6 +83,16 @@ def _walk(tree: Tree, folder: str, prefix: str, ancestors: frozenset[tuple[int, 
                     tree.others.append(prefix + name)
                 if not name.endswith(_COMPANIONS):
                     tree.ignored[PurePosixPath(name).suffix.lower() or "without suffix"] += 1
+
+
+def _leads_to(kind: Callable[[], bool]) -> bool:
+    """Say whether an entry is of a kind, or a link to one; a link that leads to itself is of none."""
+    try:
+        return kind()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
 
 
 def is_passed_over(name: str) -> bool:

@@ -143,11 +143,14 @@ def _is_number(value: str) -> bool:
     return True
 
 
+def delimiter_of(text: str) -> str:
+    """Return what parts the columns of a CSV: spreadsheets of many languages write semicolons."""
+    return max(",;\t", key=text.split("\n", 1)[0].count)
+
+
 def _rows(path: Path, text: str) -> Iterable[tuple[int, list[str]]]:
     """Yield line number and values of each row that is not blank."""
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     try:
         for row in reader:
             if any(row):

@@ -185,6 +185,7 @@ def test_what_is_no_image_is_passed_over(tmp_path: Path) -> None:
     touch(tmp_path, "1.png", "notes.txt", "Thumbs.db", ".hidden.png", "__MACOSX/._1.png", ".cache/2.png", "a/3.PNG")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "self.png").symlink_to("self.png")
     (tmp_path / "link.png").symlink_to(tmp_path / "1.png")
     os.mkfifo(tmp_path / "pipe.png")
     assert read(tmp_path).files == ("1.png", "a/3.PNG", "link.png")

@@ -1,5 +1,6 @@
 """The pixels of a dataset: its pictures, at a size and in a range that come from them, and no others."""
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,17 @@ def test_rows_are_the_pictures(tmp_path: Path) -> None:
     for number in range(30):
         expected = np.asarray(Image.open(tmp_path / "data" / f"{number}.png"))
         assert np.array_equal(pixels.array[number].transpose(1, 2, 0), expected)
+
+
+def test_an_index_that_does_not_fit_on_the_disk_is_an_error_of_one_line(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "data", 30)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))  # as a full disk, the system refuses to write more
+    try:
+        with pytest.raises(InputError, match=r"index/\w+\S*: cannot be written \(File too large\)"):
+            load(tmp_path / "data", tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_every_kind_is_decoded_as_alone_and_every_bad_file_is_named(tmp_path: Path) -> None:

@@ -204,6 +204,17 @@ def test_new_classes_come_behind_listed_ones_and_take_no_id_of_theirs(layout: st
     assert truth(read) == truth(read_dataset(source)) | {key: ("train", name) for key, name in answered.items()}
 
 
+def test_a_request_that_a_spreadsheet_saved_with_semicolons_is_read(tmp_path: Path) -> None:
+    seed_layout(tmp_path / "dataset")
+    (tmp_path / "request.csv").write_text("rank;file;score\n1;7.png;0,5\n")
+    (tmp_path / "labels.csv").write_text("file;label\n7.png;1\n")
+    source = DatasetOptions(dataset_folder=tmp_path / "dataset")
+    result = run(
+        config(source, request=tmp_path / "request.csv", labels=tmp_path / "labels.csv", out_path=tmp_path / "new")
+    )
+    assert result["added"] == 1
+
+
 def test_the_sources_names_are_the_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seed_layout(tmp_path / "dataset")
     (tmp_path / "label_request").mkdir()
