@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from barlowmatch.configs.fields import parameters
+from barlowmatch.selection.catalog import CATALOG
 from labeling.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +22,15 @@ def test_the_labeling_page_names_every_module_of_the_pages() -> None:
     text = (ROOT / "docs/labeling.md").read_text(encoding="utf-8")
     named = {name for line in text.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+\.js)`", line)}
     assert named == {path.name for path in (ROOT / "labeling/ui/assets").glob("*.js")}
+
+
+def test_the_selection_page_names_every_strategy_with_its_parameters() -> None:
+    lines = (ROOT / "docs/selection.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("|")[1:-1] for line in lines if line.startswith("| `")]
+    table = {name: re.findall(r"`(\w+)`", row[-1]) for row in rows for name in re.findall(r"`([\w-]+)`", row[0])}
+    assert {name: sorted(named) for name, named in table.items()} == {
+        entry.name: sorted(parameter.name for parameter in parameters(entry.config)) for entry in CATALOG.values()
+    }
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
