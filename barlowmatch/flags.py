@@ -98,7 +98,7 @@ def _shown(hint: Any, parameter: Parameter) -> Any:
     """Return a field's type as tyro shows it: unit and bounds behind the help, and no "None" where it says the rest."""
     if any(isinstance(extra, type(tyro.conf.arg())) for extra in getattr(hint, "__metadata__", ())):
         return hint  # it says what is to be shown
-    bounds = str(parameter.range.words) if parameter.range is not None else ""
+    bounds = parameter.range.words if parameter.range is not None else ""
     unset = parameter.default is None or parameter.default in ("", ())
     behind = tyro.conf.arg(
         help_behavior_hint=lambda value: _in_brackets("" if unset else f"default: {value}", bounds),
