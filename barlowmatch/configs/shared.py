@@ -108,7 +108,7 @@ class ComputeOptions(ImageOptions):
     batch_size: Annotated[
         int | None,
         Range(2, 65536, "images"),
-        Doc("Images in a batch, over all processes; default 256, in train-classifier and fixmatch 64."),
+        Doc("Images in a batch, over all processes; default at most 256, in train-classifier and fixmatch 64."),
     ] = None
     backbone: Annotated[
         str | None,
