@@ -4,26 +4,31 @@ import contextlib
 import dataclasses
 import difflib
 import importlib
-import io
 import os
-import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import tyro
+from typing_extensions import Doc
 
 from barlowmatch import launcher
-from barlowmatch.configs.fields import need_inputs, parameters
-from barlowmatch.configs.presets import PRESETS
+from barlowmatch.configs.fields import need_inputs
+from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
 from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, fan_out, silent
 from barlowmatch.files import cannot_write, paths_explained
+from barlowmatch.flags import read_flags
 from barlowmatch.stopping import Interrupted
 
+FIRST = (
+    "preset", "dataset_folder", "manifest", "representations_path", "checkpoint_path", "transfer_path", "minutes",
+    "num_epochs", "batch_size", "views", "image_size",
+)  # fmt: skip
+"""Flags that most people want: help begins with them."""
+_EVENTS = {"events": Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")]}
 MAIN_FIRST_SECONDS = 3.0
 """Time for the main process to fail and its launcher to end the others; nothing tells them that it has."""
 
@@ -163,19 +168,22 @@ def parse_config(name: str, words: Sequence[str]) -> Any:
     default = presets[preset]() if preset else None
     if default is not None and any(word.split("=")[0] == "--wide" for word in rest):
         default = dataclasses.replace(default, backbone=None)  # the flag speaks of the backbone and wins
-    description = cls.__doc__ or ""
+    also, description = dict(_EVENTS), cls.__doc__ or ""
     if presets:
-        description += f"\n\n--preset {'|'.join(presets)} sets the defaults of a recipe."
-    complaint = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
-                cls, args=rest, prog=f"barlowmatch {name}", default=default, description=description,
-            )  # fmt: skip
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
-        raise InputError(_one_line(complaint.getvalue(), cls)) from None
+        also["preset"] = Annotated[Literal[tuple(presets)] | None, Doc("Recipe that sets the defaults; see above.")]
+        description += _recipes(presets)
+    return read_flags(
+        cls, rest, prog=f"python -m barlowmatch {name}", default=default, description=description, also=also,
+        first=FIRST,
+    )  # fmt: skip
+
+
+def _recipes(presets: Collection[str]) -> str:
+    """Return a line for each recipe of a command."""
+    width = max(map(len, presets))
+    lines = [f"  {name:<{width}}  {PRESET_WORDS[name]}" for name in presets]
+    head = "--preset NAME is a recipe: it sets the defaults, and flags win over it. With --help too its own are shown."
+    return "\n".join(["", "", head, *lines])
 
 
 def _take_events(words: Sequence[str]) -> tuple[Path | None, list[str]]:
@@ -228,25 +236,6 @@ def _take_preset(name: str, words: list[str], presets: dict[str, Any]) -> tuple[
             rest.append(word)
             position += 1
     return preset, rest
-
-
-def _one_line(box: str, cls: type) -> str:
-    """Return the message inside a box of tyro's as one line; an unknown flag with the nearest known one."""
-    # The frame is of lines where the terminal knows them, else of |, + and -.
-    lines = [line.strip("│╭╰╮╯─|+ ") for line in box.splitlines()]
-    message: list[str] = []
-    for line in lines[1:]:
-        if line.startswith(("For full helptext", "Argument helptext")):
-            break
-        if re.search(r"\w", line):
-            message.append(line)
-    text = re.sub(r"^Error parsing (\w+: )?", "", " ".join(message))
-    unknown = re.match(r"Unrecognized options: (--[^\s,]+|[^\s,]+)", text)
-    if unknown:
-        flag = unknown.group(1)
-        near = difflib.get_close_matches(flag, [parameter.flag for parameter in parameters(cls)], n=1)
-        return f"{flag}: no such flag" + (f"; did you mean {near[0]}?" if near else "; --help shows the flags")
-    return text
 
 
 def _refuse(message: str) -> int:

@@ -11,6 +11,7 @@ from typing_extensions import Doc
 from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import Checked
 from barlowmatch.errors import InputError
+from barlowmatch.selection.catalog import CATALOG, parameter_words
 from storage.people import Role
 from storage.records import Purpose
 
@@ -132,10 +133,10 @@ class UndoLabelsConfig(ProjectOptions):
 class ChooseConfig(ProjectOptions):
     """Choose images by a strategy and write them as a request for `import --request`; nobody is asked yet."""
 
-    strategy: Annotated[str, Doc("What to ask for: auto, kmeans, typiclust, margin, random, …; docs/selection.md.")] = (
-        "auto"
-    )
-    parameters: Annotated[tuple[str, ...], Doc("Parameters of the strategy, as name=value.")] = ()
+    strategy: Annotated[str, Doc(f"What to ask for: {', '.join(CATALOG)}; docs/selection.md.")] = "auto"
+    parameters: Annotated[
+        tuple[str, ...], Doc(f"Parameters of the strategy, as name=value. There are {parameter_words()}.")
+    ] = ()
     budget: Annotated[int, Range(1, 1_000_000, "images"), Doc("Images to ask for, or as many as are left.")] = 100
     seed: Annotated[
         int | None, Range(0, 2**31 - 1), Doc("Random choices derive from it; default the number of requests so far.")
@@ -157,7 +158,7 @@ class PeopleConfig(ProjectOptions):
     """Say who may log in: add, list, password, role, remove; a password is asked for or read from a pipe."""
 
     action: Annotated[tyro.conf.Positional[Literal["add", "list", "password", "role", "remove"]], Doc("What to do.")]
-    name: Annotated[tyro.conf.Positional[str | None], Doc("Whose name.")] = None
+    name: Annotated[tyro.conf.Positional[str | None], Doc("Whose name; none with list.")] = None
     role: Annotated[Role | None, Doc("What they may do; default annotator.")] = None
     password: Annotated[bool, Doc("With add: whether they log in by one; not where a proxy names them.")] = True
 
@@ -205,7 +206,7 @@ class RoundConfig(ProjectOptions):
     """Run the round: learn from what is there, then choose images and ask for their labels."""
 
     minutes: Annotated[float, Range(0, 1e6, "min", open_low=True), Doc("Time for all of it.")] = 10.0
-    strategy: Annotated[str, Doc("What to ask for; docs/selection.md.")] = "auto"
+    strategy: Annotated[str, Doc(f"What to ask for: {', '.join(CATALOG)}; docs/selection.md.")] = "auto"
     budget: Annotated[int, Range(1, 1_000_000, "images"), Doc("Images to ask for, those still open among them.")] = 100
     overlap: Annotated[int, Range(1, 20, "people"), Doc("How many people answer each image.")] = 1
     run: Annotated[str | None, Doc("Folder in runs/ of a round to go on with; default a new one.")] = None

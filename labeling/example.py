@@ -19,6 +19,7 @@ from typing_extensions import Doc
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import whole_folder
+from barlowmatch.flags import read_flags
 from labeling.dataset.indexing import init_project
 from labeling.project import ProjectFolder, writing
 from storage.classes import class_ids, list_classes, set_key
@@ -149,7 +150,7 @@ def _farthest(points: NDArray[np.float32], nearest: NDArray[np.float32], count: 
 def main() -> int:
     """Write the example and say how to open it; return the exit status."""
     try:
-        project = write_example(tyro.cli(ExampleConfig, prog="python -m labeling.example").folder)
+        project = write_example(read_flags(ExampleConfig, sys.argv[1:], prog="python -m labeling.example").folder)
     except InputError as error:
         print(f"labeling.example: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2

@@ -16,17 +16,17 @@ DEFAULT_FOLDER = Path("dataset")
 class CreateDatasetConfig(DatasetOptions):
     """Write the next round's dataset: the training images with the newly labeled ones, and the pool without them."""
 
-    dataset_path: Annotated[Path | None, Doc("The seed's name of --dataset-folder.")] = None
+    dataset_path: Annotated[Path | None, Doc("The original name of --dataset-folder.")] = None
     label_request_path: Annotated[
         Path, Doc("Folder of the request and its labels, where --request and --labels do not name them.")
     ] = Path("label_request")
     request: Annotated[
         Path | None,
-        Doc("The request: a CSV with a column `file`, or the seed's list of names; default the latest in the folder."),
+        Doc("The request: a CSV with a column `file`, or the original list of names; default the folder's latest."),
     ] = None
     labels: Annotated[
         Path | None,
-        Doc("Its labels: a CSV of file and label, or the seed's label_<n>.pt; default those beside the request."),
+        Doc("Its labels: a CSV of file and label, or the original label_<n>.pt; default those beside the request."),
     ] = None
     out_path: Annotated[
         Path | None, Doc("New folder for the dataset; default beside the old one: dataset-round-1, then -2, and so on.")

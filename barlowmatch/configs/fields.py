@@ -1,7 +1,7 @@
 """What a parameter carries besides its name and default: help, range and unit.
 
-A config is a frozen dataclass whose fields are `Annotated[type, Doc("help"), Range(…)]`. Command-line flags, the
-app's forms and the README's tables derive from these, and `check` validates them, the same way for all three.
+A config is a frozen dataclass whose fields are `Annotated[type, Doc("help"), Range(…)]`. Command-line flags with their
+help and the app's forms derive from these, and `check` validates them, the same way for both.
 """
 
 import dataclasses
@@ -30,6 +30,16 @@ class Range:
     def holds(self, value: float) -> bool:
         """Say whether `value` is inside; NaN never is."""
         return (self.low < value if self.open_low else self.low <= value) and value <= self.high
+
+    @property
+    def words(self) -> str:
+        """The bounds and the unit as help tells them: `2 to 65,536 images`."""
+        low, high = (f"{bound:,.10g}" for bound in (self.low, self.high))
+        unit = f" {self.unit}" if self.unit else ""
+        if self.open_low or math.isinf(self.high):
+            above = f"above {low}" if self.open_low else f"at least {low}"
+            return above + ("" if math.isinf(self.high) else f", at most {high}") + unit
+        return f"{low} to {high}{unit}"
 
     def __str__(self) -> str:
         above = f"above {self.low:g}" if self.open_low else f"at least {self.low:g}"
@@ -69,13 +79,18 @@ def parameters(config: Any) -> Iterator[Parameter]:
     cls = config if isinstance(config, type) else type(config)
     hints = get_type_hints(cls, include_extras=True)
     for item in dataclasses.fields(cls):
-        base, *extras = _unpack(hints[item.name])
-        kind, choices, optional = _kind(base)
         default = getattr(config, item.name) if not isinstance(config, type) else _default(item)
-        doc = next((extra.documentation for extra in extras if isinstance(extra, Doc)), "")
-        limits = next((extra for extra in extras if isinstance(extra, Range)), None)
-        reads = next((extra for extra in extras if isinstance(extra, Reads)), None)
-        yield Parameter(item.name, kind, choices, optional, default, doc, limits, reads)
+        yield describe(item.name, hints[item.name], default)
+
+
+def describe(name: str, hint: Any, default: Any) -> Parameter:
+    """Return the parameter that an annotated type stands for."""
+    base, *extras = _unpack(hint)
+    kind, choices, optional = _kind(base)
+    doc = next((extra.documentation for extra in extras if isinstance(extra, Doc)), "")
+    limits = next((extra for extra in extras if isinstance(extra, Range)), None)
+    reads = next((extra for extra in extras if isinstance(extra, Reads)), None)
+    return Parameter(name, kind, choices, optional, default, doc, limits, reads)
 
 
 def check(config: Any) -> None:

@@ -97,6 +97,14 @@ def fixmatch_quick() -> FixMatchConfig:
     return FixMatchConfig(num_epochs=3, batch_size=32, mu=4, learning_rate=0.003, max_image_size=_QUICK_SIZE)
 
 
+PRESET_WORDS = {
+    "quick": "A result in minutes on any machine: a thin network.",
+    "laptop": "A full network with narrow heads, for a machine without a GPU and an hour or more.",
+    "small-images": "The recipe for small images, on a GPU.",
+    "paper": "The method's own recipe for 96 px images and hundreds of classes; days on a GPU.",
+}
+"""What each recipe is for."""
+
 PRESETS: dict[type, dict[str, Callable[[], Any]]] = {
     PretrainConfig: {
         "paper": pretrain_paper, "small-images": pretrain_small_images, "laptop": pretrain_laptop,

@@ -8,6 +8,7 @@ from typing_extensions import Doc
 
 from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import Checked
+from barlowmatch.selection.catalog import CATALOG, parameter_words
 
 PAPER_RATIO = 0.025
 """The paper requests 12,800 of 512,000 images a round."""
@@ -22,17 +23,20 @@ class SelectConfig(Checked):
         "label_request"
     )
     strategy: Annotated[
-        str, Doc("What to ask for: kmeans (the paper's rule), auto, typiclust, margin, random, …; docs/selection.md.")
+        str, Doc(f"What to ask for: {', '.join(CATALOG)} (kmeans is the paper's rule); docs/selection.md.")
     ] = "kmeans"
     strategy_file: Annotated[
-        Path | None, Doc("Python file with a strategy of your own, instead of --strategy; the file is run.")
+        Path | None,
+        Doc("Python file with a strategy of your own, instead of --strategy (docs/selection.md); the file is run."),
     ] = None
-    parameters: Annotated[tuple[str, ...], Doc("Parameters of the strategy, as name=value.")] = ()
+    parameters: Annotated[
+        tuple[str, ...], Doc(f"Parameters of the strategy, as name=value. There are {parameter_words()}.")
+    ] = ()
     budget: Annotated[
         int | None, Range(1, 10**9, "images"), Doc("Images to request; default the paper's 2.5 % of all images.")
     ] = None
     seed: Annotated[int, Range(0, 2**31 - 1), Doc("Every random choice derives from it.")] = 0
-    round: Annotated[int, Range(1, 10**6), Doc("Number of the request: the seed's file is request_<n>.csv.")] = 1
+    round: Annotated[int, Range(1, 10**6), Doc("Number of the request: the original file is request_<n>.csv.")] = 1
     memory: Annotated[
         float,
         Range(0, 10**6, "GB"),

@@ -106,7 +106,9 @@ class ComputeOptions(ImageOptions):
     ] = "auto"
     threads: Annotated[int | None, Range(1, 1024), Doc("CPU threads; default all cores.")] = None
     batch_size: Annotated[
-        int | None, Range(2, 65536, "images"), Doc("Images in a batch, over all processes; default the stage's.")
+        int | None,
+        Range(2, 65536, "images"),
+        Doc("Images in a batch, over all processes; default at most 256, in train-classifier and fixmatch 64."),
     ] = None
     backbone: Annotated[
         str | None,

@@ -92,7 +92,9 @@ class ClassifyConfig(ClassifierOptions):
 
     learning_rate_classifier: Annotated[float, Range(0, 10), Doc("Adam rate of the classifier.")] = 1e-2
     learning_rate_barlow: Annotated[float, Range(0, 10), Doc("Adam rate of the backbone.")] = 1e-5
-    model_name: Annotated[Literal["barlow"], Doc("How the backbone was pretrained; the seed's name for it.")] = "barlow"
+    model_name: Annotated[
+        Literal["barlow"], Doc("How the backbone was pretrained; the original code's name for it.")
+    ] = "barlow"
 
 
 @dataclass(frozen=True, kw_only=True)

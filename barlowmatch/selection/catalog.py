@@ -6,6 +6,7 @@ The order is that of the app's list: those that serve most people first.
 from dataclasses import dataclass
 from typing import Literal
 
+from barlowmatch.configs.fields import Parameter, parameters
 from barlowmatch.errors import InputError
 from barlowmatch.selection import configs
 
@@ -101,6 +102,17 @@ _ENTRIES = (
 )  # fmt: skip
 
 CATALOG = {entry.name: entry for entry in _ENTRIES}
+
+
+def parameter_words() -> str:
+    """Return which parameters the strategies have, with default and range, as help tells them."""
+    told = {entry.name: [_words(parameter) for parameter in parameters(entry.config)] for entry in _ENTRIES}
+    return "; ".join(f"{name}: {', '.join(words)}" for name, words in told.items() if words)
+
+
+def _words(parameter: Parameter) -> str:
+    default = "" if parameter.default is None else f"={parameter.default}"
+    return f"{parameter.name}{default}" + (f" ({parameter.range.words})" if parameter.range else "")
 
 
 def find_strategy(name: str) -> Entry:

@@ -12,7 +12,7 @@ from labeling.forms import form_fields
 from labeling.rounds.asking import count_askable
 from labeling.rounds.planning import RoundWish, kept_steps, round_wish
 from labeling.runs.launching import new_name, python_words
-from labeling.runs.stages import HIDDEN, PRESET_WORDS, Stage, base_config, find_stage
+from labeling.runs.stages import ABOUT_PRESETS, HIDDEN, Stage, base_config, find_stage
 from labeling.runs.state import Run
 from labeling.runs.stories import Curve
 from labeling.runs.supervising import ROUND, Wish
@@ -115,7 +115,7 @@ def show_form(stage: str, here: Here) -> wire.FormOut:
     fields = form_fields(base_config(found, preset, counts, views), hidden=HIDDEN, basic=found.basic)
     presets = [
         wire.PresetOut(
-            name=name, about=PRESET_WORDS[name], values=_values(found, base_config(found, name, counts, views))
+            name=name, about=ABOUT_PRESETS[name], values=_values(found, base_config(found, name, counts, views))
         )
         for name in found.presets
     ]

@@ -5,10 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import tyro
-
 from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
+from barlowmatch.flags import read_flags
 from labeling.configs import (
     BackupConfig,
     ChooseConfig,
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words[0] not in COMMANDS:
             raise InputError(f"{words[0]}: no such command; the commands are {', '.join(COMMANDS)}")
-        config: Any = tyro.cli(COMMANDS[words[0]], args=words[1:], prog=f"labeling {words[0]}")
+        config: Any = read_flags(COMMANDS[words[0]], words[1:], prog=f"python -m labeling {words[0]}")
         commands = importlib.import_module("labeling.cli.commands")
         with paths_explained():
             status: int = getattr(commands, f"do_{words[0].replace('-', '_')}")(config)

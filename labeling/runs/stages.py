@@ -10,7 +10,7 @@ from typing import Any
 
 from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.inference import EmbedConfig
-from barlowmatch.configs.presets import PRESETS
+from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
 from barlowmatch.configs.training import ADDED_LATER, ClassifyConfig, FixMatchConfig, PretrainConfig
 from labeling.forms import read_form, words
 from labeling.runs.manifests import MANIFEST
@@ -82,13 +82,7 @@ STAGES = {
     )
 }  # fmt: skip
 
-PRESET_WORDS = {
-    "quick": "A result in minutes on any machine: a thin network.",
-    "laptop": "A full network with narrow heads, for a machine without a GPU and an hour or more.",
-    "small-images": "The recipe for small images, on a GPU.",
-    "paper": "The method's own recipe for 96 px images and hundreds of classes; days on a GPU.",
-    PLAIN: "There is nothing to choose.",
-}
+ABOUT_PRESETS = {**PRESET_WORDS, PLAIN: "There is nothing to choose."}
 
 
 def find_stage(name: str) -> Stage:

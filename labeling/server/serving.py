@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tyro
-
 from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
+from barlowmatch.flags import read_flags
 from labeling.processes import leave_on_sigterm, let_children_import
 from labeling.security.guard import EVERYWHERE, App, Guard, is_loopback, own_names
 from labeling.server.application import build_app, serve_assets
@@ -195,9 +194,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server and return its exit status: 2 for bad input, 130 or (by SystemExit) 143 when asked to end."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     let_children_import()
+    words = sys.argv[1:] if arguments is None else arguments
     try:
         with paths_explained():
-            serve(tyro.cli(ServerConfig, args=arguments, prog="app.py"))
+            serve(read_flags(ServerConfig, words, prog="python app.py"))
     except InputError as error:
         print(f"app.py: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2

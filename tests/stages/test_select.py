@@ -131,6 +131,17 @@ def test_a_strategy_of_ones_own(tmp_path: Path, representations: Path) -> None:
     assert len(requested(tmp_path)) == 3
 
 
+def test_the_documents_strategy_of_ones_own_runs(tmp_path: Path, representations: Path) -> None:
+    document = Path(__file__).parents[2] / "docs" / "selection.md"
+    example = document.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    (tmp_path / "my.py").write_text(example)
+    config = SelectConfig(
+        representations_path=representations, dest_path=tmp_path / "out", strategy_file=tmp_path / "my.py", budget=3
+    )
+    assert run(config)["strategy"] == "loneliest"
+    assert len(requested(tmp_path / "out")) == 3
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

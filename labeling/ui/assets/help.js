@@ -5,11 +5,13 @@ import { fill, h, keycap } from "./dom.js";
 import { ACTIONS, givenKey } from "./keys.js";
 
 const PLACES = [
-  ["Esc", "Close a dialog, leave the grid"],
+  ["Esc", "Close a dialog, leave the grid; Browse: choose no image"],
   ["← ↑ → ↓", "Move about the grid or a zoomed picture"],
   ["Space", "Grid: leave the tile out, or take it in again"],
   ["⇧ + arrows", "Grid: leave out a whole range"],
   ["A", "Grid: turn the choice about"],
+  ["PgUp PgDn", "Browse: turn pages"],
+  ["Ctrl Z, Ctrl ⇧Z", "Undo, redo"],
 ];
 
 /**

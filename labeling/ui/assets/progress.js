@@ -231,7 +231,7 @@ function teamTable({ people, per_hour: rate, agreement, pairs, newest, break_s: 
   );
   const agreed = agreement
     ? `Where two people answered the same image they agree on ${percent(agreement.share)} (${interval(agreement)}, ${count(agreement.count, "pair")} of answers).`
-    : "No image was answered by two people yet; ask for an overlap on Request to see how far they agree.";
+    : "No image was answered by two people yet; ask with “People for each” above 1 on Request to see how far they agree.";
   const others = pairs.length > 1 && [
     h("h3", {}, "Pair by pair"),
     h("ul", {}, pairs.map(({ person, other, same }) => h("li", {}, `${person} and ${other}: ${percent(same.share)} of ${count(same.count, "image")} (${interval(same)})`))),

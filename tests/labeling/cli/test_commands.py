@@ -33,6 +33,15 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in said for name in COMMANDS)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_how_to_call_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: python -m labeling {name} ")
+    assert "None" not in said
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -40,6 +49,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["stats", "--project", "nowhere"], "no labeling project; make one with"),
         (["stats", "--project", "p" * 300], "cannot be used (File name too long); name another path"),
         (["init", "--project", "p"], "name the images by --dataset-folder or --manifest"),
+        (["export", "--project", "nowhere"], "labeling: --format: is needed; --help shows the flags"),
+        (["stats", "--projekt", "p"], "labeling: --projekt: no such flag; did you mean --project?"),
+        (["stats", "--project", "p", "--jsn"], "labeling: --jsn: no such flag; did you mean --json?"),
+        (["choose", "--project", "p", "--budget", "many"], "--budget"),
         (["import", "--project", "nowhere"], "name something by"),
         (["import", "--project", "nowhere", "--rescan"], "no labeling project"),
         (["export", "--project", "nowhere", "--format", "csv", "--name", "../x"], "must be a plain name"),

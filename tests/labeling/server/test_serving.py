@@ -86,6 +86,7 @@ def test_a_server_with_nothing_to_do_does_nothing(folder: Path) -> None:
         (["--project", "p", "--host", "0.0.0.0"], "no labeling project"),
         (["--project", "p", "--trusted-header", "X-Remote-User"], "--trusted-proxy"),
         (["--project", "p", "--root-path", "label"], "must begin with a slash"),
+        (["--prot", "3"], "app.py: --prot: no such flag; did you mean --port?"),
         (["--project", "p", "--dataset-folder", "nowhere"], "no such folder"),
         (["--project", "p" * 300], "cannot be used (File name too long); name another path"),
     ],

@@ -1,0 +1,140 @@
+"""Flags: a config read from the words of a command line, its help, and mistakes told in one line.
+
+What a flag is for, its unit and its range come from the config alone (`configs/fields.py`).
+"""
+
+import contextlib
+import dataclasses
+import difflib
+import io
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import tyro
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
+
+from barlowmatch.configs.fields import Parameter, describe, parameters
+from barlowmatch.errors import InputError
+
+Config = TypeVar("Config")
+
+_METAVARS = {"Path": "PATH", "str": "STR", "int": "INT", "float": "FLOAT"}
+
+
+def read_flags(
+    cls: type[Config],
+    words: Sequence[str],
+    *,
+    prog: str,
+    default: Config | None = None,
+    description: str | None = None,
+    also: Mapping[str, Any] | None = None,
+    first: Collection[str] = (),
+) -> Config:
+    """Return the config that words describe; the last of repeated flags wins, as tyro has it.
+
+    Args:
+        cls: class of the config.
+        words: flags and values.
+        prog: how the command is called, for its help.
+        default: values of flags that are not given, where they are other than the class's.
+        description: what help begins with; by default what the class says of itself.
+        also: annotated types of flags that the caller has taken out of the words, by name: help and hints know them.
+        first: names that help begins with, in this order.
+
+    Raises:
+        InputError: an unknown flag (the nearest is named), a value of the wrong kind or outside its range.
+        SystemExit: after printing help.
+    """
+    extra = dict(also or {})
+    registry = _registry(cls, default, extra, list(first))
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                cls, args=list(words), prog=prog, description=cls.__doc__ if description is None else description,
+                registry=registry,
+            )  # fmt: skip
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        known = [*(parameter.flag for parameter in parameters(cls)), *(f"--{name}" for name in extra)]
+        raise InputError(_one_line(complaint.getvalue(), known)) from None
+
+
+def _registry(cls: type, default: Any, also: Mapping[str, Any], first: list[str]) -> ConstructorRegistry:
+    """Return the rule by which tyro makes a config: its fields, with what help says behind each."""
+    hints = get_type_hints(cls, include_extras=True)
+    known = {parameter.name: parameter for parameter in parameters(cls if default is None else default)}
+    fields = [
+        StructFieldSpec(item.name, _shown(hints[item.name], known[item.name]), _value(item, default))
+        for item in dataclasses.fields(cls)
+    ]
+    fields += [StructFieldSpec(name, _shown(hint, describe(name, hint, None)), None) for name, hint in also.items()]
+    order = {name: place for place, name in enumerate(first)}
+    fields.sort(key=lambda field: order.get(field.name, len(order)))
+    registry = ConstructorRegistry()
+
+    def make(**values: Any) -> Any:
+        return cls(**{name: value for name, value in values.items() if name not in also})
+
+    @registry.struct_rule
+    def rule(info: StructTypeInfo) -> StructConstructorSpec | None:
+        return StructConstructorSpec(make, tuple(fields)) if info.type is cls else None
+
+    return registry
+
+
+def _value(item: "dataclasses.Field[Any]", default: Any) -> Any:
+    if default is not None:
+        return getattr(default, item.name)
+    if item.default_factory is not dataclasses.MISSING:
+        return item.default_factory()
+    return tyro.MISSING if item.default is dataclasses.MISSING else item.default
+
+
+def _shown(hint: Any, parameter: Parameter) -> Any:
+    """Return a field's type as tyro shows it: unit and bounds behind the help, and no "None" where it says the rest."""
+    if any(isinstance(extra, type(tyro.conf.arg())) for extra in getattr(hint, "__metadata__", ())):
+        return hint  # it says what is to be shown
+    bounds = parameter.range.words if parameter.range is not None else ""
+    unset = parameter.default is None or parameter.default in ("", ())
+    behind = tyro.conf.arg(
+        help_behavior_hint=lambda value: _in_brackets("" if unset else f"default: {value}", bounds),
+        metavar=_metavar(parameter) if parameter.optional else None,
+    )
+    return Annotated[hint, behind]
+
+
+def _in_brackets(*parts: str) -> str:
+    told = "; ".join(part for part in parts if part)
+    return f"({told})" if told else ""
+
+
+def _metavar(parameter: Parameter) -> str:
+    if parameter.choices:
+        return "{" + ",".join(map(str, parameter.choices)) + "}"
+    return _METAVARS[parameter.kind.__name__]
+
+
+def _one_line(box: str, known: Sequence[str]) -> str:
+    """Return the message inside a box of tyro's as one line; an unknown flag with the nearest known one."""
+    # The frame is of lines where the terminal knows them, else of |, + and -.
+    lines = [line.strip("│╭╰╮╯─|+ ") for line in box.splitlines()]
+    message: list[str] = []
+    for line in lines[1:]:
+        if line.startswith(("For full helptext", "Argument helptext")):
+            break
+        if re.search(r"\w", line):
+            message.append(line)
+    text = re.sub(r"^Error parsing (\w+: )?", "", " ".join(message))
+    unknown = re.search(r"Unrecognized options: (--[^\s,]+|[^\s,]+)", text)
+    if unknown:
+        flag = unknown.group(1)
+        near = difflib.get_close_matches(flag, known, n=1)
+        return f"{flag}: no such flag" + (f"; did you mean {near[0]}?" if near else "; --help shows the flags")
+    missing = [line.split()[0] for line in message if line.startswith("--")]
+    if text.startswith("Missing from ") and missing:
+        return f"{', '.join(missing)}: is needed; --help shows the flags"
+    return text
