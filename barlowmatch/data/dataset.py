@@ -42,6 +42,7 @@ class Dataset:
         labels: position in `classes` or -1 for none, (N,) int64; known ones are kept in every split but the pool.
         groups: what each row belongs together with, or None where nothing was asked for.
         sha256: content each file had when a manifest was written, "" where it does not say; None without a manifest.
+        held_out: whether val was drawn from the labeled images on reading, and is no split that lies there.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class Dataset:
     labels: Rows
     groups: tuple[str, ...] | None = None
     sha256: tuple[str, ...] | None = None
+    held_out: bool = False
 
     def __len__(self) -> int:
         return len(self.files)

@@ -31,7 +31,8 @@ def hold_out(dataset: Dataset, share: float) -> Dataset:
         held = {group for group in {dataset.groups[row] for row in dataset.train} if draw(group) < share}
         chosen = np.fromiter((group in held for group in dataset.groups), dtype=bool, count=len(dataset))
     chosen &= dataset.splits != "test"
-    return replace(dataset, splits=np.where(chosen, "val", dataset.splits).astype("<U9"))
+    splits = np.where(chosen, "val", dataset.splits).astype("<U9")
+    return replace(dataset, splits=splits, held_out=bool(chosen.any()))
 
 
 def draw(name: str) -> float:

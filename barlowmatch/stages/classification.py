@@ -25,6 +25,7 @@ from barlowmatch.stages.session import (
     origin_of,
     train_network,
 )
+from barlowmatch.stages.validation import refuse_val_learned_from
 from barlowmatch.task import Task
 
 
@@ -118,6 +119,8 @@ def run_classification(
         resumed = checkpoint_to_resume(stage, config, dataset, place)
         compute = chosen.as_before(resumed)
         origin = origin_of(config, resumed, place)
+        if origin.checkpoint is not None and "classifier" in origin.checkpoint:
+            refuse_val_learned_from(origin.checkpoint, origin.path, dataset, config)
         with open_training(stage, config, dataset, place, emit) as opened:
             images = load_images_as_before(dataset, config, compute, opened.emit, origin, resumed)
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
