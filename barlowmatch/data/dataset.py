@@ -12,6 +12,8 @@ from barlowmatch.data.classes import ImageClass
 
 SPLITS = ("train", "val", "test", "unlabeled")
 """Labeled images to learn from, two splits to measure on, and the pool that labels are requested from."""
+HELD_OUT_FILE = "held-out.json"
+"""Beside a split val that is a sample of the labeled images and grows with them from round to round."""
 SYNONYMS = {
     "train": "train",
     "training": "train",

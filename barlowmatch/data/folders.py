@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from barlowmatch.data.dataset import HELD_OUT_FILE
 from barlowmatch.data.images import SUFFIXES
 from barlowmatch.data.natural import natural_key
 from barlowmatch.errors import InputError
@@ -16,7 +17,7 @@ from barlowmatch.inputs import need_images
 
 _JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
 
-_COMPANIONS = (".csv", "_label_tensor.pt")
+_COMPANIONS = (".csv", "_label_tensor.pt", HELD_OUT_FILE)
 """Files that belong to a dataset's images and need no mention."""
 
 

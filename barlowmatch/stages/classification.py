@@ -10,6 +10,7 @@ from barlowmatch.configs.training import ClassifierOptions
 from barlowmatch.data.classes import some
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.splits import val_is_sample
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import Report, judge
 from barlowmatch.events import Emit, Said
@@ -87,8 +88,10 @@ def check_labels(dataset: Dataset, emit: Emit) -> None:
         if len(present):
             found = f"labeled training images of 1 class ({dataset.class_names[present[0]]})"
             way = "label at least one image of two classes"
-        held = f", or hold out less by --val-share (all labels of {missing} are in validation)" if len(lost) else ""
-        raise InputError(f"{dataset.root}: {found}; {way}{held}")
+        if len(lost) and val_is_sample(dataset):
+            where = "" if dataset.held_out else " of create-dataset"
+            way += f", or hold out less by --val-share{where} (all labels of {missing} are in validation)"
+        raise InputError(f"{dataset.root}: {found}; {way}")
     if len(lost):
         message = f"all labels of {missing} are in validation, so nothing is learned of them; label more images of them"
         emit(Said(message=message, level="warning"))
