@@ -44,6 +44,7 @@ class ClassificationTask(Task):
         self.compute = compute
         self.ema_decay = config.ema_decay
         self.judged_by = "accuracy" if len(images.val) >= config.select_best_from else None
+        self.report: Report | None = None
         self.fine_tune = bool(config.fine_tune)
         network.backbone.requires_grad_(self.fine_tune)
 
@@ -56,21 +57,16 @@ class ClassificationTask(Task):
 
     def evaluate(self, network: Network) -> dict[str, float]:
         """Return accuracy, its interval and balanced accuracy on the validation split."""
-        report = self.report(network)
-        return {} if report is None else report.figures()
-
-    def report(self, network: Network) -> Report | None:
-        """Return the full report on the validation split, or None where there is none."""
         rows = self.images.val
         if len(rows) == 0:
-            return None
+            return {}
         probabilities = classify_rows(network, self.images.store, rows, self.compute)
-        return judge(probabilities, self.images.dataset.labels[rows], self.images.dataset.class_names)
+        self.report = judge(probabilities, self.images.dataset.labels[rows], self.images.dataset.class_names)
+        return self.report.figures()
 
-    def closing(self, network: Network) -> dict[str, Any]:
-        """Return the figures of the finished network for `result.json`."""
-        report = self.report(network)
-        return {} if report is None else {"val": report.to_dict()}
+    def closing(self, figures: dict[str, float]) -> dict[str, Any]:
+        """Return the full report of the latest evaluation."""
+        return {} if self.report is None else {"val": self.report.to_dict()}
 
 
 def check_labels(dataset: Dataset, emit: Emit) -> None:
@@ -129,4 +125,4 @@ def run_classification(
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
             task = make_task(network, images, config, compute)
             tell_about_validation(task, config.select_best_from, opened.emit)
-            return train_network(opened, config, compute, images, task, resumed=resumed, closing=task.closing)
+            return train_network(opened, config, compute, images, task, resumed=resumed)
