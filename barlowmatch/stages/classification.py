@@ -93,6 +93,21 @@ def check_labels(dataset: Dataset, emit: Emit) -> None:
         emit(Said(message=message, level="warning"))
 
 
+def check_readable(images: Images) -> None:
+    """Refuse to train a classifier where the files that can be read leave nothing to tell apart.
+
+    Raises:
+        InputError: fewer than two classes have a labeled training image that can be read.
+    """
+    dataset, rows = images.dataset, images.train
+    classes = len(np.unique(dataset.labels[rows]))
+    if classes < 2:
+        raise InputError(
+            f"{dataset.root}: of {len(dataset.train):,} labeled training images {len(rows):,} can be read, of "
+            f"{classes} classes, and it takes two; restore the files named above, or label images of two classes"
+        )
+
+
 def tell_about_validation(task: ClassificationTask, least: int, emit: Emit) -> None:
     """Say what the validation split is good for."""
     count = len(task.images.val)
@@ -122,6 +137,7 @@ def run_classification(
             refuse_val_learned_from(origin.checkpoint, origin.path, dataset, config)
         with open_training(stage, config, dataset, place, emit) as opened:
             images = load_images_as_before(dataset, config, compute, opened.emit, origin, resumed)
+            check_readable(images)
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
             task = make_task(network, images, config, compute)
             tell_about_validation(task, config.select_best_from, opened.emit)

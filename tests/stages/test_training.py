@@ -19,6 +19,7 @@ from barlowmatch.events import Evaluated, Progress, RunFailed, RunFinished, RunS
 from barlowmatch.stages import classify, evaluate, fixmatch, pretrain
 from tests.conftest import Command
 from tests.stages.running import kill_after_steps, words
+from tests.stages.small_datasets import pictures
 
 
 def test_a_checkpoint_of_ours_brings_its_input_statistics_as_weights_too(tmp_path: Path, seed_layout: Path) -> None:
@@ -94,6 +95,21 @@ def test_a_test_split_judges_nothing_before_evaluate_asks(
     assert "with which hardly anything is learned; give it more --minutes" in done.stderr
     assert "no validation labels: nothing is judged" in done.stderr
     assert "val" not in json.loads((tmp_path / "all.run" / "result.json").read_text())
+
+
+@pytest.mark.parametrize("stage", ["fixmatch", "train-classifier"])
+def test_labeled_images_that_cannot_be_read_are_refused_in_a_line(stage: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for number in range(8):
+        broken = data / "train" / ("cat", "dog")[number % 2] / f"{number}.png"
+        broken.parent.mkdir(parents=True, exist_ok=True)
+        broken.write_bytes(b"no picture")
+    pictures(data, *(f"unlabeled/{number}.png" for number in range(9)))
+    line = words(stage, data, tmp_path / "c.pt", "--val-share", "0")
+    command = {"fixmatch": fixmatch.run, "train-classifier": classify.run}[stage]
+    with pytest.raises(InputError, match=r"data: of 8 labeled training images 0 can be read, of 0 classes, and it"):
+        command(parse_config(line[0], line[1:]))
+    assert not list(tmp_path.glob("c.*"))
 
 
 def test_no_network_is_judged_by_images_it_learned_from(tmp_path: Path, seed_layout: Path) -> None:
