@@ -247,7 +247,8 @@ class Trainer:
     def _evaluate(self) -> bool:
         """Judge the average, keep it where it is the best, and say whether there is anything to judge it by."""
         try:
-            figures = self.task.evaluate(self.averaged())
+            with memory_advice(self.state.step, self.compute.device):
+                figures = self.task.evaluate(self.averaged())
         except NotFiniteError:
             self._stop_for_bad_loss(self.state.step)
         if not figures:

@@ -11,15 +11,19 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torchvision.models.resnet import ResNet
 
+from barlowmatch import inference
+from barlowmatch.cli import parse_config
 from barlowmatch.configs.inference import EmbedConfig, EvaluateConfig, PredictConfig
 from barlowmatch.data.classes import ImageClass, class_id, renamed
 from barlowmatch.embeddings import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
-from barlowmatch.stages import embed, evaluate, predict
+from barlowmatch.inference import usual_batch
+from barlowmatch.stages import classify, embed, evaluate, predict
 from barlowmatch.stages.apply import batch_of_a_process
 from tests.conftest import Command
 from tests.processes import in_processes
+from tests.stages.running import words
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +62,23 @@ def test_the_batch_asked_for_is_the_batch_computed(common: dict[str, Any], batch
     assert batches == [30, 10, 30, 30, 30, 10]
 
 
+def test_where_none_is_asked_for_a_batch_has_no_more_pixels_however_large_the_images() -> None:
+    assert [usual_batch(size) for size in (8, 256, 512, 1024)] == [256, 256, 64, 16]
+    assert batch_of_a_process(None, 1024) == 16
+    assert batch_of_a_process(99, 1024) == 99
+
+
+def test_training_judges_by_such_batches_too(
+    seed_layout: Path, batches: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "MOST_PIXELS", 16 * 16**2)  # images of 16 px
+    line = words("train-classifier", seed_layout, tmp_path / "c.pt", "--num-epochs", "1", "--batch-size", "8")
+    classify.run(parse_config(line[0], line[1:]))
+    assert batches[-5:] == [8, 8, 16, 16, 8]
+
+
 def batches_of_a_process(_rank: int) -> tuple[int, int, int]:
-    return batch_of_a_process(7), batch_of_a_process(2), batch_of_a_process(None)
+    return batch_of_a_process(7, 16), batch_of_a_process(2, 16), batch_of_a_process(None, 16)
 
 
 @pytest.mark.slow

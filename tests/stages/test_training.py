@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torchvision.models.resnet import ResNet
 
 from barlowmatch.checkpoints import load_checkpoint
 from barlowmatch.cli import parse_config
@@ -95,6 +98,18 @@ def test_a_test_split_judges_nothing_before_evaluate_asks(
     assert "with which hardly anything is learned; give it more --minutes" in done.stderr
     assert "no validation labels: nothing is judged" in done.stderr
     assert "val" not in json.loads((tmp_path / "all.run" / "result.json").read_text())
+
+
+def test_memory_that_ends_while_a_network_is_judged_gives_advice(tmp_path: Path, seed_layout: Path) -> None:
+    line = words("train-classifier", seed_layout, tmp_path / "c.pt", "--num-epochs", "1", "--batch-size", "8")
+
+    def lack(module: nn.Module, _inputs: object) -> None:
+        if isinstance(module, ResNet) and not module.training:
+            torch.empty(2**55)
+
+    with register_module_forward_pre_hook(lack), pytest.raises(InputError, match="step 8: out of memory on cpu; try"):
+        classify.run(parse_config(line[0], line[1:]))
+    assert load_checkpoint(tmp_path / "c.pt")["step"] == 8
 
 
 @pytest.mark.parametrize("stage", ["fixmatch", "train-classifier"])
