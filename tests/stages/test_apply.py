@@ -1,10 +1,12 @@
 """The commands that apply a network: their batches, and classes that the network does not know."""
 
+import csv
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -60,6 +62,36 @@ def test_the_batch_asked_for_is_the_batch_computed(common: dict[str, Any], batch
     batches.clear()
     evaluate.run(EvaluateConfig(**common, batch_size=30))
     assert batches == [30, 10, 30, 30, 30, 10]
+
+
+def test_predictions_are_written_batch_by_batch_and_whole(
+    common: dict[str, Any], batches: list[int], tmp_path: Path
+) -> None:
+    def run(size: int) -> str:
+        predict.run(PredictConfig(**common, batch_size=size, out_path=tmp_path / "p.csv"))
+        return (tmp_path / "p.csv").read_text()
+
+    whole = list(csv.reader(run(400).splitlines()))
+    parts = list(csv.reader(run(150).splitlines()))
+    assert batches == [400, 150, 150, 100]
+    assert len(whole) == len(parts) == 401
+    assert [line[:2] for line in parts] == [line[:2] for line in whole]
+    figures = [np.array([line[2:] for line in lines[1:]], float) for lines in (whole, parts)]
+    assert np.abs(figures[0] - figures[1]).max() < 1e-5
+    assert (figures[1][:, 0] == figures[1][:, 1:].max(1)).all()
+
+    before, begun = (tmp_path / "p.csv").read_bytes(), []
+
+    def fail_in_the_last(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if isinstance(module, ResNet) and len(inputs[0]) == 100:
+            begun.extend(path.stat().st_size for path in tmp_path.glob(".partial-*"))
+            raise InputError("failed")
+
+    with register_module_forward_pre_hook(fail_in_the_last), pytest.raises(InputError, match="failed"):
+        run(150)
+    assert begun[0] > 0, "what was computed is not kept in memory"
+    assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
+    assert (tmp_path / "p.csv").read_bytes() == before
 
 
 def test_where_none_is_asked_for_a_batch_has_no_more_pixels_however_large_the_images() -> None:
