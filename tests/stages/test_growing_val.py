@@ -26,7 +26,8 @@ def answered(source: DatasetOptions, home: Path, rows: list[int], **options: Any
 def test_val_grows_with_the_labels_and_no_image_changes_sides(tmp_path: Path) -> None:
     pictures(tmp_path / "dataset", *(f"train/{n}.png" for n in range(10)), *(f"unlabeled/{n}.png" for n in range(400)))
     torch.save(torch.arange(10) % 2, tmp_path / "dataset" / "train_label_tensor.pt")
-    source, sides = DatasetOptions(dataset_folder=tmp_path / "dataset"), {}
+    source = DatasetOptions(dataset_folder=tmp_path / "dataset")
+    sides: dict[str, str] = {}
     for labels in (10, 100, 190, 280):
         dataset = read_dataset(source)
         assert len(dataset.train) + len(dataset.val) == labels
