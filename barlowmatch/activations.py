@@ -5,9 +5,11 @@ gradient is wanted: about a third more work for a fraction of the memory, and th
 change what batch norm and the loss compute.
 """
 
+import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import psutil
@@ -122,10 +124,23 @@ def _kept_bytes(network: Network, count: int, compute: Compute) -> int:
     return sum(kept.values())
 
 
-def _free(device: torch.device) -> int:
+def _free(device: torch.device, groups: Path = Path("/sys/fs/cgroup")) -> float:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return int(psutil.virtual_memory().available)
+    return min(psutil.virtual_memory().available, _left_in_container(groups))
+
+
+def _left_in_container(groups: Path) -> float:
+    """Return the bytes that the control group (v2, else v1) still grants; pages of files are given back when asked."""
+    for folder, limit, used in (
+        (groups, "memory.max", "memory.current"),
+        (groups / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        with suppress(OSError, ValueError, KeyError):  # there is no such group, or no limit ("max")
+            pages = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            given_back = int(pages["active_file"]) + int(pages["inactive_file"])
+            return int((folder / limit).read_text()) - int((folder / used).read_text()) + given_back
+    return math.inf
 
 
 @contextmanager

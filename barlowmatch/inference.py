@@ -14,7 +14,8 @@ from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import NotFiniteError
 from barlowmatch.models.network import Network
 
-DEFAULT_BATCH = 256
+MOST_IMAGES, MOST_PIXELS = 256, 256 * 256**2
+"""What is computed at once where no batch is asked for; ResNet-18 takes 10.8 MB for an image of 256 × 256."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,17 @@ class Output:
     logits: Tensor | None
 
 
+def usual_batch(image_size: int) -> int:
+    """Return how many images of a side in px are computed at once where no batch is asked for."""
+    return max(1, min(MOST_IMAGES, MOST_PIXELS // image_size**2))
+
+
 @torch.no_grad()
 def apply_network(
-    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int = DEFAULT_BATCH
+    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int | None = None
 ) -> Iterator[Output]:
     """Yield the network's output for `rows`, a batch at a time, in evaluation mode."""
+    batch_size = batch_size or usual_batch(network.architecture.image_size)
     was_training = network.training
     network.eval()
     try:
@@ -46,7 +53,7 @@ def apply_network(
 
 
 def embed_rows(
-    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int = DEFAULT_BATCH
+    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int | None = None
 ) -> Tensor:
     """Return the embeddings (n, D) of `rows`; the processes share the work and each gets all of them."""
     parts = [output.embeddings for output in _shared(network, store, rows, compute, batch_size)]
@@ -54,7 +61,7 @@ def embed_rows(
 
 
 def classify_rows(
-    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int = DEFAULT_BATCH
+    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int | None = None
 ) -> Tensor:
     """Return the class probabilities (n, C) of `rows`; the processes share the work and each gets all of them."""
     assert network.classifier is not None
@@ -63,7 +70,9 @@ def classify_rows(
     return _gather(parts, len(rows), network.classifier.last.out_features)
 
 
-def _shared(network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int) -> Iterator[Output]:
+def _shared(
+    network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int | None
+) -> Iterator[Output]:
     return apply_network(network, store, rows[distributed.share(len(rows))], compute, batch_size)
 
 

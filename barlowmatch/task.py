@@ -47,6 +47,10 @@ class Task(nn.Module, ABC):
         """Return figures of `network` on the validation split; nothing where there is none."""
         return {}
 
+    def closing(self, figures: dict[str, float]) -> dict[str, Any]:
+        """Return what `result.json` should hold of the latest evaluation, which gave `figures`."""
+        return dict(figures)
+
     def extra_state(self) -> dict[str, Any]:
         """Return tensors and plain values of the task itself that a resumed run needs."""
         return {}

@@ -130,9 +130,17 @@ class Trainer:
                 if self._epoch_ended():
                     self._end_epoch()
                 self._plan(pace)
-        self._evaluate()
-        self._save(best=self.task.judged_by is None)
+            self._close(request)
         return self.state.metrics
+
+    def _close(self, request: StopRequest) -> None:
+        """Judge what is finished; it is kept first, so that a stop in the meantime costs no training."""
+        for judge in (False, True):
+            if judge and not self._evaluate():
+                return
+            self._save(best=self.task.judged_by is None)
+            if distributed.any_process((request.status is not None,), self.compute.device)[0]:
+                raise Interrupted(request.status or 128 + signal.SIGTERM)
 
     def averaged(self) -> Network:
         """Return the network that is evaluated and kept as the best: the average where there is one."""
@@ -236,13 +244,15 @@ class Trainer:
             self.run.emit(say_what_fits(self.minutes, total, epochs))
         self.state.total_steps, self.state.planned = total, self.state.planned or warm
 
-    def _evaluate(self) -> None:
+    def _evaluate(self) -> bool:
+        """Judge the average, keep it where it is the best, and say whether there is anything to judge it by."""
         try:
-            figures = self.task.evaluate(self.averaged())
+            with memory_advice(self.state.step, self.compute.device):
+                figures = self.task.evaluate(self.averaged())
         except NotFiniteError:
             self._stop_for_bad_loss(self.state.step)
         if not figures:
-            return
+            return False
         self.state.metrics = figures
         self.run.emit(Evaluated(step=self.state.step, split="val", metrics=figures))
         if self.task.judged_by is not None and (
@@ -250,6 +260,7 @@ class Trainer:
         ):
             self.state.best = figures[self.task.judged_by]
             self._save_best()
+        return True
 
     def _saving_due(self) -> bool:
         return launcher.is_main() and time.monotonic() - self.saved_at > 60 * self.config.checkpoint_minutes
@@ -267,7 +278,7 @@ class Trainer:
 
     def _save_best(self) -> None:
         if launcher.is_main():
-            save_checkpoint(self.run.best_path, {**self._facts(), **_parts(self.averaged())})
+            save_checkpoint(self.run.best_path, {**self._facts(), **self.averaged().parts()})
 
     def _facts(self) -> Checkpoint:
         state = self.state
@@ -279,18 +290,9 @@ class Trainer:
     def _checkpoint(self) -> Checkpoint:
         return {
             **self._facts(),
-            **_parts(self.task.network),
+            **self.task.network.parts(),
             "ema": self.ema.state_dict() if self.ema is not None else None,
             "optimizer": self.optimizer.state_dict(),
             "task": self.task.extra_state(),
             "best": self.state.best,
         }
-
-
-def _parts(network: Network) -> Checkpoint:
-    parts: Checkpoint = {"backbone": network.backbone.state_dict()}
-    if network.projector is not None:
-        parts["projector"] = network.projector.state_dict()
-    if network.classifier is not None:
-        parts["classifier"] = network.classifier.state_dict()
-    return parts

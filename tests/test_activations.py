@@ -1,7 +1,9 @@
 """Recomputed activations: the same numbers, less memory; chosen where they would not fit; advice when memory ends."""
 
 import copy
+from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from torch import Tensor, nn
@@ -83,6 +85,23 @@ def test_auto_recomputes_only_where_it_must(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(activations, "_free", lambda _device: 10_000_000)
     assert bound_activations(network(), 64, FLOAT64, "auto") == 8
     assert bound_activations(network(), 64, FLOAT64, "keep") == 0
+
+
+@pytest.mark.parametrize(
+    ("folder", "limit", "used"),
+    [(".", "memory.max", "memory.current"), ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes")],
+)
+def test_a_container_has_what_its_limit_leaves(folder: str, limit: str, used: str, tmp_path: Path) -> None:
+    group, cpu = tmp_path / folder, torch.device("cpu")
+    available = psutil.virtual_memory().total
+    assert 1e6 < activations._free(cpu, tmp_path) <= available, "no group"
+    group.mkdir(exist_ok=True)
+    (group / "memory.stat").write_text("anon 700000\ninactive_file 200000\nactive_file 50000\n")
+    (group / limit).write_text("1000000\n")
+    (group / used).write_text("950000\n")
+    assert activations._free(cpu, tmp_path) == 300_000
+    (group / limit).write_text("max\n")
+    assert 1e6 < activations._free(cpu, tmp_path) <= available, "no limit"
 
 
 def test_memory_that_ends_gives_advice() -> None:

@@ -49,7 +49,10 @@ class DatasetOptions(Checked):
     val_share: Annotated[
         float,
         Range(0, 0.9),
-        Doc("Share of the labeled images held out for validation where the dataset has no such split; 0: none."),
+        Doc(
+            "Share of the labeled images held out for validation where the dataset has no such split; 0: none. "
+            "create-dataset holds out this share of the new labels where the split is such a sample."
+        ),
     ] = 0.2
     strict: Annotated[bool, Doc("Stop at the first unreadable image instead of leaving it out.")] = False
 

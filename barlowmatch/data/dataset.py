@@ -12,6 +12,8 @@ from barlowmatch.data.classes import ImageClass
 
 SPLITS = ("train", "val", "test", "unlabeled")
 """Labeled images to learn from, two splits to measure on, and the pool that labels are requested from."""
+HELD_OUT_FILE = "held-out.json"
+"""Beside a split val that is a sample of the labeled images and grows with them from round to round."""
 SYNONYMS = {
     "train": "train",
     "training": "train",
@@ -42,6 +44,7 @@ class Dataset:
         labels: position in `classes` or -1 for none, (N,) int64; known ones are kept in every split but the pool.
         groups: what each row belongs together with, or None where nothing was asked for.
         sha256: content each file had when a manifest was written, "" where it does not say; None without a manifest.
+        held_out: whether val was drawn from the labeled images on reading, and is no split that lies there.
     """
 
     root: Path
@@ -52,6 +55,7 @@ class Dataset:
     labels: Rows
     groups: tuple[str, ...] | None = None
     sha256: tuple[str, ...] | None = None
+    held_out: bool = False
 
     def __len__(self) -> int:
         return len(self.files)

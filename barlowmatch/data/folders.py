@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from barlowmatch.data.dataset import HELD_OUT_FILE
 from barlowmatch.data.images import SUFFIXES
 from barlowmatch.data.natural import natural_key
 from barlowmatch.errors import InputError
@@ -18,7 +19,7 @@ from barlowmatch.inputs import need_images
 
 _JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
 
-_COMPANIONS = (".csv", "_label_tensor.pt")
+_COMPANIONS = (".csv", "_label_tensor.pt", HELD_OUT_FILE)
 """Files that belong to a dataset's images and need no mention."""
 
 

@@ -1,37 +1,92 @@
 """Holding out validation images, and keeping together what belongs together."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from barlowmatch.data.dataset import SYNONYMS, Dataset
+from barlowmatch.data.dataset import HELD_OUT_FILE, SYNONYMS, Dataset, Rows
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 
 
 def hold_out(dataset: Dataset, share: float) -> Dataset:
-    """Return the dataset with a uniform sample of its labeled training images as split val, where it has none.
+    """Return the dataset with a uniform sample of its labeled training images as split val, where none was drawn yet.
 
     An image is held out by a hash of its group, else of its file name, never by its place: labels that come later
     move no image between train and val. With groups whole groups are held out, their unlabeled images included; a
     group without a label has nothing to judge by and stays in the pool.
     Images of test stay where they are: what picks the best model must not report how good it is.
     """
-    if share == 0 or len(dataset.train) == 0 or "val" in dataset.splits:
+    if share == 0 or len(dataset.train) == 0 or "val" in dataset.splits or (dataset.root / HELD_OUT_FILE).is_file():
         return dataset
+    return _held_out(dataset, dataset.train, share)
+
+
+def hold_out_answered(dataset: Dataset, rows: Rows, share: float) -> Dataset:
+    """Return the dataset with a sample of its newly labeled images in val, where val is such a sample.
+
+    A group that has labeled training images already stays there.
+
+    Args:
+        dataset: the round before, with the answers in train.
+        rows: the answered ones.
+        share: of them that is held out.
+    """
+    if dataset.groups is not None:
+        trained = {dataset.groups[row] for row in np.setdiff1d(dataset.train, rows)}
+        rows = np.array([row for row in rows if dataset.groups[row] not in trained], np.int64)
+    return _held_out(dataset, rows, share)
+
+
+def _held_out(dataset: Dataset, rows: Rows, share: float) -> Dataset:
+    """Return the dataset with a sample of `rows`, or of their groups, in val."""
     if dataset.groups is None:
         chosen = np.zeros(len(dataset), dtype=bool)
-        for row in dataset.train.tolist():
+        for row in rows.tolist():
             chosen[row] = draw(dataset.files[row]) < share
     else:
-        held = {group for group in {dataset.groups[row] for row in dataset.train} if draw(group) < share}
+        held = {group for group in {dataset.groups[row] for row in rows} if draw(group) < share}
         chosen = np.fromiter((group in held for group in dataset.groups), dtype=bool, count=len(dataset))
     chosen &= dataset.splits != "test"
-    return replace(dataset, splits=np.where(chosen, "val", dataset.splits).astype("<U9"))
+    splits = np.where(chosen, "val", dataset.splits).astype("<U9")
+    return replace(dataset, splits=splits, held_out=dataset.held_out or bool(chosen.any()))
+
+
+def val_is_sample(dataset: Dataset) -> bool:
+    """Say whether val, where there is one, was drawn from the labeled images, now or in an earlier round."""
+    return dataset.held_out or "val" not in dataset.splits or (dataset.root / HELD_OUT_FILE).is_file()
+
+
+def held_out_note(dataset: Dataset, share: float, group_by: str | None) -> dict[str, str]:
+    """Return the file, name and text, that says beside the next round's dataset that its val is a sample.
+
+    There is none where val is no sample, or is to be drawn on reading as none was drawn so far.
+    """
+    if not val_is_sample(dataset) or (share == 0 and not (dataset.root / HELD_OUT_FILE).is_file()):
+        return {}
+    return {HELD_OUT_FILE: json.dumps({"group_by": group_by}) + "\n"}
+
+
+def refuse_other_groups(root: Path, group_by: str | None) -> None:
+    """Refuse to go on with a sample by other groups, which would lie in train and val.
+
+    Raises:
+        InputError: it was drawn by others.
+    """
+    path = root / HELD_OUT_FILE
+    if not path.is_file():
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["group_by"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: damaged; remove it, and val stays as it is") from error
+    if before not in (None, group_by):
+        raise InputError(f"--group-by {group_by}: {path} names {before}, by which val was held out; give that")
 
 
 def draw(name: str) -> float:

@@ -11,7 +11,7 @@ A hard link is the same file under a second name: it takes no space, and what is
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -38,7 +38,14 @@ class Written:
     copied: int
 
 
-def write_dataset(dataset: Dataset, columns: Columns, order: Sequence[int], folder: Path, emit: Emit) -> Written:
+def write_dataset(
+    dataset: Dataset,
+    columns: Columns,
+    order: Sequence[int],
+    folder: Path,
+    emit: Emit,
+    beside: Mapping[str, str],
+) -> Written:
     """Write a dataset, in the layout it was read in, into a new folder.
 
     Args:
@@ -47,6 +54,7 @@ def write_dataset(dataset: Dataset, columns: Columns, order: Sequence[int], fold
         order: all rows, in the order in which numbered images are numbered.
         folder: where; it must not exist or be empty, and not lie in the dataset.
         emit: hears of progress.
+        beside: texts of further files by name.
 
     Raises:
         InputError: the folder lies in the dataset, is not empty or cannot be written.
@@ -68,6 +76,8 @@ def write_dataset(dataset: Dataset, columns: Columns, order: Sequence[int], fold
             _write_labels(dataset, columns, partial)
         if (dataset.root / CLASSES_FILE).is_file():
             write_classes(partial, dataset.classes)
+        for name, text in beside.items():
+            (partial / name).write_text(text, encoding="utf-8")
     return Written(linked, len(targets) - linked)
 
 

@@ -138,6 +138,11 @@ class Network(nn.Module):
         result: Tensor = self.classifier(self.embed(images), random)
         return result
 
+    def parts(self) -> dict[str, dict[str, Tensor]]:
+        """Return the weights of backbone and heads, as a checkpoint holds them."""
+        found = {"backbone": self.backbone, "projector": self.projector, "classifier": self.classifier}
+        return {name: part.state_dict() for name, part in found.items() if part is not None}
+
 
 def seeded_network(architecture: Architecture, classes: int, seed: int) -> Network:
     """Return a network whose initial weights depend on `seed` alone; torch's global random state is left as it was."""

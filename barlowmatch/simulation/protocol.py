@@ -129,9 +129,10 @@ def _starts_alone(name: str) -> bool:
 
 
 def _ready(name: str, pool: Pool) -> bool:
-    """Say whether there are labels enough for what a strategy needs; classifiers need two classes."""
-    needs = CATALOG[name].needs if name in CATALOG else ()
-    return not {"probabilities", "head"} & set(needs) or len(np.unique(pool.labels)) >= 2
+    """Say whether there are labels enough for what a strategy needs: classifiers need two classes, some any label."""
+    needs = {*CATALOG[name].needs} if name in CATALOG else {"labels"} if name == Inverted.name else set()
+    classes = 2 if {"probabilities", "head"} & needs else 1 if "labels" in needs else 0
+    return len(np.unique(pool.labels)) >= classes
 
 
 def _pool(world: World, visible: Rows, asked: Rows) -> Pool:

@@ -1,5 +1,6 @@
 """Learners that train the network itself, by the stages that users run."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class Trained:
         world: images and answers.
         dataset: where the files are.
         config: checkpoint, epochs and what else training needs.
-        folder: for manifests, runs and checkpoints.
+        folder: for manifests, and for runs and checkpoints while they are of use.
     """
 
     def __init__(self, world: World, dataset: Dataset, config: SimulateConfig, folder: Path) -> None:
@@ -41,27 +42,28 @@ class Trained:
 
         if len(np.unique(answers)) < 2:
             return judge_one_class(answers, self.world.test_labels)
-        manifest = self._manifest(rows, answers)
-        common: dict[str, Any] = {
-            "manifest": manifest, "seed": seed, "select_best_from": NEVER, "num_epochs": self.config.learner_epochs,
+        run = self.folder / "run"
+        common = {**self._options(len(rows), seed), "manifest": self._manifest(rows, answers)}
+        shutil.rmtree(run, ignore_errors=True)  # of a simulation that was killed
+        try:
+            first = _paths(run, "classifier")
+            result = classify.run(ClassifyConfig(**common, **first, transfer_path=self.config.checkpoint_path), silent)
+            if self.config.learner == "fixmatch":
+                second = _paths(run, "fixmatch")
+                result = fixmatch.run(FixMatchConfig(**common, **second, transfer_path=first["best_path"]), silent)
+        finally:
+            shutil.rmtree(run, ignore_errors=True)
+        return Judgement(result["val"]["accuracy"], result["val"]["balanced_accuracy"])
+
+    def _options(self, count: int, seed: int) -> dict[str, Any]:
+        """Return how both stages learn from so many labels."""
+        return {
+            "seed": seed, "select_best_from": NEVER, "num_epochs": self.config.learner_epochs,
             "views": self.config.views, "val_share": 0.0, "image_size": self.config.image_size, "fit": self.config.fit,
             "cache_folder": self.config.cache_folder, "cache": self.config.cache, "workers": self.config.workers,
             "device": self.config.device, "precision": self.config.precision, "threads": self.config.threads,
-            "batch_size": self.config.batch_size and max(2, min(self.config.batch_size, len(rows))),
+            "batch_size": self.config.batch_size and max(2, min(self.config.batch_size, count)),
         }  # fmt: skip
-        first = self._paths("classifier")
-        result = classify.run(ClassifyConfig(**common, **first, transfer_path=self.config.checkpoint_path), silent)
-        if self.config.learner == "fixmatch":
-            second = self._paths("fixmatch")
-            result = fixmatch.run(FixMatchConfig(**common, **second, transfer_path=first["best_path"]), silent)
-        return Judgement(result["val"]["accuracy"], result["val"]["balanced_accuracy"])
-
-    def _paths(self, stage: str) -> dict[str, Any]:
-        return {
-            "checkpoint_path": self.folder / f"{stage}.pt",
-            "best_path": self.folder / f"{stage}-best.pt",
-            "run_dir": self.folder / f"{stage}.run",
-        }
 
     def _manifest(self, rows: Rows, answers: Rows) -> Path:
         """Write the round's dataset as a manifest beside a link to the images; return it."""
@@ -80,3 +82,11 @@ class Trained:
         path = self.folder / "manifest.csv"
         write_manifest(path, current, current.sha256 or [""] * len(current))
         return path
+
+
+def _paths(folder: Path, stage: str) -> dict[str, Any]:
+    return {
+        "checkpoint_path": folder / f"{stage}.pt",
+        "best_path": folder / f"{stage}-best.pt",
+        "run_dir": folder / f"{stage}.run",
+    }

@@ -15,7 +15,7 @@ from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
-from barlowmatch.inference import DEFAULT_BATCH
+from barlowmatch.inference import usual_batch
 from barlowmatch.models.folding import fold_batch_norms
 from barlowmatch.models.network import Network
 from barlowmatch.stages.images import Images, load_images
@@ -78,9 +78,9 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
         compute.prepare(network)
         network.eval()
         fold_batch_norms(network.backbone)  # in the arithmetic asked for
-        yield Applied(network, checkpoint, images, compute, batch_of_a_process(config.batch_size))
+        yield Applied(network, checkpoint, images, compute, batch_of_a_process(config.batch_size, images.size))
 
 
-def batch_of_a_process(asked: int | None) -> int:
+def batch_of_a_process(asked: int | None, image_size: int) -> int:
     """Return this process's part of the batch asked for over all processes; by default each takes a full one."""
-    return DEFAULT_BATCH if asked is None else max(1, asked // distributed.world_size())
+    return usual_batch(image_size) if asked is None else max(1, asked // distributed.world_size())

@@ -10,6 +10,7 @@ from barlowmatch.configs.training import ClassifierOptions
 from barlowmatch.data.classes import some
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.splits import val_is_sample
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import Report, judge
 from barlowmatch.events import Emit, Said
@@ -25,6 +26,7 @@ from barlowmatch.stages.session import (
     origin_of,
     train_network,
 )
+from barlowmatch.stages.validation import refuse_val_learned_from
 from barlowmatch.task import Task
 
 
@@ -42,6 +44,7 @@ class ClassificationTask(Task):
         self.compute = compute
         self.ema_decay = config.ema_decay
         self.judged_by = "accuracy" if len(images.val) >= config.select_best_from else None
+        self.report: Report | None = None
         self.fine_tune = bool(config.fine_tune)
         network.backbone.requires_grad_(self.fine_tune)
 
@@ -54,21 +57,16 @@ class ClassificationTask(Task):
 
     def evaluate(self, network: Network) -> dict[str, float]:
         """Return accuracy, its interval and balanced accuracy on the validation split."""
-        report = self.report(network)
-        return {} if report is None else report.figures()
-
-    def report(self, network: Network) -> Report | None:
-        """Return the full report on the validation split, or None where there is none."""
         rows = self.images.val
         if len(rows) == 0:
-            return None
+            return {}
         probabilities = classify_rows(network, self.images.store, rows, self.compute)
-        return judge(probabilities, self.images.dataset.labels[rows], self.images.dataset.class_names)
+        self.report = judge(probabilities, self.images.dataset.labels[rows], self.images.dataset.class_names)
+        return self.report.figures()
 
-    def closing(self, network: Network) -> dict[str, Any]:
-        """Return the figures of the finished network for `result.json`."""
-        report = self.report(network)
-        return {} if report is None else {"val": report.to_dict()}
+    def closing(self, figures: dict[str, float]) -> dict[str, Any]:
+        """Return the full report of the latest evaluation."""
+        return {} if self.report is None else {"val": self.report.to_dict()}
 
 
 def check_labels(dataset: Dataset, emit: Emit) -> None:
@@ -86,11 +84,28 @@ def check_labels(dataset: Dataset, emit: Emit) -> None:
         if len(present):
             found = f"labeled training images of 1 class ({dataset.class_names[present[0]]})"
             way = "label at least one image of two classes"
-        held = f", or hold out less by --val-share (all labels of {missing} are in validation)" if len(lost) else ""
-        raise InputError(f"{dataset.root}: {found}; {way}{held}")
+        if len(lost) and val_is_sample(dataset):
+            where = "" if dataset.held_out else " of create-dataset"
+            way += f", or hold out less by --val-share{where} (all labels of {missing} are in validation)"
+        raise InputError(f"{dataset.root}: {found}; {way}")
     if len(lost):
         message = f"all labels of {missing} are in validation, so nothing is learned of them; label more images of them"
         emit(Said(message=message, level="warning"))
+
+
+def check_readable(images: Images) -> None:
+    """Refuse to train a classifier where the files that can be read leave nothing to tell apart.
+
+    Raises:
+        InputError: fewer than two classes have a labeled training image that can be read.
+    """
+    dataset, rows = images.dataset, images.train
+    classes = len(np.unique(dataset.labels[rows]))
+    if classes < 2:
+        raise InputError(
+            f"{dataset.root}: of {len(dataset.train):,} labeled training images {len(rows):,} can be read, of "
+            f"{classes} classes, and it takes two; restore the files named above, or label images of two classes"
+        )
 
 
 def tell_about_validation(task: ClassificationTask, least: int, emit: Emit) -> None:
@@ -118,9 +133,12 @@ def run_classification(
         resumed = checkpoint_to_resume(stage, config, dataset, place)
         compute = chosen.as_before(resumed)
         origin = origin_of(config, resumed, place)
+        if origin.checkpoint is not None and "classifier" in origin.checkpoint:
+            refuse_val_learned_from(origin.checkpoint, origin.path, dataset, config)
         with open_training(stage, config, dataset, place, emit) as opened:
             images = load_images_as_before(dataset, config, compute, opened.emit, origin, resumed)
+            check_readable(images)
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
             task = make_task(network, images, config, compute)
             tell_about_validation(task, config.select_best_from, opened.emit)
-            return train_network(opened, config, compute, images, task, resumed=resumed, closing=task.closing)
+            return train_network(opened, config, compute, images, task, resumed=resumed)

@@ -4,10 +4,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from barlowmatch.configs.create_dataset import CreateDatasetConfig
 from barlowmatch.data.answers import labels_for, latest_request, read_answers, read_request, with_answers
 from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.layouts import read_with_columns
+from barlowmatch.data.splits import held_out_note, hold_out_answered, refuse_other_groups, val_is_sample
 from barlowmatch.data.workers import run_tasks
 from barlowmatch.data.writing import write_dataset
 from barlowmatch.errors import InputError
@@ -20,8 +23,8 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     """Check request and labels against each other and the dataset, and write the next dataset.
 
     Returns:
-        Where it is and what it holds: `out_path`, `request`, `labels`, `added`, images by split, `classes`,
-        `new_classes`, `linked`, `copied`.
+        Where it is and what it holds: `out_path`, `request`, `labels`, `added`, how many of these are `held_out`,
+        images by split, `classes`, `new_classes`, `linked`, `copied`.
 
     Raises:
         InputError: request, labels and dataset do not fit together, or the new folder cannot be written.
@@ -34,16 +37,21 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     if config.strict:
         _refuse_unreadable(dataset, rows)
     grown = with_answers(dataset, answers, labels, config.new_classes)
+    if val_is_sample(dataset):
+        refuse_other_groups(dataset.root, config.group_by)
+        grown = hold_out_answered(grown, np.array(rows, np.int64), config.val_share)
     requested = set(rows)
     order = [row for row in range(len(grown)) if row not in requested]
+    beside = held_out_note(dataset, config.val_share, config.group_by)
     out_path = config.out_path or next_folder(dataset.root)
-    written = write_dataset(grown, columns, [*order, *rows], out_path, emit)
+    written = write_dataset(grown, columns, [*order, *rows], out_path, emit, beside)
     known = set(dataset.class_names)
     return {
         "out_path": str(out_path),
         "request": str(request),
         "labels": str(labels),
         "added": len(rows),
+        "held_out": int((grown.splits[list(rows)] == "val").sum()),
         "images": {split: int((grown.splits == split).sum()) for split in SPLITS},
         "classes": len(grown.classes),
         "new_classes": [name for name in grown.class_names if name not in known],
@@ -56,7 +64,8 @@ def present(config: CreateDatasetConfig, result: dict[str, Any]) -> None:
     """Print what was written."""
     images = ", ".join(f"{count:,} {split}" for split, count in result["images"].items() if count)
     new = f", new: {', '.join(result['new_classes'])}" if result["new_classes"] else ""
-    print(f"{result['added']:,} newly labeled images from {result['request']} and {result['labels']}")  # noqa: T201
+    held = f", {result['held_out']:,} of them held out as val" if result["held_out"] else ""
+    print(f"{result['added']:,} newly labeled images from {result['request']} and {result['labels']}{held}")  # noqa: T201
     print(f"{result['out_path']}: {images}; {result['classes']} classes{new}")  # noqa: T201
 
 

@@ -14,6 +14,7 @@ from barlowmatch.events import Emit, silent
 from barlowmatch.inference import classify_rows, embed_rows
 from barlowmatch.intervals import wilson_interval
 from barlowmatch.stages.apply import Applied, applied_network
+from barlowmatch.stages.validation import refuse_val_learned_from
 
 
 def run(config: EvaluateConfig, emit: Emit = silent) -> dict[str, Any]:
@@ -23,6 +24,8 @@ def run(config: EvaluateConfig, emit: Emit = silent) -> dict[str, Any]:
         InputError: the split has no labels that the network knows, or there is nothing to measure on it.
     """
     with applied_network(config, emit) as applied:
+        if config.split == "val":
+            refuse_val_learned_from(applied.checkpoint, config.checkpoint_path, applied.images.dataset, config)
         rows = _labeled_rows(applied, config.split)
         result: dict[str, Any] = {"split": config.split, "count": len(rows)}
         if applied.network.classifier is not None:

@@ -1,19 +1,23 @@
 """Name the class of each image of a folder, with its probability."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from barlowmatch import launcher
+from barlowmatch import distributed, launcher
 from barlowmatch.configs.inference import PredictConfig
 from barlowmatch.data.classes import some
+from barlowmatch.data.dataset import Rows
 from barlowmatch.data.tables import write_rows
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import whole_file
 from barlowmatch.inference import classify_rows
 from barlowmatch.outputs import check_output_file, refuse_to_lose
-from barlowmatch.stages.apply import applied_network
+from barlowmatch.stages.apply import Applied, applied_network
 
 COLUMNS = ("file", "class", "probability")
 """Before those of each class, `p(name)`."""
@@ -32,24 +36,43 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
             raise InputError(
                 f"{config.checkpoint_path}: has no classifier; give a checkpoint of train-classifier or fixmatch"
             )
-        rows = applied.images.all
-        probabilities = classify_rows(
-            applied.network, applied.images.store, rows, applied.compute, applied.batch_size
-        ).numpy()
-        names = applied.class_names
+        counts = _write(applied, config.out_path)
+        names, total = applied.class_names, int(counts.sum())
         if launcher.is_main():
-            best = probabilities.argmax(1)
-            with (
-                whole_file(config.out_path) as partial,
-                partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-            ):
-                numbers = ([f"{share:.6f}" for share in shares] for shares in probabilities)
-                lines = (
-                    [applied.images.dataset.files[row], names[place], shares[place], *shares]
-                    for row, place, shares in zip(rows, best, numbers, strict=True)
-                )
-                write_rows(file, [*COLUMNS, *(f"p({name})" for name in names)], lines)
-            counts = np.bincount(best, minlength=len(names))
             shown = some(f"{names[place]} {counts[place]:,}" for place in np.argsort(-counts, kind="stable"))
-            emit(Said(message=f"{config.out_path}: {len(rows)} predictions ({shown})"))
-    return {"file": str(config.out_path), "count": len(rows)}
+            emit(Said(message=f"{config.out_path}: {total} predictions ({shown})"))
+    return {"file": str(config.out_path), "count": total}
+
+
+def _write(applied: Applied, path: Path) -> Rows:
+    """Write the table batch by batch, and return how many images are of each class."""
+    names, files = applied.class_names, applied.images.dataset.files
+    counts = np.zeros(len(names), np.int64)
+
+    def lines() -> Iterator[list[str]]:
+        for part, probabilities in _batches(applied):
+            best = probabilities.argmax(1)
+            counts[:] += np.bincount(best, minlength=len(names))
+            for row, place, shares in zip(part.tolist(), best.tolist(), probabilities.tolist(), strict=True):
+                numbers = [f"{share:.6f}" for share in shares]
+                yield [files[row], names[place], numbers[place], *numbers]
+
+    if not launcher.is_main():
+        for _ in lines():
+            pass  # its part of each batch goes to the main process
+        return counts
+    with (
+        whole_file(path) as partial,
+        partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        write_rows(file, [*COLUMNS, *(f"p({name})" for name in names)], lines())
+    return counts
+
+
+def _batches(applied: Applied) -> Iterator[tuple[Rows, NDArray[np.floating[Any]]]]:
+    """Yield some rows and their class probabilities at a time: as many as all processes compute at once."""
+    rows, size = applied.images.all, applied.batch_size * distributed.world_size()
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        store, compute = applied.images.store, applied.compute
+        yield part, classify_rows(applied.network, store, part, compute, applied.batch_size).numpy()

@@ -173,4 +173,4 @@ def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
             images = load_images_as_before(dataset, config, compute, opened.emit, origin, resumed)
             network = build_pretraining_network(config, origin, images)
             task = BarlowTwins(network, images, config, compute)
-            return train_network(opened, config, compute, images, task, resumed=resumed, closing=task.evaluate)
+            return train_network(opened, config, compute, images, task, resumed=resumed)

@@ -1,6 +1,5 @@
 """What the training stages share around the loop: what to resume, the run's folder, the loop, the results."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,6 @@ from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
-from barlowmatch.models.network import Network
 from barlowmatch.run_folders import OTHER_IMAGES, Place, changed_fields, goes_on, plain, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
 from barlowmatch.stages.images import Images, load_images
@@ -94,7 +92,6 @@ def train_network(
     task: Task,
     *,
     resumed: Checkpoint | None,
-    closing: Callable[[Network], dict[str, Any]],
 ) -> dict[str, Any]:
     """Train `task`, from the beginning or from `resumed`, and close the run with its results.
 
@@ -105,7 +102,6 @@ def train_network(
         images: what it learns from; the checkpoint carries classes, and what tells other images from these.
         task: the stage's method.
         resumed: a checkpoint of the same run.
-        closing: the figures of the finished network that `result.json` should hold.
     """
     dataset = images.dataset
     if resumed is None and wants_resume(config):
@@ -126,12 +122,12 @@ def train_network(
     else:
         trainer.resume(resumed)
     start(run, trainer.state.step)
-    trainer.train()
+    figures = trainer.train()
     results = {
         "steps": trainer.state.step,
         "checkpoint": str(run.last_path),
         "best": str(run.best_path),
-        **closing(trainer.averaged()),
+        **task.closing(figures),
     }
     finish(run, trainer.state.step, results)
     return results

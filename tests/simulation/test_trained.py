@@ -1,6 +1,5 @@
 """Learners that train the network itself: which images they see, and what they do with one class."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,9 +45,15 @@ def test_a_stage_is_told_how_to_compute_and_no_batch_is_larger_than_the_labels(
         image_size=8, checkpoint_path=None,
     )  # fmt: skip
     rows = np.concatenate([np.flatnonzero(found.world.answers == label)[:3] for label in (1, 7)])
-    found.judge(rows, found.world.answers[rows], 0)
-    told = json.loads((tmp_path / "training" / "classifier.run" / "config.json").read_text())["config"]
+    judged = found.judge(rows, found.world.answers[rows], 0)
+    told = found._options(len(rows), 0)
     assert (told["batch_size"], told["cache"], told["precision"]) == (6, "none", "float32")
+    left = {path.name for path in (tmp_path / "training").iterdir()}
+    assert left == {"images", "manifest.csv"}, "runs and checkpoints would fill the disk"
+    (tmp_path / "training" / "run").mkdir()
+    (tmp_path / "training" / "run" / "classifier.pt").write_bytes(b"of a simulation that was killed")
+    assert found.judge(rows, found.world.answers[rows], 0) == judged
+    assert {path.name for path in (tmp_path / "training").iterdir()} == left
 
 
 def test_images_of_another_folder_are_not_taken_for_these(seed_layout: Path, tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import pytest
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.embeddings import EmbeddedFiles, Embeddings, EmbeddingsWriter, read_embeddings
 from barlowmatch.errors import InputError
+from barlowmatch.selection.catalog import CATALOG
 from barlowmatch.simulation.learners import Neighbours, Probe
 from barlowmatch.simulation.protocol import Protocol, run_trial
 from barlowmatch.simulation.world import JUNK, World, build_world
+from barlowmatch.simulation.yardsticks import Inverted
 
 CLASSES, ROWS = 5, 1500
 
@@ -116,3 +118,12 @@ def test_junk_costs_a_label_and_teaches_nothing(embeddings: Embeddings) -> None:
     assert [len(step.files) for step in trial.steps] == [10, 10, 20]
     clean = build_world(embeddings, embeddings.labels)
     assert trial.steps[-1].accuracy < run_trial(clean, "random", 0, PROTOCOL, Probe(clean)).steps[-1].accuracy
+
+
+@pytest.mark.parametrize("name", [*CATALOG, Inverted.name])
+def test_a_first_draw_of_junk_alone_is_followed_by_another_at_random(embeddings: Embeddings, name: str) -> None:
+    world = build_world(embeddings, embeddings.labels, junk=1)
+    protocol = Protocol(budgets=(2, 4), pool_share=0.1, start="random", seed=0)
+    trial = run_trial(world, name, 0, protocol, Probe(world))
+    alone = name in CATALOG and CATALOG[name].needs == ("embeddings",)
+    assert [step.chosen_by for step in trial.steps] == ["random", name if alone else "random"]

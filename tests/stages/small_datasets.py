@@ -101,4 +101,4 @@ LAYOUTS = [
 def config(source: DatasetOptions, **options: object) -> CreateDatasetConfig:
     """Return what `create-dataset` is to do with a dataset."""
     same = {"dataset_folder": source.dataset_folder, "manifest": source.manifest, "val_share": source.val_share}
-    return CreateDatasetConfig(**same, **options)
+    return CreateDatasetConfig(**{**same, **options})

@@ -1,25 +1,31 @@
 """The commands that apply a network: their batches, and classes that the network does not know."""
 
+import csv
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torchvision.models.resnet import ResNet
 
+from barlowmatch import inference
+from barlowmatch.cli import parse_config
 from barlowmatch.configs.inference import EmbedConfig, EvaluateConfig, PredictConfig
 from barlowmatch.data.classes import ImageClass, class_id, renamed
 from barlowmatch.embeddings import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
-from barlowmatch.stages import embed, evaluate, predict
+from barlowmatch.inference import usual_batch
+from barlowmatch.stages import classify, embed, evaluate, predict
 from barlowmatch.stages.apply import batch_of_a_process
 from tests.conftest import Command
 from tests.processes import in_processes
+from tests.stages.running import words
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +64,53 @@ def test_the_batch_asked_for_is_the_batch_computed(common: dict[str, Any], batch
     assert batches == [30, 10, 30, 30, 30, 10]
 
 
+def test_predictions_are_written_batch_by_batch_and_whole(
+    common: dict[str, Any], batches: list[int], tmp_path: Path
+) -> None:
+    def run(size: int) -> str:
+        predict.run(PredictConfig(**common, batch_size=size, out_path=tmp_path / "p.csv"))
+        return (tmp_path / "p.csv").read_text()
+
+    whole = list(csv.reader(run(400).splitlines()))
+    parts = list(csv.reader(run(150).splitlines()))
+    assert batches == [400, 150, 150, 100]
+    assert len(whole) == len(parts) == 401
+    assert [line[:2] for line in parts] == [line[:2] for line in whole]
+    figures = [np.array([line[2:] for line in lines[1:]], float) for lines in (whole, parts)]
+    assert np.abs(figures[0] - figures[1]).max() < 1e-5
+    assert (figures[1][:, 0] == figures[1][:, 1:].max(1)).all()
+
+    before, begun = (tmp_path / "p.csv").read_bytes(), []
+
+    def fail_in_the_last(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if isinstance(module, ResNet) and len(inputs[0]) == 100:
+            begun.extend(path.stat().st_size for path in tmp_path.glob(".partial-*"))
+            raise InputError("failed")
+
+    with register_module_forward_pre_hook(fail_in_the_last), pytest.raises(InputError, match="failed"):
+        run(150)
+    assert begun[0] > 0, "what was computed is not kept in memory"
+    assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
+    assert (tmp_path / "p.csv").read_bytes() == before
+
+
+def test_where_none_is_asked_for_a_batch_has_no_more_pixels_however_large_the_images() -> None:
+    assert [usual_batch(size) for size in (8, 256, 512, 1024)] == [256, 256, 64, 16]
+    assert batch_of_a_process(None, 1024) == 16
+    assert batch_of_a_process(99, 1024) == 99
+
+
+def test_training_judges_by_such_batches_too(
+    seed_layout: Path, batches: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "MOST_PIXELS", 16 * 16**2)  # images of 16 px
+    line = words("train-classifier", seed_layout, tmp_path / "c.pt", "--num-epochs", "1", "--batch-size", "8")
+    classify.run(parse_config(line[0], line[1:]))
+    assert batches[-5:] == [8, 8, 16, 16, 8]
+
+
 def batches_of_a_process(_rank: int) -> tuple[int, int, int]:
-    return batch_of_a_process(7), batch_of_a_process(2), batch_of_a_process(None)
+    return batch_of_a_process(7, 16), batch_of_a_process(2, 16), batch_of_a_process(None, 16)
 
 
 @pytest.mark.slow

@@ -16,11 +16,13 @@ import torch
 from barlowmatch.configs.create_dataset import CreateDatasetConfig
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.layouts import read_dataset, read_with_columns
+from barlowmatch.data.splits import draw
 from barlowmatch.errors import InputError
 from barlowmatch.stages.create_dataset import run
 from tests.stages.small_datasets import (
     LAYOUTS,
     class_folders,
+    class_folders_without_val,
     config,
     digest,
     flat,
@@ -57,8 +59,10 @@ def test_rounds_read_back_as_exactly_the_old_dataset_with_the_answers(
         expected = truth(dataset)
         chosen = choose.sample(dataset.unlabeled.tolist(), 7)
         answers = {dataset.files[row]: str(choose.randrange(4)) for row in chosen}
+        own_val = layout not in (flat, class_folders_without_val)
         for row in chosen:
-            expected[digest(dataset, row)] = ("train", answers[dataset.files[row]])
+            held = not own_val and draw(dataset.files[row]) < source.val_share
+            expected[digest(dataset, row)] = ("val" if held else "train", answers[dataset.files[row]])
         request = write_csv(tmp_path / "request.csv", ("rank", "file"), list(enumerate(answers, 1)))
         shuffled = choose.sample(list(answers.items()), 7)
         labels = write_csv(tmp_path / "labels.csv", ("file", "label"), list(shuffled))
@@ -71,7 +75,9 @@ def test_rounds_read_back_as_exactly_the_old_dataset_with_the_answers(
         assert set(dataset.classes) <= set(again.classes)
         for path, content in before.items():
             assert path.read_bytes() == content or path.name in {"request.csv", "labels.csv"}
-        source = next_source if layout is flat else DatasetOptions(dataset_folder=next_source.dataset_folder)
+        source = DatasetOptions(dataset_folder=next_source.dataset_folder)
+        assert truth(read_dataset(source)) == expected, "nothing more is held out on reading"
+        assert (tmp_path / f"dataset-round-{number}" / "held-out.json").exists() != own_val
 
 
 def test_the_seed_layout_is_the_seeds(tmp_path: Path) -> None:

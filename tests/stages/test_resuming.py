@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torchvision.models.resnet import ResNet
 
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from barlowmatch.cli import parse_config
-from barlowmatch.events import CheckpointSaved, Event
+from barlowmatch.events import CheckpointSaved, Evaluated, Event
 from barlowmatch.stages import classify, pretrain
+from barlowmatch.stopping import Interrupted
 from tests.conftest import Command
 from tests.stages.running import kill_after_steps, tensors, words
 
@@ -81,6 +85,51 @@ def test_an_epoch_that_a_kill_left_unjudged_is_judged_on_resuming(tmp_path: Path
     assert (found["step"], found["metrics"]) == (expected["step"], expected["metrics"])
     best, again = tensors(expected), tensors(found)
     assert [name for name in best if not torch.equal(best[name], again[name])] == []
+
+
+def test_a_stop_while_the_finished_network_is_judged_costs_no_training(tmp_path: Path, seed_layout: Path) -> None:
+    line = words("train-classifier", seed_layout, tmp_path / "c.pt", "--num-epochs", "1", "--resume", "auto")
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Evaluated):
+            signal.raise_signal(signal.SIGTERM)
+
+    def too_late(_number: int, _frame: object) -> None:
+        raise AssertionError("nobody listens to signals")
+
+    before = signal.signal(signal.SIGTERM, too_late)
+    try:
+        with pytest.raises(Interrupted):
+            classify.run(parse_config(line[0], line[1:]), stop)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    stopped = load_checkpoint(tmp_path / "c.pt")
+    assert stopped["step"] == stopped["total_steps"]
+    judged: list[int] = []
+
+    def note(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if isinstance(module, ResNet) and not module.training:
+            judged.append(len(inputs[0]))
+
+    with register_module_forward_pre_hook(note):
+        result = classify.run(parse_config(line[0], line[1:]))
+    assert result["val"]["count"] == 40
+    assert judged == [40], "once for the curve and the result"
+    expected, found = tensors(stopped), tensors(load_checkpoint(tmp_path / "c.pt"))
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+def test_training_is_kept_before_the_finished_network_is_judged(tmp_path: Path, seed_layout: Path) -> None:
+    line = words("train-classifier", seed_layout, tmp_path / "c.pt", "--num-epochs", "1")
+
+    def kill(event: Event) -> None:
+        if isinstance(event, CheckpointSaved):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        classify.run(parse_config(line[0], line[1:]), kill)
+    kept = load_checkpoint(tmp_path / "c.pt")
+    assert (kept["step"], kept["metrics"]) == (kept["total_steps"], {})
 
 
 @pytest.mark.slow

@@ -6,16 +6,23 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torchvision.models.resnet import ResNet
 
 from barlowmatch.checkpoints import load_checkpoint
 from barlowmatch.cli import parse_config
+from barlowmatch.configs.inference import EvaluateConfig
+from barlowmatch.errors import InputError
 from barlowmatch.events import Evaluated, Progress, RunFailed, RunFinished, RunStarted, read_events
-from barlowmatch.stages import pretrain
+from barlowmatch.stages import classify, evaluate, fixmatch, pretrain
 from tests.conftest import Command
 from tests.stages.running import kill_after_steps, words
+from tests.stages.small_datasets import pictures
 
 
 def test_a_checkpoint_of_ours_brings_its_input_statistics_as_weights_too(tmp_path: Path, seed_layout: Path) -> None:
@@ -91,6 +98,59 @@ def test_a_test_split_judges_nothing_before_evaluate_asks(
     assert "with which hardly anything is learned; give it more --minutes" in done.stderr
     assert "no validation labels: nothing is judged" in done.stderr
     assert "val" not in json.loads((tmp_path / "all.run" / "result.json").read_text())
+
+
+def test_memory_that_ends_while_a_network_is_judged_gives_advice(tmp_path: Path, seed_layout: Path) -> None:
+    line = words("train-classifier", seed_layout, tmp_path / "c.pt", "--num-epochs", "1", "--batch-size", "8")
+
+    def lack(module: nn.Module, _inputs: object) -> None:
+        if isinstance(module, ResNet) and not module.training:
+            torch.empty(2**55)
+
+    with register_module_forward_pre_hook(lack), pytest.raises(InputError, match="step 8: out of memory on cpu; try"):
+        classify.run(parse_config(line[0], line[1:]))
+    assert load_checkpoint(tmp_path / "c.pt")["step"] == 8
+
+
+@pytest.mark.parametrize("stage", ["fixmatch", "train-classifier"])
+def test_labeled_images_that_cannot_be_read_are_refused_in_a_line(stage: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for number in range(8):
+        broken = data / "train" / ("cat", "dog")[number % 2] / f"{number}.png"
+        broken.parent.mkdir(parents=True, exist_ok=True)
+        broken.write_bytes(b"no picture")
+    pictures(data, *(f"unlabeled/{number}.png" for number in range(9)))
+    line = words(stage, data, tmp_path / "c.pt", "--val-share", "0")
+    command = {"fixmatch": fixmatch.run, "train-classifier": classify.run}[stage]
+    with pytest.raises(InputError, match=r"data: of 8 labeled training images 0 can be read, of 0 classes, and it"):
+        command(parse_config(line[0], line[1:]))
+    assert not list(tmp_path.glob("c.*"))
+
+
+def test_no_network_is_judged_by_images_it_learned_from(tmp_path: Path, seed_layout: Path) -> None:
+    data, path = tmp_path / "data", tmp_path / "c.pt"
+    shutil.copytree(seed_layout / "train", data / "train")
+    shutil.copy(seed_layout / "train_label_tensor.pt", data)
+    begun = words("train-classifier", data, path, "--num-epochs", "1", "--val-share", "0.15")
+    classify.run(parse_config(begun[0], begun[1:]))
+    given: dict[str, Any] = {"dataset_folder": data, "checkpoint_path": path, "precision": "float32"}
+    larger = r"--val-share 0\.2: .*c\.pt was trained with 0\.15, so .*; give --val-share 0\.15"
+    with pytest.raises(InputError, match=larger):
+        evaluate.run(EvaluateConfig(**given))
+    with pytest.raises(
+        InputError, match=r"--group-by (.*): .*c\.pt was trained with None, so .*; leave --group-by out"
+    ):
+        evaluate.run(EvaluateConfig(**given, val_share=0.15, group_by=r"(\d+)\.png"))
+    further = words("fixmatch", data, tmp_path / "f.pt", "--transfer-path", str(path))
+    with pytest.raises(InputError, match=larger):
+        fixmatch.run(parse_config(further[0], further[1:]))
+    assert not list(tmp_path.glob("f.*"))
+    counts = [evaluate.run(EvaluateConfig(**given, val_share=share))["count"] for share in (0.15, 0.08)]
+    assert counts[0] > counts[1] > 0, "of a smaller share none was learned from"
+    assert evaluate.run(EvaluateConfig(**given, split="train"))["count"] > 0
+    shutil.copytree(seed_layout / "val", data / "val")
+    shutil.copy(seed_layout / "val_label_tensor.pt", data)
+    assert evaluate.run(EvaluateConfig(**given))["count"] == 40, "a split of the dataset's own is the same for all"
 
 
 def test_an_infinite_loss_stops_the_run_with_its_step(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
