@@ -63,11 +63,14 @@ def find_suspects(vectors: Floats, labels: Rows, seed: int = 0) -> Suspects:
     odds = probabilities[every, best] / np.maximum(probabilities[every, targets], np.finfo(np.float32).tiny)
     found = np.argsort(-odds, kind="stable")[: np.count_nonzero(odds >= ODDS)]
     likelihoods = probabilities[found, best[found]]
-    return Suspects(judged[found], classes[best[found]], likelihoods, odds[found], len(judged))
+    known = np.count_nonzero(~np.isnan(odds))
+    return Suspects(judged[found], classes[best[found]], likelihoods, odds[found], known)
 
 
 def out_of_sample(vectors: Floats, labels: Rows, seed: int) -> Floats:
     """Return what a probe that has not seen its label thinks of each image, (n, C).
+
+    NaN where the probe does not know the label's class: of more than `MOST` classes it learns so many.
 
     Args:
         vectors: embeddings (n, D), of unit length.
@@ -83,6 +86,7 @@ def out_of_sample(vectors: Floats, labels: Rows, seed: int) -> Floats:
         for start in range(0, len(mine), BLOCK):  # features of all at once would be a second copy of the vectors
             rows = mine[start : start + BLOCK]
             found[np.ix_(rows, probe.classes)] = probe.probabilities(space.features(rows))
+        found[mine[~np.isin(labels[mine], probe.classes)]] = np.nan
     return found
 
 

@@ -66,6 +66,16 @@ def test_each_class_is_spread_over_the_folds_and_small_ones_are_left_out() -> No
     assert FOLDS <= LEAST, "no fold misses a class that is judged"
 
 
+def test_a_label_of_a_class_that_the_probe_did_not_learn_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with more than 4,000 classes, which take minutes."""
+    monkeypatch.setattr("barlowmatch.suspects.MOST", 40)
+    labels = np.repeat(np.arange(50), 10)
+    vectors = np.eye(50, dtype=np.float32)[labels]
+    found = find_suspects(vectors, labels)
+    assert len(found) == 0
+    assert 0 < found.judged < 500
+
+
 def test_one_class_or_none_says_nothing() -> None:
     vectors, _ = clusters(30)
     assert len(find_suspects(vectors, np.zeros(30, np.int64))) == 0

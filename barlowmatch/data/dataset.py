@@ -75,10 +75,15 @@ class Dataset:
         """Rows of the pool: without a label, and free to be requested and learned from."""
         return np.flatnonzero((self.labels < 0) & ((self.splits == "unlabeled") | (self.splits == "train")))
 
-    @property
+    @cached_property
     def class_names(self) -> tuple[str, ...]:
         """The classes' names in order."""
         return tuple(item.name for item in self.classes)
+
+    @cached_property
+    def class_places(self) -> dict[str, int]:
+        """The place of each class among `classes` by its name."""
+        return {name: place for place, name in enumerate(self.class_names)}
 
     @cached_property
     def fingerprint(self) -> str:

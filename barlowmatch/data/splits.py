@@ -158,7 +158,7 @@ def folders_below(dataset: Dataset, file: str) -> str:
     split = SYNONYMS.get(parts[0].lower()) if parts else None
     if split is not None:
         parts = parts[1:]
-    if dataset.layout == "class-folders" and split != "unlabeled" and parts and parts[0] in dataset.class_names:
+    if dataset.layout == "class-folders" and split != "unlabeled" and parts and parts[0] in dataset.class_places:
         parts = parts[1:]
     return "/".join(parts)
 

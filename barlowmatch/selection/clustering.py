@@ -155,7 +155,7 @@ def lloyd(
         centres = moved
         upper += shifts[owners]
         lower -= shifts.max()
-        halves = _half_gaps(centres)
+        halves = half_gaps(centres)
         stale = torch.nonzero(upper + _SLACK[upper.dtype] > torch.maximum(lower, halves[owners])).squeeze(1)
         if 2 * len(stale) > len(vectors):  # to copy most of them costs more than to look at the rest as well
             stale, part = torch.arange(len(vectors)), vectors
@@ -168,6 +168,8 @@ def lloyd(
     return Clustering(centres, owners, passes)
 
 
+_GAPS = 1024
+"""So many centres at once are compared with all."""
 _SLACK = {torch.float64: 1e-9, torch.float32: 1e-3}
 """Distances come from products; what rounding may have done to them is added before bounds are trusted."""
 
@@ -216,12 +218,16 @@ def _means(vectors: Vectors, centres: Tensor, sums: Tensor, counts: Tensor, uppe
     return means
 
 
-def _half_gaps(centres: Tensor) -> Tensor:
+def half_gaps(centres: Tensor) -> Tensor:
     """Return half the distance (k,) of each centre to the nearest other: a vector nearer than that stays."""
     if len(centres) == 1:
         return torch.full((1,), torch.inf, dtype=centres.dtype)
-    gaps = squared_distances(centres, centres).fill_diagonal_(torch.inf)
-    return gaps.amin(1).sqrt() / 2
+    nearest = []
+    for start in range(0, len(centres), _GAPS):  # of all centres at once there may be billions of distances
+        gaps = squared_distances(centres[start : start + _GAPS], centres)
+        gaps.diagonal(start).fill_(torch.inf)
+        nearest.append(gaps.amin(1))
+    return torch.cat(nearest).sqrt() / 2
 
 
 def _mean_variance(vectors: Vectors, sums: Tensor) -> float:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from barlowmatch.selection import clustering, farthest_first, vectors
-from barlowmatch.selection.clustering import kmeans, lloyd
+from barlowmatch.selection.clustering import half_gaps, kmeans, lloyd
 from barlowmatch.selection.configs import KCenterConfig, KMeansConfig
 from barlowmatch.selection.d2_sampling import d2_sample
 from barlowmatch.selection.distances import largest
@@ -176,3 +176,9 @@ def test_largest_takes_ties_by_place() -> None:
     places, outside = largest(torch.tensor([1.0, 3.0, 2.0, 3.0, 2.0, 2.0], dtype=torch.float64), 4)
     assert places.tolist() == [1, 3, 2, 4]
     assert outside == 2
+
+
+def test_half_the_gap_to_the_nearest_centre_is_that_of_all_pairs() -> None:
+    centres = torch.from_numpy(np.random.default_rng(0).normal(size=(2500, 6)))
+    apart = torch.cdist(centres, centres, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
+    assert torch.allclose(half_gaps(centres), apart.amin(1) / 2, rtol=1e-9)
