@@ -79,7 +79,8 @@ def test_a_server_with_nothing_to_do_does_nothing(folder: Path) -> None:
     ("words", "line"),
     [
         (["--dataset-folder", "nowhere"], "--project: name the folder of the new project"),
-        (["--host", "0.0.0.0"], "name the project to serve"),
+        (["--host", "0.0.0.0"], "--host 0.0.0.0: name the project to serve"),
+        (["--root-path", "/label"], "--root-path: name the project to serve"),
         (["--project", "p", "--host", "0.0.0.0"], "no labeling project"),
         (["--project", "p", "--trusted-header", "X-Remote-User"], "--trusted-proxy"),
         (["--project", "p", "--root-path", "label"], "must begin with a slash"),
