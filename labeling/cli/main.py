@@ -16,6 +16,7 @@ from labeling.configs import (
     ImportConfig,
     InitConfig,
     LaunchConfig,
+    LauncherConfig,
     PeopleConfig,
     PreviewLabelsConfig,
     ProbeConfig,
@@ -40,6 +41,7 @@ COMMANDS = {
     "verify": VerifyConfig,
     "stats": StatsConfig,
     "export": ExportConfig,
+    "launcher": LauncherConfig,
     "round": RoundConfig,
     "launch": LaunchConfig,
 }

@@ -45,6 +45,12 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
     root.keyboard.press("Enter")
     expect(root.get_by_role("rowheader", name="Ann", exact=True)).to_be_visible()
 
+    root.goto(shut.url + "/train")
+    root.get_by_text("Several GPUs or a cluster").click()
+    expect(root.locator("#launcher-help")).to_contain_text("set on the server alone: python -m labeling launcher")
+    expect(root.get_by_label("Start runs with")).not_to_be_editable()
+    expect(root.locator(".tr-launcher button")).to_be_hidden()
+
     ann = browser.new_context().new_page()
     ann.goto(shut.url)
     log_in(ann, "ann", ANNS)
