@@ -92,12 +92,9 @@ class Exports:
         """Return an export by name; a finished one that somebody removed is none."""
         told = self._chore(name).tell()
         summary = read_json(self._paths.exports / name / "export.json")
-        if summary:
-            state: State = "done"
-        elif told.state in ("never", "done"):
+        if not summary and told.state in ("never", "done"):
             return None
-        else:
-            state = told.state
+        state: State = "done" if summary or told.state == "never" else told.state
         return Job(
             name, told.about.get("uuid"), told.about.get("format") or summary["format"], state, told.done, told.total,
             summary.get("warning") if state == "done" else told.message,
