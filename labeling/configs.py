@@ -202,6 +202,16 @@ class ExportConfig(ProjectOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LauncherConfig(ProjectOptions):
+    """Say what runs are started with, or set it; where people log in, here alone."""
+
+    words: Annotated[
+        str | None,
+        Doc("What to start Python with: torchrun --nproc-per-node 4, or srun python; an empty text for this Python."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoundConfig(ProjectOptions):
     """Run the round: learn from what is there, then choose images and ask for their labels."""
 

@@ -1,6 +1,7 @@
-"""What people type as the name of a class or of themselves, or as a key: what is accepted, and as what it is kept."""
+"""What people type as the name of a class or of themselves, as a key or a path: what is accepted, and as what."""
 
 import unicodedata
+from pathlib import Path
 
 from barlowmatch.data.classes import class_id
 from storage.errors import Refused
@@ -103,3 +104,12 @@ def new_class_id(name: str, taken: set[int]) -> int:
         attempt = class_id(f"{name} ({number})")
         number += 1
     return attempt
+
+
+def typed_path(text: str) -> Path:
+    """Return a path that somebody typed; `~` is the home folder, and `~somebody` who is nobody here stays as it is."""
+    path = Path(text.strip())
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path

@@ -10,7 +10,7 @@ from sqlite_utils import Database, Migrations
 
 from storage.schema import INDEXES, TABLES, TRIGGERS, VIEWS
 
-VERSION = 4
+VERSION = 5
 """Kept in `PRAGMA user_version`; a project of a higher one is refused."""
 
 migrations = Migrations("labeling")
@@ -95,6 +95,20 @@ FROM suspect WHERE EXISTS (
 def fourth(db: Database) -> None:
     """Keep which labels are probably wrong."""
     for statement in split_statements(_SUSPECTS):
+        db.execute(statement)
+
+
+_COUNTS = """
+-- What people gave and what a class was given are counted in an index alone, however much there is besides.
+CREATE INDEX label_event_answers ON label_event (person, created) WHERE kind IN ('label', 'reject', 'confirm');
+CREATE INDEX label_event_class ON label_event (class, kind) WHERE class IS NOT NULL;
+"""
+
+
+@migrations()
+def fifth(db: Database) -> None:
+    """Count the answers of people and of merged classes without reading all events."""
+    for statement in split_statements(_COUNTS):
         db.execute(statement)
 
 

@@ -64,10 +64,10 @@ def paces(db: Database) -> list[Pace]:
     return [Pace(row["id"], row["name"], row["answers"], row["paced"], row["seconds"]) for row in rows]
 
 
-def agreements(db: Database) -> list[Agreement]:
-    """Return for each pair of people how often their present answers are the same, on the images answered last.
+def agreements(db: Database) -> tuple[list[Agreement], int]:
+    """Return how often the present answers of each pair of people are the same, and on how many images in all.
 
-    Review's decisions do not count, and labels that came with the images are nobody's.
+    Of the images answered last; review's decisions do not count, and labels that came with the images are nobody's.
     """
     rows = db.execute(
         """WITH people AS (SELECT id FROM person WHERE folded <> ?),
@@ -76,10 +76,14 @@ def agreements(db: Database) -> list[Agreement]:
              ORDER BY max(id) DESC LIMIT ?),
            own AS MATERIALIZED (
              SELECT image, person, answer FROM vote
-             WHERE image IN (SELECT image FROM several) AND person IN people AND NOT decides)
-           SELECT one.person AS person, two.person AS other, count(*) AS images, sum(one.answer = two.answer) AS same
-           FROM own AS one JOIN own AS two ON two.image = one.image AND two.person > one.person
-           GROUP BY 1, 2 ORDER BY images DESC""",
+             WHERE image IN (SELECT image FROM several) AND person IN people AND NOT decides),
+           pair AS MATERIALIZED (
+             SELECT one.image AS image, one.person AS person, two.person AS other, one.answer = two.answer AS same
+             FROM own AS one JOIN own AS two ON two.image = one.image AND two.person > one.person)
+           SELECT person, other, count(*) AS images, sum(same) AS same,
+                  (SELECT count(DISTINCT image) FROM pair) AS in_all
+           FROM pair GROUP BY person, other ORDER BY images DESC""",
         (DATASET, COMPARED),
-    )
-    return [Agreement(row["person"], row["other"], row["images"], row["same"]) for row in rows]
+    ).fetchall()
+    found = [Agreement(row["person"], row["other"], row["images"], row["same"]) for row in rows]
+    return found, rows[0]["in_all"] if rows else 0

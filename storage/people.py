@@ -66,11 +66,12 @@ def list_people(db: Database) -> list[Person]:
 def list_members(db: Database) -> list[Member]:
     """Return everybody as admins see them, by name."""
     rows = db.execute(
-        """SELECT person.*, coalesce(given.answers, 0) AS answers, coalesce(given.latest, '') AS latest
-           FROM person LEFT JOIN (
-               SELECT person, count(*) AS answers, max(created) AS latest FROM label_event
-               WHERE kind IN ('label', 'reject', 'confirm') GROUP BY person) AS given ON given.person = person.id
-           ORDER BY person.folded"""
+        """SELECT person.*,
+                  (SELECT count(*) FROM label_event
+                   WHERE person = person.id AND kind IN ('label', 'reject', 'confirm')) AS answers,
+                  coalesce((SELECT max(created) FROM label_event
+                            WHERE person = person.id AND kind IN ('label', 'reject', 'confirm')), '') AS latest
+           FROM person ORDER BY folded"""
     )
     return [_member(row, row["answers"], row["latest"]) for row in rows]
 

@@ -68,8 +68,8 @@ def my_work(db: Database, person: int, since: str) -> Mine:
     """Count what one person did; `since` is the time from which the rate is taken."""
     row = db.execute(
         """SELECT count(*) AS count, (julianday(:now) - julianday(min(created))) * 24 AS hours
-           FROM (SELECT created, kind FROM label_event WHERE person = :person ORDER BY id DESC LIMIT 5000)
-           WHERE created BETWEEN :since AND :now AND kind IN ('label', 'reject', 'confirm')""",
+           FROM label_event
+           WHERE person = :person AND kind IN ('label', 'reject', 'confirm') AND created BETWEEN :since AND :now""",
         {"now": now(), "person": person, "since": since},
     ).fetchone()
     answers = _count(db, "label_event WHERE person = ? AND kind IN ('label', 'reject', 'confirm')", person)

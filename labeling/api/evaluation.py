@@ -23,7 +23,7 @@ from labeling.rounds.forecasting import Forecast
 from labeling.wire import evaluation as wire
 from storage.database import Database, now
 from storage.judging import confusion, control_labels, count_control, labels_ahead, origins
-from storage.pace import BREAK_SECONDS, RECENT, agreements, paces
+from storage.pace import BREAK_SECONDS, RECENT, Agreement, agreements, paces
 from storage.people import list_people
 
 routes = APIRouter(tags=["evaluation"])
@@ -56,10 +56,9 @@ def show_pace(here: Here) -> wire.PacesOut:
     """Say how fast people label and how far they agree."""
     with here.project.reading() as db:
         everybody = paces(db)
-        pairs = agreements(db)
+        pairs, images = agreements(db)
         names = {person.id: person.name for person in list_people(db)}
     paced, seconds = sum(item.paced for item in everybody), sum(item.seconds for item in everybody)
-    images = sum(pair.images for pair in pairs)
     return wire.PacesOut(
         newest=RECENT, break_s=BREAK_SECONDS,
         people=[
@@ -70,7 +69,7 @@ def show_pace(here: Here) -> wire.PacesOut:
             for item in everybody
         ],
         per_hour=3600 * paced / seconds if paced >= TOO_FEW and seconds > 0 else None,
-        agreement=_share(sum(pair.same for pair in pairs), images) if images else None,
+        agreement=_agreed(pairs, images) if images else None,
         pairs=[
             wire.AgreementOut(
                 person=names[pair.person], other=names[pair.other], same=_share(pair.same, pair.images)
@@ -134,6 +133,13 @@ def _accuracy(judged: Judged) -> wire.ShareOut:
 def _share(right: int, count: int) -> wire.ShareOut:
     low, high = wilson_interval(right, count)
     return wire.ShareOut(right=right, count=count, share=right / count, low=low, high=high)
+
+
+def _agreed(pairs: list[Agreement], images: int) -> wire.AgreedOut:
+    """Return how far all pairs agree, as sure as so many images make it: pairs of one image speak of the same thing."""
+    right, count = sum(pair.same for pair in pairs), sum(pair.images for pair in pairs)
+    low, high = wilson_interval(right / count * images, images)
+    return wire.AgreedOut(right=right, count=count, images=images, share=right / count, low=low, high=high)
 
 
 def _forecast(point: Forecast) -> wire.ForecastOut:

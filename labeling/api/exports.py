@@ -1,4 +1,4 @@
-"""Exports: start, watch, fetch their tables."""
+"""Exports: start, watch, stop, fetch their tables."""
 
 from typing import Any, Literal
 
@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from labeling.api.access import Context, Here, Who
-from labeling.exports.jobs import Job, default_name
+from labeling.exports.jobs import Job, default_name, taken
+from labeling.wire import StopIn
 from labeling.wire import exports as wire
 from storage.database import Database, now
 from storage.errors import Refused
@@ -16,18 +17,19 @@ routes = APIRouter(tags=["exports"])
 
 
 @routes.post("/api/exports", status_code=202)
-async def start_export(wish: wire.ExportIn, here: Here, who: Who) -> wire.ExportOut:
+def start_export(wish: wire.ExportIn, here: Here, who: Who) -> wire.ExportOut:
     """Start an export as a process of its own."""
 
     def work(_: Database) -> Any:
         name = wish.name or default_name(wish.format)
-        if here.exports.find(name) is not None:
-            raise Refused(f"there is an export {name} already", "name", "take another name")
+        job = here.exports.find(name)
+        if job is not None and job.holds_name:
+            raise taken(name)
         return {"name": name, "created": now()}
 
     digest = body_hash(wish.model_dump(mode="json"), who)
-    chosen = await here.write(lambda db: once(db, wish.uuid, digest, who, work))
-    here.exports.start(chosen["name"], wish.format, chosen["created"])
+    chosen = here.project.write(lambda db: once(db, wish.uuid, digest, who, work))
+    here.exports.start(chosen["name"], wish.format, wish.uuid, chosen["created"])
     return _find(here, chosen["name"])
 
 
@@ -40,6 +42,14 @@ def list_exports(here: Here) -> wire.ExportsOut:
 @routes.get("/api/exports/{name}")
 def show_export(name: str, here: Here) -> wire.ExportOut:
     """Say how far an export is."""
+    return _find(here, name)
+
+
+@routes.post("/api/exports/{name}/stop")
+def stop_export(name: str, wish: StopIn, here: Here) -> wire.ExportOut:
+    """End an export; nothing of it is left. One that has ended stays as it is."""
+    _find(here, name)
+    here.exports.stop(name, wish.uuid)
     return _find(here, name)
 
 
@@ -65,7 +75,7 @@ def _is_plain(name: str) -> bool:
 
 def _out(job: Job) -> wire.ExportOut:
     return wire.ExportOut(
-        name=job.name, format=job.format, state=job.state, done=job.done, total=job.total,
+        name=job.name, uuid=job.uuid, format=job.format, state=job.state, done=job.done, total=job.total,
         event=job.summary.get("event"), message=job.message, path=f"exports/{job.name}", created=job.created,
         labeled=job.summary.get("labeled"), left_out=job.summary.get("left_out", {}),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, Response
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 
 from labeling.api.access import Context, Here
 from labeling.api.items import image_detail, page_image
@@ -66,18 +67,19 @@ def show_image(image_id: Id, here: Here) -> wire.ImageDetail:
 @routes.get("/img/{image_id}")
 async def picture(image_id: Id, here: Here, v: Version = "") -> Response:
     """Return a picture as browsers can show it."""
-    image = _find(here, image_id)
+    image = await run_in_threadpool(_find, here, image_id)
     return _answer(await here.shop.full(image), image, v)
 
 
 @routes.get("/thumb/{image_id}")
 async def thumb(image_id: Id, here: Here, v: Version = "") -> Response:
     """Return the small version of a picture."""
-    image = _find(here, image_id)
+    image = await run_in_threadpool(_find, here, image_id)
     return _answer(await here.shop.thumb(image), image, v)
 
 
 def _find(here: Context, image_id: int) -> Image:
+    """Return an image; not for the event loop, which would stand still while all readers are lent."""
     with here.project.reading() as db:
         image = get_image(db, image_id)
     if image is None:

@@ -12,6 +12,7 @@ from labeling.api.dataset import chore_out, urls
 from labeling.chores import Told
 from labeling.dataset.importing import register
 from labeling.dataset.uploads import Uploads
+from labeling.names import typed_path
 from labeling.wire import StopIn, Uuid
 from labeling.wire import dataset as wire
 from storage.classes import list_classes
@@ -150,7 +151,7 @@ def _source(here: Context, wish: wire.PreviewIn) -> Path:
         raise Refused("give either an upload or a path", "path", None, "invalid")
     if wish.upload is not None:
         return _uploads(here).place(wish.upload, wish.name or "labels.csv")
-    source = Path(wish.path or "").expanduser()
+    source = typed_path(wish.path or "")
     if not source.is_absolute():
         raise Refused(f"{source} does not begin with a slash", "path", "type the whole path", "invalid")
     if not source.exists():

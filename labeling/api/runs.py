@@ -4,10 +4,10 @@ import dataclasses
 import shlex
 from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from barlowmatch.data.tables import shown
-from labeling.api.access import Context, Here, Who
+from labeling.api.access import Context, Here, Who, how_people_come_in
 from labeling.forms import form_fields
 from labeling.rounds.asking import count_askable
 from labeling.rounds.planning import RoundWish, kept_steps, round_wish
@@ -142,23 +142,30 @@ def estimate(wanted: wire.RunAsked, here: Here) -> wire.EstimateOut:
 
 
 @routes.get("/api/launcher")
-def show_launcher(here: Here) -> wire.LauncherOut:
-    """Return the words that start Python for a run."""
+def show_launcher(request: Request, here: Here) -> wire.LauncherOut:
+    """Return the words that start Python for a run, and whether they may be set here."""
     with here.project.reading() as db:
-        return wire.LauncherOut(launcher=get_setting(db, LAUNCHER, ""))
+        return wire.LauncherOut(launcher=get_setting(db, LAUNCHER, ""), settable=_sets_launcher(request))
 
 
 @routes.put("/api/launcher")
-async def set_launcher(new: wire.LauncherIn, here: Here, who: Who) -> wire.LauncherOut:
-    """Set them, such as `torchrun --nproc-per-node 8`."""
+async def set_launcher(new: wire.LauncherIn, request: Request, here: Here, who: Who) -> wire.LauncherOut:
+    """Set them, such as `torchrun --nproc-per-node 8`: only where nobody logs in, for they may be any program."""
+    if not _sets_launcher(request):
+        way = "python -m labeling launcher --project P --words WORDS"
+        raise Refused("what runs are started with is set on the server alone", "launcher", f"run {way}", "forbidden")
     python_words(new.launcher)
 
     def work(db: Database) -> Any:
         put_setting(db, LAUNCHER, new.launcher.strip())
-        return {"launcher": new.launcher.strip()}
+        return {"launcher": new.launcher.strip(), "settable": True}
 
     digest = body_hash(new.model_dump(mode="json"), who)
     return wire.LauncherOut(**await here.write(lambda db: once(db, new.uuid, digest, who, work)))
+
+
+def _sets_launcher(request: Request) -> bool:
+    return how_people_come_in(request) == "none"
 
 
 def _start(here: Context, new: wire.RunIn | wire.RoundIn, who: int, name: str, wish: Any) -> wire.RunOut:

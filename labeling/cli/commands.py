@@ -18,6 +18,7 @@ from labeling.configs import (
     ImportConfig,
     InitConfig,
     LaunchConfig,
+    LauncherConfig,
     PeopleConfig,
     PreviewLabelsConfig,
     ProbeConfig,
@@ -27,15 +28,15 @@ from labeling.configs import (
     UndoLabelsConfig,
     VerifyConfig,
 )  # fmt: skip
-from labeling.project import ProjectFolder, as_input_errors, reading
+from labeling.project import ProjectFolder, as_input_errors, reading, writing
 from storage import images as store
 from storage.checks import find_faults
 from storage.classes import list_classes
-from storage.database import Database, back_up
+from storage.database import Database, back_up, transaction
 from storage.people import list_people
 from storage.records import Image
 from storage.requests import list_requests
-from storage.settings import get_setting
+from storage.settings import get_setting, put_setting
 from storage.stats import progress
 
 
@@ -250,6 +251,21 @@ def do_export(config: ExportConfig) -> int:
     left_out = "".join(f", {count} left out ({reason})" for reason, count in result["left_out"].items())
     counts = f"{result['images']:,} images, {result['labeled']:,} labeled{left_out}"
     print(f"{result['path']}: {counts}, at event {result['event']}")
+    return 0
+
+
+def do_launcher(config: LauncherConfig) -> int:
+    """Say what runs are started with, or set it."""
+    from labeling.runs.launching import python_words
+    from labeling.runs.wishes import LAUNCHER
+
+    if config.words is not None:
+        python_words(config.words)
+        with writing(config.project) as db, transaction(db):
+            put_setting(db, LAUNCHER, config.words.strip())
+    with reading(config.project) as db:
+        words = get_setting(db, LAUNCHER, "")
+    print(f"{config.project}: runs are started with {words or 'this Python'}")
     return 0
 
 

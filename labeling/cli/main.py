@@ -15,6 +15,7 @@ from labeling.configs import (
     ImportConfig,
     InitConfig,
     LaunchConfig,
+    LauncherConfig,
     PeopleConfig,
     PreviewLabelsConfig,
     ProbeConfig,
@@ -39,6 +40,7 @@ COMMANDS = {
     "verify": VerifyConfig,
     "stats": StatsConfig,
     "export": ExportConfig,
+    "launcher": LauncherConfig,
     "round": RoundConfig,
     "launch": LaunchConfig,
 }

@@ -1,21 +1,19 @@
-"""Exports as processes of their own: started here, watched by what they write, found again after a restart."""
+"""Exports as chores, each of a name of its own: started here, watched by what they write, found after a restart."""
 
+import glob
 import os
-import subprocess
-import sys
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from barlowmatch.errors import InputError
-from barlowmatch.events import Progress, RunFailed, read_events
-from barlowmatch.files import write_json
-from barlowmatch.processes import born, lives
-from labeling.processes import last_line, read_json
+from labeling.chores import Chore
+from labeling.processes import read_json
 from labeling.project import ProjectFolder
+from storage.errors import Refused
 
-State = Literal["running", "done", "failed"]
+State = Literal["running", "done", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -24,15 +22,17 @@ class Job:
 
     Attributes:
         name: of the folder it makes.
+        uuid: what it was started with; None where that was not here.
         format: `folders`, `seed` or `csv`.
         state: what became of it.
         done, total: images written so far and in all.
-        message: why it failed.
+        message: why it failed, or what looks wrong about a finished one.
         created: when it was started.
         summary: what the finished export says of itself (event, labeled, left_out), {} before.
     """
 
     name: str
+    uuid: str | None
     format: str
     state: State
     done: int
@@ -40,6 +40,11 @@ class Job:
     message: str | None
     created: str
     summary: dict[str, Any]
+
+    @property
+    def holds_name(self) -> bool:
+        """Whether no other export may be called like it."""
+        return self.state in ("running", "done")
 
 
 class Exports:
@@ -52,48 +57,48 @@ class Exports:
     def __init__(self, paths: ProjectFolder) -> None:
         self._paths = paths
         self._jobs = paths.exports / ".jobs"
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, Chore] = {}
 
-    def start(self, name: str, kind: str, created: str) -> None:
-        """Start an export unless one of this name was started.
+    def start(self, name: str, kind: str, own: str, created: str) -> None:
+        """Start an export, unless it was started by this wish before.
+
+        Raises:
+            InputError: the disk cannot be written.
+            Refused: another one of this name is at work.
+        """
+        chore = self._started.setdefault(name, Chore(self._jobs / name))
+        about = {"uuid": own, "format": kind, "created": created}
+        if chore.tell().about == about:
+            return
+        for job in self.list():
+            if not job.holds_name:
+                self._sweep(job.name)
+        words = ["export", "--project", str(self._paths.folder), "--format", kind, "--name", name]
+        if not chore.start(words, about):
+            raise taken(name)
+
+    def stop(self, name: str, own: str) -> None:
+        """End the export that was started by this wish; what it had written goes.
 
         Raises:
             InputError: the disk cannot be written.
         """
-        folder = self._jobs / name
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            return
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be made ({error.strerror}); free some space") from error
-        command = [
-            sys.executable, "-m", "labeling", "export", "--project", str(self._paths.folder), "--format", kind,
-            "--name", name, "--events", str(folder / "events.jsonl"),
-        ]  # fmt: skip
-        with (folder / "log.txt").open("wb") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        self._running[name] = process
-        write_json(
-            folder / "job.json",
-            {"format": kind, "created": created, "pid": process.pid, "started": born(process.pid)},
-        )
+        self._chore(name).stop(own)
+        job = self.find(name)
+        if job is not None and not job.holds_name:
+            self._sweep(name)
 
     def find(self, name: str) -> Job | None:
-        """Return an export by name."""
-        facts = read_json(self._jobs / name / "job.json")
+        """Return an export by name; a finished one that somebody removed is none."""
+        told = self._chore(name).tell()
         summary = read_json(self._paths.exports / name / "export.json")
-        if not facts and not summary:
+        if not summary and told.state in ("never", "done"):
             return None
-        done, total, message = _heard(self._jobs / name)
-        state: State = "done" if summary else "running" if self._lives(name, facts) else "failed"
-        if state == "failed":
-            message = message or last_line(self._jobs / name / "log.txt") or "it was ended from outside"
+        state: State = "done" if summary or told.state == "never" else told.state
         return Job(
-            name, facts.get("format") or summary["format"], state, done, total, message if state == "failed" else None,
-            facts.get("created") or summary["created"], summary,
+            name, told.about.get("uuid"), told.about.get("format") or summary["format"], state, told.done, told.total,
+            summary.get("warning") if state == "done" else told.message,
+            told.about.get("created") or summary["created"], summary,
         )  # fmt: skip
 
     def list(self) -> list[Job]:
@@ -102,11 +107,18 @@ class Exports:
         found = [job for job in map(self.find, names) if job is not None]
         return sorted(found, key=lambda job: (job.created, job.name), reverse=True)
 
-    def _lives(self, name: str, facts: dict[str, Any]) -> bool:
-        process = self._running.get(name)
-        if process is not None:
-            return process.poll() is None
-        return lives(facts.get("pid"), facts.get("started"))
+    def _chore(self, name: str) -> Chore:
+        return self._started.get(name) or Chore(self._jobs / name)
+
+    def _sweep(self, name: str) -> None:
+        """Remove what an export left aside that was killed: it may be most of a disk."""
+        for partial in self._paths.exports.glob(f".partial-{glob.escape(name)}-{'[0-9a-f]' * 8}"):
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def taken(name: str) -> Refused:
+    """Return what is said where another export holds a name."""
+    return Refused(f"there is an export {name} already", "name", "take another name")
 
 
 def default_name(kind: str) -> str:
@@ -116,14 +128,3 @@ def default_name(kind: str) -> str:
 
 def _folders(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
-
-
-def _heard(folder: Path) -> tuple[int, int, str | None]:
-    done, total, message = 0, 0, None
-    if (folder / "events.jsonl").is_file():
-        for event in read_events(folder / "events.jsonl"):
-            if isinstance(event, Progress):
-                done, total = event.done, event.total
-            elif isinstance(event, RunFailed):
-                message = event.reason
-    return done, total, message

@@ -13,8 +13,9 @@ indexed on the way, so that a file replaced meanwhile never gets the label of an
 
 import hashlib
 import os
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from barlowmatch.data.classes import CLASSES_FILE
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.tables import write_table
 from barlowmatch.errors import InputError
-from barlowmatch.events import Emit
+from barlowmatch.events import Emit, Said
 from barlowmatch.files import whole_folder, write_json
 from labeling.configs import Format
 from labeling.exports.names import class_folders, numbered, within_folders
@@ -38,6 +39,11 @@ from storage.settings import get_setting
 SCHEMA = 1
 SPLITS = ("train", "val", "test", "unlabeled")
 IMAGES_LINK = "images"
+_COME_BACK = "connect their disk, or say where they lie now on the Project page (or by import --rescan)"
+_SPARE = 200 * 2**20
+"""Bytes of the disk that an export leaves free, for labels to be stored in."""
+_BLOCK = 4096
+"""Bytes that the content of a file takes at least, and in multiples of which."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def export(folder: Path, kind: Format, name: str, emit: Emit) -> dict[str, Any]:
     """Write an export of a project and return what `export.json` says of it, with its path.
 
     Raises:
-        InputError: there is an export of that name, nothing is labeled, or the disk is full.
+        InputError: there is an export of that name, nothing is labeled, the images are away, or the disk is full.
     """
     paths = ProjectFolder(folder).need()
     target = paths.exports / name
@@ -75,8 +81,15 @@ def export(folder: Path, kind: Format, name: str, emit: Emit) -> dict[str, Any]:
         snapshot = take_snapshot(db)
     if not any(row.label for row in snapshot.rows):
         raise InputError(f"{folder}: nothing is labeled yet; label some images first")
+    if not snapshot.root.is_dir():
+        raise InputError(f"{snapshot.root}: the folder of the images is not there; {_COME_BACK}")
     with whole_folder(target) as partial:
         rows, left_out = _WRITERS[kind](snapshot, partial, emit)
+        if not any(row.label for row in rows):
+            raise InputError(f"{snapshot.root}: no labeled image in it is as it was indexed; {_COME_BACK}")
+        warning = _warning(left_out.total())
+        if warning:
+            emit(Said(message=warning, level="warning"))
         classes = _numbers(snapshot.classes) if kind == "seed" else snapshot.classes
         _write_tables(rows, partial, classes)
         if kind == "seed":
@@ -86,9 +99,21 @@ def export(folder: Path, kind: Format, name: str, emit: Emit) -> dict[str, Any]:
         summary = {
             "schema": SCHEMA, "format": kind, "event": snapshot.event, "created": now(), "images": len(rows),
             "labeled": sum(row.label is not None for row in rows), "left_out": dict(snapshot.left_out + left_out),
+            "warning": warning,
         }  # fmt: skip
         write_json(partial / "export.json", summary)
     return {**summary, "path": str(target)}
+
+
+def _warning(lost: int) -> str | None:
+    """Say that images were left out which the project counts as there, None where there are none."""
+    if not lost:
+        return None
+    files = "1 file" if lost == 1 else f"{lost:,} files"
+    return (
+        f"{files} could not be read as indexed: look through the images again on the Project page, "
+        "then export them under another name"
+    )
 
 
 def take_snapshot(db: Database) -> Snapshot:
@@ -162,6 +187,7 @@ _WRITERS: dict[Format, Callable[[Snapshot, Path, Emit], Written]] = {
 def _copy(snapshot: Snapshot, targets: Iterator[tuple[Row, str]], folder: Path, emit: Emit) -> Written:
     """Copy images to their targets, leaving out those whose content is not what was labeled."""
     planned = list(targets)
+    _need_room(folder, [row.of.image.bytes or 0 for row, _ in planned])
     rate = Rate("export images", len(planned), emit)
     written: list[Row] = []
     left_out: Counter[str] = Counter()
@@ -178,6 +204,21 @@ def _copy(snapshot: Snapshot, targets: Iterator[tuple[Row, str]], folder: Path, 
             written.append(Row(row.of, row.split, row.label, target))
         rate.step()
     return written, left_out
+
+
+def _need_room(folder: Path, sizes: Sequence[int]) -> None:
+    """Refuse what the disk cannot hold before it is full for everybody.
+
+    Raises:
+        InputError: there is too little space.
+    """
+    needed = sum(-(-size // _BLOCK) * _BLOCK for size in sizes) + _SPARE
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"{folder.parent}: copying {len(sizes):,} images needs {needed / 1e9:,.1f} GB free, and "
+            f"{free / 1e9:,.1f} GB are; free some space, or export the tables only (csv)"
+        )
 
 
 def _content(path: Path) -> bytes | None:

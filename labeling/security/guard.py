@@ -96,7 +96,7 @@ def _same_origin(headers: dict[bytes, bytes], host: str) -> bool:
 
 def _without_port(host: str) -> str:
     if host.startswith("["):
-        return host.partition("]")[0] + "]"
+        return host.partition("]")[0].lower() + "]"
     return host.partition(":")[0].lower()
 
 
@@ -129,5 +129,5 @@ def own_names(host: str, further: tuple[str, ...]) -> frozenset[str]:
     """Return the names a server that listens on `host` goes by."""
     names = {"127.0.0.1", "localhost", "[::1]", *further}
     if host not in EVERYWHERE:
-        names.add(f"[{host}]" if ":" in host else host.lower())
-    return frozenset(names)
+        names.add(f"[{host}]" if ":" in host else host)
+    return frozenset(map(str.lower, names))

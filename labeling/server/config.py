@@ -28,8 +28,10 @@ class ServerConfig(Checked):
     manifest: Annotated[Path | None, Doc("CSV of file, split, label, group for a new project.")] = None
     host: Annotated[str, Doc("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Range(0, 65535), Doc("Port to listen on; 0 takes a free one.")] = 7860
-    root_path: Annotated[str, Doc("Prefix of all URLs, behind a proxy: /label")] = ""
-    allowed_host: Annotated[tuple[str, ...], Doc("Further names this server goes by, behind a proxy.")] = ()
+    root_path: Annotated[str, Doc("Prefix of all URLs, behind a proxy: /label; people then log in.")] = ""
+    allowed_host: Annotated[
+        tuple[str, ...], Doc("Further names this server goes by, behind a proxy; people then log in.")
+    ] = ()
     login: Annotated[bool, Doc("Ask for name and password on this machine too, as behind a proxy on it.")] = False
     trusted_header: Annotated[str | None, Doc("Header in which a trusted proxy names who is there: X-Remote-User")] = (
         None
@@ -56,10 +58,19 @@ class ServerConfig(Checked):
             raise InputError("--project: name the folder of the new project, or leave out the images too")
 
     @property
+    def asks_login(self) -> str:
+        """The option for which people log in, "" where only this machine is reached: all but --login tell of others."""
+        reasons = {
+            f"--host {self.host}": not is_loopback(self.host), "--allowed-host": self.allowed_host,
+            "--root-path": self.root_path, "--trusted-header": self.trusted_header,
+            "--trusted-proxy": self.trusted_proxy, "--login": self.login,
+        }  # fmt: skip
+        return next((option for option, given in reasons.items() if given), "")
+
+    @property
     def entry(self) -> Entry | None:
         """How people come in; None where only this machine is reached, and whoever sits at it says a name."""
-        alone = is_loopback(self.host) and not self.allowed_host
-        if alone and not (self.login or self.trusted_header or self.trusted_proxy):
+        if not self.asks_login:
             return None
         header = None if self.trusted_header is None else self.trusted_header.lower()
         return Entry(header, frozenset(map(plain_address, self.trusted_proxy)))

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable, MutableMapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from labeling.api.dataset import chore_out
 from labeling.api.errors import handle_errors
 from labeling.chores import Chore
+from labeling.names import typed_path
 from labeling.project import ProjectFolder
 from labeling.security.guard import App, Message, Receive, Send
 from labeling.server.places import Place, list_folders, look_at_images, look_at_project, suggest_project
@@ -128,7 +129,7 @@ class Opening:
 
     def folders(self, path: str) -> wire.FoldersOut:
         """List the folders inside a folder."""
-        folder = Path(path).expanduser()
+        folder = typed_path(path)
         around = None if folder.parent == folder else str(folder.parent)
         return wire.FoldersOut(folder=str(folder), around=around, folders=list_folders(folder))
 
@@ -143,7 +144,7 @@ class Opening:
 
     def make(self, wish: wire.MakeIn) -> wire.OpeningOut:
         """Make a project, as a process; it is opened when that is done."""
-        images, project = Path(wish.images).expanduser(), Path(wish.project).expanduser()
+        images, project = typed_path(wish.images), typed_path(wish.project)
         for field, place in (("images", look_at_images(images)), ("project", look_at_project(project, images))):
             if not place.ok or place.state != "new":
                 raise Refused(place.words, field, None, "invalid")
@@ -158,7 +159,7 @@ class Opening:
 
     async def open(self, wish: wire.OpenIn) -> wire.OpenedOut:
         """Open a project: from then on it is what this server serves, to all tabs."""
-        folder = Path(wish.folder).expanduser()
+        folder = typed_path(wish.folder)
         await run_in_threadpool(ProjectFolder(folder).need)
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._wishes.put_nowait((folder, answer))
@@ -167,9 +168,7 @@ class Opening:
 
 def _path(text: str) -> Path | None:
     """Return a path that was typed, None where none was."""
-    with suppress(RuntimeError):  # ~somebody who is nobody here
-        return Path(text.strip()).expanduser() if text.strip() else None
-    return Path(text.strip())
+    return typed_path(text) if text.strip() else None
 
 
 def _place(place: Place | None) -> wire.PlaceOut | None:

@@ -14,7 +14,7 @@ from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
 from barlowmatch.flags import read_flags
 from labeling.processes import leave_on_sigterm, let_children_import
-from labeling.security.guard import EVERYWHERE, App, Guard, is_loopback, own_names
+from labeling.security.guard import EVERYWHERE, App, Guard, own_names
 from labeling.server.application import build_app, serve_assets
 from labeling.server.config import ServerConfig
 
@@ -93,9 +93,8 @@ def need_admin(project: "Project", config: ServerConfig) -> None:
     with project.reading() as db:
         found = has_admin(db, by_password=config.entry.header is None)
     if not found:
-        reason = f"--host {config.host}" if not is_loopback(config.host) else "--login"
         raise InputError(
-            f"{reason}: people must log in, and there is no admin yet; add one with "
+            f"{config.asks_login}: people must log in, and there is no admin yet; add one with "
             f"python -m labeling people add NAME --role admin --project {project.paths.folder}"
         )
 
@@ -111,7 +110,7 @@ def _serve_opening(config: ServerConfig) -> None:
 
     if config.entry is not None:
         if config.project is None:
-            raise InputError(f"--project: name the project to serve at {config.host}; only this machine may choose one")
+            raise InputError(f"{config.asks_login}: name the project to serve by --project; others may not choose one")
         ProjectFolder(config.project).need()
     socket = listen(config.host, config.port)
     url = _url(config, socket)

@@ -116,6 +116,12 @@ class AgreementOut(Wire):
     same: ShareOut
 
 
+class AgreedOut(ShareOut):
+    """On what share of `count` pairs of answers two people say the same; the interval is that of so many `images`."""
+
+    images: int
+
+
 class PacesOut(Wire):
     """How people work, by the `newest` answers; `agreement` is over all pairs, null where no image has two answers."""
 
@@ -123,5 +129,5 @@ class PacesOut(Wire):
     break_s: int
     people: list[PaceOut]
     per_hour: float | None
-    agreement: ShareOut | None
+    agreement: AgreedOut | None
     pairs: list[AgreementOut]

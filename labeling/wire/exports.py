@@ -28,11 +28,12 @@ class ExportIn(Wire):
 
 
 class ExportOut(Wire):
-    """An export and how far it is."""
+    """An export and how far it is; `message` is why it failed, or what looks wrong about a finished one."""
 
     name: str
+    uuid: str | None
     format: str
-    state: Literal["running", "done", "failed"]
+    state: Literal["running", "done", "failed", "stopped"]
     done: int
     total: int
     event: int | None

@@ -183,13 +183,14 @@ class EstimateOut(Wire):
 
 
 class LauncherOut(Wire):
-    """The words that start Python for a run; "" for the server's own."""
+    """The words that start Python for a run, "" for the server's own; `settable`: whether they may be set over HTTP."""
 
     launcher: str
+    settable: bool
 
 
-class LauncherIn(LauncherOut):
-    """The same, to set."""
+class LauncherIn(Wire):
+    """The words to set."""
 
     uuid: Uuid
     launcher: Annotated[str, Field(max_length=500)]

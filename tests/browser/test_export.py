@@ -1,13 +1,17 @@
 """Export: three forms, each whole on disk when the page says it is done."""
 
 import csv
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.bench import Tab
+from labeling.project import writing
+from storage.database import transaction
+from tests.browser.bench import Tab, check_looks, serving
 from tests.conftest import Command
 
 
@@ -67,3 +71,30 @@ def test_that_the_server_is_away_is_said_only_while_it_is(tab: Tab) -> None:
     tab.page.unroute(re.compile("/api/exports"))
     expect(away).to_be_empty()
     tab.complaints.clear()  # the browser notes the requests that failed
+
+
+def test_an_export_is_stopped_and_one_that_lacks_images_warns(
+    context: BrowserContext, example: Path, tmp_path: Path
+) -> None:
+    """An image that never ends holds the first one up."""
+    project = shutil.copytree(example, tmp_path / "project", symlinks=True)
+    images = shutil.copytree(project / "dataset", tmp_path / "images")
+    with writing(project) as db, transaction(db):
+        db.execute("UPDATE project SET value = json_quote(?) WHERE key = 'root'", (str(images),))
+        (name,) = db.execute("SELECT name FROM image WHERE state = 'labeled' ORDER BY id DESC LIMIT 1").fetchone()
+    (images / name).unlink()
+    os.mkfifo(images / name)
+    with serving(project) as bench:
+        tab = Tab(context, bench, "Ann").open("/export")
+        card = tab.page.locator("article", has_text="folders-")
+        tab.page.get_by_role("button", name="Export", exact=True).click()
+        card.get_by_role("button", name="Stop").click()
+        expect(card).to_contain_text("Stopped; nothing was left behind.")
+        expect(card.get_by_role("button", name="Stop")).to_be_hidden()
+        (images / name).unlink()
+        tab.page.get_by_label("Name").fill("lacking")
+        tab.page.keyboard.press("Enter")
+        lacking = tab.page.locator("article[data-state=done]", has_text="lacking")
+        expect(lacking.locator(".wb-warned")).to_contain_text("1 file could not be read as indexed")
+        check_looks(tab.page)
+        assert tab.complaints == []

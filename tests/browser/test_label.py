@@ -262,6 +262,30 @@ def test_two_tabs_of_one_person_have_different_images(tab: Tab, context: Browser
     assert not any(late for *_, late in events)
 
 
+def test_on_a_phone_tools_stand_above_the_classes_and_a_tap_zooms_where_it_is(phone: Tab) -> None:
+    phone.open().ready()
+    more = phone.page.locator(".wb-more")
+    boxes = [button.bounding_box() for button in more.get_by_role("button").all()]
+    assert len(boxes) == 6
+    assert len({box["y"] for box in boxes if box}) == 1, "in one row"
+    first = phone.page.locator(".wb-side .wb-class:visible").first.bounding_box()
+    assert first is not None
+    assert all(box and box["height"] >= 44 and box["y"] + 44 <= first["y"] and box["x"] + box["width"] <= 390
+               for box in boxes)  # fmt: skip
+
+    canvas, pixels = phone.page.locator(".wb-canvas"), "canvas => canvas.toDataURL()"
+    zoom = more.get_by_role("button", name="Zoom")
+    seen = [canvas.evaluate(pixels)]
+    for place in ({"x": 20, "y": 80}, {"x": 20, "y": 80}, {"x": 300, "y": 200}):
+        canvas.tap(position=place)
+        seen.append(canvas.evaluate(pixels))
+    expect(zoom).to_have_attribute("aria-pressed", "true")
+    assert seen[0] == seen[2] != seen[1]
+    assert seen[3] not in (seen[0], seen[1]), "seen closer is what was tapped"
+    zoom.tap()
+    assert canvas.evaluate(pixels) == seen[0]
+
+
 def test_zoom_and_contrast_change_the_picture_and_nothing_else(tab: Tab) -> None:
     tab.open().ready()
     canvas = tab.page.locator(".wb-canvas")

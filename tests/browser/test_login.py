@@ -83,6 +83,16 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
     expect(ann.locator(".error")).to_contain_text("is wrong")
 
 
+def test_what_runs_are_started_with_is_shown_and_not_set_where_people_log_in(browser: Browser, shut: Bench) -> None:
+    root = browser.new_page()
+    root.goto(shut.url + "/train")
+    log_in(root, "Root", ROOTS)
+    root.get_by_text("Several GPUs or a cluster").click(timeout=60_000)
+    expect(root.locator("#launcher-help")).to_contain_text("set on the server alone: python -m labeling launcher")
+    expect(root.get_by_label("Start runs with")).not_to_be_editable()
+    expect(root.locator(".tr-launcher button")).to_be_hidden()
+
+
 def test_an_admin_who_gives_that_up_sees_what_annotators_see(browser: Browser, shut: Bench) -> None:
     command = [sys.executable, "-m", "labeling", "people", "add", "W" * 100, "--role", "admin", "--no-password"]
     subprocess.run([*command, "--project", str(shut.project)], cwd=ROOT, check=True, capture_output=True)

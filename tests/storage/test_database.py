@@ -11,7 +11,10 @@ from storage.checks import find_faults
 from storage.classes import merge_class, split_class
 from storage.database import back_up, open_reader, open_writer, pragma, transaction
 from storage.errors import StorageError
+from storage.merging import Merged, list_merged
 from storage.migrations import VERSION
+from storage.people import list_members
+from storage.stats import my_work
 from tests.storage.building import Scene, build
 
 YESTERDAY = sorted(Path(__file__).parent.glob("schema-*.sql"))
@@ -136,6 +139,14 @@ def test_labels_merges_and_requests_of_the_second_version_are_read_and_go_on(tmp
         split_class(db, 1)
     assert [scene.state(image)[1] for image in scene.images[:4]] == [1, 1, 2, 1]
     assert find_faults(db) == []
+    db.close()
+
+
+def test_answers_of_the_fourth_version_are_counted_as_before(tmp_path: Path) -> None:
+    db = open_writer(_restore(YESTERDAY[3], tmp_path / "old.db"))
+    assert list_merged(db) == [Merged(0, "a", 1, 1)]
+    assert [(item.name, item.answers) for item in list_members(db)] == [("Ann", 1), ("Bob", 2)]
+    assert my_work(db, 2, "2000").answers == 2
     db.close()
 
 

@@ -1,5 +1,6 @@
 """Projects of very many images: what is found by an index is what reading all images finds, at a cost that stays."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +13,14 @@ from storage.classes import merge_class
 from storage.control import LEARNED, count_all
 from storage.database import Database, open_writer, transaction
 from storage.images import all_images, draw_images, mark_gone
+from storage.merging import list_merged
+from storage.people import list_members
 from storage.predictions import NewPrediction, add_run, put_predictions
+from storage.present import refresh_class
 from storage.records import Guess
 from storage.requests import answers_left
 from storage.settings import put_setting
+from storage.stats import my_work
 from tests.storage.building import TERM, Scene, build, take
 
 
@@ -61,6 +66,48 @@ def _steps_of(act: Callable[[Scene], None], path: Path, images: int, planned: bo
     act(scene)
     db.close()
     return steps
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["no statistics", "with statistics"])
+def test_answers_are_counted_in_indexes_alone(scene: Scene, planned: bool) -> None:
+    """What pages ask for again and again reads no event that it does not count."""
+    for image in scene.images[:3]:
+        scene.say("Ann", "label", image, class_id=0, source="browse")
+    scene.say("Ann", "skip", scene.images[3], source="browse")
+    cid = scene.who("Cid")
+    with transaction(scene.db):
+        merge_class(scene.db, 0, 1)
+        scene.db.executemany(
+            """INSERT INTO label_event (uuid, body, batch, person, image, kind, class, source, created)
+               VALUES (?1, x'', ?1, ?2, 9, 'label', 2, 'single', '2026-01-01T00:00:00.000Z')""",
+            ((str(number), cid) for number in range(1000)),
+        )
+    if planned:
+        scene.db.execute("ANALYZE")
+    plan: list[str] = []
+    with explaining(scene.db, plan):
+        assert [(item.name, item.answers) for item in list_members(scene.db)] == [("Ann", 3), ("Cid", 1000)]
+        assert my_work(scene.db, scene.who("Ann"), "2000").answers == 3
+        assert [item.answers for item in list_merged(scene.db)] == [3]
+        refresh_class(scene.db, 0)
+    assert not [line for line in plan if re.match(r"SCAN (label_event|event|undo)\b", line)]
+    read = [re.search(r"label_event_(answers|class) .*", line) for line in plan]
+    assert Counter(match[0] for match in read if match) == {
+        "label_event_answers (person=?)": 3, "label_event_answers (person=? AND created>? AND created<?)": 1,
+        "label_event_class (class=? AND kind=?)": 1, "label_event_class (class=?)": 1,
+    }  # fmt: skip
+
+
+@contextmanager
+def explaining(db: Database, plan: list[str]) -> Iterator[None]:
+    """Add to `plan` how SQLite carries out what is read meanwhile."""
+    asked: list[str] = []
+    db.set_trace_callback(asked.append)
+    yield
+    db.set_trace_callback(None)
+    for sql in asked:
+        if sql.lstrip().startswith("SELECT"):
+            plan += [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
 
 def test_a_page_of_the_grid_mixes_merged_classes_by_likeness(scene: Scene) -> None:

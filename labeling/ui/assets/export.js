@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { count, fill, h, uuid } from "./dom.js";
 import { themeButton, whoAmI } from "./page.js";
+import { stopButton } from "./wait.js";
 
 const FORMATS = [
   [
@@ -36,7 +37,7 @@ class ExportPage {
     this.go = h("button", { class: "wb-main", type: "submit" }, "Export");
     this.away = h("div", { class: "wb-error", role: "alert" });
     this.list = h("div", { class: "wb-exports", "aria-live": "polite" });
-    this.states = [];
+    this.cards = new Map();
     const waiting =
       disputed > 0
         ? ` ${count(disputed, "image")} on which people disagree ${disputed === 1 ? "is" : "are"} left out; settle them in Browse.`
@@ -107,42 +108,61 @@ class ExportPage {
     if (running) this.timer = setTimeout(() => this.refresh(), ASK_AGAIN);
   }
 
-  /** Show exports; while one runs, the cards of the others are left alone and keep their focus. */
+  /** Show exports; a card stays while its export is listed, so that it keeps the focus and a press on it. */
   show(exports) {
-    const before = this.states;
-    this.states = exports.map((entry) => JSON.stringify(entry));
-    if (exports.length === 0) fill(this.list, h("p", { class: "wb-hint" }, "Nothing was exported yet."));
-    else if (exports.length !== before.length) fill(this.list, exports.map(card));
-    else
-      for (const [place, entry] of exports.entries())
-        if (this.states[place] !== before[place]) this.list.children[place].replaceWith(card(entry));
+    const before = [...this.cards.keys()];
+    this.cards = new Map(exports.map((entry) => [key(entry), this.cards.get(key(entry)) ?? new Card(entry, (own) => this.stop(own))]));
+    const now = [...this.cards.keys()];
+    if (now.length === 0) fill(this.list, h("p", { class: "wb-hint" }, "Nothing was exported yet."));
+    else if (now.join() !== before.join()) fill(this.list, [...this.cards.values()].map(({ element }) => element));
+    for (const entry of exports) this.cards.get(key(entry)).show(entry);
+  }
+
+  async stop({ name, uuid }) {
+    try {
+      await api.post(`api/exports/${encodeURIComponent(name)}/stop`, { uuid });
+    } catch (error) {
+      this.away.textContent = error.message;
+      return;
+    }
+    await this.refresh();
   }
 }
 
-/** One export: what it is, how far, and where. */
-function card(entry) {
-  const title = FORMATS.find(([format]) => format === entry.format)?.[1] ?? entry.format;
-  const when = new Date(entry.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  const file = (name) =>
-    h(
-      "a",
-      {
-        href: new URL(`api/exports/${encodeURIComponent(entry.name)}/${name}`, api.BASE),
-        download: `${entry.name}-${name}`,
-      },
-      name,
-    );
-  return h(
-    "article",
-    { dataset: { state: entry.state } },
-    h("header", {}, h("b", {}, entry.name), h("small", {}, `${title} · ${when}`)),
-    state(entry, file),
-  );
+/** What tells an export from an earlier one of its name. */
+function key(entry) {
+  return `${entry.name} ${entry.created}`;
 }
 
-function state(entry, file) {
+/** One export: what it is, how far, and where. */
+class Card {
+  constructor(entry, stop) {
+    const title = FORMATS.find(([format]) => format === entry.format)?.[1] ?? entry.format;
+    const when = new Date(entry.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    this.stop = stopButton(() => stop(entry));
+    this.state = h("div", { class: "wb-state" });
+    this.element = h(
+      "article",
+      {},
+      h("header", {}, h("b", {}, entry.name), h("small", {}, `${title} · ${when}`), h("span", { class: "wb-space" }), this.stop),
+      this.state,
+    );
+  }
+
+  show(entry) {
+    const told = JSON.stringify(entry);
+    if (told === this.told) return;
+    this.told = told;
+    this.element.dataset.state = entry.state;
+    this.stop.hidden = entry.state !== "running";
+    fill(this.state, state(entry));
+  }
+}
+
+function state(entry) {
   if (entry.state === "failed")
     return h("div", { class: "wb-error" }, entry.message ?? "It failed; nothing was left behind.");
+  if (entry.state === "stopped") return h("small", {}, "Stopped; nothing was left behind.");
   if (entry.state === "running") {
     const share = entry.total ? entry.done / entry.total : 0;
     const bar = h(
@@ -156,7 +176,17 @@ function state(entry, file) {
     .filter(([, number]) => number > 0)
     .map(([why, number]) => `${number} ${why}`);
   const words = `${count(entry.labeled, "labeled image")}${left.length ? `, left out: ${left.join(", ")}` : ""}`;
+  const file = (name) =>
+    h(
+      "a",
+      {
+        href: new URL(`api/exports/${encodeURIComponent(entry.name)}/${name}`, api.BASE),
+        download: `${entry.name}-${name}`,
+      },
+      name,
+    );
   return [
+    entry.message && h("p", { class: "wb-warned" }, entry.message),
     h("small", {}, words),
     h("code", {}, entry.path),
     h("div", { class: "wb-take" }, file("labels.csv"), file("manifest.csv")),

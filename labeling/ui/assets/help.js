@@ -7,6 +7,7 @@ import { ACTIONS, givenKey } from "./keys.js";
 const PLACES = [
   ["Esc", "Close a dialog, leave the grid; Browse: choose no image"],
   ["← ↑ → ↓", "Move about the grid or a zoomed picture"],
+  ["Click", "Zoom into a picture where it is clicked or tapped, and out again"],
   ["Space", "Grid: leave the tile out, or take it in again"],
   ["⇧ + arrows", "Grid: leave out a whole range"],
   ["A", "Grid: turn the choice about"],

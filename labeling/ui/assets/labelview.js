@@ -9,6 +9,7 @@ import { Stage } from "./stage.js";
 
 const TOOLS = ["undo", "redo", "grid", "zoom", "contrast", "help"];
 const OTHERWISE = ["skip", "reject", "flag"]; // answers that are no class
+const MORE = ["redo", "grid", "zoom", "contrast", "help"]; // the tools of a phone, above its classes: undo is large there
 const TOUCH = ["undo", "skip", "reject", "flag", "search"]; // large buttons, on phones only
 
 /** The parts of the page; `act(meaning, event)` is called for every button. */
@@ -16,7 +17,7 @@ export class LabelView {
   constructor(host, { act, flush }) {
     this.host = host;
     this.act = act;
-    this.stage = new Stage();
+    this.stage = new Stage(() => this.act({ action: "zoom" }));
     this.name = h("div", { class: "wb-name", hidden: true });
     this.stage.element.append(this.name);
     this.progress = new ProgressLine();
@@ -27,7 +28,7 @@ export class LabelView {
     this.guesses = h("div", { class: "wb-classes wb-guesses" });
     this.why = h("div", { class: "wb-why" });
     this.tools = h("div", { class: "wb-tools" });
-    this.more = h("div", { class: "wb-tools wb-more" }); // on a phone the tools stand below the classes
+    this.more = h("div", { class: "wb-tools wb-more" });
     this.otherwise = h("div", { class: "wb-otherwise" });
     this.touch = h("nav", { class: "wb-touch", "aria-label": "Actions" });
     this.classTools = h("span");
@@ -36,11 +37,11 @@ export class LabelView {
     const side = h(
       "aside",
       { class: "wb-side" },
+      this.more,
       this.guessPart,
       part("Classes", this.list.element, this.classTools),
       this.otherwise,
       this.whyPart,
-      this.more,
     );
     this.single = h("div", { class: "wb-label" }, this.stage.element, side, this.film.element, this.touch);
     this.bar = h("header", { class: "wb-bar" }, this.progress.element, this.chip.element, this.tools);
@@ -66,10 +67,10 @@ export class LabelView {
     this.keymap = keymap;
     this.list.update(keymap.classes, keymap);
     this.list.count(counts);
-    for (const place of [this.tools, this.more])
+    for (const [place, actions] of [[this.tools, TOOLS], [this.more, MORE]])
       fill(
         place,
-        TOOLS.map((id) => this._tool(id, "wb-quiet")),
+        actions.map((id) => this._tool(id, "wb-quiet")),
         themeButton(),
       );
     fill(

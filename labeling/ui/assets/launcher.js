@@ -1,8 +1,13 @@
 // How runs are started: by this Python, or by a program in front of it that spreads them over GPUs or sends them away.
 
 import * as api from "./api.js";
-import { h, uuid } from "./dom.js";
+import { fill, h, uuid } from "./dom.js";
 
+const ELSEWHERE = [
+  "People log in here, so this is set on the server alone: ",
+  h("code", { style: { whiteSpace: "normal" } }, "python -m labeling launcher --project P --words 'torchrun --nproc-per-node 4'"),
+  ". It counts for every run started from here.",
+];
 const HELP = [
   "Leave it empty to use this machine as it is. For several GPUs: ",
   h("code", {}, "torchrun --nproc-per-node 4"),
@@ -23,6 +28,8 @@ export class Launcher {
       maxlength: 500,
       "aria-describedby": "launcher-help",
     });
+    this.button = h("button", { type: "submit" }, "Save");
+    this.help = h("p", { class: "wb-hint", id: "launcher-help" }, HELP);
     this.told = h("span", { role: "status" });
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.element = h(
@@ -32,8 +39,8 @@ export class Launcher {
         "details",
         { class: "form-more", ontoggle: () => this.read() },
         h("summary", {}, "Several GPUs or a cluster"),
-        h("div", { class: "tr-line tr-launcher" }, h("label", {}, "Start runs with", this.input), h("button", { type: "submit" }, "Save"), this.told),
-        h("p", { class: "wb-hint", id: "launcher-help" }, HELP),
+        h("div", { class: "tr-line tr-launcher" }, h("label", {}, "Start runs with", this.input), this.button, this.told),
+        this.help,
         this.error,
       ),
     );
@@ -41,11 +48,18 @@ export class Launcher {
 
   async read() {
     try {
-      const { launcher } = await api.get("api/launcher");
-      if (!this.typed) this.input.value = launcher; // the answer may come late
+      const { launcher, settable } = await api.get("api/launcher");
+      if (!settable) this.lock();
+      if (!this.typed || !settable) this.input.value = launcher; // the answer may come late
     } catch (error) {
       this.say("", error.message);
     }
+  }
+
+  lock() {
+    this.input.readOnly = true;
+    this.button.hidden = true;
+    fill(this.help, ELSEWHERE);
   }
 
   async save(event) {

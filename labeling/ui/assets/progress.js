@@ -230,7 +230,7 @@ function teamTable({ people, per_hour: rate, agreement, pairs, newest, break_s: 
     ),
   );
   const agreed = agreement
-    ? `Where two people answered the same image they agree on ${percent(agreement.share)} (${interval(agreement)}, ${count(agreement.count, "pair")} of answers).`
+    ? `Where two people answered the same image they agree on ${percent(agreement.share)} (${interval(agreement)}, ${count(agreement.count, "pair")} of answers on ${count(agreement.images, "image")}).`
     : "No image was answered by two people yet; ask with “People for each” above 1 on Request to see how far they agree.";
   const others = pairs.length > 1 && [
     h("h3", {}, "Pair by pair"),

@@ -5,9 +5,9 @@ import { fill, h } from "./dom.js";
 const SHARP_FROM = 4; // zoomed this much, pixels are shown as squares
 const SAMPLE = 64; // side of the small copy from which grey values are measured
 
-/** Draws pictures. `painted` is when the present picture was drawn (milliseconds as in event.timeStamp), or null. */
+/** Draws pictures; `press` is called when one is clicked or tapped. `painted` is when the present picture was drawn (milliseconds as in event.timeStamp), or null. */
 export class Stage {
-  constructor() {
+  constructor(press) {
     this.canvas = h("canvas", { class: "wb-canvas", role: "img", "aria-label": "No image" });
     this.notice = h("div", { class: "wb-notice", hidden: true });
     this.element = h("section", { class: "wb-stage", "aria-label": "Image" }, this.canvas, this.notice);
@@ -19,7 +19,11 @@ export class Stage {
     this.centre = { x: 0.5, y: 0.5 };
     new ResizeObserver(([entry]) => this._resize(entry.contentRect)).observe(this.element);
     this.element.addEventListener("pointermove", (event) => this._follow(event));
-    this.element.addEventListener("click", () => this.zoomed && this.toggleZoom());
+    this.element.addEventListener("click", (event) => {
+      if (!this.picture) return;
+      press();
+      this._follow(event); // what was pressed is what is seen closer
+    });
   }
 
   /** The size at which pictures are drawn, in pixels of the screen. */

@@ -214,7 +214,8 @@ def test_sorted_copies_are_found_by_their_content(ann: Tab, dataset: Path, tmp_p
 
 def test_what_cannot_be_read_is_said(ann: Tab, tmp_path: Path) -> None:
     ann.post("/api/imports/preview", {"uuid": fresh(), "path": str(tmp_path / "none.csv")}, 404)
-    ann.post("/api/imports/preview", {"uuid": fresh(), "path": "labels.csv"}, 422)
+    for path in ("labels.csv", "~nobody-of-this-name/labels.csv"):
+        ann.post("/api/imports/preview", {"uuid": fresh(), "path": path}, 422)
     ann.post("/api/imports/preview", {"uuid": fresh()}, 422)
     ann.post("/api/imports/undo", {"uuid": fresh(), "id": fresh()}, 404)
     look(ann, "name,what\na,b\n", parts=1)

@@ -166,6 +166,33 @@ def test_nothing_labeled_is_said(tmp_path: Path) -> None:
         export(tmp_path / "p", "folders", "out", silent)
 
 
+@pytest.mark.parametrize("kind", ["folders", "seed", "csv"])
+def test_images_that_are_away_are_no_empty_export(labeled: Path, tmp_path: Path, kind: Any) -> None:
+    """Their folder is not there; or it is, as that of a disk which is not connected, and has nothing in it."""
+    root = tmp_path / "disk"
+    with writing(labeled) as db, transaction(db):
+        db.execute("UPDATE project SET value = json_quote(?) WHERE key = 'root'", (str(root),))
+    with pytest.raises(InputError, match="disk: the folder of the images is not there; connect"):
+        export(labeled, kind, "out", silent)
+    root.mkdir()
+    if kind != "csv":
+        with pytest.raises(InputError, match="disk: no labeled image in it is as it was indexed; connect"):
+            export(labeled, kind, "out", silent)
+        assert list((labeled / "exports").iterdir()) == []
+
+
+@pytest.mark.parametrize(("kind", "copied"), [("folders", 12), ("seed", 38), ("csv", 0)])
+def test_a_disk_too_small_for_the_copies_is_said_before_it_is_full(labeled: Path, kind: Any, copied: int) -> None:
+    with writing(labeled) as db, transaction(db):
+        db.execute("UPDATE image SET bytes = ?", (10**15,))
+    if not copied:
+        assert export(labeled, kind, "out", silent)["labeled"] == 12
+        return
+    with pytest.raises(InputError, match=f"copying {copied} images needs {copied},000,000.2 GB free, and .* GB are;"):
+        export(labeled, kind, "out", silent)
+    assert list((labeled / "exports").iterdir()) == []
+
+
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=20, unique=True))
 def test_folder_names_are_safe_and_no_two_alike(names: list[str]) -> None:
     folders = class_folders(names)

@@ -5,6 +5,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from labeling.project import Project
+from labeling.project import READERS, Project
 from storage.images import add_images, find_images
 from storage.records import NewImage
 from storage.settings import get_setting
@@ -204,3 +206,15 @@ def test_names_that_are_no_utf8_are_served_by_id(ann: Tab, add: Callable[[str, b
     assert ann.http.get(f"/img/{image}").content == content
     with project.reading() as db:
         assert find_images(db, [name.decode("utf-8", "surrogateescape")]) == [image]
+
+
+def test_a_picture_that_waits_for_the_database_lets_others_be_answered(ann: Tab, project: Project) -> None:
+    with ThreadPoolExecutor() as threads:
+        with ExitStack() as lent:
+            for _ in range(READERS):
+                lent.enter_context(project.reading())
+            pictures = [threads.submit(ann.http.get, path) for path in ("/img/1", "/thumb/1")]
+            for _ in range(30):
+                assert threads.submit(ann.http.get, "/api/health").result(timeout=30).status_code == 200
+            assert not any(picture.done() for picture in pictures)
+        assert [picture.result(timeout=60).status_code for picture in pictures] == [200, 200]

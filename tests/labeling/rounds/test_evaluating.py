@@ -194,6 +194,13 @@ def test_pace_leaves_breaks_out_and_agreement_is_counted_pair_by_pair(
     team = ann.get("/api/pace")
     assert (team["agreement"]["right"], team["agreement"]["count"]) == (9, 12)
     assert [(pair["person"], pair["other"]) for pair in team["pairs"]] == [("Ann", "Bob")]
+    cid = open_tab("Cid")
+    for image in images:
+        cid.say({"kind": "label", "image": image, "class": cid.classes["cat"], "source": "browse"})
+    agreed = ann.get("/api/pace")["agreement"]
+    assert (agreed["right"], agreed["count"], agreed["images"]) == (9 + 12 + 9, 36, 12)
+    interval = binomtest(10, 12).proportion_ci(method="wilson")
+    assert (agreed["low"], agreed["high"]) == pytest.approx((interval.low, interval.high), abs=1e-5), "30 of 36 pairs"
     with writing(folder) as db:
         db.execute("DROP TRIGGER label_event_is_never_changed")
         moments = [f"2026-01-01T10:{minute:02d}:{second:02d}.000Z" for minute in (0, 10) for second in range(0, 60, 10)]
@@ -209,4 +216,4 @@ def test_pace_leaves_breaks_out_and_agreement_is_counted_pair_by_pair(
         assert (found.answers, found.paced) == (12, 10)
         assert found.seconds == pytest.approx(100, abs=0.1)
         assert found.per_hour == pytest.approx(360, rel=1e-3)
-        assert [pair.images for pair in agreements(db)] == [12]
+        assert [pair.images for pair in agreements(db)[0]] == [12, 12, 12]

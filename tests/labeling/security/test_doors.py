@@ -113,15 +113,20 @@ def test_who_logged_in_is_served_the_pages(everything: tuple[TestClient, list[tu
     [
         ({}, False), ({"host": "localhost"}, False), ({"login": True}, True), ({"host": "0.0.0.0"}, True),
         ({"allowed_host": ("label.example",)}, True), ({"trusted_proxy": ("10.0.0.1",)}, True),
+        ({"root_path": "/label"}, True),
     ],
 )  # fmt: skip
 def test_people_log_in_wherever_others_come(settings: dict[str, Any], shut: bool) -> None:
     assert (ServerConfig(project=Path("p"), **settings).entry is not None) == shut
 
 
-def test_without_an_admin_nothing_is_served_to_others(project: Project) -> None:
-    config = ServerConfig(project=project.paths.folder, host="0.0.0.0")
-    with pytest.raises(InputError, match="people add NAME --role admin"):
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [({"host": "0.0.0.0"}, "--host 0.0.0.0"), ({"root_path": "/label"}, "--root-path"), ({"login": True}, "--login")],
+)
+def test_without_an_admin_nothing_is_served_to_others(project: Project, settings: dict[str, Any], reason: str) -> None:
+    config = ServerConfig(project=project.paths.folder, **settings)
+    with pytest.raises(InputError, match=f"^{reason}: people must log in.*people add NAME --role admin"):
         need_admin(project, config)
     project.write(settle)
     need_admin(project, config)

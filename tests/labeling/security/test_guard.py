@@ -12,7 +12,9 @@ from labeling.server.application import build_app
 
 @pytest.fixture
 def guarded(project: Project) -> Iterator[TestClient]:
-    app = Guard(build_app(project, pages=False), own_names("127.0.0.1", ("label.example",)))
+    app = Guard(
+        build_app(project, pages=False), own_names("127.0.0.1", ("label.example", "Labels.Lab.org", "[FE80::1]"))
+    )
     with TestClient(app, base_url="http://127.0.0.1:7860") as client:
         yield client
 
@@ -24,6 +26,9 @@ def guarded(project: Project) -> Iterator[TestClient]:
         ({"host": "localhost:7860"}, 401),
         ({"host": "[::1]:7860"}, 401),
         ({"host": "label.example"}, 401),
+        ({"host": "labels.lab.org:7860"}, 401),
+        ({"host": "LABELS.lab.org"}, 401),
+        ({"host": "[fe80::1]:7860"}, 401),
         ({"host": "evil.example"}, 400),
         ({"host": "127.0.0.1.evil.example"}, 400),
         ({"origin": "http://127.0.0.1:7860"}, 401),

@@ -4,8 +4,10 @@ import re
 import uuid
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
+from labeling.cli.main import main
 from labeling.project import Project
 from labeling.security.doors import Entry
 from labeling.server.application import build_app
@@ -48,6 +50,27 @@ def test_an_annotator_changes_the_key_of_a_class_and_no_more(nobody: TestClient)
     assert ann.patch(path, json={"uuid": str(uuid.uuid4()), "key": "k"}).json() == {**cat, "key": "k"}
     whole = {"name": "kitten", "color": "#000000", "key": "t"}
     assert root.patch(path, json={"uuid": str(uuid.uuid4()), **whole}).json() == {**cat, **whole}
+
+
+def test_no_admin_chooses_the_programs_of_the_server_where_people_log_in(
+    nobody: TestClient, team: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = log_in(nobody, "Root")
+    wish = {"uuid": str(uuid.uuid4()), "launcher": "bash -c 'touch /tmp/x' x"}
+    refused = root.put("/api/launcher", json=wish)
+    assert (refused.status_code, refused.json()["field"]) == (403, "launcher")
+    assert "python -m labeling launcher" in refused.json()["hint"]
+    assert root.get("/api/launcher").json() == {"launcher": "", "settable": False}
+
+    words = ["launcher", "--project", str(team.paths.folder)]
+    assert main([*words, "--words", "env A=b python"]) == 0
+    assert main([*words, "--words", "no-such-program"]) == 2
+    assert main(words) == 0
+    assert capsys.readouterr().out.count("runs are started with env A=b python\n") == 2
+    assert root.get("/api/launcher").json()["launcher"] == "env A=b python"
+    with TestClient(build_app(team, pages=False), base_url=URL) as alone:
+        alone.post("/api/people/me", json={"name": "Root"})
+        assert alone.put("/api/launcher", json={**wish, "launcher": ""}).json() == {"launcher": "", "settable": True}
 
 
 def test_people_choose_no_names_where_they_log_in(nobody: TestClient) -> None:

@@ -99,6 +99,18 @@ def test_what_cannot_be_made_or_opened_is_refused(dataset: Path, folder: Path, t
         assert client.get("/api/opening").json()["making"]["state"] == "never"
 
 
+def test_the_home_of_nobody_is_a_folder_that_is_not_there(dataset: Path, tmp_path: Path) -> None:
+    nobody = "~nobody-of-this-name/x"
+    with TestClient(Opening(_unopened, lambda app: None), base_url="http://127.0.0.1") as client:
+        found = client.get("/api/opening/folders", params={"path": nobody})
+        assert (found.status_code, found.json()["folders"]) == (200, [])
+        assert client.get("/api/opening/folders", params={"path": "~"}).json()["folder"] == str(Path.home())
+        for images, project in ((nobody, tmp_path / "p"), (dataset, nobody)):
+            wish = {"uuid": "11111111-1111-4111-8111-111111111111", "images": str(images), "project": str(project)}
+            assert "Type the whole path" in client.post("/api/opening/make", json=wish).json()["error"]
+        assert client.post("/api/opening/open", json={"folder": nobody}).status_code == 422
+
+
 def test_a_project_whose_making_is_stopped_is_not_there_and_can_be_made(dataset: Path, tmp_path: Path) -> None:
     project = tmp_path / "new" / "project"
     wish = {"uuid": "11111111-1111-4111-8111-111111111111", "images": str(dataset), "project": str(project)}

@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -13,12 +12,10 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 
-from barlowmatch.processes import born
 from benchmarks.labeling_server import Client
 from labeling.project import ProjectFolder
 from labeling.security.guard import own_names
 from labeling.server import exclusive
-from tests.labeling.conftest import Tab
 
 ROOT = Path(__file__).parents[3]
 
@@ -82,7 +79,8 @@ def test_a_server_with_nothing_to_do_does_nothing(folder: Path) -> None:
     ("words", "line"),
     [
         (["--dataset-folder", "nowhere"], "--project: name the folder of the new project"),
-        (["--host", "0.0.0.0"], "name the project to serve"),
+        (["--host", "0.0.0.0"], "--host 0.0.0.0: name the project to serve"),
+        (["--root-path", "/label"], "--root-path: name the project to serve"),
         (["--project", "p", "--host", "0.0.0.0"], "no labeling project"),
         (["--project", "p", "--trusted-header", "X-Remote-User"], "--trusted-proxy"),
         (["--project", "p", "--root-path", "label"], "must begin with a slash"),
@@ -151,40 +149,3 @@ def test_a_taken_port_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["--project", str(folder), "--port", str(port)]) == 2
     assert f"--port {port}: cannot listen there" in capsys.readouterr().err
     taken.close()
-
-
-def test_an_export_runs_as_a_process_and_is_watched(ann: Tab, open_tab: Callable[[str], Tab], folder: Path) -> None:
-    own = str(uuid.uuid4())
-    wish = {"uuid": own, "format": "folders", "name": "v1"}
-    first = ann.post("/api/exports", wish, 202)
-    assert ann.post("/api/exports", wish, 202)["name"] == first["name"] == "v1"
-    ann.post("/api/exports", {**wish, "uuid": str(uuid.uuid4())}, 409)
-    job = json.loads((folder / "exports" / ".jobs" / "v1" / "job.json").read_text())
-    if born(job["pid"]) is not None:
-        psutil.Process(job["pid"]).wait(timeout=60)
-    done = ann.get("/api/exports/v1")
-    assert (done["state"], done["done"], done["labeled"], done["event"]) == ("done", 10, 10, 10)
-    assert [export["name"] for export in ann.get("/api/exports")["exports"]] == ["v1"]
-    table = ann.http.get("/api/exports/v1/labels.csv")
-    assert table.headers["content-disposition"] == 'attachment; filename="v1-labels.csv"'
-    assert table.text.splitlines()[0] == "file,split,label"
-
-
-def test_an_export_that_fails_says_why(ann: Tab, folder: Path) -> None:
-    (folder / "exports" / "v1").write_text("in the way")
-    ann.post("/api/exports", {"uuid": str(uuid.uuid4()), "format": "csv", "name": "v1"}, 202)
-    job = json.loads((folder / "exports" / ".jobs" / "v1" / "job.json").read_text())
-    if born(job["pid"]) is not None:
-        psutil.Process(job["pid"]).wait(timeout=60)
-    failed = ann.get("/api/exports/v1")
-    assert failed["state"] == "failed"
-    assert "exists already" in failed["message"]
-
-
-def test_a_dead_export_of_an_earlier_server_is_failed_not_running(ann: Tab, folder: Path) -> None:
-    job = folder / "exports" / ".jobs" / "old"
-    job.mkdir(parents=True)
-    (job / "job.json").write_text(json.dumps(
-        {"format": "seed", "created": "2026-01-01T00:00:00.000Z", "pid": os.getpid(), "started": 1.0}
-    ))  # fmt: skip
-    assert ann.get("/api/exports/old")["message"] == "it was ended from outside"
