@@ -63,7 +63,7 @@ def find_suspects(vectors: Floats, labels: Rows, seed: int = 0) -> Suspects:
     odds = probabilities[every, best] / np.maximum(probabilities[every, targets], np.finfo(np.float32).tiny)
     found = np.argsort(-odds, kind="stable")[: np.count_nonzero(odds >= ODDS)]
     likelihoods = probabilities[found, best[found]]
-    known = np.count_nonzero(~np.isnan(odds))
+    known = int(np.count_nonzero(~np.isnan(odds)))
     return Suspects(judged[found], classes[best[found]], likelihoods, odds[found], known)
 
 
