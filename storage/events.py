@@ -63,6 +63,10 @@ def _doubt(db: Database, sent: Sent) -> Outcome | None:
     known = db.execute("SELECT 1 FROM class WHERE id = ?", (sent.class_id,)).fetchone()
     if sent.class_id is not None and known is None:
         return Outcome(sent.uuid, "refused", image=sent.image, message=f"no class {sent.class_id}")
+    lease = None if sent.lease is None else leases.get_lease(db, sent.lease)
+    if lease is not None and lease["image"] != sent.image:  # whoever said it had another picture in front of them
+        message = f"lease {sent.lease} is of image {lease['image']}, not {sent.image}"
+        return Outcome(sent.uuid, "refused", image=sent.image, message=message)
     if sent.replaces is not None and not _replaces_latest(db, sent):
         message = "somebody changed the label meanwhile; look at it again"
         return Outcome(sent.uuid, "conflict", image=sent.image, message=message)
@@ -86,8 +90,8 @@ def _judge(db: Database, sent: Sent, at: Instant) -> Verdict:
         deliberate = sent.source in UNASKED or sent.replaces is not None
         return Verdict(None, None if deliberate else "the image was not leased; kept all the same")
     lease = leases.get_lease(db, sent.lease)
-    if lease is None or lease["image"] != sent.image:
-        return Verdict(None, "the lease is of another image; kept all the same")
+    if lease is None:  # as after a backup was restored
+        return Verdict(None, "there is no such lease; kept all the same")
     if lease["person"] != sent.person:
         return Verdict(None, "the image is leased to somebody else; kept all the same")
     if lease["state"] == "done":

@@ -67,23 +67,25 @@ def show_image(image_id: Id, here: Here) -> wire.ImageDetail:
 @routes.get("/img/{image_id}")
 async def picture(image_id: Id, here: Here, v: Version = "") -> Response:
     """Return a picture as browsers can show it."""
-    image = await run_in_threadpool(_find, here, image_id)
-    return _answer(await here.shop.full(image), image, v)
+    image = await run_in_threadpool(_find, here, image_id, v)
+    return _answer(await here.shop.full(image), v)
 
 
 @routes.get("/thumb/{image_id}")
 async def thumb(image_id: Id, here: Here, v: Version = "") -> Response:
     """Return the small version of a picture."""
-    image = await run_in_threadpool(_find, here, image_id)
-    return _answer(await here.shop.thumb(image), image, v)
+    image = await run_in_threadpool(_find, here, image_id, v)
+    return _answer(await here.shop.thumb(image), v)
 
 
-def _find(here: Context, image_id: int) -> Image:
+def _find(here: Context, image_id: int, version: str) -> Image:
     """Return an image; not for the event loop, which would stand still while all readers are lent."""
     with here.project.reading() as db:
         image = get_image(db, image_id)
     if image is None:
         raise _no_image(image_id)
+    if not image.sha256.startswith(version):  # as in a URL of another project
+        raise Refused(f"image {image_id} has other content", "v", f"GET /api/images/{image_id} has its URL", "missing")
     return image
 
 
@@ -91,7 +93,7 @@ def _no_image(image_id: int) -> Refused:
     return Refused(f"no image {image_id}", "image", "GET /api/images lists them", "missing")
 
 
-def _answer(made: Picture, image: Image, version: str) -> Response:
+def _answer(made: Picture, version: str) -> Response:
     """Return a picture; where the URL names its content, it may be kept forever."""
-    lasting = len(version) >= 8 and image.sha256.startswith(version)
-    return FileResponse(made.path, media_type=made.media_type, headers=_FOREVER if lasting else _ONCE)
+    headers = _FOREVER if len(version) >= 8 else _ONCE
+    return FileResponse(made.path, media_type=made.media_type, headers=headers)

@@ -51,7 +51,7 @@ def unleased_item(db: Database, image: int, at: Instant, pictures: Pictures) -> 
 def _item(db: Database, number: int, lease: Lease | None, at: Instant, pictures: Pictures) -> wire.LeaseItem:
     image = get_image(db, number)
     assert image is not None, "leases point to images"
-    why = None if lease is None or lease.request is None else why_asked(db, number, lease.request)
+    why = _why_now(db, number, None if lease is None else lease.request)
     blind = why is not None and why.blind
     return wire.LeaseItem(
         image=number, file=image.name, url=pictures.full(number, image.sha256),
@@ -62,6 +62,12 @@ def _item(db: Database, number: int, lease: Lease | None, at: Instant, pictures:
         why=None if why is None else _why(why, pictures), guesses=[] if blind else guesses_out(guesses_of(db, number)),
         label=label_state(image.label), flagged=image.flagged,
     )  # fmt: skip
+
+
+def _why_now(db: Database, number: int, request: int | None) -> Why | None:
+    """Return why an image is asked for, by the request it is leased for or else by one that still wants an answer."""
+    why = why_asked(db, number, request)
+    return None if why is None or (request is None and not why.open) else why
 
 
 def _why(why: Why, pictures: Pictures) -> wire.WhyOut:

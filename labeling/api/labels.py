@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from labeling.api import queue
 from labeling.api.access import Context, Here, Who
 from labeling.api.queue import Desk
+from labeling.security.guard import OTHER_PROJECT
 from labeling.wire import labels as wire
+from storage.errors import Refused
 from storage.leases import count_predicted, unlabeled_predicted
 
 routes = APIRouter(tags=["labeling"])
@@ -62,6 +64,8 @@ async def release(request: Request, here: Here, who: Who) -> wire.ReleaseOut:
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)  # it may be no text
         raise RequestValidationError(found) from None
+    if wish.project not in (None, here.project.id):
+        raise Refused(*OTHER_PROJECT)
     desk = Desk(who, wish.client, here.pictures)
     return await here.write(lambda db: queue.give_back(db, desk, wish))
 

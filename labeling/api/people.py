@@ -35,6 +35,8 @@ def list_people(request: Request, here: Here) -> wire.PeopleOut:
     me = next((wire.Me(id=item.id, name=item.name, role=role) for item in people if item.id == number), None)
     shown = [item for item in people if item.name != store.DATASET]
     return wire.PeopleOut(
+        project=here.project.name,
+        project_id=here.project.id,
         people=[wire.PersonOut(id=item.id, name=item.name, answers=item.answers) for item in shown],
         me=me,
         login=how_people_come_in(request),

@@ -29,6 +29,8 @@ _HEADERS = {
     b"cross-origin-resource-policy": b"same-origin",
     b"content-security-policy": _CONTENT_POLICY.encode(),
 }
+OTHER_PROJECT = ("another project is open at this address now", "X-Project", "load the page again")
+"""What is wrong with a request of a page of another project: the error, its field, the way out."""
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names that listen on all addresses, and are those of none
 
@@ -79,6 +81,29 @@ class Guard:
         if "/file=http" in scope["path"] or "/monitoring" in scope["path"]:
             return _refuse(404, "no such route", None, None)
         return None
+
+
+class SameProject:
+    """Refuses what a page of another project sends: on one port one project is served after the other.
+
+    A page names the project it shows in `X-Project`; scripts need not. Asked before anything else, since to another
+    project the person is nobody.
+
+    Args:
+        app: what is guarded.
+        project: id of the project that is served.
+    """
+
+    def __init__(self, app: App, project: str) -> None:
+        self._app = app
+        self._project = project.encode()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve or refuse a request."""
+        if scope["type"] == "http" and dict(scope["headers"]).get(b"x-project", self._project) != self._project:
+            await _refuse(409, *OTHER_PROJECT)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def path_inside(scope: MutableMapping[str, Any], root: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labeling.security.doors import Door, Entry
+from labeling.security.guard import SameProject
 from storage.errors import Refused
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def build_app(project: "Project", root_path: str = "", *, entry: Entry | None = 
     serve_assets(app)
     if entry is not None:
         app.add_middleware(Door, project=project, entry=entry, root_path=root_path)
+    app.add_middleware(SameProject, project=project.id)
     if not pages:
         return app
     from labeling.ui.mounting import mount_pages

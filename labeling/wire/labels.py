@@ -201,9 +201,13 @@ class ActOut(ResultOut):
 
 
 class ReleaseIn(Wire):
-    """Images to give back; without `leases` all of the client, with `others` those of this person's other clients."""
+    """Images to give back; without `leases` all of the client, with `others` those of this person's other clients.
+
+    `project` says of which project, as `X-Project` does: what a page that closes sends carries no header.
+    """
 
     client: Client
+    project: str | None = None
     leases: list[Id] | None = Field(default=None, max_length=500)
     others: bool = False
 

@@ -98,8 +98,10 @@ class Me(Wire):
 
 
 class PeopleOut(Wire):
-    """Everybody, who I am, and how people come in: `none` where only this machine is reached."""
+    """The project, everybody, who I am, and how people come in: `none` where only this machine is reached."""
 
+    project: str
+    project_id: str
     people: list[PersonOut]
     me: Me | None
     login: Literal["none", "password", "proxy"]

@@ -72,6 +72,56 @@ def test_an_answer_that_gets_lost_does_not_count_twice(tab: Tab) -> None:
     tab.complaints.clear()
 
 
+def test_an_undo_whose_answer_gets_lost_is_done_once(tab: Tab) -> None:
+    tab.open().ready()
+    first, second = tab.press("7", "8")
+    tab.saved()
+    tab.page.reload()
+    tab.ready()
+
+    def drop_answer(route: Route) -> None:
+        route.fetch()  # the server does it, but nobody hears
+        route.abort()
+
+    tab.page.route(re.compile("/api/undo"), drop_answer, times=1)
+    tab.page.keyboard.press("Backspace")
+    tab.says("No answer: whether the undo was done is not known. Press again to hear it.")
+
+    tab.page.keyboard.press("Backspace")
+
+    tab.shows(second)
+    tab.says("Undone: a label, of this image.")
+    assert [kind for kind, *_ in tab.events()] == ["label", "label", "undo"]
+    assert [tab.bench.label_of(image) for image in (first, second)] == ["7", None]
+    tab.complaints.clear()
+
+
+def test_an_undo_that_waits_keeps_its_picture_in_front(tab: Tab) -> None:
+    """Images are asked for meanwhile: to the server the one that comes back is answered still."""
+    tab.page.clock.install()
+    tab.open().ready()
+    (image,) = tab.press("1")
+    tab.saved()
+    tab.page.route(re.compile("/api/labels"), lambda route: route.fulfill(status=507, body="{}"))
+    tab.press("Backspace")
+    tab.shows(image)
+
+    with tab.page.expect_response(re.compile("/api/lease")):
+        tab.page.clock.fast_forward("01:00")
+
+    expect(tab.page.locator(".wb-chip")).to_contain_text("1 not stored yet")
+    tab.page.unroute_all()
+    tab.page.locator(".wb-chip").click()
+    tab.saved()
+    tab.shows(image)
+    expect(tab.page.locator(".wb-message")).to_have_count(0)
+    tab.press("2")
+    assert [(kind, number, late) for kind, number, *_, late in tab.events()] == [
+        ("label", image, 0), ("undo", image, 0), ("label", image, 0),
+    ]  # fmt: skip
+    tab.complaints.clear()
+
+
 def test_the_browser_offline_and_back(tab: Tab, context: BrowserContext) -> None:
     tab.open().ready()
     pictures_ahead(tab)

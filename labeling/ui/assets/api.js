@@ -16,7 +16,11 @@ export class ApiError extends Error {
   }
 }
 
+const PRESENT = "api/health"; // asks for nothing but who answers
+
 let me = null;
+let project = null; // which one this page shows: { id, name, told }
+let elsewhere = false; // whether another one was open at this address when last asked
 let leaving = false;
 
 /** Say from now on whom this page shows: what it sends counts as nobody else's, whoever is at work in another tab. */
@@ -24,8 +28,16 @@ export function actAs(person) {
   me = person;
 }
 
+/** Say which project this page shows: another one gets nothing of it; `told` hears in words when there is one, or null. */
+export function actIn(id, name, told) {
+  project = { id, name, told };
+}
+
 async function request(path, options = {}) {
-  const headers = me === null ? options.headers : { ...options.headers, "X-Person": String(me) };
+  if (elsewhere && path !== PRESENT) await get(PRESENT); // what is decided goes out when its own project answers again
+  const headers = { ...options.headers };
+  if (me !== null) headers["X-Person"] = String(me);
+  if (project !== null) headers["X-Project"] = project.id;
   try {
     return await fetch(new URL(path, BASE), {
       credentials: "same-origin",
@@ -48,6 +60,7 @@ async function failure(response) {
   const body = await response.json().catch(() => ({}));
   if (response.status === 401 && body.error === "nobody is logged in") toLogin();
   if (response.status === 409 && body.field === "X-Person") toWhoIsHere();
+  if (response.status === 409 && body.field === "X-Project") return notHere();
   const words = [body.error ?? `The server answered ${response.status}`, body.hint].filter(Boolean);
   return new ApiError(words.map(sentence).join(" "), {
     status: response.status,
@@ -68,6 +81,17 @@ function toWhoIsHere() {
   leaving = true;
 }
 
+/** Another project is served here by now: say so, and let what was decided wait for its own. */
+function notHere() {
+  elsewhere = true;
+  const words = `Another project is open at this address now: what you decided for ${project.name} is kept in this browser and is sent when that project is open again.`;
+  project.told(words);
+  return new ApiError(words, { status: 409, field: "X-Project" });
+}
+
+/** Whether another project was open at this address when last asked. */
+export const isElsewhere = () => elsewhere;
+
 async function json(method, path, body) {
   const options =
     body === undefined
@@ -75,6 +99,10 @@ async function json(method, path, body) {
       : { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   const response = await request(path, options);
   if (!response.ok) throw await failure(response);
+  if (path === PRESENT && elsewhere) {
+    elsewhere = false;
+    project.told(null);
+  }
   return response.json();
 }
 
@@ -116,8 +144,14 @@ export async function sendEvents(client, events, hear = () => {}) {
   }
 }
 
-/** Give leases back as the page goes away: those named, or with null all that this tab holds. */
+/** Give leases back: those named, or with null all that this tab holds. */
+export function release(client, leases) {
+  return post("api/release", leases === null ? { client } : { client, leases });
+}
+
+/** The same as the page goes away. */
 export function releaseOnLeaving(client, leases) {
   const body = leases === null ? { client } : { client, leases };
+  if (project !== null) body.project = project.id; // a beacon has no headers of ours
   navigator.sendBeacon(new URL("api/release", BASE), JSON.stringify(body));
 }

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { ClassList, searchClasses } from "./classes.js";
 import { Corrections } from "./corrections.js";
 import { dialogIsOpen } from "./dialog.js";
-import { buttonTakes, fill, h, isTyping, keycap, uuid } from "./dom.js";
+import { buttonTakes, fill, h, isTyping, keycap, tooSoon, uuid } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Inspector } from "./inspector.js";
 import { Keymap } from "./keys.js";
@@ -16,7 +16,6 @@ import { SuspectPanel } from "./suspect.js";
 
 const PAGE = 60;
 const ANSWERS = ["first_guess", "reject", "flag"];
-const NOTICE = 300; // milliseconds one needs to see that another image was chosen
 
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
@@ -203,7 +202,7 @@ class BrowsePage {
   /** Whether a press came before one could see what had been chosen by itself. */
   unseen(event) {
     const { tile, when } = this.wentOn;
-    return tile && tile === this.chosen && (event.timeStamp < when + NOTICE || !tile.picture.complete);
+    return tile && tile === this.chosen && (tooSoon(event, when) || !tile.picture.complete);
   }
 
   /** The chosen image that a press is about; where there is none, the page says so. */

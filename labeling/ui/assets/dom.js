@@ -1,5 +1,7 @@
 // Building elements. Text only ever enters the page as text, so nothing needs escaping.
 
+const NOTICE = 300; // milliseconds one needs to see that something is another one
+
 /**
  * Make an element: h("button", { class: "wide", onclick: act }, "Save").
  * Properties that start with "on" become listeners, `dataset` and `style` take objects, true/false/null switch attributes.
@@ -61,6 +63,11 @@ export function buttonTakes(event) {
   if (!focused || !["Enter", " "].includes(event.key)) return false;
   if (event.repeat) event.preventDefault();
   return true;
+}
+
+/** Whether a press came before one could see what had changed by itself at the time `when`, if it ever did. */
+export function tooSoon(event, when) {
+  return event?.timeStamp < when + NOTICE;
 }
 
 /** A random version 4 UUID; crypto.randomUUID is missing where a page is served over plain HTTP. */

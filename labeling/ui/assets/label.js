@@ -13,7 +13,9 @@ import { Pictures } from "./pictures.js";
 import { Presses } from "./presses.js";
 import { Session } from "./session.js";
 import { Tally } from "./tally.js";
+import { othersUnsent } from "./unsent.js";
 import { Vocabulary } from "./vocabulary.js";
+import { beforeDeparting } from "./who.js";
 
 const ASK_PROGRESS = 8_000; // milliseconds between questions how far the work is, and whether classes changed
 const ASK_PICTURE = 1_500; // milliseconds before a picture that did not arrive is asked for again
@@ -27,6 +29,7 @@ export async function mount(host) {
     api.get("api/progress"),
   ]);
   const page = new LabelPage(host, { person, classes, version, settings, progress });
+  othersUnsent(progress.project_id, person.id).then((words) => page.view.tellOfOthers(words), () => {});
   await page.start();
 }
 
@@ -91,7 +94,8 @@ class LabelPage {
     document.addEventListener("keydown", (event) => this.presses.key(event));
     for (const move of ["keydown", "pointermove", "pointerdown"])
       document.addEventListener(move, () => this.session.touch(), { passive: true });
-    window.addEventListener("pagehide", () => this.leave());
+    window.addEventListener("pagehide", () => api.releaseOnLeaving(this.client, this.spare));
+    beforeDeparting(() => this.depart());
     this.stage.say(h("p", {}, "Fetching images…"));
     await this.outbox.flush();
     await this.session.refill({ force: true });
@@ -99,9 +103,16 @@ class LabelPage {
     document.addEventListener("visibilitychange", () => this.askProgress());
   }
 
-  /** Give the images back, but for those whose decisions still wait in the outbox. */
-  leave() {
-    api.releaseOnLeaving(this.client, this.outbox.size > 0 ? this.session.leases() : null);
+  /** The leases to give back, null for all: those whose decisions still wait in the outbox are kept. */
+  get spare() {
+    return this.outbox.size > 0 ? this.session.leases() : null;
+  }
+
+  /** Send what was decided and give the images back while they are this person's to give. */
+  async depart() {
+    await this.outbox.flush();
+    this.session.close();
+    await api.release(this.client, this.spare);
   }
 
   // ---- views ---------------------------------------------------------------------------------------------------
@@ -172,7 +183,7 @@ class LabelPage {
   followOutbox() {
     const { state } = this.outbox;
     this.view.chip.update(this.outbox);
-    if (state === "blocked") this.view.messages.say("outbox", this.outbox.problem, { bad: true });
+    if (state === "blocked" && !api.isElsewhere()) this.view.messages.say("outbox", this.outbox.problem, { bad: true });
     else this.view.messages.clear("outbox");
     if (state !== "saved") return;
     if (this.session.state === "offline") this.session.refill({ force: true });

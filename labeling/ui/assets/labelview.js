@@ -45,8 +45,15 @@ export class LabelView {
     );
     this.single = h("div", { class: "wb-label" }, this.stage.element, side, this.film.element, this.touch);
     this.bar = h("header", { class: "wb-bar" }, this.progress.element, this.chip.element, this.tools);
+    this.others = h("p", { class: "wb-hint wb-others", hidden: true });
     this.refusal = h("div", { class: "wb-refusal", role: "status" });
-    fill(host, this.bar, this.single, this.messages.element, this.refusal);
+    fill(host, this.bar, this.others, this.single, this.messages.element, this.refusal);
+  }
+
+  /** Say in a quiet line what waits here of other people. */
+  tellOfOthers(words) {
+    this.others.textContent = words;
+    this.others.hidden = words === "";
   }
 
   /** Refuse a press, visibly. */

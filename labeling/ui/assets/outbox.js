@@ -14,6 +14,17 @@ export function somethingWaits(storage = window.localStorage) {
   return Object.keys(storage).some((key) => key.startsWith(KEYS));
 }
 
+/** How many decisions for a project wait in this browser, by the id of the person. */
+export function waitingBy(project, storage = window.localStorage) {
+  const prefix = `${KEYS}${project}:`;
+  const waiting = new Map();
+  for (const key of Object.keys(storage).filter((name) => name.startsWith(prefix))) {
+    const person = Number.parseInt(key.slice(prefix.length), 10);
+    waiting.set(person, (waiting.get(person) ?? 0) + 1);
+  }
+  return waiting;
+}
+
 /** How the outbox stands: "saved", "pending", "offline" or "blocked" (the server answers, but cannot store). */
 export class Outbox {
   /**

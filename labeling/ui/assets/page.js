@@ -3,7 +3,8 @@
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
 import { h, uuid } from "./dom.js";
-import { showWho } from "./who.js";
+import { sayElsewhere } from "./elsewhere.js";
+import { depart, showWho } from "./who.js";
 
 /**
  * A name for this tab that survives a reload. A duplicated tab copies the session's storage while the first one lives;
@@ -22,25 +23,31 @@ export function clientName() {
 
 /** Ask who is at the keyboard where the server does not know yet; resolves to { id, name }. */
 export async function whoAmI(host) {
-  const { me, people, login } = await api.get("api/people");
+  const { me, people, login, project, project_id } = await api.get("api/people");
+  api.actIn(project_id, project, (words) => sayElsewhere(host, words));
   const person = me ?? (await askName(host, people));
   api.actAs(person.id);
   const another = async () => {
-    if (await askName(host, people, { mayCancel: true })) window.location.reload();
+    let departed = false;
+    const before = async () => {
+      await depart();
+      departed = true;
+    };
+    if ((await askName(host, people, { mayCancel: true, before })) || departed) window.location.reload();
   };
   showWho(host, person, login, another);
   return person;
 }
 
-/** Ask for a name; resolves to the person. */
-export function askName(host, people, { mayCancel = false } = {}) {
+/** Ask for a name; resolves to the person. `before` is awaited before the server hears of it. */
+function askName(host, people, { mayCancel = false, before = async () => {} } = {}) {
   return new Promise((resolve) => {
     const input = h("input", { autofocus: true, autocomplete: "nickname", maxlength: 100, name: "person" });
     const error = h("div", { class: "wb-error", role: "alert" });
     const choose = async (name) => {
       try {
-        const answer = await api.post("api/people/me", { name });
-        chosen = answer.me ?? answer.person ?? answer;
+        await before();
+        chosen = await api.post("api/people/me", { name });
         dialog.close();
       } catch (problem) {
         error.textContent = problem.message;

@@ -3,13 +3,12 @@
 import * as api from "./api.js";
 import { newClass, searchClasses } from "./classes.js";
 import { dialogIsOpen } from "./dialog.js";
-import { buttonTakes, isTyping } from "./dom.js";
+import { buttonTakes, isTyping, tooSoon } from "./dom.js";
 import { showKeys } from "./help.js";
 import { saidBefore } from "./labelview.js";
 
 const PAN = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
 const OF_ONE = ["skip", "reject", "flag", "new_class"]; // what is said of the painted picture, which the grid hides
-const NOTICE = 300; // milliseconds one needs to see that a guess is another one
 
 /** Keys and buttons of the page; an action (keys.js) is the method of its name. */
 export class Presses {
@@ -71,7 +70,7 @@ export class Presses {
 
   first_guess(event) {
     const guess = this.session.current?.guesses?.[0];
-    if (event?.timeStamp < this.page.reguessed + NOTICE) this.refuse("The model's guess has just changed: look again.");
+    if (tooSoon(event, this.page.reguessed)) this.refuse("The model's guess has just changed: look again.");
     else if (guess) this.decide("label", guess.class, event);
     else this.refuse("The model has no guess for this image.");
   }

@@ -1,6 +1,7 @@
 // One tab's work: the images it has leased, what was decided of them, and taking that back.
 
 import { uuid } from "./dom.js";
+import { Steps } from "./steps.js";
 
 const MOST_AHEAD = 40; // images leased ahead
 const LEAST_AHEAD = 8; // so many even where hardly any is left: the next one is painted from memory
@@ -21,6 +22,7 @@ export class Session {
     this.extra = []; // items on the grid: held, but not in the queue
     this.acts = [];
     this.undone = [];
+    this.steps = new Steps(api, outbox, client);
     this.decided = new Set(); // leases answered here: never taken again, even if the server has not heard yet
     this.state = "loading";
     this.shownAt = performance.now();
@@ -47,6 +49,12 @@ export class Session {
     return [...this.queue, ...this.extra].map((item) => item.lease).filter(Boolean);
   }
 
+  /** The same but for those that an undo still has to bring back: to the server they are answered, yet not lost here. */
+  _known() {
+    const unheard = new Set(this.outbox.waiting().map((event) => event.uuid));
+    return [...this.queue, ...this.extra].flatMap(({ lease, undo }) => (lease && !unheard.has(undo) ? [lease] : []));
+  }
+
   get idle() {
     return performance.now() - this.movedAt > IDLE;
   }
@@ -69,18 +77,21 @@ export class Session {
     return this.api.post("api/release", { client: this.client, leases }).catch(() => {}); // else they lapse
   }
 
+  /** Take no images any more: whoever sits here has another name at once, and asks on a page of their own. */
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
   /** Ask for images when few are left; also renews the leases held. */
   async refill({ force = false } = {}) {
     const enough = this.dry ? this.queue.length > 0 : !this.short;
-    if (this.refilling || (!force && enough)) return;
+    if (this.closed || this.refilling || (!force && enough)) return;
     clearTimeout(this.timer);
     this.refilling = true;
     try {
-      const waiting = this.outbox
-        .waiting()
-        .map((event) => event.lease)
-        .filter(Boolean);
-      const holding = [...new Set([...this.leases(), ...waiting])];
+      const waiting = this.outbox.waiting().flatMap((event) => event.lease ?? []);
+      const holding = [...new Set([...this._known(), ...waiting])];
       const count = Math.max(0, this.ahead - this.queue.length);
       this._take(await this.api.post("api/lease", { client: this.client, count, holding }), waiting, count);
     } catch (error) {
@@ -195,6 +206,7 @@ export class Session {
     if (!act) return null;
     if (!act.undo) {
       act.undo = { uuid: uuid(), kind: "undo", undoes: act.undoes };
+      for (const item of act.items) item.undo = act.undo.uuid;
       this.outbox.add(act.undo);
     }
     this.undone.push(act);
@@ -217,13 +229,13 @@ export class Session {
   }
 
   async _undoOnServer() {
-    const undo = { uuid: uuid(), client: this.client };
-    const result = await this._step("undo", undo);
+    const result = await this.steps.ask("undo");
+    const undo = result && { uuid: result.uuid };
     return result && { ...this._earlier(result, result.items), flagged: result.flagged, undo };
   }
 
   async _redoOnServer() {
-    const result = await this._step("redo", { uuid: uuid(), client: this.client });
+    const result = await this.steps.ask("redo");
     const images = new Set(result?.images);
     return (
       result &&
@@ -232,18 +244,6 @@ export class Session {
         this.queue.filter((item) => images.has(item.image)),
       )
     );
-  }
-
-  /** Let the server undo or redo the last act it knows; resolves to what that was, or to null when there is none. */
-  async _step(kind, wish) {
-    await this.outbox.flush();
-    if (this.outbox.size > 0) throw new Error("This goes on as soon as the server answers.");
-    try {
-      return await this.api.post(`api/${kind}`, wish);
-    } catch (error) {
-      if (error.status === 409) return null;
-      throw error;
-    }
   }
 
   /** An act the server told of: a flag changes images on hand, anything else has items that come or go. */

@@ -9,6 +9,22 @@ const ROLES = { admin: "Admin", annotator: "Annotator" };
 /** Whether the one at the keyboard may do what is for admins; what has the class `wb-admins` others do not see. */
 export const isAdmin = () => !document.querySelector('[data-role="annotator"]');
 
+let departure = async () => {};
+
+/** Say what a page has to do before somebody else is at the keyboard: later it would not be theirs to do. */
+export function beforeDeparting(work) {
+  departure = work;
+}
+
+/** Do it; what the server refuses is left undone. */
+export async function depart() {
+  try {
+    await departure();
+  } catch (error) {
+    if (error.offline !== false) throw error;
+  }
+}
+
 /** Show who it is beside the page links; `switchPerson` asks for another name where nobody logs in. */
 export function showWho(host, me, login, switchPerson) {
   const frame = host.closest(".gradio-container") ?? document.body;
@@ -39,6 +55,7 @@ function openAccount(host, me, login) {
 
 async function logOut(button) {
   button.disabled = true;
+  await depart().catch(() => {}); // the server is out of reach: what is held here lapses
   await api.post("api/logout", {}).catch(() => {});
   window.location.assign(new URL("login", api.BASE));
 }

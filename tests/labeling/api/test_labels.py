@@ -4,6 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from labeling.project import Project
+from storage.database import Database
+from storage.predictions import NewPrediction, add_run, put_predictions
+from storage.records import Guess, NewItem
+from storage.requests import add_request
 from tests.labeling.conftest import Tab, new
 
 
@@ -56,6 +61,28 @@ def test_a_repeated_undo_changes_nothing(ann: Tab) -> None:
     wish = {"uuid": new(), "client": ann.id}
     assert ann.post("/api/undo", wish) == ann.post("/api/undo", wish)
     assert ann.get(f"/api/images/{first['image']}")["label"]["state"] == "labeled"
+
+
+def test_an_undo_shows_no_guess_of_a_blind_image_that_somebody_else_holds(
+    ann: Tab, open_tab: Callable[[str], Tab], project: Project
+) -> None:
+    def draw(db: Database) -> int:
+        image = int(db.execute("SELECT max(id) FROM image WHERE split = 'unlabeled'").fetchone()[0])
+        put_predictions(db, add_run(db, b"run", "embed"), [NewPrediction(image, (Guess(ann.classes["cat"], 0.9),), 0)])
+        add_request(db, [NewItem(image)], purpose="control", strategy="random")
+        return image
+
+    image = project.write(draw)
+    mine = ann.lease(200)[-1]
+    assert (mine["image"], mine["blind"], mine["guesses"]) == (image, True, [])
+    project.write(lambda db: db.execute("UPDATE lease SET expires = 0 WHERE token = ?", (mine["lease"],)).rowcount)
+    assert [item["image"] for item in open_tab("Bob").lease(1)] == [image]
+    assert ann.label(mine, "dog")["status"] == "late"
+
+    (again,) = ann.post("/api/undo", {"uuid": new(), "client": ann.id})["items"]
+
+    assert (again["image"], again["lease"]) == (image, None)
+    assert (again["blind"], again["purpose"], again["guesses"]) == (True, "control", [])
 
 
 def test_a_renewal_tells_what_is_lost(ann: Tab, open_tab: Callable[[str], Tab]) -> None:

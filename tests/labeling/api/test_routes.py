@@ -171,6 +171,30 @@ def test_a_page_writes_as_nobody_but_whom_it_shows(ann: Tab, open_tab: Callable[
     assert (refused.status_code, refused.json()["field"]) == (409, "X-Person")
 
 
+def test_a_page_of_another_project_writes_nothing_and_sees_no_picture(ann: Tab, project: Project) -> None:
+    """On one port one project is served after the other: their images have the same numbers."""
+    (item,) = ann.lease(1)
+    event = {"uuid": new(), "kind": "label", "image": item["image"], "class": ann.classes["cat"]}
+    calls: list[tuple[str, str, Any]] = [
+        ("POST", "/api/labels", {"client": ann.id, "events": [event]}),
+        ("POST", "/api/people/me", {"name": "Ann"}),
+        ("GET", "/api/health", None),
+        ("GET", item["url"], None),
+    ]
+    for method, path, body in calls:
+        refused = ann.http.request(method, path, json=body, headers={"X-Project": new()})
+        assert (refused.status_code, refused.json()["field"]) == (409, "X-Project"), path
+    beacon = {"client": ann.id, "leases": [item["lease"]], "project": new()}
+    assert ann.post("/api/release", beacon, 409)["field"] == "X-Project"
+    assert ann.get(f"/api/images/{item['image']}")["history"] == []
+
+    people = ann.get("/api/people")
+    assert (people["project"], people["project_id"]) == (project.name, project.id)
+    for method, path, body in calls:
+        assert ann.http.request(method, path, json=body, headers={"X-Project": project.id}).status_code == 200, path
+    assert ann.post("/api/release", beacon | {"project": project.id}) == {"released": 0}, "it was answered"
+
+
 def test_progress_counts(ann: Tab) -> None:
     items = ann.lease(4)
     ann.label(items[0], "cat")

@@ -77,6 +77,8 @@ def test_a_picture_is_served_as_browsers_can_show_it(
     assert np.abs(np.array(shown.getpixel((5, 5))) - expected).max() <= 3
     again = ann.http.get(f"/img/{image}")
     assert (again.content, again.headers["cache-control"]) == (answer.content, "private, no-cache")
+    for kind in ("img", "thumb"):  # as a page of another project asks, whose image has the same number
+        assert ann.get(f"/{kind}/{image}", 404, v=hashlib.sha256(b"another").hexdigest()[:16])["field"] == "v"
     detail = ann.get(f"/api/images/{image}")
     assert (detail["width"], detail["height"]) == (40, 30)
 
