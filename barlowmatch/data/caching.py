@@ -15,6 +15,7 @@ from barlowmatch.data.entries import (
     last_use,
     partial_folder,
     read_reasons,
+    read_tried,
     remove_abandoned,
     unfinished,
 )
@@ -53,7 +54,7 @@ def cached_images(wanted: Wanted, kind: Cache) -> Held:
     if kind == "auto":
         kind = _choose(wanted)
     found = _open(wanted, kind)
-    if found is None:
+    if found is None or _may_hold_more(wanted.entry(kind)):
         if kind == "raw":
             _make_room(wanted)
         elif kind == "jpeg":
@@ -71,6 +72,11 @@ def _open(wanted: Wanted, kind: Kind) -> Held | None:
         return _images(entry, wanted, kind), read_reasons(entry)
     except (OSError, ValueError):
         return None
+
+
+def _may_hold_more(entry: Path) -> bool:
+    """Say whether pictures of an entry are to be tried again; its copy needs as much room for a while."""
+    return bool(read_tried(entry)) and _free(entry) > _size(entry) + SPARE_BYTES
 
 
 def _images(entry: Path, wanted: Wanted, kind: Kind) -> Bytes | LazyImages:

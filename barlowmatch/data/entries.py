@@ -31,6 +31,8 @@ from barlowmatch.files import cannot_write, sync
 SAFE_EVERY_SECONDS = 5.0
 _COPY_BYTES = 32 * 2**20
 _REASONS = "reasons.jsonl"
+TRIES = 3
+"""In so many starts a picture is decoded that this machine could not: for want of memory, or as its disk was away."""
 _PARTIAL = ".partial-"
 
 Rows = npt.NDArray[np.int64]
@@ -81,6 +83,7 @@ class Building:
         self.content = content
         self._file = folder / _REASONS
         self.reasons = _recorded(self._file)
+        self.passing: set[int] = set()
         self._fresh: Reasons = {}
         self._saved = time.monotonic()
 
@@ -104,6 +107,11 @@ class Building:
     def leave_out(self, row: int, reason: str) -> None:
         """Take note that a row holds no picture."""
         self._fresh[row] = self.reasons[row] = reason
+
+    def leave_out_for_now(self, row: int, reason: str) -> None:
+        """Take note that a row's picture could not be decoded by this machine at this moment."""
+        self.passing.add(row)
+        self.reasons[row] = reason
 
     def save_now_and_then(self) -> None:
         """Bound the work that a kill can cost."""
@@ -147,6 +155,15 @@ def read_reasons(entry: Path) -> Reasons:
     return {int(row): str(reason) for row, reason in meta["reasons"].items()}
 
 
+def read_tried(entry: Path) -> dict[int, int]:
+    """Return how often rows were tried in vain whose pictures may be decoded yet; no row where there is no entry."""
+    try:
+        meta = json.loads((entry / "meta.json").read_text(encoding="ascii"))
+        return {int(row): int(times) for row, times in meta.get("tried", {}).items()}
+    except (OSError, ValueError):
+        return {}
+
+
 def last_use(entry: Path) -> float:
     """Return when an entry was last opened."""
     try:
@@ -166,7 +183,7 @@ def build_entry(entry: Path, wanted: Wanted, content: Callable[[Path, Recipe, in
     Raises:
         InputError: the disk is full or the folder cannot be written.
     """
-    folder = partial_folder(entry)
+    folder, tried = partial_folder(entry), read_tried(entry)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with Building(folder, content(folder, wanted.recipe, len(wanted.files))) as building:
@@ -176,8 +193,8 @@ def build_entry(entry: Path, wanted: Wanted, content: Callable[[Path, Recipe, in
                 wanted.refuse(row, reason)
             _copy_known(building, entry.parent, wanted)
             _make(building, wanted)
-        _describe(folder, wanted, building)
-        shutil.rmtree(entry, ignore_errors=True)  # there only if damaged from outside: whole ones are not built again
+        _describe(folder, wanted, building, tried)
+        shutil.rmtree(entry, ignore_errors=True)  # there only if damaged from outside, or to be tried again
         folder.rename(entry)
         sync(entry.parent)
         for name in (_REASONS, *building.content.records):
@@ -246,7 +263,8 @@ def _make(building: Building, wanted: Wanted) -> None:
     for place, answer in run_tasks(content.task, _items(todo, wanted), wanted.workers, setup):
         row = int(todo[place])
         if "reason" in answer:
-            building.leave_out(row, answer["reason"])
+            leave_out = building.leave_out_for_now if answer.get("passing") else building.leave_out
+            leave_out(row, answer["reason"])
             wanted.refuse(row, answer["reason"])
         else:
             content.add(row, answer)
@@ -264,11 +282,15 @@ def _items(rows: Rows, wanted: Wanted) -> Sequence[tuple[int, str, str]]:
     return Computed(len(rows), item)
 
 
-def _describe(folder: Path, wanted: Wanted, building: Building) -> None:
+def _describe(folder: Path, wanted: Wanted, building: Building, tried: Mapping[int, int]) -> None:
     """Write what an entry says of its content; then all of it is durable."""
+    times = {row: tried.get(row, 0) + 1 for row in sorted(building.passing)}
     for name, table in {"sha256.npy": wanted.sha256, **building.content.tables()}.items():
         np.save(folder / name, table)
-    meta = {**wanted.recipe.plain(), "reasons": dict(sorted(building.reasons.items()))}
+    meta = {
+        **wanted.recipe.plain(), "reasons": dict(sorted(building.reasons.items())),
+        "tried": {row: count for row, count in times.items() if count < TRIES},
+    }  # fmt: skip
     (folder / "meta.json").write_text(json.dumps(meta) + "\n", encoding="ascii")
     for file in folder.iterdir():
         sync(file)

@@ -49,6 +49,10 @@ class Unreadable(Exception):  # noqa: N818 - a finding about a file, not a fault
     """A picture that cannot be used; the message is the reason, in a few words."""
 
 
+class Unreachable(Unreadable):
+    """A picture that cannot be read now, and perhaps can another time: nothing was learned about its content."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What a file says of itself: format and mode as Pillow names them, sides in pixels after turning."""
@@ -105,7 +109,7 @@ def read_image(
             rgb = _to_rgb(image, sixteen_bit_range)
             turn = _TURNS.get(_orientation(image))
         except Exception as error:  # decoders fail in every way there is
-            raise Unreadable(_reason(error)) from error
+            raise _finding(error) from error
     return rgb if turn is None else rgb.transpose(turn)
 
 
@@ -121,7 +125,7 @@ def read_deep(source: Path | bytes) -> npt.NDArray[np.float32]:
         try:
             return np.asarray(image, dtype=np.float32)
         except Exception as error:
-            raise Unreadable(_reason(error)) from error
+            raise _finding(error) from error
 
 
 def joint_range(extents: Sequence[Range]) -> Range:
@@ -142,7 +146,7 @@ def _open(source: Path | bytes) -> Image.Image:
     try:
         image = Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
     except Exception as error:
-        raise Unreadable(_no_picture(source, error)) from error
+        raise _no_picture(source, error) from error
     width, height = image.size
     if width * height > LARGEST_PIXELS:
         image.close()
@@ -183,19 +187,22 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _no_picture(source: Path | bytes, error: Exception) -> str:
+def _no_picture(source: Path | bytes, error: Exception) -> Unreadable:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
-        return _too_large()
-    if isinstance(error, OSError) and error.errno is not None:
-        return f"cannot be read ({error.strerror})"
+        return Unreadable(_too_large())
+    passing = _passing(error)
+    if passing is not None:
+        return passing
     try:
         start = source[:512] if isinstance(source, bytes) else _start(source)
     except OSError as failure:
-        return f"cannot be read ({failure.strerror})"
+        return unreachable(failure)
     if not start:
-        return "the file is empty"
+        return Unreadable("the file is empty")
     found = next((name for magic, name in _MAGIC.items() if magic in start[:64].lower() or magic in start[:64]), "")
-    return f"is {found}, which is not read; convert it to PNG or JPEG" if found else "no picture, or a damaged header"
+    if found:
+        return Unreadable(f"is {found}, which is not read; convert it to PNG or JPEG")
+    return Unreadable("no picture, or a damaged header")
 
 
 def _start(path: Path) -> bytes:
@@ -207,8 +214,19 @@ def _too_large() -> str:
     return f"claims more than {LARGEST_PIXELS // 10**6} million pixels"
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "needs more memory than there is"
+def unreachable(error: OSError) -> Unreachable:
+    """Return what is to be said of a file that the system does not give."""
+    return Unreachable(f"cannot be read ({error.strerror})")
+
+
+def _finding(error: Exception) -> Unreadable:
+    """Return what a decoder's error says of a picture."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return f"damaged ({text[:100]})"
+    return _passing(error) or Unreadable(f"damaged ({text[:100]})")
+
+
+def _passing(error: Exception) -> Unreachable | None:
+    """Return what an error says that tells of this machine and this moment alone."""
+    if isinstance(error, MemoryError) or str(error).startswith("out of memory"):  # the latter is Pillow's OSError
+        return Unreachable("needs more memory than there is")
+    return unreachable(error) if isinstance(error, OSError) and error.errno is not None else None

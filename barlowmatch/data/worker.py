@@ -1,8 +1,10 @@
 """A process that looks at pictures for another one: `python -m barlowmatch.data.worker`.
 
-It reads requests from its standard input, one JSON object a line (`task`, `setup`, `items`), and answers each item
-with one line `[result]` on its standard output. A picture that crashes or hangs the decoder takes this process with
-it and nothing else; the caller (workers.py) learns from the missing answer which picture it was.
+It says `ready` on its standard output, reads requests from its standard input, one JSON object a line (`task`,
+`setup`, `items`), and answers each item with one line `[result]`. A result with a `reason` found no picture; where it
+is `passing` too, the reason lies in this machine and this moment, not in the file. A picture that crashes or hangs the
+decoder takes this process with it and nothing else; the caller (workers.py) learns from the missing answer which
+picture it was.
 """
 
 import base64
@@ -20,11 +22,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from barlowmatch.data.images import Unreadable, read_deep, read_header, read_image
+from barlowmatch.data.images import Unreachable, Unreadable, read_deep, read_header, read_image, unreachable
 from barlowmatch.data.squares import to_jpeg, to_square
 
 TIME_LIMIT = 120
 """Seconds a picture may take; the largest allowed takes some 5."""
+CPU_LIMIT = 100
+"""Seconds it may compute, which is its own fault; waiting is not. Whoever computes longer is ended by SIGPROF."""
 _FLUSH_SECONDS = 0.1
 
 Setup = Mapping[str, Any]
@@ -32,12 +36,11 @@ Setup = Mapping[str, Any]
 
 def hash_file(_setup: Setup, file: str) -> dict[str, Any]:
     """Return content hash of a file and whether its pixels need the dataset's intensity range."""
-    try:
-        content = Path(file).read_bytes()
-    except OSError as error:
-        return {"reason": f"cannot be read ({error.strerror})"}
+    content = _read(file)
     try:
         deep = read_header(content).is_deep
+    except Unreachable:
+        raise
     except Unreadable:
         deep = False
     return {"sha256": hashlib.sha256(content).hexdigest(), "deep": deep}
@@ -47,24 +50,19 @@ def examine(_setup: Setup, file: str) -> dict[str, Any]:
     """Return content hash, bytes, format, mode, sides of a picture, and the reason why it is unreadable where it is."""
     found: dict[str, Any] = {}
     try:
-        content = Path(file).read_bytes()
+        content = _read(file)
         found |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
         header = read_header(content)
         found |= {"format": header.format, "mode": header.mode, "width": header.width, "height": header.height}
         read_image(content, at_least=1)
-    except OSError as error:
-        found["reason"] = f"cannot be read ({error.strerror})"
     except Unreadable as error:
-        found["reason"] = str(error)
+        found |= _without_picture(error)
     return found
 
 
 def measure(_setup: Setup, file: str) -> dict[str, Any]:
     """Return the intensities below which 0.1 % and 99.9 % of a deep picture's pixels lie."""
-    try:
-        values = read_deep(Path(file))
-    except Unreadable as error:
-        return {"reason": str(error)}
+    values = read_deep(_read(file))
     values = values[np.isfinite(values)]
     if not values.size:
         return {"reason": "no finite intensity"}
@@ -74,10 +72,7 @@ def measure(_setup: Setup, file: str) -> dict[str, Any]:
 
 def decode(setup: Setup, item: tuple[int, str, str]) -> dict[str, Any]:
     """Write a picture's square to its row of the pixel file."""
-    try:
-        pixels = _square(setup, item).tobytes()
-    except Unreadable as error:
-        return {"reason": str(error)}
+    pixels = _square(setup, item).tobytes()
     try:
         _write(setup["pixels"], pixels, setup["offset"] + item[0] * len(pixels))
     except OSError as error:
@@ -87,32 +82,30 @@ def decode(setup: Setup, item: tuple[int, str, str]) -> dict[str, Any]:
 
 def compress(setup: Setup, item: tuple[int, str, str]) -> dict[str, Any]:
     """Return a picture's square as a JPEG file, in base 64."""
-    try:
-        return {"jpeg": base64.b64encode(to_jpeg(_square(setup, item))).decode("ascii")}
-    except Unreadable as error:
-        return {"reason": str(error)}
+    return {"jpeg": base64.b64encode(to_jpeg(_square(setup, item))).decode("ascii")}
 
 
 def check(setup: Setup, item: tuple[int, str, str]) -> dict[str, Any]:
-    """Return the reason why a picture cannot be decoded, where there is one."""
-    try:
-        _square(setup, item)
-    except Unreadable as error:
-        return {"reason": str(error)}
+    """Return nothing where a picture can be decoded."""
+    _square(setup, item)
     return {}
 
 
 def _square(setup: Setup, item: tuple[int, str, str]) -> npt.NDArray[np.uint8]:
     _, file, sha256 = item
-    try:
-        content = Path(file).read_bytes()
-    except OSError as error:
-        raise Unreadable(f"cannot be read ({error.strerror})") from error
+    content = _read(file)
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise Unreadable("changed while the dataset was being read")
+        raise Unreachable("changed while the dataset was being read")
     limits, size = setup["sixteen_bit_range"], setup["size"]
     image = read_image(content, sixteen_bit_range=limits and (limits[0], limits[1]), at_least=size)
     return to_square(image, size, setup["fit"])
+
+
+def _read(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise unreachable(error) from error
 
 
 def _write(path: str, content: bytes, position: int) -> None:
@@ -132,11 +125,29 @@ TASKS: Mapping[str, Callable[[Setup, Any], dict[str, Any]]] = {
 }
 
 
+def _answer(task: Callable[[Setup, Any], dict[str, Any]], setup: Setup, item: object) -> dict[str, Any]:
+    """Return what a task finds, or why there is no picture."""
+    try:
+        return task(setup, item)
+    except Unreadable as error:
+        return _without_picture(error)
+    except MemoryError:
+        return _without_picture(Unreachable("needs more memory than there is"))
+
+
+def _without_picture(error: Unreadable) -> dict[str, Any]:
+    reason = {"reason": str(error)}
+    return reason | {"passing": True} if isinstance(error, Unreachable) else reason
+
+
 def main() -> None:
     """Answer requests until there are no more."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the caller decides when to stop, by closing the pipe
         signal.signal(number, signal.SIG_IGN)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
+    out.write("ready\n")
+    out.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # what decoders grumble about, nobody reads
     flushed = armed = 0.0
     for line in sys.stdin:
         request = json.loads(line)
@@ -145,11 +156,13 @@ def main() -> None:
             now = time.monotonic()
             if now - armed > 1:
                 faulthandler.dump_traceback_later(TIME_LIMIT, exit=True)
+                if hasattr(signal, "setitimer"):
+                    signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT)
                 armed = now
             if now - flushed > _FLUSH_SECONDS:
                 out.flush()
                 flushed = now
-            out.write(json.dumps([task(request["setup"], item)]) + "\n")
+            out.write(json.dumps([_answer(task, request["setup"], item)]) + "\n")
         out.flush()
 
 

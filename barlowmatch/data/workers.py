@@ -11,8 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
+from barlowmatch.errors import InputError
+
 CHUNK = 64
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_ENDED = {1: "failed on it or waited for it in vain", -9: "was killed on it, perhaps for want of memory"}
+"""What the exit status says of a worker that did not crash: one that waited too long ends itself with 1."""
+_WAY_OUT = "free memory or end other programs, or take fewer at once by --workers"
 
 Answer = dict[str, Any]
 Item = TypeVar("Item")
@@ -55,13 +60,16 @@ def run_tasks(
     """Yield (place of the item, answer) as worker processes finish them, in any order.
 
     An item on which a worker dies is tried once more, alone in a new process; if that one dies too, its answer is
-    `{"reason": …}`. Leaving the iterator early stops the workers.
+    `{"reason": …}`, `passing` where it did not crash. Leaving the iterator early stops the workers.
 
     Args:
         task: name of a task of worker.py.
         items: what to do, each an argument of the task that JSON can carry.
         workers: processes; default one per core.
         setup: what all items share.
+
+    Raises:
+        InputError: no worker can be started.
     """
     size = max(1, min(CHUNK, len(items) // (4 * (workers or cores()))))
     work = _Work(task, dict(setup or {}), items)
@@ -69,9 +77,9 @@ def run_tasks(
         work.chunks.put(range(start, min(start + size, len(items))))
     count = min(workers or cores(), -(-len(items) // size))
     threads = [threading.Thread(target=work.serve, daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         for _ in range(len(items)):
             answer = work.answers.get()
             if isinstance(answer, BaseException):
@@ -79,7 +87,7 @@ def run_tasks(
             yield answer
     finally:
         work.stop()
-        for thread in threads:
+        for thread in filter(threading.Thread.is_alive, threads):
             thread.join()
 
 
@@ -96,8 +104,9 @@ class _Work:
 
     def serve(self) -> None:
         """Work on chunks until none is left."""
-        process = self._start()
+        process = None
         try:
+            process = self._start()
             while not self._stopped.is_set():
                 chunk = self.chunks.get_nowait()
                 done = self._ask(process, chunk)
@@ -110,7 +119,8 @@ class _Work:
         except BaseException as error:
             self.answers.put(error)
         finally:
-            self._end(process)
+            if process is not None:
+                self._end(process)
 
     def stop(self) -> None:
         """End at once; answers not yet given are lost."""
@@ -126,8 +136,7 @@ class _Work:
                 if self._stopped.is_set():
                     return
                 if self._ask(process, range(place, place + 1)) == 0:
-                    self.answers.put((place, {"reason": "the decoder crashed on it or took too long"}))
-                    self._end(process)
+                    self.answers.put((place, _obituary(self._end(process))))
                     process = self._start()
         finally:
             self._end(process)
@@ -152,22 +161,43 @@ class _Work:
     def _start(self) -> "subprocess.Popen[str]":
         path = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH"))))
         environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "barlowmatch.data.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            encoding="ascii",
-            env=environment,
-        )
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "barlowmatch.data.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="ascii",
+                errors="backslashreplace",
+                env=environment,
+            )
+        except OSError as error:
+            why = error.strerror or error
+            raise InputError(f"no process can be started to read images ({why}); {_WAY_OUT}") from error
         self._processes.add(process)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if process.stdout.readline() != "ready\n":
+            said = process.stderr.read().splitlines()
+            status = self._end(process)
+            why = next(filter(None, map(str.strip, reversed(said))), f"exit status {status}")
+            raise InputError(f"a process started to read images ended at once ({why}); {_WAY_OUT}")
         return process
 
-    def _end(self, process: "subprocess.Popen[str]") -> None:
+    def _end(self, process: "subprocess.Popen[str]") -> int:
+        """End a worker if it lives and return its exit status."""
         self._processes.discard(process)
         process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
+        status = process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+        return status
+
+
+def _obituary(status: int) -> Answer:
+    """Return the answer for an item that workers died on: a crash is the picture's fault, all else may pass."""
+    if status in _ENDED:
+        return {"reason": f"the decoder {_ENDED[status]}", "passing": True}
+    return {"reason": "the decoder crashed on it or took too long"}

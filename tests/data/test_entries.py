@@ -230,3 +230,27 @@ def test_a_full_disk_and_a_read_only_folder_are_named(mount: str, message: str, 
     if "unshare" in done.stderr:
         pytest.skip(done.stderr)
     assert message in json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
+IN_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from tests.data.loading import load
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]) * 2**20, resource.RLIM_INFINITY))
+home = Path(sys.argv[1])
+print(*load(home / "data", home / "cache", image_size=32, fit="squash", workers=1).reasons.values(), sep="\\n")
+"""
+
+
+def test_a_picture_that_there_was_no_memory_for_is_tried_again(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "data", 3)
+    Image.new("1", (9000, 9000)).save(tmp_path / "data" / "large.png")
+    said = []
+    for memory in (420, 420, 8000, 8000):
+        done = subprocess.run(
+            [sys.executable, "-c", IN_LITTLE_MEMORY, str(tmp_path), str(memory)], capture_output=True, text=True,
+            check=False, cwd=Path(__file__).parents[2], env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout.strip())
+    assert said == ["needs more memory than there is"] * 2 + ["", ""]
