@@ -21,26 +21,6 @@ def test_fifty_presses_in_quick_succession_are_fifty_events_on_the_pictures_that
     assert not any(late for *_, late in tab.events())
 
 
-def test_a_tab_of_somebody_who_is_no_longer_there_labels_nothing_for_who_came(
-    tab: Tab, context: BrowserContext
-) -> None:
-    """Two tabs of one browser, in the second of which somebody else says who they are."""
-    tab.open().ready()
-    answer = context.request.post(f"{tab.bench.url}/api/people/me", data={"name": "Who came"})
-
-    with tab.page.expect_navigation():
-        tab.page.keyboard.press("4")
-    expect(tab.page.locator(".wb-me")).to_contain_text("Who came")
-
-    assert answer.ok
-    assert tab.bench.events("Who came") == []
-    tab.page.goto("about:blank")
-    assert context.request.post(f"{tab.bench.url}/api/people/me", data={"name": tab.person}).ok
-    tab.open().ready()
-    assert [(kind, name) for kind, _, name, *_ in tab.events()] == [("label", "4")], "what was said is kept and sent"
-    tab.complaints.clear()  # the browser notes the 409
-
-
 def test_images_go_back_to_others_where_nobody_moves(tab: Tab) -> None:
     held = "SELECT count(*) FROM lease JOIN person ON person.id = person WHERE state = 'active' AND person.name = ?"
     tab.page.clock.install()

@@ -93,3 +93,23 @@ def test_who_goes_gives_images_back_and_keeps_what_waits(tab: Tab) -> None:
     tab.ready()
     assert [(image, name) for _, image, name, *_ in tab.events()] == list(zip(images, "34", strict=True))
     tab.complaints.clear()
+
+
+def test_a_tab_of_somebody_who_is_no_longer_there_labels_nothing_for_who_came(
+    tab: Tab, context: BrowserContext
+) -> None:
+    """Two tabs of one browser, in the second of which somebody else says who they are."""
+    tab.open().ready()
+    answer = context.request.post(f"{tab.bench.url}/api/people/me", data={"name": "Who came"})
+
+    with tab.page.expect_navigation():
+        tab.page.keyboard.press("4")
+    expect(tab.page.locator(".wb-me")).to_contain_text("Who came")
+
+    assert answer.ok
+    assert tab.bench.events("Who came") == []
+    tab.page.goto("about:blank")
+    assert context.request.post(f"{tab.bench.url}/api/people/me", data={"name": tab.person}).ok
+    tab.open().ready()
+    assert [(kind, name) for kind, _, name, *_ in tab.events()] == [("label", "4")], "what was said is kept and sent"
+    tab.complaints.clear()  # the browser notes the 409
