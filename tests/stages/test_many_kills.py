@@ -55,7 +55,9 @@ def test_twenty_kills_change_nothing(
     command = [*words(stage, seed_layout, killed, *flags), "--resume", "auto", "--checkpoint-minutes", "0.0001"]
     kills = 0
     while kills < KILLS:
+        started = time.monotonic()
         if survives(command, moments.uniform(0.2, 1.0) * usual):
+            usual = min(usual, time.monotonic() - started)  # else a machine that is less busy by now kills hardly any
             assert differing(load_checkpoint(whole), load_checkpoint(killed)) == []
             killed.unlink()
             shutil.rmtree(killed.with_suffix(".run"))
