@@ -24,7 +24,7 @@ class Report:
         balanced_accuracy: mean recall over the classes that have labels.
         calibration_error: expected calibration error over 15 bins (Guo et al. 2017, equation 3).
         recalls: recall per class; None where the class has fewer than ten labels.
-        confusion: counts (label, predicted).
+        confusion: how often which label was predicted as what, (k, 3): label, predicted class, count, where above 0.
         class_names: names in the order of the classes.
     """
 
@@ -47,19 +47,19 @@ class Report:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; of the confusion the cells that are not zero, as [label, predicted, count]."""
-        cells = self.confusion.nonzero()
+        """Return plain values for JSON."""
         return {
             "count": self.count,
             **self.figures(),
             "calibration_error": self.calibration_error,
             "recalls": dict(zip(self.class_names, self.recalls, strict=True)),
-            "confusion": np.column_stack((*cells, self.confusion[cells])).tolist(),
+            "confusion": self.confusion.tolist(),
         }
 
     def lines(self) -> list[str]:
         """Return the report as lines for a person."""
-        counts = self.confusion.sum(1)
+        counts = np.zeros(len(self.class_names), np.int64)
+        np.add.at(counts, self.confusion[:, 0], self.confusion[:, 2])
         width = max(map(len, self.class_names), default=0)
         per_class = [
             f"  {name:<{width}}  {describe_share(recall)}  of {count}"
@@ -90,12 +90,11 @@ def judge(probabilities: Tensor, labels: NDArray[np.int64], class_names: Sequenc
     confidence, predicted = probabilities.max(1)
     guesses = predicted.numpy()
     classes = len(class_names)
-    confusion = np.zeros((classes, classes), np.int64)
-    np.add.at(confusion, (labels, guesses), 1)
+    cells, numbers = np.unique(labels * classes + guesses, return_counts=True)
     right = guesses == labels
-    counts = confusion.sum(1)
+    counts = np.bincount(labels, minlength=classes)
     seen = counts > 0
-    recalls = np.divide(confusion.diagonal(), counts, out=np.zeros(classes), where=seen)
+    recalls = np.divide(np.bincount(labels[right], minlength=classes), counts, out=np.zeros(classes), where=seen)
     return Report(
         count=len(labels),
         accuracy=float(right.mean()) if len(labels) else 0.0,
@@ -103,7 +102,7 @@ def judge(probabilities: Tensor, labels: NDArray[np.int64], class_names: Sequenc
         balanced_accuracy=float(recalls[seen].mean()) if seen.any() else 0.0,
         calibration_error=expected_calibration_error(confidence.numpy(), right),
         recalls=tuple(float(recalls[c]) if counts[c] >= TOO_FEW else None for c in range(classes)),
-        confusion=confusion,
+        confusion=np.column_stack((*np.divmod(cells, classes), numbers)),
         class_names=tuple(class_names),
     )
 

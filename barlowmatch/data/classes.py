@@ -35,7 +35,7 @@ def class_id(name: str) -> int:
     The id comes from the name alone, so that a class added later, wherever it sorts, moves no other: a number stands
     for itself, any other name for 52 bits of its sha256 (two of 1,000 names collide once in 10^10 datasets).
     """
-    if name.isascii() and name.isdigit() and str(int(name)) == name and int(name) < 2**31:
+    if name.isascii() and name.isdigit() and len(name) <= 10 and str(int(name)) == name and int(name) < 2**31:
         return int(name)
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return HASHED + int.from_bytes(digest[:8], "big") % HASHED
@@ -115,9 +115,10 @@ def read_classes(folder: Path) -> tuple[ImageClass, ...] | None:
     table = read_table(path)
     classes = []
     for line, number_text, name in zip(table.lines, table.need(["id"]), table.need(["name"]), strict=True):
-        if not (number_text.isascii() and number_text.isdigit() and int(number_text) < 2**53):
-            raise InputError(f'{path}: line {line}: the id "{number_text}" is no number from 0 to 2^53')
-        classes.append(ImageClass(int(number_text), name))
+        digits = number_text.lstrip("0") or "0"
+        if not (number_text.isascii() and number_text.isdigit() and len(digits) <= 16 and int(digits) < 2**53):
+            raise InputError(f'{path}: line {line}: the id "{number_text[:20]}" is no number from 0 to 2^53')
+        classes.append(ImageClass(int(digits), name))
     _refuse_repeats(path, "id", [str(item.id) for item in classes])
     _refuse_repeats(path, "name", [item.name for item in classes])
     return tuple(classes)

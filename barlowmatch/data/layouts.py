@@ -13,6 +13,7 @@ that lies among others like it is one of them (`car/`, `train/`, `bus/`). A tabl
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -39,6 +40,8 @@ from barlowmatch.events import Emit, Said, silent
 __all__ = ["Dataset", "ImageClass", "read_dataset"]
 
 _TENSOR = "_label_tensor.pt"
+LARGEST_UNLISTED = 10_000
+"""The largest label that is taken for a class though there are fewer images than that, and no list of the classes."""
 
 
 def refuse(problem: str) -> None:
@@ -146,6 +149,7 @@ class _SplitRows:
 
 def _seed(tree: Tree, rows: _SplitRows, tensors: list[str], emit: Emit, complain: Complain) -> Dataset:
     """Read `<split>/<n>.png` with label tensors: numbers from 0, or ids of `classes.csv` where there is one."""
+    listed = read_classes(tree.root)
     numbers = np.full(len(rows.files), -1, dtype=np.int64)
     for folder in tensors:
         path = tree.root / (folder + _TENSOR)
@@ -155,6 +159,8 @@ def _seed(tree: Tree, rows: _SplitRows, tensors: list[str], emit: Emit, complain
         if rows.splits[folder] == "unlabeled":
             emit(Said(message=f"{path.name}: left aside; images in {folder}/ are the pool"))
             continue
+        if not listed:
+            _check_largest(path, given, len(rows.files))
         if len(given) != count:
             longer = len(given) > count
             complain(
@@ -163,9 +169,18 @@ def _seed(tree: Tree, rows: _SplitRows, tensors: list[str], emit: Emit, complain
             )
         shared = min(len(given), count)
         numbers[place.start : place.start + shared] = given[:shared]
-    listed = read_classes(tree.root)
     classes = listed or tuple(ImageClass(value, str(value)) for value in range(int(numbers.max(initial=-1)) + 1))
     return _dataset(tree, "seed", classes, rows, _positions(tree, numbers, classes))
+
+
+def _check_largest(path: Path, labels: Rows, images: int) -> None:
+    """Refuse a label that would claim far more classes than there are images, most of them without any."""
+    entry = int(labels.argmax()) if len(labels) else 0
+    if len(labels) and labels[entry] > max(LARGEST_UNLISTED, images):
+        raise InputError(
+            f"{path}: entry {entry} is {labels[entry]}, and there are {images:,} images for so many classes; write -1 "
+            "where it means that there is no label (255 and 65535 often do), else list the classes in classes.csv"
+        )
 
 
 def _positions(tree: Tree, numbers: Rows, classes: tuple[ImageClass, ...]) -> Rows:

@@ -92,6 +92,7 @@ def test_a_tensor_that_does_not_fit_its_images_is_named(labels: int, word: str, 
         ({"a": 1}, "holds a dict"),
         (torch.tensor([0] * 11 + [-2]), "entry 11 is -2"),
         (torch.tensor([2**40] * 12), "entry 0 is"),
+        (torch.tensor([0] * 11 + [65535]), "train_label_tensor.pt: entry 11 is 65535, and .* write -1"),
         (torch.zeros(1, dtype=torch.int64).expand(10**12), "declares|damaged"),
     ],
 )
@@ -246,9 +247,31 @@ def test_listed_classes_give_names_and_ids(tmp_path: Path) -> None:
     (tmp_path / "classes.csv").write_text("id,name\n0,cat\n1,dog\n")
     with pytest.raises(InputError, match="label 2 is outside"):
         read(tmp_path)
+    (tmp_path / "classes.csv").write_text(f"id,name\n0,cat\n{'9' * 5000},dog\n")
+    with pytest.raises(InputError, match=r'the id "9{20}" is no number'):
+        read(tmp_path)
     (tmp_path / "classes.csv").write_text("id,name\n0,cat\n0,dog\n")
     with pytest.raises(InputError, match='the id "0" is there twice'):
         read(tmp_path)
+
+
+def test_labels_of_unlisted_classes_may_be_many_but_listed_ones_any(tmp_path: Path) -> None:
+    write_seed(tmp_path, ROUND)
+    torch.save(torch.tensor([0] * 11 + [10_000]), tmp_path / "train_label_tensor.pt")
+    assert len(read(tmp_path).classes) == 10_001
+    torch.save(torch.tensor([0] * 11 + [65535]), tmp_path / "train_label_tensor.pt")
+    (tmp_path / "classes.csv").write_text("id,name\n0,cat\n1,dog\n2,cow\n65535,none\n")
+    assert read(tmp_path).labels.max() == 3
+
+
+def test_numbers_of_thousands_of_digits_are_names_like_others(tmp_path: Path) -> None:
+    long = "1" * 5000
+    touch(tmp_path, *(f"{n}.png" for n in range(3)))
+    (tmp_path / "labels.csv").write_text(f"file_name,label\n0.png,{long}\n1.png,{long}2\n2.png,5\n")
+    dataset = read(tmp_path)
+    assert dataset.class_names == ("5", long, f"{long}2")
+    assert dataset.class_names is dataset.class_names
+    assert dataset.class_places == {"5": 0, long: 1, f"{long}2": 2}
 
 
 def test_millions_of_files_are_read_in_minutes(tmp_path: Path) -> None:
