@@ -29,7 +29,7 @@ LARGEST_PIXELS = 200_000_000
 Range = tuple[float, float]
 
 _WHITE = (255, 255, 255, 255)
-_ORIENTATION = 0x0112
+_IMAGE_WIDTH, _IMAGE_LENGTH, _ORIENTATION = 0x0100, 0x0101, 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -81,7 +81,7 @@ def read_header(source: Path | bytes) -> Header:
     """
     with _open(source) as image:
         width, height = image.size
-        if _orientation(image) >= 5:
+        if _orientation(image) >= 5 and not _is_turned(image):
             width, height = height, width
         return Header(image.format or "", image.mode, width, height)
 
@@ -101,7 +101,8 @@ def read_image(
     Raises:
         Unreadable: with the reason.
     """
-    with _open(source) as image:
+    # Given a path, Pillow maps uncompressed files into memory, and scrambles those that are to be turned.
+    with _open(source if isinstance(source, bytes) else read_file(source)) as image:
         if at_least is not None and image.format in {"JPEG", "MPO"}:
             image.draft(None, (2 * at_least, 2 * at_least))
         try:
@@ -113,19 +114,31 @@ def read_image(
     return rgb if turn is None else rgb.transpose(turn)
 
 
-def read_deep(source: Path | bytes) -> npt.NDArray[np.float32]:
+def read_deep(content: bytes) -> npt.NDArray[np.float32]:
     """Return the intensities of a grey picture with more than 8 bits, as they are, (height, width).
 
     Raises:
         Unreadable: with the reason.
     """
-    with _open(source) as image:
+    with _open(content) as image:
         if not is_deep(image.mode):
             raise Unreadable(f"mode {image.mode} has 8 bits")
         try:
             return np.asarray(image, dtype=np.float32)
         except Exception as error:
             raise _finding(error) from error
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        Unreachable: the system does not give it.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreachable(error) from error
 
 
 def joint_range(extents: Sequence[Range]) -> Range:
@@ -187,6 +200,14 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
+def _is_turned(image: Image.Image) -> bool:
+    """Say whether the sides of a picture are those after turning already: Pillow 12 does so with TIFF."""
+    if image.format != "TIFF":
+        return False
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    return image.size != (tags.get(_IMAGE_WIDTH), tags.get(_IMAGE_LENGTH))
+
+
 def _no_picture(source: Path | bytes, error: Exception) -> Unreadable:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return Unreadable(_too_large())
@@ -196,7 +217,7 @@ def _no_picture(source: Path | bytes, error: Exception) -> Unreadable:
     try:
         start = source[:512] if isinstance(source, bytes) else _start(source)
     except OSError as failure:
-        return unreachable(failure)
+        return _unreachable(failure)
     if not start:
         return Unreadable("the file is empty")
     found = next((name for magic, name in _MAGIC.items() if magic in start[:64].lower() or magic in start[:64]), "")
@@ -214,7 +235,7 @@ def _too_large() -> str:
     return f"claims more than {LARGEST_PIXELS // 10**6} million pixels"
 
 
-def unreachable(error: OSError) -> Unreachable:
+def _unreachable(error: OSError) -> Unreachable:
     """Return what is to be said of a file that the system does not give."""
     return Unreachable(f"cannot be read ({error.strerror})")
 
@@ -229,4 +250,4 @@ def _passing(error: Exception) -> Unreachable | None:
     """Return what an error says that tells of this machine and this moment alone."""
     if isinstance(error, MemoryError) or str(error).startswith("out of memory"):  # the latter is Pillow's OSError
         return Unreachable("needs more memory than there is")
-    return unreachable(error) if isinstance(error, OSError) and error.errno is not None else None
+    return _unreachable(error) if isinstance(error, OSError) and error.errno is not None else None

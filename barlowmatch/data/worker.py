@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from barlowmatch.data.images import Unreachable, Unreadable, read_deep, read_header, read_image, unreachable
+from barlowmatch.data.images import Unreachable, Unreadable, read_deep, read_file, read_header, read_image
 from barlowmatch.data.squares import to_jpeg, to_square
 
 TIME_LIMIT = 120
@@ -36,7 +36,7 @@ Setup = Mapping[str, Any]
 
 def hash_file(_setup: Setup, file: str) -> dict[str, Any]:
     """Return content hash of a file and whether its pixels need the dataset's intensity range."""
-    content = _read(file)
+    content = read_file(Path(file))
     try:
         deep = read_header(content).is_deep
     except Unreachable:
@@ -50,7 +50,7 @@ def examine(_setup: Setup, file: str) -> dict[str, Any]:
     """Return content hash, bytes, format, mode, sides of a picture, and the reason why it is unreadable where it is."""
     found: dict[str, Any] = {}
     try:
-        content = _read(file)
+        content = read_file(Path(file))
         found |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
         header = read_header(content)
         found |= {"format": header.format, "mode": header.mode, "width": header.width, "height": header.height}
@@ -62,7 +62,7 @@ def examine(_setup: Setup, file: str) -> dict[str, Any]:
 
 def measure(_setup: Setup, file: str) -> dict[str, Any]:
     """Return the intensities below which 0.1 % and 99.9 % of a deep picture's pixels lie."""
-    values = read_deep(_read(file))
+    values = read_deep(read_file(Path(file)))
     values = values[np.isfinite(values)]
     if not values.size:
         return {"reason": "no finite intensity"}
@@ -93,19 +93,12 @@ def check(setup: Setup, item: tuple[int, str, str]) -> dict[str, Any]:
 
 def _square(setup: Setup, item: tuple[int, str, str]) -> npt.NDArray[np.uint8]:
     _, file, sha256 = item
-    content = _read(file)
+    content = read_file(Path(file))
     if hashlib.sha256(content).hexdigest() != sha256:
         raise Unreachable("changed while the dataset was being read")
     limits, size = setup["sixteen_bit_range"], setup["size"]
     image = read_image(content, sixteen_bit_range=limits and (limits[0], limits[1]), at_least=size)
     return to_square(image, size, setup["fit"])
-
-
-def _read(file: str) -> bytes:
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise unreachable(error) from error
 
 
 def _write(path: str, content: bytes, position: int) -> None:

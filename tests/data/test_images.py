@@ -56,6 +56,22 @@ def test_other_formats_of_pillow_stay_off() -> None:
             read_image(encoded(photo(np.random.default_rng(0)), kind))
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_tiffs_are_as_their_header_says_and_as_pillow_reads_their_content(
+    orientation: int, compression: str | None, tmp_path: Path
+) -> None:
+    grey = Image.fromarray(np.arange(600, dtype=np.uint8).reshape(20, 30))
+    grey.save(tmp_path / "a.tif", tiffinfo={ORIENTATION: orientation}, compression=compression)
+    content = (tmp_path / "a.tif").read_bytes()
+    with Image.open(BytesIO(content)) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    for source in (tmp_path / "a.tif", content):
+        assert np.array_equal(np.asarray(read_image(source)), expected)
+        header = read_header(source)
+        assert (header.height, header.width) == expected.shape[:2]
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_orientation_is_applied_as_pillow_itself_applies_it(orientation: int, kind: str) -> None:
