@@ -21,7 +21,7 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, fan_out, silent
 from barlowmatch.files import cannot_write, paths_explained
 from barlowmatch.flags import read_flags
-from barlowmatch.stopping import Interrupted
+from barlowmatch.stopping import Interrupted, Terminated, termination_raised
 
 FIRST = (
     "preset", "dataset_folder", "manifest", "representations_path", "checkpoint_path", "transfer_path", "minutes",
@@ -102,14 +102,16 @@ def run_command(command: Command, config: Any, emit: Emit) -> int:
     need_inputs(config)
     stage = importlib.import_module(f"barlowmatch.stages.{command.stage}")
     try:
-        result = stage.run(config, emit)
+        with termination_raised():
+            result = stage.run(config, emit)
     except Interrupted as stop:
         _say(str(stop))
         return stop.status
-    except KeyboardInterrupt:
-        emit(RunFailed(reason="stopped", status=130))
+    except KeyboardInterrupt as stop:
+        status = stop.status if isinstance(stop, Terminated) else 130
+        emit(RunFailed(reason="stopped", status=status))
         _say("stopped")
-        return 130
+        return status
     if not hasattr(config, "run_dir"):  # those with a run folder have told their end themselves
         emit(RunFinished(step=0))
     if hasattr(stage, "present") and launcher.is_main():

@@ -39,7 +39,7 @@ from barlowmatch.files import cannot_write, keep_aside, write_json
 from barlowmatch.outputs import check_output_file, check_output_folder
 from barlowmatch.processes import born, lives
 from barlowmatch.run_folders import JOB, Place, plain
-from barlowmatch.stopping import Interrupted
+from barlowmatch.stopping import Interrupted, Terminated
 from barlowmatch.traces import CONFIG, EVENTS, LOG, PROCESS, Traces
 
 SCHEMA = 1
@@ -189,7 +189,7 @@ def keep_old_results(run: Run) -> None:
 
 def exit_status(error: BaseException) -> int:
     """Return the exit status an error ends the command with."""
-    if isinstance(error, Interrupted):
+    if isinstance(error, (Interrupted, Terminated)):
         return error.status
     return 2 if isinstance(error, InputError) else 130 if isinstance(error, KeyboardInterrupt) else 1
 

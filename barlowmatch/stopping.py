@@ -1,9 +1,11 @@
-"""How a run learns that it is to stop: signals become a request that is looked at between steps."""
+"""How a run learns that it is to stop: signals become a request that is looked at between steps, or an exception."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from barlowmatch import launcher
 
 
 class Interrupted(Exception):  # noqa: N818 - not a fault
@@ -14,10 +16,38 @@ class Interrupted(Exception):  # noqa: N818 - not a fault
         self.status = status
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came where no loop looks for it: work ends as Ctrl-C would end it, and takes back what it has begun."""
+
+    status = 128 + signal.SIGTERM
+
+
 class StopRequest:
     """Whether SIGTERM or SIGINT came, and the exit status that goes with it."""
 
     status: int | None = None
+
+
+@contextmanager
+def termination_raised() -> Iterator[None]:
+    """Let SIGTERM raise `Terminated` once, where it would end this process on the spot.
+
+    Of several processes under a launcher none waits to take back what it has begun: another may wait for it.
+    """
+    alone = threading.current_thread() is threading.main_thread() and not launcher.is_one_of_several()
+    if not alone or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager

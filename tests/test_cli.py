@@ -19,6 +19,7 @@ from barlowmatch.errors import InputError
 from barlowmatch.selection.catalog import CATALOG
 from barlowmatch.stages.networks import backbone_name
 from tests.pictures import photo
+from tests.stages.small_datasets import class_folders
 
 SEED_LINES: dict[str, tuple[str, dict[str, Any]]] = {
     "pretrain": (
@@ -184,6 +185,29 @@ def test_a_folder_whose_name_is_no_text_is_printed_to_any_terminal(tmp_path: Pat
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{tmp_path}/caf\\udce9: flat layout")
+
+
+def test_who_is_asked_to_stop_takes_back_what_it_has_begun(tmp_path: Path) -> None:
+    dataset = class_folders(tmp_path / "dataset").dataset_folder
+    (tmp_path / "request.csv").write_text("file\n7.png\n")
+    (tmp_path / "labels.csv").write_text("file,label\n7.png,1\n")
+    program = """
+import os, signal, sys
+from pathlib import Path
+from barlowmatch.cli import COMMANDS, parse_config, run_command
+from barlowmatch.events import Progress
+def emit(event):
+    if isinstance(event, Progress) and event.work == "write images":
+        print(any(Path(sys.argv[1]).glob(".partial-*")), flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(run_command(COMMANDS["create-dataset"], parse_config("create-dataset", sys.argv[2:]), emit))
+"""
+    words = f"--dataset-path {dataset} --label-request-path {tmp_path} --out-path {tmp_path}/new".split()
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path, *words], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode, done.stderr) == ("True\n", 143, "barlowmatch: stopped\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"dataset", "request.csv", "labels.csv"}
 
 
 @pytest.mark.parametrize(

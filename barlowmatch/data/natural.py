@@ -10,6 +10,7 @@ _MOST_DIGITS = 600
 
 def natural_key(text: str) -> tuple[tuple[str | float, ...], str]:
     """Return a sort key under which 10.png comes after 9.png; different texts have different keys."""
-    parts: list[str | float] = list(_DIGITS.split(text))
-    parts[1::2] = [int(part) if len(part) <= _MOST_DIGITS else math.inf for part in parts[1::2]]
+    pieces = _DIGITS.split(text)
+    parts: list[str | float] = list(pieces)
+    parts[1::2] = [int(piece) if len(piece) <= _MOST_DIGITS else math.inf for piece in pieces[1::2]]
     return tuple(parts), text
