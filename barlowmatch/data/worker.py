@@ -118,7 +118,7 @@ TASKS: Mapping[str, Callable[[Setup, Any], dict[str, Any]]] = {
 }
 
 
-def _answer(task: Callable[[Setup, Any], dict[str, Any]], setup: Setup, item: object) -> dict[str, Any]:
+def find(task: Callable[[Setup, Any], dict[str, Any]], setup: Setup, item: object) -> dict[str, Any]:
     """Return what a task finds, or why there is no picture."""
     try:
         return task(setup, item)
@@ -155,7 +155,7 @@ def main() -> None:
             if now - flushed > _FLUSH_SECONDS:
                 out.flush()
                 flushed = now
-            out.write(json.dumps([_answer(task, request["setup"], item)]) + "\n")
+            out.write(json.dumps([find(task, request["setup"], item)]) + "\n")
         out.flush()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from barlowmatch.data.images import Range, Unreadable, joint_range, read_header, read_image
-from barlowmatch.data.worker import measure
+from barlowmatch.data.worker import find, measure
 from barlowmatch.errors import InputError
 from barlowmatch.files import whole_file
 
@@ -62,8 +62,8 @@ def answer(task: dict[str, Any]) -> dict[str, Any]:
 
 def _range(paths: list[str]) -> Range:
     """Return the one intensity range in which deep pictures are shown: each alone would hide what tells them apart."""
-    answers = [measure({}, path) for path in paths]
-    return joint_range([(answer["low"], answer["high"]) for answer in answers if "reason" not in answer])
+    answers = [find(measure, {}, path) for path in paths]
+    return joint_range([(found["low"], found["high"]) for found in answers if "reason" not in found])
 
 
 def _shown_range(task: dict[str, Any]) -> Range | None:
