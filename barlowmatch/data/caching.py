@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import psutil
 
 from barlowmatch.configs.shared import Cache
 from barlowmatch.data.entries import (
@@ -75,8 +76,13 @@ def _open(wanted: Wanted, kind: Kind) -> Held | None:
 
 
 def _may_hold_more(entry: Path) -> bool:
-    """Say whether pictures of an entry are to be tried again; its copy needs as much room for a while."""
-    return bool(read_tried(entry)) and _free(entry) > _size(entry) + SPARE_BYTES
+    """Say whether pictures of an entry are to be tried again; its copy needs as much room for a while.
+
+    Not by a process that lived when it was built: those of one run are to agree.
+    """
+    if not read_tried(entry) or (entry / "sha256.npy").stat().st_mtime > psutil.Process().create_time():
+        return False
+    return _free(entry) > _size(entry) + SPARE_BYTES
 
 
 def _images(entry: Path, wanted: Wanted, kind: Kind) -> Bytes | LazyImages:
