@@ -22,13 +22,16 @@ PASSES = 30
 """Of k-means at most; which images are typical settles long before the centres rest."""
 SMALLEST_CLUSTER = 5
 """Smaller clusters are outliers and come last, as in the authors' code."""
+LARGE = 16_384
+"""In a larger cluster the typical images of so many drawn ones are found: as a whole it would take its size squared."""
 ROWS = 1024
 
 
 class TypiClust(Strategy[TypiClustConfig]):
     """One image from each cluster in turn: those with fewest labels first, the larger of them first.
 
-    Typicality is 1 / mean distance (true distances, not squared) to the min(20, n/2) nearest in the cluster.
+    Typicality is 1 / mean distance (true distances, not squared) to the min(20, n/2) nearest in the cluster, or where
+    that has more than `LARGE` unlabeled images, among so many of them drawn at random.
     """
 
     name: ClassVar[str] = "typiclust"
@@ -48,6 +51,9 @@ class TypiClust(Strategy[TypiClustConfig]):
         for cluster, quota in enumerate(np.bincount(quotas, minlength=clusters)):
             if quota:
                 places = members[starts[cluster] : starts[cluster + 1]]
+                most = max(LARGE, 2 * int(quota))
+                if len(places) > most:
+                    places = np.sort(random.choice(places, most, replace=False))
                 picked, typicality = most_typical(pool.unlabeled.take(places), int(quota), self.config.neighbours)
                 chosen[cluster] = (places[picked].tolist()[::-1], typicality[::-1])
                 rate.step(int(quota))

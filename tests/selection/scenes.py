@@ -1,7 +1,11 @@
 """Pools for the tests of strategies: clustered vectors with labels and probabilities, and plain distances."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from barlowmatch.selection.pool import Pool
 
@@ -53,3 +57,16 @@ def unit(points: npt.ArrayLike) -> Array:
 def distances(left: Array, right: Array) -> Array:
     """Return Euclidean distances (n, m) by differences, the plain way."""
     return np.array([np.sqrt(((right - row) ** 2).sum(1)) for row in left])
+
+
+class LargestMade(TorchDispatchMode):
+    """Take note of how many numbers the largest tensor has."""
+
+    numbers = 0
+
+    def __torch_dispatch__(
+        self, func: Callable[..., object], types: object, args: tuple[object, ...] = (), kwargs: object = None
+    ) -> object:
+        made = func(*args, **(kwargs or {}))
+        self.numbers = max(self.numbers, made.numel() if isinstance(made, torch.Tensor) else 0)
+        return made

@@ -5,17 +5,17 @@ import pytest
 import scipy.stats
 import torch
 
-from barlowmatch.selection import covering
+from barlowmatch.selection import covering, typiclust
 from barlowmatch.selection.auto import Auto
-from barlowmatch.selection.configs import AutoConfig, RandomConfig, UHerdingConfig
+from barlowmatch.selection.configs import AutoConfig, RandomConfig, TypiClustConfig, UHerdingConfig
 from barlowmatch.selection.covering import Coverage, cover_greedily
 from barlowmatch.selection.loading import create_strategy
 from barlowmatch.selection.pool import Pool
 from barlowmatch.selection.random import Random
 from barlowmatch.selection.representing import ball, gaussian
-from barlowmatch.selection.typiclust import most_typical, visits
+from barlowmatch.selection.typiclust import TypiClust, most_typical, visits
 from barlowmatch.selection.uherding import UHerding, best_temperature, calibration_error, tempered
-from tests.selection.scenes import Array, Scene, clustered, distances, unit
+from tests.selection.scenes import Array, LargestMade, Scene, clustered, distances, unit
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,22 @@ def test_typicality_is_the_authors(scene: Scene) -> None:
     points = unit(scene.points)[:90]
     chosen, _ = most_typical(torch.from_numpy(points), 90, 20)
     assert chosen == typical(points, 90, 20)
+
+
+def test_of_a_large_cluster_some_are_drawn_and_what_is_chosen_is_typical_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(typiclust, "LARGE", 500)
+    scene = clustered(6000, 16, classes=2, labeled=0, seed=3)
+    pool, config = Pool.from_arrays(scene.points, scene.labels), TypiClustConfig(clusters=2)
+    with LargestMade() as made:
+        chosen = TypiClust(config).select(pool, 2, seed=1)
+    assert made.numbers < 2 * 500**2
+    for row in chosen.rows:
+        kin = unit(scene.points)[scene.truth == scene.truth[row]]
+        near = np.sort(distances(np.array([unit(scene.points)[row], *kin[:200]]), kin), 1)[:, 1:21].mean(1)
+        assert near[0] < np.quantile(near, 0.1)
+    assert TypiClust(config).select(pool, 2, seed=1).rows.tolist() == chosen.rows.tolist()
 
 
 def test_clusters_without_labels_come_first_then_the_larger() -> None:
