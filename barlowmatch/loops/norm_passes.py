@@ -115,6 +115,24 @@ def apply_and_add(x, added, coefficients, floor, y, start, stop):
 
 
 @compiled
+def cut(y, floor, start, stop):
+    """Write max(y, floor) to y, an array of one dimension."""
+    part = y[start:stop]
+    for i in range(len(part)):
+        value = wide(part[i])
+        part[i] = narrow(floor if value < floor else value, part)
+
+
+@compiled
+def add_and_cut(y, added, floor, start, stop):
+    """Write max(y + added, floor) to y, both of one dimension."""
+    part, other = y[start:stop], added[start:stop]
+    for i in range(len(part)):
+        value = wide(part[i]) + wide(other[i])
+        part[i] = narrow(floor if value < floor else value, part)
+
+
+@compiled
 def sum_gradients(x, gradient, coefficients, mean, floor, sums, start, stop):
     """Write the sums of the gradients that pass the ReLU, times (x − mean) and alone, to the two rows of `sums`."""
     columns = x.shape[1]

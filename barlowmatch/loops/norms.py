@@ -50,6 +50,24 @@ def apply(x: Tensor, added: Tensor | None, coefficients: Tensor, relu: bool) -> 
     return y
 
 
+def add_and_cut(y: Tensor, added: Tensor | None, relu: bool) -> Tensor:
+    """Return relu(y + added), which is written to y where that is channels_last."""
+    y = y.contiguous(memory_format=torch.channels_last)
+    numbers, loop = flat(y), finishing(added, relu)
+    if loop is not None:
+        in_pieces(pieces(len(numbers), 1), loop, numbers)
+    return y
+
+
+def finishing(added: Tensor | None, relu: bool) -> Callable[[Array, int, int], None] | None:
+    """Return what writes relu(y + added) to a range of `flat(y)`, None where there is nothing to do."""
+    floor = _floor(relu)
+    if added is not None:
+        others = flat(added.contiguous(memory_format=torch.channels_last))
+        return lambda y, start, stop: norm_passes.add_and_cut(y, others, floor, start, stop)
+    return (lambda y, start, stop: norm_passes.cut(y, floor, start, stop)) if relu else None
+
+
 def sum_gradients(
     x: Tensor, y: Tensor | None, gradient: Tensor, coefficients: Tensor, moments: Tensor, relu: bool
 ) -> tuple[Tensor, Tensor | None]:
@@ -91,6 +109,11 @@ def _rows(values: Tensor) -> Array:
     while count % (2 * together) == 0 and 2 * together * columns <= WIDTH:
         together *= 2
     return pixels.reshape(-1, together * columns)
+
+
+def flat(values: Tensor) -> Array:
+    """Return a tensor (N, C, H, W), channels_last, as an array of one dimension of the same memory."""
+    return maps(values).reshape(-1)
 
 
 def _pixels(values: Tensor) -> Array:

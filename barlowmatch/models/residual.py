@@ -10,6 +10,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from barlowmatch import loops
 from barlowmatch.models.norms import Passes, norm_relu
+from barlowmatch.models.winograd import convolve_to_the_end, goes_by_winograd
 
 LEAST_NUMBERS = 2**21
 """Of a batch's maps on a CPU, below which threads take longer to begin than the passes save."""
@@ -47,6 +48,26 @@ def _norm_relu(norm: nn.Module, values: Tensor, added: Tensor | None = None, *, 
     if added is not None:
         result = result + added
     return F.relu(result, inplace=True) if relu else result
+
+
+def _convolve_norm_relu(
+    convolution: Any, norm: nn.Module, values: Tensor, added: Tensor | None = None, *, relu: bool = True
+) -> Tensor:
+    """Return relu(norm(convolution(values)) + added)."""
+    if _is_folded(norm, values):
+        if goes_by_winograd(convolution, values):
+            return convolve_to_the_end(convolution, values, added, relu=relu)
+        from barlowmatch.loops.norms import add_and_cut
+
+        return add_and_cut(convolution(values), added, relu)
+    return _norm_relu(norm, convolution(values), added, relu=relu)
+
+
+def _is_folded(norm: nn.Module, values: Tensor) -> bool:
+    """Say whether a norm is part of the convolution before it, and there are loops for what comes after them."""
+    if type(norm) is not nn.Identity or torch.is_grad_enabled() or not loops.available():
+        return False
+    return values.is_cpu and values.dtype in (torch.float32, torch.bfloat16)
 
 
 def _norm_relu_pool(norm: nn.Module, values: Tensor, pool: nn.Module) -> Tensor:
@@ -96,14 +117,14 @@ def _resnet(network: ResNet, images: Tensor) -> Tensor:
 
 
 def _basic_block(block: Any, values: Tensor) -> Tensor:
-    inner = _norm_relu(block.bn1, block.conv1(values))
-    return _norm_relu(block.bn2, block.conv2(inner), _shortcut(block, values))
+    inner = _convolve_norm_relu(block.conv1, block.bn1, values)
+    return _convolve_norm_relu(block.conv2, block.bn2, inner, _shortcut(block, values))
 
 
 def _bottleneck(block: Any, values: Tensor) -> Tensor:
-    inner = _norm_relu(block.bn1, block.conv1(values))
-    inner = _norm_relu(block.bn2, block.conv2(inner))
-    return _norm_relu(block.bn3, block.conv3(inner), _shortcut(block, values))
+    inner = _convolve_norm_relu(block.conv1, block.bn1, values)
+    inner = _convolve_norm_relu(block.conv2, block.bn2, inner)
+    return _convolve_norm_relu(block.conv3, block.bn3, inner, _shortcut(block, values))
 
 
 def _shortcut(block: Any, values: Tensor) -> Tensor:
@@ -111,7 +132,7 @@ def _shortcut(block: Any, values: Tensor) -> Tensor:
     if block.downsample is None:
         return values
     convolution, norm = block.downsample
-    return _norm_relu(norm, convolution(values), relu=False)
+    return _convolve_norm_relu(convolution, norm, values, relu=False)
 
 
 _BLOCKS = {BasicBlock: _basic_block, Bottleneck: _bottleneck}

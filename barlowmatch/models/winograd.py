@@ -8,9 +8,10 @@ size instead of 1e-6, where bfloat16 rounds by 4e-3.
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +30,13 @@ LEAST_CHANNELS = {1: 32, 2: 128}
 """By stride; below, transforming takes longer than the products save."""
 LEAST_PRODUCTS = 2**30
 """Multiplications of a layer, for a batch, below which nothing is gained by threads and tiles: some 10 ms."""
-CHUNK = 64
-"""Tiles that a thread handles at once, at least: few, so that they stay in the processor's cache."""
+CHUNK = 128
+"""Tiles that a thread handles at once, at least: few enough to stay in a cache, and many enough for the products."""
 GAP = 16
 """Numbers between the rows of a spectrum, a line of the cache: at even powers of two all would share its places."""
+
+_KEPT: WeakKeyDictionary[nn.Conv2d, dict[Algorithm, Tensor]] = WeakKeyDictionary()
+"""The transformed filters of layers whose weights stay as they are."""
 
 FORWARD = {1: PLAIN, 2: HALVING}
 BACKWARD = {1: PLAIN, 2: DOUBLING}
@@ -60,9 +64,42 @@ def _suits(layer: nn.Conv2d) -> bool:
 
 
 def _convolved(layer: nn.Conv2d, images: Tensor) -> Tensor:
-    if images.dtype != torch.float32 or not _is_large(layer, images):
+    if not _goes(layer, images):
         return F.conv2d(images, layer.weight, layer.bias, layer.stride, padding=1)
     return convolve(images, layer.weight, layer.bias, layer.stride[0])
+
+
+def goes_by_winograd(layer: nn.Module, images: Tensor) -> bool:
+    """Say whether `use_winograd` has a layer convolve these images by the algorithm."""
+    forward = vars(layer).get("forward")
+    return isinstance(forward, partial) and forward.func is _convolved and _goes(layer, images)  # type: ignore[arg-type]
+
+
+def _goes(layer: nn.Conv2d, images: Tensor) -> bool:
+    return images.dtype == torch.float32 and _is_large(layer, images)
+
+
+@torch.no_grad()
+def convolve_to_the_end(layer: nn.Conv2d, images: Tensor, added: Tensor | None, *, relu: bool) -> Tensor:
+    """Return relu(layer(images) + added) of a layer whose weight stays as it is from now on, without gradients.
+
+    Its filters are transformed once. What is added, and the ReLU, take outputs that the processor's cache still holds.
+
+    Args:
+        layer: one that `goes_by_winograd` for these images.
+        images: (N, C, H, W), float32.
+        added: like the result, (N, D, ⌈H / stride⌉, ⌈W / stride⌉); None = nothing.
+        relu: whether there is one.
+    """
+    from barlowmatch.loops.norms import finishing
+
+    stride = layer.stride[0]
+    size = [_outputs(side, stride) for side in images.shape[2:]]
+    tiling = _tiling(FORWARD[stride], *size)
+    kept = _KEPT.setdefault(layer, {})
+    if tiling.algorithm not in kept:
+        kept[tiling.algorithm] = _transformed(layer.weight.transpose(0, 1), tiling.transform)
+    return _convolve(images, tiling, kept[tiling.algorithm], layer.bias, size, finishing(added, relu))
 
 
 def _is_large(layer: nn.Conv2d, images: Tensor) -> bool:
@@ -111,6 +148,12 @@ class _Tiling(NamedTuple):
     def products(self) -> int:
         """How many multiplications a map takes, for each pair of channels."""
         return self.numbers * self.down * self.across
+
+    def first_output(self, row: int, maps: Array) -> int:
+        """Return how many numbers of maps (N, H, W, D) come before a row of tiles; their outputs follow each other."""
+        image, top = divmod(row, self.down)
+        pixel_rows: int = image * maps.shape[1] + top * self.algorithm.outputs
+        return pixel_rows * maps.shape[2] * maps.shape[3]
 
     def chunks(self, first: int, last: int, most: int, channels: int) -> list[tuple[int, int]]:
         """Cut rows of tiles into pieces that a thread handles at once, of at most so many rows.
@@ -178,8 +221,14 @@ def _image_gradient(gradient: Tensor, weight: Tensor, stride: int, size: torch.S
     return _convolve(gradient, tiling, _transformed(weight, tiling.transform.flip(1)), None, size)
 
 
-def _convolve(images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | None, size: Sequence[int]) -> Tensor:
-    """Return the convolution of images (N, C, H, W) with transformed filters (numbers, C, D), plus a bias (D,)."""
+def _convolve(
+    images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | None, size: Sequence[int],
+    finish: Callable[[Array, int, int], None] | None = None,
+) -> Tensor:  # fmt: skip
+    """Return the convolution of images (N, C, H, W) with transformed filters (numbers, C, D), plus a bias (D,).
+
+    What comes after is for `finish` to do, to a range of the outputs, of one dimension, while they are in the cache.
+    """
     from barlowmatch.loops.tiles import transforms
 
     transform, inputs = transforms(tiling.algorithm), _channels_last(images)
@@ -201,6 +250,8 @@ def _convolve(images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | N
             if bias is not None:
                 products[tiling.ones] += bias.detach()
             transform.outputs(transformed, results, start, stop)
+            if finish is not None:
+                finish(results.reshape(-1), *(tiling.first_output(row, results) for row in (start, stop)))
 
     rows, threads = len(inputs) * tiling.down, torch.get_num_threads()
     pieces = iter(tiling.chunks(0, rows, -(-rows // threads), channels))

@@ -103,6 +103,22 @@ def test_what_is_not_finite_is_not_hidden(value: float, adds: bool, dtype: torch
     assert not torch.autograd.grad(result, images, behind)[0].isfinite().all()
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("adds", "relu"), [(False, True), (True, True), (False, False), (True, False)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_added_and_cut_in_one_pass_is_torchs_to_the_bit(
+    shape: tuple[int, ...], adds: bool, relu: bool, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    values, added = channels_last(shape).to(dtype), torch.randn(shape).to(dtype) if adds else None
+    values[0, 0, 0, 0], values[1, 3, 1, 2] = float("nan"), float("inf")
+    total = values if added is None else values + added
+    expected = total.relu() if relu else total.clone()
+    found = passes.add_and_cut(values, added, relu)
+    assert torch.equal(found.nan_to_num(-7), expected.nan_to_num(-7))
+    assert found.data_ptr() == values.data_ptr()
+
+
 def test_it_can_be_repeated_to_the_bit_by_any_number_of_threads() -> None:
     images = channels_last((64, 64, 32, 32)).requires_grad_()
     norm, threads, found = nn.BatchNorm2d(64), torch.get_num_threads(), []

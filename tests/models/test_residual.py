@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
+from barlowmatch.models import residual, winograd
 from barlowmatch.models.backbones import build_backbone
 from barlowmatch.models.folding import fold_batch_norms
 from barlowmatch.models.residual import fuse_norms, has_fused_norms
@@ -47,6 +48,32 @@ def test_their_norms_still_fold_into_convolutions() -> None:
     expected = plain.eval()(images(0))
     assert fold_batch_norms(fused.eval()) == 14
     torch.testing.assert_close(fused(images(0)), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
+@pytest.mark.parametrize("by_winograd", [False, True])
+def test_folded_networks_compute_the_same_in_fewer_passes(
+    block: type[BasicBlock | Bottleneck], by_winograd: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "LEAST_PRODUCTS", 0)
+    plain, fused = pair(block)
+    for network in (plain, fused):
+        for part in network.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                nn.init.constant_(part.running_var, 3.0)
+    fused = fused.float().to(memory_format=torch.channels_last).eval()
+    assert bool(winograd.use_winograd(fused)) or not by_winograd
+    if not by_winograd:
+        monkeypatch.setattr(residual, "goes_by_winograd", lambda *_: False)
+    before = torch.rand(4, 3, 64, 64, dtype=torch.float64)
+    fold_batch_norms(fused)
+    expected = plain.eval()(before).detach()
+    in_steps = fused(before.float()).detach()
+    with torch.no_grad():
+        found = fused(before.float())
+    assert any(layer in winograd._KEPT for layer in fused.modules()) == by_winograd
+    for one in (found, in_steps):
+        torch.testing.assert_close(one.double(), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
 def test_a_copy_computes_with_its_own_weights() -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from barlowmatch.models import winograd
 from barlowmatch.models.backbones import build_backbone
-from barlowmatch.models.winograd import convolve, use_winograd
+from barlowmatch.models.winograd import convolve, convolve_to_the_end, goes_by_winograd, use_winograd
 
 ROUNDING = 3e-5
 """Of the largest value: what float32 leaves of an output that hundreds of products add up to."""
@@ -108,6 +108,31 @@ def test_what_is_not_finite_is_not_hidden(value: float, stride: int) -> None:
     gradient[1, 7, 0, 0] = value
     outputs = convolve(torch.ones(4, 64, 8, 8), weight, stride=stride)
     assert not torch.autograd.grad(outputs, weight, gradient)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("adds", "relu"), [(True, True), (False, True), (True, False), (False, False)])
+@pytest.mark.parametrize("shape", [(3, 128, 24, 24), (70, 128, 6, 6), (5, 128, 14, 9)])
+def test_what_follows_is_done_to_every_output_once(
+    shape: tuple[int, int, int, int], adds: bool, relu: bool, stride: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "LEAST_PRODUCTS", 0)
+    monkeypatch.setattr(winograd, "WORTHWHILE", 0)
+    images, weight = images_and_weight(shape, 144)
+    layer = nn.Conv2d(128, 144, 3, stride=stride, padding=1)
+    layer.weight = nn.Parameter(weight.detach())
+    assert not goes_by_winograd(layer, images)
+    use_winograd(layer)
+    assert goes_by_winograd(layer, images)
+    assert not goes_by_winograd(layer, images.bfloat16())
+    exact = copy.deepcopy(layer).double()
+    for _ in range(2):  # with filters transformed now, and those that were kept
+        expected = exact(images.double()).detach()
+        added = torch.randn(expected.shape) * expected.std() if adds else None  # not channels_last
+        found = convolve_to_the_end(layer, images, added, relu=relu)
+        assert not found.requires_grad
+        total = expected if added is None else expected + added
+        assert_near(found, total.relu() if relu else total)
 
 
 def test_it_can_be_repeated_to_the_bit() -> None:
