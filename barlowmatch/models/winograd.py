@@ -30,8 +30,8 @@ LEAST_CHANNELS = {1: 32, 2: 128}
 """By stride; below, transforming takes longer than the products save."""
 LEAST_PRODUCTS = 2**30
 """Multiplications of a layer, for a batch, below which nothing is gained by threads and tiles: some 10 ms."""
-CHUNK = 128
-"""Tiles that a thread handles at once, at least: few enough to stay in a cache, and many enough for the products."""
+CHUNK = 2**14
+"""Tiles times channels that a thread handles at once, at least: few enough for a cache, many enough for the products."""
 GAP = 16
 """Numbers between the rows of a spectrum, a line of the cache: at even powers of two all would share its places."""
 
@@ -152,15 +152,15 @@ class _Tiling(NamedTuple):
     def first_output(self, row: int, maps: Array) -> int:
         """Return how many numbers of maps (N, H, W, D) come before a row of tiles; their outputs follow each other."""
         image, top = divmod(row, self.down)
-        pixel_rows: int = image * maps.shape[1] + top * self.algorithm.outputs
-        return pixel_rows * maps.shape[2] * maps.shape[3]
+        pixel_rows = image * maps.shape[1] + top * self.algorithm.outputs
+        return int(pixel_rows * maps.shape[2] * maps.shape[3])
 
     def chunks(self, first: int, last: int, most: int, channels: int) -> list[tuple[int, int]]:
         """Cut rows of tiles into pieces that a thread handles at once, of at most so many rows.
 
         Each piece reads all filters anew, which takes the longer, the more channels there are.
         """
-        step = max(1, min(most, max(CHUNK, channels // 2) // self.across))
+        step = max(1, min(most, max(CHUNK // channels, channels // 2) // self.across))
         return [(start, min(start + step, last)) for start in range(first, last, step)]
 
 
@@ -239,16 +239,16 @@ def _convolve(
 
     def convolve_rows(pieces: Iterator[tuple[int, int]]) -> None:
         @functools.cache  # arrays are made once: what holds the interpreter's lock holds up the other threads
-        def room(rows: int) -> tuple[Tensor, Array, Tensor, Array]:
+        def room(rows: int) -> tuple[Tensor, Array, Tensor, Array, Tensor]:
             products = torch.empty(tiling.numbers, rows * tiling.across, out_channels)
-            return *_spectrum(tiling, rows, channels), products, products.flatten(1).numpy()
+            return *_spectrum(tiling, rows, channels), products, products.flatten(1).numpy(), products[tiling.ones]
 
         for start, stop in pieces:
-            spectrum, numbers, products, transformed = room(stop - start)
+            spectrum, numbers, products, transformed, ones = room(stop - start)
             transform.inputs(maps, numbers, start, stop)
             torch.bmm(spectrum, filters, out=products)
             if bias is not None:
-                products[tiling.ones] += bias.detach()
+                ones.add_(bias.detach())
             transform.outputs(transformed, results, start, stop)
             if finish is not None:
                 finish(results.reshape(-1), *(tiling.first_output(row, results) for row in (start, stop)))
