@@ -31,7 +31,7 @@ LEAST_CHANNELS = {1: 32, 2: 128}
 LEAST_PRODUCTS = 2**30
 """Multiplications of a layer, for a batch, below which nothing is gained by threads and tiles: some 10 ms."""
 CHUNK = 2**14
-"""Tiles times channels that a thread handles at once, at least: few enough for a cache, many enough for the products."""
+"""Tiles times channels that a thread handles at once, at least: few enough for a cache, many enough for products."""
 GAP = 16
 """Numbers between the rows of a spectrum, a line of the cache: at even powers of two all would share its places."""
 
