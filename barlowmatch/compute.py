@@ -60,7 +60,7 @@ class Compute:
         network.to(memory_format=torch.channels_last)
         if self.loops and not self.autocast:
             use_winograd(network)
-        elif self.loops and torch.cpu._is_amx_tile_supported():
+        elif self.loops and has_matrix_unit():
             use_im2col(network)
         if self.loops or kernels.available(self.device):
             fuse_norms(network)
@@ -142,6 +142,13 @@ def keep_freed_memory() -> None:
         mallopt(parameter, value)
 
 
+_INSTRUCTIONS = (
+    "SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16",
+    "AVX512_CORE_FP16", "AVX10_1_512", "AVX512_CORE_AMX",
+)  # fmt: skip
+"""What `ONEDNN_MAX_CPU_ISA` may name as the most that is used; more includes less, and other words are no limit."""
+
+
 def bfloat16_pays(device: torch.device, by_loops: bool) -> bool:
     """Say whether a convolution forward and backward is clearly faster in bfloat16 here, by timing a small one.
 
@@ -155,7 +162,7 @@ def bfloat16_pays(device: torch.device, by_loops: bool) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu" or _emulates_bfloat16():
         return False
-    if torch.cpu._is_amx_tile_supported():
+    if has_matrix_unit():
         return True
     layers = {
         autocast: nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last) for autocast in (False, True)
@@ -174,8 +181,19 @@ def bfloat16_pays(device: torch.device, by_loops: bool) -> bool:
 
 def _emulates_bfloat16() -> bool:
     """Say whether this is a processor of the x86 family that has no instructions for bfloat16."""
-    has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return platform.machine().lower() in ("x86_64", "amd64") and not has_instructions
+    has_instructions = torch.cpu._is_avx512_bf16_supported() and _may_use("AVX512_CORE_BF16")
+    return platform.machine().lower() in ("x86_64", "amd64") and not has_instructions and not has_matrix_unit()
+
+
+def has_matrix_unit() -> bool:
+    """Say whether this processor has a matrix unit for bfloat16 (AMX) that oneDNN may use."""
+    return torch.cpu._is_amx_tile_supported() and _may_use("AVX512_CORE_AMX")
+
+
+def _may_use(instructions: str) -> bool:
+    """Say whether `ONEDNN_MAX_CPU_ISA`, which keeps oneDNN from what a processor can do, allows instructions."""
+    most = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    return most not in _INSTRUCTIONS or _INSTRUCTIONS.index(instructions) <= _INSTRUCTIONS.index(most)
 
 
 def _timed(layer: nn.Module, images: Tensor, autocast: bool) -> float:

@@ -1,5 +1,6 @@
 """On what to compute: the threads of processes that share a machine, the arithmetic, and the loops of our own."""
 
+import platform
 from collections.abc import Iterator
 
 import pytest
@@ -7,11 +8,16 @@ import torch
 from torch import nn
 
 from barlowmatch import compute
-from barlowmatch.compute import Compute, bfloat16_pays, choose_compute
+from barlowmatch.compute import Compute, bfloat16_pays, choose_compute, has_matrix_unit
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.models.backbones import build_backbone
 from barlowmatch.models.residual import has_fused_norms
+
+
+@pytest.fixture(autouse=True)
+def all_that_a_processor_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +66,23 @@ def test_bfloat16_pays_where_there_is_a_matrix_unit_without_being_timed(monkeypa
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     monkeypatch.setattr(compute, "_timed", None)
     assert bfloat16_pays(torch.device("cpu"), by_loops=True)
+
+
+@pytest.mark.parametrize(
+    ("most", "matrix_unit", "emulated"),
+    [(None, True, False), ("ALL", True, False), ("avx512_core_amx", True, False), ("AVX512_CORE_FP16", False, False),
+     ("AVX512_CORE_BF16", False, False), ("AVX512_CORE_VNNI", False, True), ("AVX2", False, True)],
+)  # fmt: skip
+def test_instructions_that_onednn_is_kept_from_are_not_counted_on(
+    most: str | None, matrix_unit: bool, emulated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: True)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    if most is not None:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", most)
+    assert has_matrix_unit() == matrix_unit
+    assert compute._emulates_bfloat16() == emulated
 
 
 @pytest.mark.parametrize(
