@@ -53,9 +53,10 @@ def test_what_the_user_says_holds(
     assert torch.get_num_threads() == (expected or cores() + 3)
 
 
-@pytest.mark.skipif(not compute._emulates_bfloat16(), reason="this processor computes in bfloat16")
 @pytest.mark.parametrize("by_loops", [False, True])
 def test_bfloat16_that_is_emulated_does_not_pay(by_loops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not compute._emulates_bfloat16():
+        pytest.skip("this processor computes in bfloat16")
     device = torch.device("cpu")
     assert not bfloat16_pays(device, by_loops)
     monkeypatch.setattr(compute, "_emulates_bfloat16", lambda: False)
