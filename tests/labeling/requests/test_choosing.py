@@ -186,7 +186,9 @@ def test_a_simulation_of_the_project_is_shown(folder: Path, ann: Tab) -> None:
     run = folder / "runs" / "simulate-20260101T000000Z-0b0b0b"
     run.mkdir(parents=True)
     lines = ["strategy,budget,accuracy,accuracy_low,accuracy_high", "auto,10,0.5,0.4,0.6", "auto,20,0.7,0.6,0.8"]
+    lines.append("random,10,0.4,,")  # of one repetition
     (run / "curves.csv").write_text("\n".join(lines))
     found = ann.get("/api/simulation")
     assert found["name"] == run.name
     assert found["curves"]["auto"][1] == {"labels": 20, "accuracy": 0.7, "low": 0.6, "high": 0.8}
+    assert found["curves"]["random"] == [{"labels": 10, "accuracy": 0.4, "low": None, "high": None}]
