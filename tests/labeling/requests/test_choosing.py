@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 
 from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.tables import read_table
 from barlowmatch.embeddings import read_embeddings
+from barlowmatch.events import silent
 from barlowmatch.selection.catalog import CATALOG
+from labeling.configs import ChooseConfig
 from labeling.embeddings.newest import newest_embeddings
 from labeling.project import Project, ProjectFolder, reading
+from labeling.requests.choosing import choose as choose_on_the_command_line
 from labeling.requests.pool import write_pool
 from storage.database import Database
 from storage.images import all_images
@@ -172,6 +176,13 @@ def test_a_request_sent_again_is_answered_as_before_though_another_choice_was_ma
     made = ann.post("/api/choice/request", body, 201)
     choose(ann, "random", 4)
     assert ann.post("/api/choice/request", body, 201) == made
+
+
+def test_a_choice_is_written_where_there_is_no_folder_yet(embedded: Path, tmp_path: Path) -> None:
+    to = tmp_path / "requests" / "first" / "random.csv"
+    choose_on_the_command_line(ChooseConfig(project=embedded, strategy="k-center", budget=2, to=to), silent)
+    assert len(read_table(to)) == 2
+    assert not list(embedded.glob("**/pool-*"))
 
 
 def test_a_choice_can_be_stopped(embedded: Path, ann: Tab) -> None:
