@@ -87,6 +87,7 @@ def _draw(config: ChooseConfig, seed: int) -> tuple[Picks, int]:
 
 
 def _select(config: ChooseConfig, paths: ProjectFolder, seed: int, emit: Emit) -> tuple[Picks, int]:
+    paths.cache.mkdir(exist_ok=True)  # people may delete it
     with tempfile.TemporaryDirectory(dir=paths.cache, prefix="pool-") as place:
         folder = Path(place)
         with reading(config.project) as db:

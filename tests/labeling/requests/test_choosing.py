@@ -1,5 +1,6 @@
 """What a strategy may choose from is what needs an answer now, and what it chose is asked for as it was shown."""
 
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,7 @@ def test_a_request_sent_again_is_answered_as_before_though_another_choice_was_ma
 
 def test_a_choice_is_written_where_there_is_no_folder_yet(embedded: Path, tmp_path: Path) -> None:
     to = tmp_path / "requests" / "first" / "random.csv"
+    shutil.rmtree(embedded / "cache")  # as anybody may
     choose_on_the_command_line(ChooseConfig(project=embedded, strategy="k-center", budget=2, to=to), silent)
     assert len(read_table(to)) == 2
     assert not list(embedded.glob("**/pool-*"))
