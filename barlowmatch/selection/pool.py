@@ -103,11 +103,10 @@ class Pool:
         judged = np.flatnonzero((splits == "val") & (embeddings.labels >= 0))
         if embeddings.probabilities is None or len(judged) == 0:
             return pool
-        files = [embeddings.table.files[row] for row in judged]
-        shares = Probabilities(embeddings.probabilities, judged, files, pool.vectors.dtype, names).take(
-            np.arange(len(judged))
-        )
-        return replace(pool, calibration=(shares, torch.from_numpy(embeddings.labels[judged])))
+        files = [embeddings.table.files[row] for row in judged.tolist()]
+        shares = Probabilities(embeddings.probabilities, judged, files, pool.vectors.dtype, names)
+        labels = torch.from_numpy(embeddings.labels[judged])
+        return replace(pool, calibration=(shares.take(np.arange(len(judged))), labels))
 
     @classmethod
     def from_arrays(
