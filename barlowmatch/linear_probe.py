@@ -45,7 +45,8 @@ class Space:
         if probabilities is not None:
             logs = np.log(np.maximum(probabilities, _LEAST))
             opinions = _TRUST * (logs - logs.mean(1, keepdims=True))
-        return cls(vectors, opinions, mean, max(float(variance) ** 0.5, 1e-12))
+        rounding = float(np.finfo(np.float32).eps) / len(mean)  # of equal vectors it may leave a variance below 0
+        return cls(vectors, opinions, mean, max(float(variance), rounding) ** 0.5)
 
     def features(self, rows: Rows) -> Floats:
         """Return what the probe sees of some rows, (n, D + C)."""

@@ -86,11 +86,6 @@ def relink(db: Database, image: int, path: bytes, name: str, size: int | None, m
     )
 
 
-def set_file_facts(db: Database, image: int, size: int, mtime_ns: int) -> None:
-    """Note size and time of a file whose content was found to be the image's."""
-    db.execute("UPDATE image SET bytes = ?, mtime_ns = ? WHERE id = ?", (size, mtime_ns, image))
-
-
 def set_dimensions(db: Database, image: int, width: int, height: int) -> None:
     """Note the sides of an image in pixels, after turning."""
     db.execute("UPDATE image SET width = ?, height = ? WHERE id = ?", (width, height, image))

@@ -33,6 +33,18 @@ def write(folder: Path, values: object = None, **options: object) -> None:
             writer.write(rows, (vectors() if values is None else values)[rows], probabilities[rows])  # type: ignore[index]
 
 
+def test_a_classifier_past_all_numbers_writes_nothing(tmp_path: Path) -> None:
+    shares = np.full((ROWS, 2), 0.5)
+    shares[2] = np.nan
+    with (
+        pytest.raises(InputError, match=r"its class probabilities hold NaN"),
+        EmbeddingsWriter(tmp_path / "e", TABLE, dimension=D, classes=CLASSES, checkpoint="", with_probabilities=True)
+        as writer,
+    ):  # fmt: skip
+        writer.write(np.arange(ROWS), vectors(), shares)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("number_format", ["float16", "float32"])
 def test_what_is_written_is_read(tmp_path: Path, number_format: str) -> None:
     write(tmp_path / "e", number_format=number_format)

@@ -33,6 +33,17 @@ def test_one_class_is_certain() -> None:
     assert fit(features, np.full(4, 5)).probabilities(features).tolist() == [[1.0]] * 4
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+def test_equal_vectors_tell_nothing_apart(count: int) -> None:
+    """As a network's that gives all images one embedding; rounding leaves some of them a variance below 0."""
+    for vector in np.random.default_rng(0).normal(size=(20, 64)).astype(np.float32):
+        space = Space.of(np.tile(vector / np.linalg.norm(vector), (count, 1)))
+        features = space.features(np.arange(count))
+        shares = fit(features, np.arange(count) % 2).probabilities(features)
+        assert np.ptp(shares, axis=0).max() < 1e-6
+        assert np.abs(features).max() < 0.01
+
+
 def test_a_good_classifier_is_heard() -> None:
     """After a round the guesses must not fall back to what the embeddings alone can tell."""
     draw = np.random.default_rng(0)

@@ -12,6 +12,7 @@ import numpy as np
 
 from barlowmatch.data.classes import CLASSES_FILE, ImageClass, class_id, classes_of, some
 from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.file_rows import FileRows, composed
 from barlowmatch.data.labels import LARGEST_LABEL, read_label_tensor
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, delimiter_of, read_csv_text, read_table, unguard
 from barlowmatch.errors import InputError
@@ -179,9 +180,10 @@ class _Finder:
     """Finds the row that a name means: a path in the dataset, a name in `unlabeled/`, or a name that occurs once."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self._rows = {file: row for row, file in enumerate(dataset.files)}
-        self._last = {PurePosixPath(file).name: row for file, row in self._rows.items()}
-        self._counts = Counter(PurePosixPath(file).name for file in dataset.files)
+        names = [composed(PurePosixPath(file).name) for file in dataset.files]
+        self._rows = FileRows(dataset.files)
+        self._last = {name: row for row, name in enumerate(names)}
+        self._counts = Counter(names)
         self._root = dataset.root
 
     def row(self, name: str, where: str) -> int:
@@ -194,11 +196,13 @@ class _Finder:
 
     def _find(self, name: str, where: str) -> int | None:
         for candidate in (name, f"unlabeled/{name}"):
-            if candidate in self._rows:
-                return self._rows[candidate]
-        if self._counts[name] > 1:
-            raise InputError(f"{where}: {self._counts[name]} images are called {name}; give the path in {self._root}")
-        return self._last.get(name)
+            row = self._rows.find(candidate)
+            if row is not None:
+                return row
+        count = self._counts[composed(name)]
+        if count > 1:
+            raise InputError(f"{where}: {count} images are called {name}; give the path in {self._root}")
+        return self._last.get(composed(name))
 
 
 def _requested_names(path: Path) -> list[tuple[int, str]]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from barlowmatch.data.classes import ImageClass, number, read_classes
 from barlowmatch.data.dataset import SYNONYMS, Dataset
+from barlowmatch.data.file_rows import FileRows
 from barlowmatch.data.folders import Tree
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, read_table, write_table
 from barlowmatch.errors import InputError
@@ -152,11 +153,14 @@ def spread(tables: dict[str, Table], files: Sequence[str], complain: Complain) -
         InputError: a table names a file twice.
     """
     columns: Columns = {}
-    places = {file: row for row, file in enumerate(files)}
+    known = FileRows(files)
     for prefix, table in tables.items():
         names = [prefix + name.removeprefix("./") for name in table.need(FILE_COLUMNS)]
-        refuse_repeats(table, names)
-        missing = [row for row, name in enumerate(names) if name not in places]
+        places = [known.find(name) for name in names]
+        refuse_repeats(
+            table, [name if place is None else files[place] for name, place in zip(names, places, strict=True)]
+        )
+        missing = [row for row, place in enumerate(places) if place is None]
         if missing:
             complain(
                 f"{table.path}: line {table.lines[missing[0]]} names {names[missing[0]]}, which is not among the images"
@@ -165,9 +169,9 @@ def spread(tables: dict[str, Table], files: Sequence[str], complain: Complain) -
         for column, values in table.columns.items():
             if column not in FILE_COLUMNS:
                 target = columns.setdefault(column, [""] * len(files))
-                for name, value in zip(names, values, strict=True):
-                    if name in places:
-                        target[places[name]] = value
+                for place, value in zip(places, values, strict=True):
+                    if place is not None:
+                        target[place] = value
     return columns
 
 

@@ -108,7 +108,8 @@ class EmbeddingsWriter:
         """Write embeddings (n, D) and probabilities (n, C) of rows of this process's share.
 
         Raises:
-            InputError: an embedding is not finite, also after rounding to the stored format; the line names the file.
+            InputError: an embedding is not finite, also after rounding to the stored format, or a probability is not;
+                the line names the file.
         """
         places = np.asarray(rows) - self.share.start
         with np.errstate(over="ignore"):
@@ -121,7 +122,12 @@ class EmbeddingsWriter:
             )
         self._arrays["embeddings"][places] = stored
         if self._meta["probabilities"]:
-            self._arrays["probabilities"][places] = np.asarray(probabilities)
+            shares = np.asarray(probabilities)
+            wrong = np.flatnonzero(~np.isfinite(shares).all(1))
+            if len(wrong):
+                file = self._table.files[rows[wrong[0]]]
+                raise InputError(f"{file}: its class probabilities hold NaN; take an earlier checkpoint")
+            self._arrays["probabilities"][places] = shares
         self._written[places] = True
 
     def __exit__(

@@ -99,7 +99,9 @@ class UHerdingConfig(CoverageConfig):
     sigma: Annotated[
         float | None,
         Range(0, 10, open_low=True),
-        Doc("Width of the Gaussian kernel on unit vectors; default the least distance among labeled images."),
+        Doc(
+            "Width of the Gaussian kernel on unit vectors; default the least distance among labeled ones, copies aside."
+        ),
     ] = None
     temperature: Annotated[
         float | None,

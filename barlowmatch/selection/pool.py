@@ -85,7 +85,8 @@ class Pool:
         """Return the pool of an embeddings folder: labels to learn from are in train, requests come from the rest.
 
         Raises:
-            InputError: an embedding holds NaN or infinity, or no image is without a label.
+            InputError: an embedding holds NaN or infinity, the probabilities of a validation image are none, or no
+                image is without a label.
         """
         splits = np.asarray(embeddings.table.splits)
         labeled = np.flatnonzero((splits == "train") & (embeddings.labels >= 0))
@@ -102,8 +103,10 @@ class Pool:
         judged = np.flatnonzero((splits == "val") & (embeddings.labels >= 0))
         if embeddings.probabilities is None or len(judged) == 0:
             return pool
-        probabilities = torch.from_numpy(embeddings.probabilities.take(judged)).to(pool.vectors.dtype)
-        return replace(pool, calibration=(probabilities, torch.from_numpy(embeddings.labels[judged])))
+        files = [embeddings.table.files[row] for row in judged.tolist()]
+        shares = Probabilities(embeddings.probabilities, judged, files, pool.vectors.dtype, names)
+        labels = torch.from_numpy(embeddings.labels[judged])
+        return replace(pool, calibration=(shares.take(np.arange(len(judged))), labels))
 
     @classmethod
     def from_arrays(

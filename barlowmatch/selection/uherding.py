@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from barlowmatch.evaluation import expected_calibration_error
 from barlowmatch.events import Emit
 from barlowmatch.selection.base import Picks, Strategy, say
 from barlowmatch.selection.configs import UHerdingConfig
@@ -15,8 +16,8 @@ from barlowmatch.selection.representing import draw_places, gaussian, represent
 from barlowmatch.selection.uncertainty import doubt
 
 FEWEST_TO_CALIBRATE = 50
-BINS = 15
 SMALLEST_SIGMA = 1e-2
+"""Labeled images nearer to each other than this are copies: of them alone the kernel would say nothing of others."""
 LEAST_DOUBT = 1e-6
 """Anchors without any doubt still count this much, so that a sure classifier leaves something to choose by."""
 
@@ -51,16 +52,14 @@ class UHerding(Strategy[UHerdingConfig]):
 
 
 def least_distance(pool: Pool) -> float:
-    """Return the least distance among labeled images; 1 where there are fewer than two."""
+    """Return the least distance among labeled images that are no copies of each other; 1 where there are no two."""
     points = pool.labeled.whole()
-    if len(points) < 2:
-        return 1.0
-    least = 4.0
+    least = np.inf
     for start in range(0, len(points), 1024):
         squares = squared_distances(points[start : start + 1024], points)
-        squares[torch.arange(len(squares)), torch.arange(start, start + len(squares))] = torch.inf
+        squares[squares < SMALLEST_SIGMA**2] = torch.inf  # each to itself among them
         least = min(least, float(squares.min()))
-    return float(max(SMALLEST_SIGMA, np.sqrt(least)))
+    return 1.0 if least == np.inf else float(np.sqrt(least))
 
 
 def tempered(probabilities: Tensor, temperature: float) -> Tensor:
@@ -73,14 +72,8 @@ def tempered(probabilities: Tensor, temperature: float) -> Tensor:
 def best_temperature(probabilities: Tensor, labels: Tensor) -> float:
     """Return the temperature between 0.1 and 10 with the least expected calibration error (15 bins)."""
     grid = np.geomspace(0.1, 10, 41)
-    errors = [calibration_error(tempered(probabilities, float(value)), labels) for value in grid]
+    right = (probabilities.argmax(1) == labels).numpy()
+    errors = [
+        expected_calibration_error(tempered(probabilities, float(value)).amax(1).numpy(), right) for value in grid
+    ]
     return float(grid[int(np.argmin(errors))])
-
-
-def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
-    """Return Σ_bins share · |accuracy − confidence|, as Guo et al. 2017."""
-    confidence, guess = probabilities.max(1)
-    bins = (confidence * BINS).long().clamp(max=BINS - 1)
-    gaps = torch.zeros(BINS, dtype=probabilities.dtype)
-    gaps.index_add_(0, bins, (guess == labels).to(probabilities.dtype) - confidence)
-    return float(gaps.abs().sum()) / len(labels)

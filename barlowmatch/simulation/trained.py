@@ -78,7 +78,9 @@ class Trained:
             link.unlink(missing_ok=True)
             link.symlink_to(root, target_is_directory=True)
         classes = tuple(ImageClass(place, name) for place, name in enumerate(self.world.class_names))
-        current = replace(self.dataset, root=link, classes=classes, labels=labels, splits=splits).only(used)
+        # Without groups: where the dataset keeps no images for judging, test images are drawn one by one.
+        known = replace(self.dataset, root=link, classes=classes, labels=labels, splits=splits, groups=None)
+        current = known.only(used)
         path = self.folder / "manifest.csv"
         write_manifest(path, current, current.sha256 or [""] * len(current))
         return path

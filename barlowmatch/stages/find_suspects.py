@@ -38,8 +38,9 @@ def run(config: FindSuspectsConfig, emit: Emit = silent) -> dict[str, Any]:
     ]
     write_table(config.out_path, COLUMNS, table)
     message = f"{config.out_path}: {len(found)} of {found.judged} labels are suspect"
-    if found.judged < len(rows):
-        message += f"; {len(rows) - found.judged} are of classes with fewer than {LEAST} labels, and were not judged"
+    left = len(rows) - found.judged
+    if left:
+        message += f"; {left} were not judged: of their class, or of every other, there are fewer than {LEAST} labels"
     emit(Said(message=message))
     return {"file": str(config.out_path), "count": len(found), "judged": found.judged}
 

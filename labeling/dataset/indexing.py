@@ -261,6 +261,10 @@ def _compare(db: Database, index: Index) -> Rescanned:
     now_there = {found.new.path: found for found in index.found}
     known = list(store.all_images(db))
     kept = {image.path for image in known if image.present and _same(image, now_there.get(image.path))}
+    for image in known:  # a copied file has another time: noted, it spares `verify` reading all of it
+        new = now_there[image.path].new if image.present and image.path in kept else None
+        if new is not None and new.mtime_ns != image.mtime_ns:
+            store.relink(db, image.id, new.path, new.name, new.bytes, new.mtime_ns)
     lost = [image for image in known if not (image.present and image.path in kept)]
     store.mark_gone(db, [image.id for image in lost])
     by_content: dict[str, list[Image]] = {}

@@ -1,19 +1,20 @@
 """What the models of a new project are judged by: its validation split, a random sample, or labels it came with."""
 
+from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.splits import draw
 from storage.control import Control, ask_control, find_control, largest_control
 from storage.database import Database
 from storage.images import has_split, set_split
 
-SHARE = 0.2
-"""Of the labels that images came with, where these are held out; as much as the stages of training hold out."""
+SHARE = DatasetOptions.val_share
+"""Of the labels that images came with, where these are held out: as much as the stages of training hold out."""
 
 
 def choose_judged(db: Database, control: int) -> Control | None:
     """See that a new project has images to judge models by; return the control sample where one was asked for.
 
     A validation split of the dataset's own stays what it is. Else a uniform random sample is asked about, blind. Where
-    a fifth of the labels that the images came with is at least as many, that fifth is held out instead, by hashes of
+    a share of the labels that the images came with is at least as many, that share is held out instead, by hashes of
     names as the stages hold out, whole groups together: it costs nobody any work.
 
     Args:

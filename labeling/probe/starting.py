@@ -49,6 +49,7 @@ class Probing:
                 sys.executable, "-m", "labeling", "probe", "--project", str(self._project.paths.folder),
                 "--idle", str(IDLE_SECONDS), "--nice", str(_NICE),
             ]  # fmt: skip
+            self._project.paths.cache.mkdir(exist_ok=True)  # people may delete it
             with (self._project.paths.cache / "probe.log").open("wb") as log:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,

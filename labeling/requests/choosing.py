@@ -53,7 +53,7 @@ def choose(config: ChooseConfig, emit: Emit) -> dict[str, Any]:
         seed = len(list_requests(db, finished=True)) if config.seed is None else config.seed
     to = config.to or paths.cache / "request.csv"
     refuse_to_lose("--to", to, COLUMNS)
-    picks, free = _draw(config, seed) if config.strategy == RANDOM else _select(config, paths, to.parent, seed, emit)
+    picks, free = _draw(config, seed) if config.strategy == RANDOM else _select(config, paths, seed, emit)
     table = [(rank, file, score, config.strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
     write_table(to, COLUMNS, table)
     return {
@@ -86,8 +86,9 @@ def _draw(config: ChooseConfig, seed: int) -> tuple[Picks, int]:
     return [(file_of(image), "", _AT_RANDOM) for image in images if image is not None], len(everything)
 
 
-def _select(config: ChooseConfig, paths: ProjectFolder, beside: Path, seed: int, emit: Emit) -> tuple[Picks, int]:
-    with tempfile.TemporaryDirectory(dir=beside, prefix="pool-") as place:
+def _select(config: ChooseConfig, paths: ProjectFolder, seed: int, emit: Emit) -> tuple[Picks, int]:
+    paths.cache.mkdir(exist_ok=True)  # people may delete it
+    with tempfile.TemporaryDirectory(dir=paths.cache, prefix="pool-") as place:
         folder = Path(place)
         with reading(config.project) as db:
             embedded = newest_embeddings(paths, db)

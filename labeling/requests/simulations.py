@@ -11,12 +11,12 @@ from labeling.project import ProjectFolder
 
 @dataclass(frozen=True)
 class Point:
-    """Mean accuracy after so many labels, with its interval; shares."""
+    """Mean accuracy after so many labels, with its interval, which one repetition does not tell: None; shares."""
 
     labels: int
     accuracy: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ def _read(path: Path, stamp: int) -> dict[str, tuple[Point, ...]]:
     table = read_table(path)
     names = ("strategy", "budget", "accuracy", "accuracy_low", "accuracy_high")
     curves: dict[str, list[Point]] = {}
-    for strategy, budget, *shares in zip(*(table.need([name]) for name in names), strict=True):
-        curves.setdefault(strategy, []).append(Point(int(budget), *(float(share) for share in shares)))
+    for strategy, budget, mean, *interval in zip(*(table.need([name]) for name in names), strict=True):
+        low, high = (float(end) if end else None for end in interval)
+        curves.setdefault(strategy, []).append(Point(int(budget), float(mean), low, high))
     return {strategy: tuple(points) for strategy, points in curves.items()}

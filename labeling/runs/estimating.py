@@ -26,8 +26,6 @@ _SPEED = (
 )  # fmt: skip
 """Parameters that a step's time depends on."""
 _TIMING = "A few steps are being timed; this takes half a minute."
-_HELD_OUT = 0.2
-"""Share of the labels that the stages hold out where there is no validation split."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def steps_of(plan: Plan) -> int:
     if plan.stage.name == "embed":
         return counts.learnable + counts.kept
     batch = config.batch_size or config.usual_batch
-    labeled = counts.labeled if counts.kept else round(counts.labeled * (1 - _HELD_OUT))
+    labeled = counts.labeled if counts.kept else round(counts.labeled * (1 - config.val_share))
     rows = labeled if plan.stage.name == "train-classifier" else counts.learnable
     if plan.stage.name == "fixmatch":
         an_epoch = config.num_steps or max(1, round(rows / (config.mu * batch)))

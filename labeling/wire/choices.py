@@ -93,12 +93,12 @@ class RequestChoiceIn(Wire):
 
 
 class CurvePoint(Wire):
-    """Accuracy after so many labels, with its interval; shares."""
+    """Accuracy after so many labels, with its interval, null where there was one repetition; shares."""
 
     labels: int
     accuracy: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 class SimulationOut(Wire):

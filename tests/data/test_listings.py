@@ -180,6 +180,15 @@ def test_a_table_that_names_a_missing_image_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_a_table_may_put_letters_together_that_the_names_of_the_files_take_apart(tmp_path: Path) -> None:
+    touch(tmp_path, "e\u0301.png", "b.png")
+    (tmp_path / "labels.csv").write_text("file,label\n\u00e9.png,cat\n", encoding="utf-8")
+    assert {split for split, label in truth(read(tmp_path, val_share=0)).values() if label == "cat"} == {"train"}
+    (tmp_path / "labels.csv").write_text("file,label\n\u00e9.png,cat\ne\u0301.png,dog\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"lines 2 and 3 both name"):
+        read(tmp_path)
+
+
 @given(st.text())
 def test_guarded_cells_come_back_and_are_no_formulas(value: str) -> None:
     assert unguard(guard(value)) == value

@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 import torch
 
+from barlowmatch.evaluation import expected_calibration_error
 from barlowmatch.selection import covering, typiclust
 from barlowmatch.selection.auto import Auto
 from barlowmatch.selection.configs import AutoConfig, RandomConfig, TypiClustConfig, UHerdingConfig
@@ -14,7 +15,7 @@ from barlowmatch.selection.pool import Pool
 from barlowmatch.selection.random import Random
 from barlowmatch.selection.representing import ball, gaussian
 from barlowmatch.selection.typiclust import TypiClust, most_typical, visits
-from barlowmatch.selection.uherding import UHerding, best_temperature, calibration_error, tempered
+from barlowmatch.selection.uherding import UHerding, best_temperature, tempered
 from tests.selection.scenes import Array, LargestMade, Scene, clustered, distances, unit
 
 
@@ -72,6 +73,15 @@ def test_uncertainty_herding_equals_plain_greedy(scene: Scene) -> None:
     assert selection.rows.tolist() == unlabeled[expected].tolist()
 
 
+def test_a_labeled_copy_makes_the_kernel_no_narrower(scene: Scene) -> None:
+    twin = np.flatnonzero(scene.labels >= 0)[0]
+    points, labels = np.vstack([scene.points, scene.points[twin]]), np.append(scene.labels, scene.labels[twin])
+    shares = np.vstack([scene.probabilities, scene.probabilities[twin]])
+    pool = Pool.from_arrays(points, labels, files=[*scene.files, "unlabeled/twin.png"], probabilities=shares)
+    expected = UHerding(UHerdingConfig()).select(scene.pool, 60)
+    assert UHerding(UHerdingConfig()).select(pool, 60).rows.tolist() == expected.rows.tolist()
+
+
 def test_lazy_search_equals_plain_greedy(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(covering, "ROWS", 50)
     monkeypatch.setattr(covering, "ANCHOR_ROWS", 70)
@@ -103,10 +113,11 @@ def test_the_temperature_calibrates() -> None:
     logits = torch.from_numpy(2 * random.normal(size=(4000, 5)))
     labels = torch.multinomial(logits.softmax(1), 1, generator=torch.Generator().manual_seed(0)).squeeze(1)
     overconfident = (logits * 3).softmax(1)
+    right = (overconfident.argmax(1) == labels).numpy()
     temperature = best_temperature(overconfident, labels)
     assert temperature == pytest.approx(3, rel=0.15)
-    assert calibration_error(tempered(overconfident, temperature), labels) < 0.03
-    assert calibration_error(overconfident, labels) > 0.1
+    assert expected_calibration_error(tempered(overconfident, temperature).amax(1).numpy(), right) < 0.03
+    assert expected_calibration_error(overconfident.amax(1).numpy(), right) > 0.1
 
 
 def typical(points: Array, count: int, neighbours: int) -> list[int]:

@@ -65,6 +65,13 @@ def test_images_of_another_folder_are_not_taken_for_these(seed_layout: Path, tmp
         assert files.path(0).resolve().is_relative_to(data.resolve())
 
 
+def test_groups_that_the_draw_of_test_images_split_do_not_stop_it(seed_layout: Path, tmp_path: Path) -> None:
+    found = learner(seed_layout, tmp_path / "training")
+    found.dataset = replace(found.dataset, groups=("one plate",) * len(found.dataset))
+    manifest = found._manifest(np.arange(4), found.world.answers[:4])
+    assert len(read_dataset(DatasetOptions(manifest=manifest, val_share=0.0)).train) == 4
+
+
 def test_answers_are_named_as_in_the_world_whatever_the_order_of_the_dataset(seed_layout: Path, tmp_path: Path) -> None:
     found = learner(seed_layout, tmp_path / "training")
     found.world = replace(found.world, class_names=("unseen", *found.world.class_names))

@@ -189,6 +189,14 @@ def test_files_whose_names_begin_or_end_with_spaces_are_found(tmp_path: Path) ->
     assert found == {" 1.png": "cat", "1.png": "", "2.png ": "cat", "3.png": "cat", " folder/4.png": "cat"}
 
 
+def test_names_whose_letters_were_put_together_are_found(tmp_path: Path) -> None:
+    pictures(tmp_path / "data", "unlabeled/sub/e\u0301.png", "train/cat/1.png", "train/dog/2.png")
+    request = write_csv(tmp_path / "r.csv", ("file",), [("\u00e9.png",)])
+    labels = write_csv(tmp_path / "l.csv", ("file", "label"), [("unlabeled/sub/\u00e9.png", "cat")])
+    source = DatasetOptions(dataset_folder=tmp_path / "data", val_share=0)
+    assert run(config(source, request=request, labels=labels, out_path=tmp_path / "new"))["added"] == 1
+
+
 @pytest.mark.parametrize("layout", ["table", "seed"])
 def test_new_classes_come_behind_listed_ones_and_take_no_id_of_theirs(layout: str, tmp_path: Path) -> None:
     data = tmp_path / "data"

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from barlowmatch.configs.find_suspects import FindSuspectsConfig
@@ -61,7 +62,20 @@ def test_what_was_not_judged_is_said(tmp_path: Path) -> None:
     result = run(FindSuspectsConfig(representations_path=folder, out_path=tmp_path / "s.csv"), said.append)
     assert result["judged"] < 8
     (message,) = [event.message for event in said if isinstance(event, Said)]
-    assert f"{8 - result['judged']} are of classes with fewer than 5 labels, and were not judged" in message
+    assert f"; {8 - result['judged']} were not judged: of their class, or of every other, there are fewer" in message
+
+
+def test_labels_of_one_class_are_not_said_to_be_few(tmp_path: Path) -> None:
+    vectors, _ = clusters(ROWS)
+    folder = write(tmp_path / "alike", vectors)
+    table = pd.read_csv(folder / "files.csv", keep_default_na=False)
+    table["label"] = ["owl" if label == "owl" else "" for label in table["label"]]
+    table.to_csv(folder / "files.csv", index=False)
+    said: list[Event] = []
+    run(FindSuspectsConfig(representations_path=folder, out_path=tmp_path / "s.csv"), said.append)
+    (message,) = [event.message for event in said if isinstance(event, Said)]
+    assert "0 of 0 labels are suspect; " in message
+    assert "were not judged: of their class, or of every other, there are fewer than 5 labels" in message
 
 
 def test_bad_input_is_named_and_nothing_is_written(tmp_path: Path) -> None:

@@ -194,3 +194,22 @@ def test_what_was_decided_is_said(tmp_path: Path, representations: Path) -> None
     )
     said = [event.message for event in events if isinstance(event, Said)]
     assert any(message.startswith("auto: 20 uncertain images that stand for many") for message in said)
+
+
+def test_probabilities_of_validation_images_that_are_none_are_named(tmp_path: Path) -> None:
+    labels = ["a", "b"] * 40
+    splits = ["train"] * 10 + ["val"] * 70
+    table = EmbeddedFiles([*map(str, range(90))], [*splits, *["unlabeled"] * 10], [*labels, *[""] * 10], [""] * 90)
+    with EmbeddingsWriter(
+        tmp_path / "e", table, dimension=4, classes=[ImageClass(0, "a"), ImageClass(1, "b")], checkpoint="",
+        with_probabilities=True,
+    ) as writer:  # fmt: skip
+        writer.write(np.arange(90), np.random.default_rng(0).normal(size=(90, 4)), np.full((90, 2), 0.5))
+    shares = np.lib.format.open_memmap(tmp_path / "e" / "probabilities.npy")
+    shares[30] = np.nan
+    shares.flush()
+    config = SelectConfig(
+        representations_path=tmp_path / "e", dest_path=tmp_path / "r", strategy="uherding", budget=2
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"^30: its class probabilities sum to nan, not to 1; embed it again"):
+        run(config)

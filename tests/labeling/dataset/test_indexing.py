@@ -1,5 +1,6 @@
 """Projects of datasets, and what becomes of their files."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -150,6 +151,13 @@ def test_moved_new_gone_and_replaced_files(own: Path) -> None:
         assert find_faults(db) == []
         assert list_requests(db)[0].left == 2, "gone and replaced images are no longer asked about"
     assert rescan(own) == Rescanned(0, 0, 0, 0)
+
+
+def test_the_time_of_a_file_that_was_copied_is_noted(own: Path) -> None:
+    file = own.parent / "images" / "unlabeled" / "000.png"
+    os.utime(file, (1, 1))
+    assert rescan(own) == Rescanned(0, 0, 0, 0)
+    assert by_name(own)["unlabeled/000.png"].mtime_ns == 10**9
 
 
 def test_a_file_that_comes_back_is_the_image_it_was(own: Path) -> None:

@@ -1,5 +1,6 @@
 """Learning while people label: a real process beside the API, on embeddings in which classes are clusters."""
 
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from labeling.dataset.indexing import init_project
 from labeling.embeddings.importing import import_embeddings
 from labeling.probe import process
 from labeling.probe.process import Learner
+from labeling.probe.starting import Probing
 from labeling.project import Project, reading, writing
 from labeling.server.application import build_app
 from storage.classes import add_class
@@ -252,3 +254,14 @@ def test_labels_are_judged_when_people_rest(
     assert shown
     assert shown <= wrong
     assert said.count(f"{len(shown)} suspect labels") == 1, "once, as nobody said anything more"
+
+
+def test_it_starts_though_the_cache_was_deleted(
+    opened: tuple[Project, dict[int, int], Callable[[str], Tab]],
+) -> None:
+    project, _, _ = opened
+    shutil.rmtree(project.paths.cache)
+    probing = Probing(project)
+    probing.start()
+    assert probing._process is not None
+    probing.stop()

@@ -1,5 +1,6 @@
 """What a strategy may choose from is what needs an answer now, and what it chose is asked for as it was shown."""
 
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,14 @@ import numpy as np
 import pytest
 
 from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.tables import read_table
 from barlowmatch.embeddings import read_embeddings
+from barlowmatch.events import silent
 from barlowmatch.selection.catalog import CATALOG
+from labeling.configs import ChooseConfig
 from labeling.embeddings.newest import newest_embeddings
 from labeling.project import Project, ProjectFolder, reading
+from labeling.requests.choosing import choose as choose_on_the_command_line
 from labeling.requests.pool import write_pool
 from storage.database import Database
 from storage.images import all_images
@@ -174,6 +179,14 @@ def test_a_request_sent_again_is_answered_as_before_though_another_choice_was_ma
     assert ann.post("/api/choice/request", body, 201) == made
 
 
+def test_a_choice_is_written_where_there_is_no_folder_yet(embedded: Path, tmp_path: Path) -> None:
+    to = tmp_path / "requests" / "first" / "random.csv"
+    shutil.rmtree(embedded / "cache")  # as anybody may
+    choose_on_the_command_line(ChooseConfig(project=embedded, strategy="k-center", budget=2, to=to), silent)
+    assert len(read_table(to)) == 2
+    assert not list(embedded.glob("**/pool-*"))
+
+
 def test_a_choice_can_be_stopped(embedded: Path, ann: Tab) -> None:
     wish = {"uuid": str(uuid.uuid4()), "strategy": "auto", "budget": 5}
     assert ann.post("/api/choice", wish, 202)["chore"]["state"] == "running"
@@ -186,7 +199,9 @@ def test_a_simulation_of_the_project_is_shown(folder: Path, ann: Tab) -> None:
     run = folder / "runs" / "simulate-20260101T000000Z-0b0b0b"
     run.mkdir(parents=True)
     lines = ["strategy,budget,accuracy,accuracy_low,accuracy_high", "auto,10,0.5,0.4,0.6", "auto,20,0.7,0.6,0.8"]
+    lines.append("random,10,0.4,,")  # of one repetition
     (run / "curves.csv").write_text("\n".join(lines))
     found = ann.get("/api/simulation")
     assert found["name"] == run.name
     assert found["curves"]["auto"][1] == {"labels": 20, "accuracy": 0.7, "low": 0.6, "high": 0.8}
+    assert found["curves"]["random"] == [{"labels": 10, "accuracy": 0.4, "low": None, "high": None}]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,11 @@ def test_what_was_timed_leaves_no_weights(tmp_path: Path) -> None:
 def test_steps_are_those_of_the_usual_batch_or_of_the_labels_there_are() -> None:
     assert ClassifyConfig.usual_batch == 64
     assert [steps_of(plan_for(labels)) / 40 for labels in (10, 64, 640)] == [1, 1, 10]
+
+
+def test_labels_that_the_stage_will_hold_out_are_in_no_step() -> None:
+    plan = plan_for(1280)
+    apart = SplitCounts(learnable=1280, labeled=1280, classes=2, judged=0, kept=0)
+    shares = (0.0, 0.2, 0.5)
+    plans = [replace(plan, counts=apart, config=replace(plan.config, val_share=share)) for share in shares]
+    assert [steps_of(each) / plan.config.num_epochs for each in plans] == [20, 16, 10]

@@ -1,0 +1,35 @@
+"""Finding the row of a file by its name, as a table has it."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+
+
+def composed(name: str) -> str:
+    """Return a name with each letter and its marks as one sign: macOS takes them apart, spreadsheets do not."""
+    return unicodedata.normalize("NFC", name)
+
+
+class FileRows:
+    """Rows by the names of their files; where no file has a name as it is written, the one that looks alike.
+
+    Args:
+        files: the name of each row.
+    """
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self._files = files
+        self._rows = {file: row for row, file in enumerate(files)}
+
+    def find(self, name: str) -> int | None:
+        """Return the row of a name, None where no file, or more than one that looks alike, has it."""
+        row = self._rows.get(name)
+        return self._alike.get(composed(name)) if row is None else row
+
+    @cached_property
+    def _alike(self) -> dict[str, int]:
+        """The row of each name in its composed form; made where it is asked for, as most tables need none."""
+        names = [composed(file) for file in self._files]
+        counts = Counter(names)
+        return {name: row for row, name in enumerate(names) if counts[name] == 1}
