@@ -167,6 +167,7 @@ class BrowsePage {
 
   choose(place) {
     this.chosen?.element.setAttribute("aria-selected", "false");
+    this.forget();
     this.at = place;
     const tile = this.chosen;
     if (!tile) return this.inspector.clear();
@@ -207,9 +208,14 @@ class BrowsePage {
 
   /** The chosen image that a press is about; where there is none, the page says so. */
   wanted() {
-    if (this.chosen) for (const topic of ["choose", "undo"]) this.messages.clear(topic);
+    if (this.chosen) this.forget();
     else this.messages.say("choose", "Choose an image first: click it, or go to it with the arrow keys.");
     return this.chosen?.image;
+  }
+
+  /** Take away what was said of the press before: whoever goes on has read it. */
+  forget() {
+    for (const topic of ["choose", "undo"]) this.messages.clear(topic);
   }
 
   /**
