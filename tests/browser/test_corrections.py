@@ -221,7 +221,7 @@ def test_what_was_taken_back_is_said_until_another_image_is_chosen(tab: Tab) -> 
         tab.saved()
     message = tab.page.locator(".wb-message")
     expect(message).to_contain_text("Taken back: 3 ")
-    for label in ("Close this message", "Next →"):
+    for label in ("Close this message", "Dark or light"):
         tab.page.get_by_role("button", name=label).click(trial=True)  # neither lies over the other
 
     tab.page.keyboard.press("ArrowRight")
