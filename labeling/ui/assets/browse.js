@@ -68,7 +68,10 @@ class BrowsePage {
       this.chip.element,
       themeButton(),
     );
-    const classList = new ClassList((cls) => this.relabel("label", cls));
+    const classList = new ClassList(
+      (cls) => this.relabel("label", cls),
+      () => "they are made on Project, or on Label with the first picture of one.",
+    );
     classList.update(this.classes, this.keymap);
     const tool = (text, onclick, { action = null, style = "", title = null } = {}) =>
       h(
