@@ -169,7 +169,7 @@ def test_what_neighbours_get_right_is_not_shown_as_a_classifiers_accuracy(
         expect(cells).to_have_text(["64.3 % kNN accuracy", "50.0 % (26.8 to 73.2)"])
 
 
-def test_work_that_has_ended_shows_no_rate_while_what_follows_gets_ready(context: BrowserContext, project: Path) -> None:
+def test_ended_work_shows_no_rate_while_what_follows_gets_ready(context: BrowserContext, project: Path) -> None:
     told = {"work": "decode images", "done": 900, "total": 1797, "unit": "image", "rate": 1720, "samples_rate": 0}
     run = {
         "name": "pretrain-1", "stage": "pretrain", "state": "running", "created": "2026-01-02T03:04:05Z", "seconds": 9,
