@@ -18,7 +18,7 @@ OTHERS = ("Project", "Browse", "Train", "Request", "Progress", "Export", "People
 - People: who may come in, what they may do, and what each has labeled.
 """
 
-_STYLES = ("workbench", "plot", "forms", "request", "progress", "project", "train", "export", "people")
+_STYLES = ("workbench", "browse", "plot", "forms", "request", "progress", "project", "train", "export", "people")
 HEAD = '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">' + "".join(
     f'<link rel="stylesheet" href="workbench/{name}.css">' for name in _STYLES
 )

@@ -211,3 +211,18 @@ def test_what_was_taken_back_elsewhere_is_not_taken_back_twice(tab: Tab, context
 
     expect(tab.page.locator(".wb-message")).to_contain_text("Not taken back: there is nothing left of it to undo.")
     expect(words).to_have_text(before)
+
+
+def test_what_was_taken_back_is_said_until_another_image_is_chosen(tab: Tab) -> None:
+    tab.open("/browse?state=none")
+    tab.page.locator(TILE).nth(20).click()
+    for key in ("3", "Backspace"):
+        tab.page.keyboard.press(key)
+        tab.saved()
+    message = tab.page.locator(".wb-message")
+    expect(message).to_contain_text("Taken back: 3 ")
+    for label in ("Close this message", "Dark or light"):
+        tab.page.get_by_role("button", name=label).click(trial=True)  # neither lies over the other
+
+    tab.page.keyboard.press("ArrowRight")
+    expect(message).to_have_count(0)

@@ -1,5 +1,6 @@
 """Starting without a project: from a bare folder of images into the app by keys and clicks, in one process."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.bench import ROOT, Bench, Tab
 from tests.browser.test_project import bare_folder
@@ -61,3 +62,17 @@ def test_a_folder_becomes_a_project_that_is_then_served(server: Bench, context: 
     assert str(server.project) in recent
     assert (tab.complaints, tab.elsewhere) == ([], [])
     tab.leave()
+
+
+def test_recent_projects_are_in_sight_however_many(server: Bench, page: Page, example: Path, tmp_path: Path) -> None:
+    projects = [tmp_path / f"project-{number}" for number in range(12)]
+    for project in projects:
+        project.symlink_to(example)
+    recent = tmp_path / "config" / "barlowmatch" / "recent.json"
+    recent.parent.mkdir(parents=True)
+    recent.write_text(json.dumps([str(project) for project in projects]))
+
+    page.goto(server.url)
+
+    expect(page.locator(".op-recent button")).to_have_count(12)
+    expect(page.get_by_role("heading", name="BarlowMatch")).to_be_in_viewport()

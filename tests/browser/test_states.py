@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from labeling.dataset.indexing import init_project
@@ -150,3 +151,26 @@ def test_an_address_without_a_page_shows_the_ways_on_and_programs_get_json(page:
     assert (program.status, program.json()["error"]) == (404, "there is nothing at this address")
     browser = page.context.request.get(f"{bench.url}/api/projekt", headers={"accept": "text/html"})
     assert (browser.status, browser.json()["field"]) == (404, "path")
+
+
+def test_what_is_transparent_is_white_as_in_training_and_browse_names_no_key_of_another_page(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("RGBA", (60, 40)).save(tmp_path / "images" / "clear.png")
+    init_project(tmp_path / "project", dataset_folder=tmp_path / "images", control=0)
+    ask_all_blindly(tmp_path / "project")
+    with serving(tmp_path / "project") as bench:
+        tab = Tab(context, bench, "Ann")
+        page = tab.open().ready().page
+        middle = "canvas => canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data.join()"
+        assert page.locator(".wb-canvas").evaluate(middle) == "255,255,255,255"
+        page.keyboard.press("z")
+        assert page.locator(".wb-canvas").evaluate(middle) == "255,255,255,255"
+
+        page.goto(bench.url + "/browse")
+        page.locator(".wb-tile").first.click()
+        expect(page.locator(".wb-large")).to_have_css("background-color", "rgb(255, 255, 255)")
+        expect(page.locator(".wb-none")).to_have_text(re.compile("^No classes yet: they are made on Project"))
+        tab.leave()
+        assert tab.complaints == []

@@ -169,6 +169,22 @@ def test_what_neighbours_get_right_is_not_shown_as_a_classifiers_accuracy(
         expect(cells).to_have_text(["64.3 % kNN accuracy", "50.0 % (26.8 to 73.2)"])
 
 
+def test_ended_work_shows_no_rate_while_what_follows_gets_ready(context: BrowserContext, project: Path) -> None:
+    told = {"work": "decode images", "done": 900, "total": 1797, "unit": "image", "rate": 1720, "samples_rate": 0}
+    run = {
+        "name": "pretrain-1", "stage": "pretrain", "state": "running", "created": "2026-01-02T03:04:05Z", "seconds": 9,
+        "about": {}, "within": None, "labels": {}, "progress": told, "message": None, "figures": {}, "said": [],
+        "steps": [], "curves": {}, "evaluations": {}, "log": [], "command": "", "checkpoint": None,
+    }  # fmt: skip
+    with serving(project) as bench:
+        context.route("**/api/runs", lambda route: route.fulfill(json={"runs": [run]}))
+        context.route("**/api/runs/pretrain-1", lambda route: route.fulfill(json=run))
+        page = open_page(context, bench)
+        expect(page.locator(".tr-rate")).to_have_text("1,720 images/s")
+        told["done"] = 1797
+        expect(page.locator(".tr-rate")).to_have_text("Done; what follows is getting ready")
+
+
 def test_a_recipe_starts_from_a_run_that_trained_its_network(context: BrowserContext, project: Path) -> None:
     name = "pretrain-20260101T000000Z-aaaaaa"
     folder = project / "runs" / name

@@ -68,7 +68,10 @@ class BrowsePage {
       this.chip.element,
       themeButton(),
     );
-    const classList = new ClassList((cls) => this.relabel("label", cls));
+    const classList = new ClassList(
+      (cls) => this.relabel("label", cls),
+      () => "they are made on Project, or on Label with the first picture of one.",
+    );
     classList.update(this.classes, this.keymap);
     const tool = (text, onclick, { action = null, style = "", title = null } = {}) =>
       h(
@@ -167,6 +170,7 @@ class BrowsePage {
 
   choose(place) {
     this.chosen?.element.setAttribute("aria-selected", "false");
+    this.forget();
     this.at = place;
     const tile = this.chosen;
     if (!tile) return this.inspector.clear();
@@ -207,9 +211,14 @@ class BrowsePage {
 
   /** The chosen image that a press is about; where there is none, the page says so. */
   wanted() {
-    if (this.chosen) for (const topic of ["choose", "undo"]) this.messages.clear(topic);
+    if (this.chosen) this.forget();
     else this.messages.say("choose", "Choose an image first: click it, or go to it with the arrow keys.");
     return this.chosen?.image;
+  }
+
+  /** Take away what was said of the press before: whoever goes on has read it. */
+  forget() {
+    for (const topic of ["choose", "undo"]) this.messages.clear(topic);
   }
 
   /**

@@ -5,8 +5,9 @@ import { fill, h, keycap } from "./dom.js";
 
 /** The list of classes, each a button with its key and its number of labels. */
 export class ClassList {
-  constructor(choose) {
-    this.choose = choose;
+  /** `choose` gets a class id and the event; `none` are the words shown where there is no class, made for a keymap. */
+  constructor(choose, none) {
+    Object.assign(this, { choose, none });
     this.buttons = new Map();
     this.element = h("div", { class: "wb-classes" });
   }
@@ -27,8 +28,8 @@ export class ClassList {
         return [cls.id, { button, counted }];
       }),
     );
-    const none = h("p", { class: "wb-none" }, "No classes yet: name what you see with New ", keycap(keymap.byAction.get("new_class")));
-    fill(this.element, classes.length > 0 ? [...this.buttons.values()].map(({ button }) => button) : [none]);
+    const none = () => h("p", { class: "wb-none" }, "No classes yet: ", this.none(keymap));
+    fill(this.element, classes.length > 0 ? [...this.buttons.values()].map(({ button }) => button) : none());
   }
 
   /** Show how many images each class has: a Map of class id to number. */

@@ -19,7 +19,8 @@ const SMALL = 64; // pictures of fewer pixels are shown as squares
 export class Inspector {
   constructor({ nameOf, classList, suspect, search, tools, close }) {
     Object.assign(this, { nameOf, suspect });
-    this.picture = h("img", { class: "wb-large", alt: "" });
+    const fit = ({ target }) => target.style.setProperty("--ratio", target.naturalWidth / target.naturalHeight);
+    this.picture = h("img", { class: "wb-large", alt: "", onload: fit });
     this.file = h("div", { class: "wb-file" });
     this.now = h("div", { role: "status" });
     this.history = h("ol", { class: "wb-history" });

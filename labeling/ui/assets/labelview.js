@@ -22,7 +22,10 @@ export class LabelView {
     this.stage.element.append(this.name);
     this.progress = new ProgressLine();
     this.chip = new Chip(flush);
-    this.list = new ClassList((cls, event) => this._click(event, { class: cls }));
+    this.list = new ClassList(
+      (cls, event) => this._click(event, { class: cls }),
+      (keymap) => ["name what you see with New ", keycap(keymap.byAction.get("new_class"))],
+    );
     this.film = new Filmstrip();
     this.messages = new Messages();
     this.guesses = h("div", { class: "wb-classes wb-guesses" });

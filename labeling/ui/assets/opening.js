@@ -44,7 +44,7 @@ class OpeningPage {
       this.chosen = true;
       this.check();
     }
-    this.images.input.focus();
+    if (!found.recent.length) this.images.input.focus(); // else the projects above it would scroll away
   }
 
   field(name, title, hint) {

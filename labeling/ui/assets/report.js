@@ -105,7 +105,7 @@ function facts(report) {
     sizes && ["Sizes", sizeWords(sizes)],
     ["Found as", `${report.layout} layout`],
     report.groups && ["Groups", `${report.groups.count.toLocaleString("en")}, the largest of ${count(report.groups.largest, "image")}`],
-    ...Object.entries(splits).map(([split, { images, labeled }]) => [SPLITS[split] ?? split, `${images.toLocaleString("en")}${labeled ? `, ${labeled.toLocaleString("en")} came labeled` : ""}`]),
+    ...Object.entries(splits).map(([split, { images, labeled }]) => [SPLITS[split] ?? split, `${images.toLocaleString("en")}${labeled ? `, ${labeled === images ? "all" : labeled.toLocaleString("en")} labeled already` : ""}`]),
   ];
   return h("dl", { class: "pj-facts" }, rows.filter(Boolean).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }

@@ -69,7 +69,7 @@ class RequestPage {
     const ask = h("button", { type: "button", onclick: () => this.runRound(ask, error) }, "Run a round");
     const run = this.roundRuns ? roundLink() : ask;
     const why =
-      `All strategies but random compare pictures by their embeddings, and there are none yet. A round makes them in about ${ROUND_MINUTES} minutes: it learns from all pictures without labels, then embeds them. It goes on when you close this page.`;
+      `All strategies but random compare pictures by their embeddings, the numbers that a model sees in them, and there are none yet. A round makes them in about ${ROUND_MINUTES} minutes: it learns from all pictures without labels, then embeds them. It goes on when you close this page.`;
     return h(
       "div",
       { class: "rq-about" },

@@ -16,7 +16,7 @@ export class History {
     const heads = ["Compare", "Run", "State", "Started", "Took", "Labels", "Accuracy"];
     this.table = h(
       "div",
-      { class: "tr-scroll" },
+      { class: "tr-scroll tr-runs" },
       h("table", {}, h("thead", {}, h("tr", {}, heads.map((name) => h("th", { scope: "col" }, name)))), this.rows),
     );
     this.compared = h("div", { class: "tr-compared", "aria-live": "polite" });

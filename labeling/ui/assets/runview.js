@@ -101,7 +101,8 @@ export class RunView {
     if (run.state !== "running") return fill(this.progress);
     const told = run.progress;
     if (!told) return fill(this.progress, wait({ work: "Starting; this takes some seconds", done: 0, total: 0 }));
-    const rate = told.samples_rate ? `${short(told.samples_rate)} images/s` : told.rate ? `${short(told.rate)} ${told.unit}s/s` : "";
+    const ended = told.total > 0 && told.done >= told.total; // what follows says nothing while it gets ready
+    const rate = ended ? "Done; what follows is getting ready" : told.samples_rate ? `${short(told.samples_rate)} images/s` : told.rate ? `${short(told.rate)} ${told.unit}s/s` : "";
     const work = told.work === run.stage ? `${sentence(told.unit)}s` : sentence(told.work);
     return fill(this.progress, wait({ work, done: told.done, total: told.total, remaining: told.remaining }), h("small", { class: "tr-rate" }, rate));
   }

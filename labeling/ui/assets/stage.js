@@ -98,6 +98,7 @@ export class Stage {
     const fills = fitted.width === width || fitted.height === height;
     if (!this.zoomed && fills && fitted.width <= width && fitted.height <= height) {
       const [left, top] = [(width - fitted.width) / 2, (height - fitted.height) / 2];
+      this._paper(Math.round(left), Math.round(top), fitted.width, fitted.height);
       this.context.drawImage(fitted, Math.round(left), Math.round(top)); // a copy: nothing is scaled on the way
       return;
     }
@@ -108,13 +109,15 @@ export class Stage {
     const top = (height - drawn.height) * (drawn.height > height ? this.centre.y : 0.5);
     this.context.imageSmoothingEnabled = !this.zoomed || scale < SHARP_FROM;
     this.context.imageSmoothingQuality = "high";
-    this.context.drawImage(
-      bitmap,
-      Math.round(left),
-      Math.round(top),
-      Math.round(drawn.width),
-      Math.round(drawn.height),
-    );
+    const place = [left, top, drawn.width, drawn.height].map(Math.round);
+    this._paper(...place);
+    this.context.drawImage(bitmap, ...place);
+  }
+
+  /** Lay white under a picture: what is transparent looks in the dark, too, as a model sees it. */
+  _paper(...place) {
+    this.context.fillStyle = "#fff";
+    this.context.fillRect(...place);
   }
 }
 

@@ -49,7 +49,7 @@ export class RoundForm {
 
   busy(running) {
     this.go.disabled = Boolean(running);
-    this.waiting.textContent = running ? `One run at a time: wait until the ${stageWords(running.stage).toLowerCase()} is done, or stop it.` : "";
+    this.waiting.textContent = running ? `One run at a time: wait until this one is done, or stop it.` : "";
     this.waiting.hidden = !running;
   }
 
@@ -129,7 +129,7 @@ export class StageForm {
     this.preset = h("select", { name: "preset", onchange: () => this.take() }, form.presets.map((preset) => h("option", { value: preset.name }, preset.name)));
     this.preset.value = form.preset;
     this.words = h("small", { class: "tr-preset" });
-    this.minutes = h("input", { name: "minutes", inputmode: "decimal", autocomplete: "off", placeholder: "as its epochs take" });
+    this.minutes = h("input", { name: "minutes", inputmode: "decimal", autocomplete: "off", placeholder: "as the recipe says" });
     this.picked = false; // whether somebody chose what to start from
     this.source = h("select", { name: "starts_from", onchange: () => (this.picked = true) });
     const known = form.sources.map((run) => h("option", { value: run.name }, `${stageWords(run.stage)}, ${when(run)}`));
