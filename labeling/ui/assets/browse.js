@@ -6,6 +6,7 @@ import { Corrections } from "./corrections.js";
 import { dialogIsOpen } from "./dialog.js";
 import { buttonTakes, fill, h, isTyping, keycap, tooSoon, uuid } from "./dom.js";
 import { Filters } from "./filters.js";
+import { Gallery } from "./gallery.js";
 import { Inspector } from "./inspector.js";
 import { Keymap } from "./keys.js";
 import { Outbox } from "./outbox.js";
@@ -38,8 +39,6 @@ class BrowsePage {
   constructor(host, { person, classes, nameOf, settings, progress, people, requests }) {
     Object.assign(this, { host, person, classes, nameOf });
     this.keymap = new Keymap(settings.keys, classes);
-    this.tiles = [];
-    this.at = -1;
     this.wentOn = { tile: null, when: 0 }; // what was chosen by itself
     const client = clientName();
     this.outbox = new Outbox(`${progress.project_id}:${person.id}`, (events) => api.sendEvents(client, events));
@@ -58,7 +57,7 @@ class BrowsePage {
     this.filters = new Filters({ classes: this.classes, people, requests, changed: () => this.pager.restart() });
     const strange = this.filters.strange.map(([name, value]) => `${name}=${value}`).join(", ");
     if (strange) this.messages.say("filters", `Filters of this link that mean nothing here are left out: ${strange}`);
-    this.list = h("div", { class: "wb-tiles", role: "listbox", "aria-label": "Images" });
+    this.gallery = new Gallery({ nameOf: this.nameOf, chose: (tile) => this.inspect(tile) });
     this.pager = new Pager(PAGE, () => this.open());
     const pager = h(
       "footer",
@@ -89,19 +88,19 @@ class BrowsePage {
       }),
     ];
     const search = tool("Search", () => this.search(), { action: "search", style: "wb-quiet" });
-    const close = () => this.choose(-1);
+    const close = () => this.gallery.choose(-1);
     const settle = (cls) => this.relabel("label", cls);
     const suspect = new SuspectPanel({ nameOf: this.nameOf, keymap: this.keymap, settle });
     this.inspector = new Inspector({ nameOf: this.nameOf, classList, suspect, search, tools, close });
     fill(
       this.host,
-      h("div", { class: "wb-browse" }, this.filters.element, this.list, pager, this.inspector.element),
+      h("div", { class: "wb-browse" }, this.filters.element, this.gallery.element, pager, this.inspector.element),
       this.messages.element,
     );
   }
 
   get chosen() {
-    return this.tiles[this.at];
+    return this.gallery.chosen;
   }
 
   /** Open the page whose cursor is on top; an answer to an older question is dropped. */
@@ -117,80 +116,32 @@ class BrowsePage {
       this.pager.took(page.images.length, page);
       this.show(page.images);
     } catch (error) {
-      if (question === this.question) this.say(error.message);
+      if (question === this.question) this.gallery.say(error.message);
     }
   }
 
-  say(words) {
-    this.tiles = [];
-    this.choose(-1);
-    fill(this.list, h("p", { class: "wb-hint" }, words));
-  }
-
   show(images) {
-    this.tiles = images.map((image) => this.tile(image));
-    fill(
-      this.list,
-      this.tiles.map((tile) => tile.element),
-    );
-    this.list.scrollTop = 0;
     const suspect = this.filters.values.get("suspect") === "true";
-    if (images.length === 0) this.say(suspect ? "No label here looks wrong beside the others." : "No image passes these filters.");
-    else this.choose(-1);
-    this.tiles[0]?.element.setAttribute("tabindex", "0");
+    if (images.length > 0) this.gallery.show(images);
+    else this.gallery.say(suspect ? "No label here looks wrong beside the others." : "No image passes these filters.");
   }
 
-  tile(image) {
-    const words = h("figcaption");
-    const picture = h("img", { class: "wb-thumb", src: image.thumb, alt: "", loading: "lazy", draggable: "false" });
-    const element = h(
-      "button",
-      {
-        class: "wb-tile",
-        type: "button",
-        role: "option",
-        tabindex: "-1",
-        onclick: () => this.choose(this.tiles.indexOf(tile)),
-      },
-      picture,
-      words,
-    );
-    const tile = { image, element, words, picture };
-    this.draw(tile);
-    return tile;
-  }
-
-  draw({ image, element, words }) {
-    const doubt = image.suspect ? ` → ${this.nameOf(image.suspect.class)}?` : "";
-    words.textContent =
-      (image.flagged ? "⚑ " : "") + (image.missing ? "missing" : labelWords(image.label, this.nameOf)) + doubt;
-    words.dataset.state = image.missing ? "missing" : image.suspect ? "suspect" : image.label.state;
-    element.setAttribute("aria-label", `${image.file}: ${words.textContent}`);
-  }
-
-  choose(place) {
-    this.chosen?.element.setAttribute("aria-selected", "false");
+  inspect(tile) {
     this.forget();
-    this.at = place;
-    const tile = this.chosen;
-    if (!tile) return this.inspector.clear();
-    for (const other of this.tiles) other.element.setAttribute("tabindex", other === tile ? "0" : "-1");
-    tile.element.setAttribute("aria-selected", "true");
-    tile.element.focus({ preventScroll: true });
-    tile.element.scrollIntoView({ block: "nearest" });
-    return this.inspector.show(tile.image);
+    if (tile) this.inspector.show(tile.image);
+    else this.inspector.clear();
   }
 
   key(event) {
     if (!this.host.isConnected || dialogIsOpen() || isTyping(event) || buttonTakes(event)) return;
-    const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
-    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    if (this.gallery.follow(event.key)) {
+      event.preventDefault();
+      return;
+    }
     const key = this.keymap.keyOf(event);
     const meaning = this.keymap.read(key);
-    if (step && this.tiles.length)
-      this.choose(Math.max(0, Math.min(this.tiles.length - 1, this.at < 0 ? 0 : this.at + step)));
-    else if (key === "PageDown" || key === "PageUp") this.pager.turn(key === "PageDown" ? 1 : -1);
-    else if (key === "Escape") this.choose(-1);
+    if (key === "PageDown" || key === "PageUp") this.pager.turn(key === "PageDown" ? 1 : -1);
+    else if (key === "Escape") this.gallery.choose(-1);
     else if (!meaning || event.repeat) return;
     else if ((meaning.class !== undefined || ANSWERS.includes(meaning.action)) && this.unseen(event))
       this.messages.say("choose", "That press came before you could see this image: it was not taken.");
@@ -244,10 +195,9 @@ class BrowsePage {
 
   /** Choose the next suspect label of this page; where all are settled none, so that a key more changes no label. */
   goToNextSuspect() {
-    const left = this.tiles.flatMap(({ image }, place) => (image.suspect ? [place] : []));
-    this.choose(left.find((place) => place > this.at) ?? left[0] ?? -1);
+    this.gallery.chooseNext((image) => image.suspect);
     this.wentOn = { tile: this.chosen, when: performance.now() };
-    if (left.length > 0) return;
+    if (this.chosen) return;
     const more = this.pager.next ? " Next shows more." : "";
     this.messages.say("choose", `The suspect labels of this page are settled.${more}`);
   }
@@ -274,7 +224,7 @@ class BrowsePage {
 
   undo() {
     const act = this.corrections.undo();
-    if (act) return this.goTo(act.image);
+    if (act) return this.gallery.goTo(act.image);
     return this.messages.say(
       "undo",
       "Nothing was changed here yet, so there is nothing to undo. Undo on the Label page takes back what was given there.",
@@ -283,7 +233,7 @@ class BrowsePage {
 
   redo() {
     const act = this.corrections.redo();
-    if (act) return this.goTo(act.image);
+    if (act) return this.gallery.goTo(act.image);
     return this.messages.say("undo", "There is nothing to redo.");
   }
 
@@ -291,19 +241,10 @@ class BrowsePage {
     if (this.wanted()) searchClasses(this.host, this.classes, { choose: (id) => this.relabel("label", id) });
   }
 
-  /** Choose an image if it is on this page. */
-  goTo(image) {
-    const place = this.tiles.findIndex((tile) => tile.image.image === image);
-    if (place >= 0 && place !== this.at) this.choose(place);
-  }
-
   /** Show what is known of an image if it is on this page. */
   update(image, known) {
-    const tile = this.tiles.find((other) => other.image.image === image);
-    if (!tile) return;
-    Object.assign(tile.image, known);
-    this.draw(tile);
-    if (tile === this.chosen) this.inspector.label(tile.image);
+    const tile = this.gallery.update(image, known);
+    if (tile && tile === this.chosen) this.inspector.label(tile.image);
   }
 
   /** Show an image as the server has it. */
