@@ -13,6 +13,10 @@ LARS = ("--optimizer", "lars", "--trust", "0.001", "--trust-as", "scale")
 """With the presets `quick` and `laptop`: pretraining as it was before they took Muon, on which older figures rest."""
 
 
+FIXED = ("--pseudo-label", "fixed", "--learning-rate", "0.003")
+"""With the same presets: FixMatch as it was before they took SoftMatch's weights, on which older figures rest."""
+
+
 def barlowmatch(*words: str, quiet: bool = True) -> str:
     """Run `python -m barlowmatch …` as a user would, show the command line, and return what it printed.
 

@@ -17,7 +17,7 @@ from barlowmatch.embeddings import Embeddings, read_embeddings
 from barlowmatch.linear_probe import Floats
 from barlowmatch.suspects import find_suspects, out_of_sample
 from benchmarks.datasets import write_cifar10_flat, write_fashion_mnist
-from benchmarks.measuring import LARS, barlowmatch, table
+from benchmarks.measuring import FIXED, LARS, barlowmatch, table
 
 STAGES = ("pretrained", "fixmatch")
 
@@ -86,7 +86,7 @@ def train(home: Path, minutes: float) -> None:
     barlowmatch("pretrain", *common, *LARS, "--minutes", str(minutes), "--checkpoint-path", pretrained)
     barlowmatch("train-classifier", *common, "--transfer-path", pretrained, "--checkpoint-path", classifier)
     barlowmatch(
-        "fixmatch", *common, "--minutes", str(0.75 * minutes), "--transfer-path", classifier,
+        "fixmatch", *common, *FIXED, "--minutes", str(0.75 * minutes), "--transfer-path", classifier,
         "--checkpoint-path", fixmatch,
     )  # fmt: skip
     for stage, checkpoint in zip(STAGES, (pretrained, fixmatch), strict=True):

@@ -1,0 +1,76 @@
+"""How guesses become labels in FixMatch: what few steps add to a classifier by each rule and rate.
+
+One pretraining and one classifier a seed and data, on top of which each side fine-tunes: CIFAR-10, 5 % labeled, and
+handwritten digits, 50 of them labeled.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.datasets import write_cifar10, write_digits
+from benchmarks.measuring import FIXED, barlowmatch, read_result, table
+
+SIDES = {
+    "fixed_0.003": FIXED,
+    "fixed_0.03": ("--pseudo-label", "fixed", "--learning-rate", "0.03"),
+    "softmatch_0.03": ("--pseudo-label", "softmatch", "--learning-rate", "0.03"),
+    "freematch_0.03": ("--pseudo-label", "freematch", "--learning-rate", "0.03"),
+}
+FLAGS = {"cifar10": (), "digits": ("--views", "digits")}
+EPOCHS = {"cifar10": "3", "digits": "6"}
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    """Measure, print a table, and return accuracies in percent."""
+    parser = argparse.ArgumentParser(prog="benchmarks pseudo-labels", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", nargs="+", choices=list(FLAGS), default=list(FLAGS))
+    parser.add_argument("--preset", default="quick", help="recipe of all stages")
+    parser.add_argument("--images", type=int, default=10_000, help="images of CIFAR-10 to learn from")
+    parser.add_argument("--val", type=int, default=10_000, help="images of CIFAR-10 to judge by")
+    parser.add_argument("--epochs", type=int, default=7, help="passes of pretraining")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each side")
+    options = parser.parse_args(arguments)
+    figures: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        if "cifar10" in options.data:
+            write_cifar10(home / "cifar10", options.images, options.images // 20, options.val)
+        if "digits" in options.data:
+            write_digits(home / "digits", labeled=50, val=700)
+        for seed in range(options.seeds):
+            for data in options.data:
+                for side, accuracy in _learn(home, data, seed, options.preset, options.epochs).items():
+                    figures.setdefault(f"{data}_{side}", []).append(accuracy)
+                    print(f"seed {seed}, {data}, {side}: {accuracy} %", flush=True)
+    print(table(("figure", "median", "each seed"), [(name, str(median(n)), str(n)) for name, n in figures.items()]))
+    return dict(figures)
+
+
+def _learn(home: Path, data: str, seed: int, preset: str, epochs: int) -> dict[str, float]:
+    """Pretrain, train a classifier, and fine-tune it by each side; return the accuracies of all but the first."""
+    common = (
+        "--preset", preset, "--dataset-folder", str(home / data), "--cache-folder", str(home / "cache"),
+        "--seed", str(seed), *FLAGS[data],
+    )  # fmt: skip
+    pretrained, classifier = home / f"{data}-{seed}", home / f"{data}-{seed}-classifier"
+    barlowmatch("pretrain", *common, "--num-epochs", str(epochs), "--run-dir", str(pretrained))
+    barlowmatch(
+        "train-classifier", *common, "--transfer-path", str(pretrained / "last.pt"), "--run-dir", str(classifier)
+    )
+    accuracies = {"classifier": _accuracy(classifier)}
+    for side, flags in SIDES.items():
+        folder = home / f"{data}-{seed}-{side}"
+        barlowmatch(
+            "fixmatch", *common, *flags, "--num-epochs", EPOCHS[data],
+            "--transfer-path", str(classifier / "best.pt"), "--run-dir", str(folder),
+        )  # fmt: skip
+        accuracies[side] = _accuracy(folder)
+    return accuracies
+
+
+def _accuracy(folder: Path) -> float:
+    """Return the validation accuracy that a run ended with, in percent."""
+    return round(100 * float(read_result(folder)["val"]["accuracy"]), 2)
