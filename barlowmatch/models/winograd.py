@@ -10,19 +10,16 @@ size instead of 1e-6, where bfloat16 rounds by 4e-3.
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from barlowmatch.loops.threads import in_threads
 from barlowmatch.loops.toom_cook import DOUBLING, HALVING, PLAIN, Algorithm
-
-Array = npt.NDArray[np.float32]
+from barlowmatch.models.tiling import Array, Tiling, fewest_products
 
 WORTHWHILE = 1.15
 """A map is convolved by the algorithm when that takes so many times fewer products."""
@@ -30,8 +27,6 @@ LEAST_CHANNELS = {1: 32, 2: 128}
 """By stride; below, transforming takes longer than the products save."""
 LEAST_PRODUCTS = 2**30
 """Multiplications of a layer, for a batch, below which nothing is gained by threads and tiles: some 10 ms."""
-CHUNK = 2**14
-"""Tiles times channels that a thread handles at once, at least: few enough for a cache, many enough for products."""
 GAP = 16
 """Numbers between the rows of a spectrum, a line of the cache: at even powers of two all would share its places."""
 
@@ -95,7 +90,7 @@ def convolve_to_the_end(layer: nn.Conv2d, images: Tensor, added: Tensor | None, 
 
     stride = layer.stride[0]
     size = [_outputs(side, stride) for side in images.shape[2:]]
-    tiling = _tiling(FORWARD[stride], *size)
+    tiling = fewest_products(FORWARD[stride], *size)
     kept = _KEPT.setdefault(layer, {})
     if tiling.algorithm not in kept:
         kept[tiling.algorithm] = _transformed(layer.weight.transpose(0, 1), tiling.transform)
@@ -109,7 +104,7 @@ def _is_large(layer: nn.Conv2d, images: Tensor) -> bool:
     height, width = (_outputs(side, stride) for side in size)
     products = _taps(size[0], stride) * _taps(size[1], stride)
     enough = count * products * layer.in_channels * layer.out_channels >= LEAST_PRODUCTS
-    return enough and products >= WORTHWHILE * _tiling(FORWARD[stride], height, width).products
+    return enough and products >= WORTHWHILE * fewest_products(FORWARD[stride], height, width).products
 
 
 def _outputs(side: int, stride: int) -> int:
@@ -120,54 +115,6 @@ def _outputs(side: int, stride: int) -> int:
 def _taps(side: int, stride: int) -> int:
     """Return how many products there are along a side of a map; those with the margin are none."""
     return sum(0 <= stride * i + k < side for i in range(_outputs(side, stride)) for k in (-1, 0, 1))
-
-
-class _Tiling(NamedTuple):
-    """How the outputs of a map are cut into tiles: by which algorithm, and how many in each direction."""
-
-    algorithm: Algorithm
-    down: int
-    across: int
-
-    @property
-    def transform(self) -> Tensor:
-        """`G`, which makes of three numbers of a filter as many as a tile's inputs are transformed to."""
-        return torch.tensor(self.algorithm.G)
-
-    @property
-    def numbers(self) -> int:
-        """How many numbers a tile is once transformed."""
-        return self.algorithm.numbers**2
-
-    @property
-    def ones(self) -> int:
-        """Which of a tile's transformed numbers adds one to each output, where none is doubled: that of the point 1."""
-        return self.algorithm.numbers + 1
-
-    @property
-    def products(self) -> int:
-        """How many multiplications a map takes, for each pair of channels."""
-        return self.numbers * self.down * self.across
-
-    def first_output(self, row: int, maps: Array) -> int:
-        """Return how many numbers of maps (N, H, W, D) come before a row of tiles; their outputs follow each other."""
-        image, top = divmod(row, self.down)
-        pixel_rows = image * maps.shape[1] + top * self.algorithm.outputs
-        return int(pixel_rows * maps.shape[2] * maps.shape[3])
-
-    def chunks(self, first: int, last: int, most: int, channels: int) -> list[tuple[int, int]]:
-        """Cut rows of tiles into pieces that a thread handles at once, of at most so many rows.
-
-        Each piece reads all filters anew, which takes the longer, the more channels there are.
-        """
-        step = max(1, min(most, max(CHUNK // channels, channels // 2) // self.across))
-        return [(start, min(start + step, last)) for start in range(first, last, step)]
-
-
-def _tiling(algorithms: Sequence[Algorithm], height: int, width: int) -> _Tiling:
-    """Return the tiles of outputs that take the fewest products; of those that take as many the smaller ones."""
-    tilings = [_Tiling(one, -(-height // one.outputs), -(-width // one.outputs)) for one in algorithms]
-    return min(tilings, key=lambda tiling: tiling.products)
 
 
 def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1) -> Tensor:
@@ -198,7 +145,7 @@ class _Convolution(torch.autograd.Function):
     def forward(context: Any, images: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
         context.save_for_backward(images, weight)
         height, width = (_outputs(side, stride) for side in images.shape[2:])
-        context.stride, context.tiling = stride, _tiling(FORWARD[stride], height, width)
+        context.stride, context.tiling = stride, fewest_products(FORWARD[stride], height, width)
         filters = _transformed(weight.transpose(0, 1), context.tiling.transform)
         return _convolve(images, context.tiling, filters, bias, (height, width))
 
@@ -217,12 +164,12 @@ class _Convolution(torch.autograd.Function):
 
 def _image_gradient(gradient: Tensor, weight: Tensor, stride: int, size: torch.Size) -> Tensor:
     """Return the gradient by images of a size: the convolution of the outputs' with each filter turned about."""
-    tiling = _tiling(BACKWARD[stride], *size)
+    tiling = fewest_products(BACKWARD[stride], *size)
     return _convolve(gradient, tiling, _transformed(weight, tiling.transform.flip(1)), None, size)
 
 
 def _convolve(
-    images: Tensor, tiling: _Tiling, filters: Tensor, bias: Tensor | None, size: Sequence[int],
+    images: Tensor, tiling: Tiling, filters: Tensor, bias: Tensor | None, size: Sequence[int],
     finish: Callable[[Array, int, int], None] | None = None,
 ) -> Tensor:  # fmt: skip
     """Return the convolution of images (N, C, H, W) with transformed filters (numbers, C, D), plus a bias (D,).
@@ -259,7 +206,7 @@ def _convolve(
     return outputs
 
 
-def _weight_gradient(images: Tensor, gradient: Tensor, tiling: _Tiling) -> Tensor:
+def _weight_gradient(images: Tensor, gradient: Tensor, tiling: Tiling) -> Tensor:
     """Return the gradient by the weight (D, C, 3, 3) for images (N, C, H, W) and the outputs' gradient (N, D, …)."""
     from barlowmatch.loops.tiles import transforms
 
@@ -288,7 +235,7 @@ def _weight_gradient(images: Tensor, gradient: Tensor, tiling: _Tiling) -> Tenso
     return back.view(3, 3, out_channels, channels).permute(2, 3, 0, 1)
 
 
-def _spectrum(tiling: _Tiling, rows: int, channels: int) -> tuple[Tensor, Array]:
+def _spectrum(tiling: Tiling, rows: int, channels: int) -> tuple[Tensor, Array]:
     """Return room for rows of tiles transformed: as matrices (numbers, tiles, C), and as the transforms take it."""
     tiles = rows * tiling.across
     numbers = torch.empty(tiling.numbers, tiles * channels + GAP)
