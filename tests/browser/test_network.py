@@ -24,7 +24,16 @@ def test_labels_given_offline_survive_a_reload_and_arrive_once(tab: Tab, context
     expect(tab.page.locator(".wb-chip")).to_contain_text("Offline, 4 kept here")
     tab.page.unroute_all()
 
-    tab.page.reload()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    tab.page.route(re.compile("/api/labels"), hold, times=1)
+    with tab.page.expect_request(re.compile("/api/labels")):
+        tab.page.reload()
+    expect(tab.page.locator(".wb-chip")).to_have_text("4 saving")  # not "Saved" before the server has them
+    held[0].continue_()
     tab.ready()
     images += tab.press("7")
 

@@ -100,6 +100,7 @@ def test_a_tab_of_somebody_who_is_no_longer_there_labels_nothing_for_who_came(
 ) -> None:
     """Two tabs of one browser, in the second of which somebody else says who they are."""
     tab.open().ready()
+    pictures_ahead(tab)  # no other request is on its way, which might find out before the press
     answer = context.request.post(f"{tab.bench.url}/api/people/me", data={"name": "Who came"})
 
     with tab.page.expect_navigation():

@@ -36,11 +36,11 @@ export class Outbox {
     this.prefix = `${KEYS}${name}:`;
     this.send = send;
     this.storage = storage;
-    this.state = "saved";
+    this.entries = this._stored();
+    this.state = this.entries.length > 0 ? "pending" : "saved";
     this.problem = "";
     this.listeners = { state: () => {}, result: () => {} };
     this.tries = 0;
-    this.entries = this._stored();
     window.addEventListener("online", () => this.flush());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.flush());
   }
