@@ -9,7 +9,7 @@ from storage.checks import find_faults
 from storage.classes import merge_class
 from storage.clock import Instant
 from storage.database import transaction
-from storage.images import mark_gone
+from storage.images import mark_gone, set_split
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess, Kind
 from storage.requests import answers_left
@@ -69,6 +69,44 @@ def test_an_undo_takes_no_image_that_another_request_put_in_other_hands(scene: S
     assert scene.say("Bob", "undo", undoes=said.uuid).again == ((image, None),)
     assert find_faults(scene.db) == []
     assert scene.say("Cid", "label", image, class_id=0, lease=held.token).status == "acknowledged"
+
+
+@pytest.mark.parametrize("case", ["held by another beside it", "answered for another request"])
+def test_an_undo_gives_the_image_back_whoever_else_was_asked_about_it(scene: Scene, case: str) -> None:
+    (image,) = scene.images[:1]
+    scene.ask([image], overlap=2 if case == "held by another beside it" else 1)
+    (mine,) = take(scene, "Ann", 1)
+    said = scene.say("Ann", "label", image, class_id=0, lease=mine.token)
+    if case == "answered for another request":
+        scene.ask([image], purpose="repeat")
+    (theirs,) = take(scene, "Bob", 1)
+    if case == "answered for another request":
+        scene.say("Bob", "label", image, class_id=0, lease=theirs.token)
+
+    assert scene.say("Ann", "undo", undoes=said.uuid).again == ((image, mine.token),)
+    assert find_faults(scene.db) == []
+
+
+def test_an_undone_skip_is_not_asked_again_once_somebody_answered(scene: Scene) -> None:
+    scene.ask(scene.images[:1])
+    (mine,) = take(scene, "Ann", 1)
+    skip = scene.say("Ann", "skip", mine.image, lease=mine.token)
+    (theirs,) = take(scene, "Bob", 1)
+    scene.say("Bob", "label", mine.image, class_id=0, lease=theirs.token)
+
+    assert scene.say("Ann", "undo", undoes=skip.uuid).again == ((mine.image, None),)
+    assert (take(scene, "Ann", 1), answers_left(scene.db)) == ([], 0)
+
+
+def test_an_answer_from_elsewhere_is_that_to_the_lease_in_hand(scene: Scene) -> None:
+    """As in Browse, while the image stands on the Label page too; the other slot stays for somebody else."""
+    scene.ask(scene.images[:1], overlap=2)
+    (mine,) = take(scene, "Ann", 1)
+    scene.say("Ann", "label", mine.image, class_id=0, source="browse")
+    row = leases.get_lease(scene.db, mine.token)
+    assert row is not None
+    assert (row["state"], answers_left(scene.db)) == ("done", 1)
+    assert [lease.image for lease in take(scene, "Bob", 1)] == [mine.image]
 
 
 @pytest.mark.parametrize(
@@ -172,16 +210,19 @@ def test_the_grid_shows_one_class_without_blind_or_leased_images(scene: Scene) -
             (NewPrediction(image, (Guess(image % 2, 0.9),), 1000 - image) for image in scene.images),
         )  # fmt: skip
     alike = [image for image in scene.images if image % 2 == 0]
-    scene.ask(alike[:2], purpose="control")
-    held = alike[2]
+    held, labeled, tested, unlabeled, *blind = alike[:6]
     scene.ask([held])
-    take(scene, "Bob", 2)
-    scene.say("Bob", "label", alike[3], class_id=0, source="browse")
+    assert [lease.image for lease in take(scene, "Bob", 1)] == [held]
+    scene.ask(blind, purpose="control")
+    scene.say("Bob", "label", labeled, class_id=0, source="browse")
     ann = scene.who("Ann")
     with transaction(scene.db):
+        set_split(scene.db, blind, "unlabeled")
+        set_split(scene.db, [tested], "test")
+        set_split(scene.db, [unlabeled], "train")
         page = leases.lease_predicted(scene.db, 0, ann, "Ann", 48, scene.at, TERM)
-    taken_by_bob = {row[0] for row in scene.db.execute("SELECT image FROM lease WHERE client = 'Bob'")}
-    expected = [image for image in reversed(alike) if image not in {*alike[:2], alike[3], *taken_by_bob}]
+    expected = [image for image in reversed(alike) if image not in {held, labeled, tested, *blind}]
+    assert unlabeled in expected
     assert [lease.image for lease in page] == expected
     assert find_faults(scene.db) == []
 
