@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, recall_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from barlowmatch.evaluation import expected_calibration_error, judge, knn_accuracy
@@ -31,6 +31,11 @@ def test_figures_equal_scikit_learns() -> None:
     assert judge(probabilities[seen], labels[seen], NAMES).balanced_accuracy == pytest.approx(
         balanced_accuracy_score(labels[seen], guesses[seen])
     )
+    right = guesses == labels
+    assert report.interval == wilson_interval(float(right.sum()), 400)
+    assert report.calibration_error == expected_calibration_error(probabilities.amax(1).numpy(), right)
+    recalls = recall_score(labels, guesses, labels=range(3), average=None)
+    assert report.recalls == (*(pytest.approx(recall) for recall in recalls), None)
     expected = confusion_matrix(labels, guesses, labels=range(4))
     cells = report.to_dict()["confusion"]
     assert all(number > 0 for _, _, number in cells)
@@ -49,12 +54,13 @@ def test_a_hundred_thousand_classes_need_no_table_of_all_pairs() -> None:
     assert report.lines()[-1].endswith("of 2")
 
 
-def test_a_class_with_few_labels_is_not_judged() -> None:
+@pytest.mark.parametrize(("count", "judged"), [(9, False), (10, True)])
+def test_a_class_with_few_labels_is_not_judged(count: int, judged: bool) -> None:
     probabilities, labels = random_predictions()
     labels = np.where(labels == 2, 1, labels)
-    labels[:9] = 2
+    labels[:count] = 2
     report = judge(probabilities, labels, NAMES)
-    assert report.recalls[2] is None
+    assert (report.recalls[2] is not None) == judged
     assert report.recalls[3] is None
     assert "too few to tell" in "\n".join(report.lines())
 
@@ -69,25 +75,28 @@ def test_interval_equals_scipys(case: tuple[int, int]) -> None:
 
 def test_calibration_error_equals_the_sum_over_bins() -> None:
     generator = np.random.default_rng(5)
-    confidence = generator.random(1000)
+    confidence = np.concatenate([generator.random(950), np.ones(50)])  # a sure one is of the last bin
     right = generator.random(1000) < confidence**2
+    right[-20:] = False
     total = 0.0
     for low in range(15):
-        inside = (confidence >= low / 15) & (confidence < (low + 1) / 15)
+        inside = (confidence >= low / 15) & ((confidence < (low + 1) / 15) | (low == 14))
         if inside.any():
             total += inside.sum() / 1000 * abs(right[inside].mean() - confidence[inside].mean())
     assert expected_calibration_error(confidence, right) == pytest.approx(total)
 
 
-def test_knn_equals_scikit_learns_weighted_vote() -> None:
+@pytest.mark.parametrize("voters", [400, 12])
+def test_knn_equals_scikit_learns_weighted_vote(voters: int) -> None:
+    """Of more queries than are looked at in one go; where there are fewer than twenty to vote, all do."""
     generator = np.random.default_rng(7)
-    labels = generator.integers(0, 4, 600)
-    points = generator.normal(size=(600, 8)) + 1.2 * np.eye(8)[labels]
+    labels = generator.integers(0, 4, voters + 1200)
+    points = generator.normal(size=(len(labels), 8)) + 1.2 * np.eye(8)[labels]
     unit = points / np.linalg.norm(points, axis=1, keepdims=True)
     reference = KNeighborsClassifier(
-        20, algorithm="brute", metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.07)
+        min(20, voters), algorithm="brute", metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.07)
     )
-    expected = reference.fit(unit[:400], labels[:400]).score(unit[400:], labels[400:])
-    bank, queries = torch.from_numpy(points[:400]), torch.from_numpy(points[400:])
-    found = knn_accuracy(bank, labels[:400], queries, labels[400:], classes=4)
+    expected = reference.fit(unit[:voters], labels[:voters]).score(unit[voters:], labels[voters:])
+    bank, queries = torch.from_numpy(points[:voters]), torch.from_numpy(points[voters:])
+    found = knn_accuracy(bank, labels[:voters], queries, labels[voters:], classes=4)
     assert found == pytest.approx(expected, abs=1e-9)

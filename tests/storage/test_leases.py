@@ -109,6 +109,16 @@ def test_an_answer_from_elsewhere_is_that_to_the_lease_in_hand(scene: Scene) -> 
     assert [lease.image for lease in take(scene, "Bob", 1)] == [mine.image]
 
 
+def test_an_answer_that_nobody_leased_fills_a_free_slot_and_nobody_elses(scene: Scene) -> None:
+    scene.ask(scene.images[:2])
+    (held,) = take(scene, "Bob", 1)
+    for image in scene.images[:2]:
+        scene.say("Ann", "label", image, class_id=0, source="browse")
+    assert answers_left(scene.db) == 1
+    assert scene.say("Bob", "label", held.image, class_id=0, lease=held.token).status == "acknowledged"
+    assert (answers_left(scene.db), take(scene, "Cid", 2)) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("case", "words"),
     [
