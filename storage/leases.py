@@ -166,7 +166,7 @@ def lease_again(db: Database, token: int, client: str, at: Instant, term: float)
         return None
     again = _held_again(db, row) or (None if _is_taken(db, row) else token)
     if not client or again != token:
-        db.execute("UPDATE lease SET state = 'released' WHERE token = ? AND state IN ('done', 'skipped')", (token,))
+        set_state(db, token, "released")
     if not client or again is None:
         return None
     db.execute(

@@ -22,7 +22,7 @@ def hold_out(dataset: Dataset, share: float) -> Dataset:
     group without a label has nothing to judge by and stays in the pool.
     Images of test stay where they are: what picks the best model must not report how good it is.
     """
-    if share == 0 or len(dataset.train) == 0 or "val" in dataset.splits or (dataset.root / HELD_OUT_FILE).is_file():
+    if share == 0 or "val" in dataset.splits or (dataset.root / HELD_OUT_FILE).is_file():
         return dataset
     return _held_out(dataset, dataset.train, share)
 

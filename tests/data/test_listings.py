@@ -91,7 +91,8 @@ def test_a_table_labels_what_it_names_and_leaves_the_rest_in_the_pool(tmp_path: 
         "c.png": ("unlabeled", None),
         "d.png": ("unlabeled", None),
     }
-    assert read(tmp_path, group_by="plate").groups == ("p1", "file c.png", "p1", "p2")
+    for name in ("plate", "Plate"):
+        assert read(tmp_path, group_by=name).groups == ("p1", "file c.png", "p1", "p2")
 
 
 SPACED = "file,label\na.png,cat\nb.png, cat\nc.png,cat \nd.png, \ne.png,dog\n"
