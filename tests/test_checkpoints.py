@@ -57,10 +57,20 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "was-run").exists()
 
 
-def test_a_tensor_larger_than_its_file_is_refused(tmp_path: Path) -> None:
-    torch.save({"schema": 1, "backbone": torch.zeros(1).expand(10**9)}, tmp_path / "strides.pt")
+@pytest.mark.parametrize("within", [dict, list, tuple])
+def test_a_tensor_larger_than_its_file_is_refused(tmp_path: Path, within: type) -> None:
+    large = torch.zeros(1).expand(10**9)
+    kept = {"w": large} if within is dict else within([0, large])
+    torch.save({"schema": 1, "backbone": {"part": kept}}, tmp_path / "strides.pt")
     with pytest.raises(InputError, match="declares"):
         load_checkpoint(tmp_path / "strides.pt")
+
+
+def test_weights_that_parts_share_count_once(tmp_path: Path) -> None:
+    """As those of tied layers: together they declare more than the file holds."""
+    shared = torch.arange(20_000.0)
+    save_checkpoint(tmp_path / "a.pt", {"backbone": {f"part {number}": shared for number in range(5)}})
+    assert all(torch.equal(part, shared) for part in load_checkpoint(tmp_path / "a.pt")["backbone"].values())
 
 
 def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from barlowmatch.linear_probe import Space, fit
-from barlowmatch.suspects import FOLDS, LEAST, find_suspects, out_of_sample
+from barlowmatch.suspects import FOLDS, LEAST, _deal, find_suspects, out_of_sample
 from tests.clusters import clusters
 
 
@@ -25,6 +25,7 @@ def test_labels_made_wrong_are_found_and_the_right_class_is_named() -> None:
     _, owner = clusters(300)
     assert found.suggested.tolist() == (owner[found.places] * 10 + 5).tolist()
     assert (np.diff(found.odds) <= 0).all(), "the most doubtful come first"
+    assert found.judged == 300
 
 
 def test_where_all_is_right_nothing_is_suspect() -> None:
@@ -62,7 +63,15 @@ def test_each_class_is_spread_over_the_folds_and_small_ones_are_left_out() -> No
     vectors, owner = clusters(90)
     labels = owner.copy()
     labels[: LEAST - 1] = 7
-    assert not np.isin(np.arange(LEAST - 1), find_suspects(vectors, labels).places).any()
+    few = find_suspects(vectors, labels)
+    assert not np.isin(np.arange(LEAST - 1), few.places).any()
+    assert few.judged == 90 - (LEAST - 1)
+    labels[:LEAST] = 7
+    assert find_suspects(vectors, labels).judged == 90
+    for seed in range(5):
+        folds = _deal(labels, seed)
+        spread = [np.bincount(folds[labels == label], minlength=FOLDS) for label in np.unique(labels)]
+        assert all(counts.max() - counts.min() <= 1 for counts in spread)
     assert FOLDS <= LEAST, "no fold misses a class that is judged"
 
 

@@ -34,7 +34,7 @@ class Auto(Strategy[AutoConfig]):
         say(emit, f"auto: {typical} typical images ({TYPICAL}), then {budget - typical} uncertain ones ({UNCERTAIN})")
         first = _by(TYPICAL, pool, typical, random, emit)
         taken = set(np.asarray(first.places).tolist())
-        second = _by(UNCERTAIN, pool, min(budget, len(pool)), random, emit)
+        second = _by(UNCERTAIN, pool, budget, random, emit)
         others = [pick for pick in zip(*_columns(second), strict=True) if pick[0] not in taken][: budget - typical]
         places, scores, reasons = (list(column) for column in zip(*others, strict=True))
         return Picks([*_columns(first)[0], *places], [*_columns(first)[1], *scores], [*first.reasons, *reasons])
