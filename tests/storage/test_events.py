@@ -130,6 +130,7 @@ def test_only_ones_own_acts_are_undone(scene: Scene, kind: str) -> None:
     unknown = scene.say("Bob", kind, undoes=str(uuid.UUID(int=9)))  # type: ignore[arg-type]
     assert (refused.status, unknown.status) == ("refused", "refused")
     assert "only the one who did it" in (refused.message or "")
+    assert "there is no act" in (unknown.message or "")
     assert scene.state(scene.images[0]) == before
 
 

@@ -4,21 +4,24 @@ import uuid
 
 import pytest
 
+from storage import leases
 from storage.checks import find_faults
-from storage.records import Kind
+from storage.database import transaction
+from storage.predictions import NewPrediction, add_run, put_predictions
+from storage.records import Guess, Kind
 from storage.requests import answers_left
-from tests.storage.building import Scene, take
+from tests.storage.building import TERM, Scene, take
 
 
 def test_an_undone_batch_brings_its_images_back_in_their_order(scene: Scene) -> None:
     scene.ask(scene.images[:3])
-    leased, batch = take(scene, "Ann", 3), str(uuid.UUID(int=7))
-    for lease in leased:
+    taken, batch = take(scene, "Ann", 3), str(uuid.UUID(int=7))
+    for lease in taken:
         scene.say("Ann", "label", lease.image, class_id=0, lease=lease.token, batch=batch)
     undone = scene.say("Ann", "undo", undoes=batch)
-    assert undone.again == tuple((lease.image, lease.token) for lease in leased)
+    assert undone.again == tuple((lease.image, lease.token) for lease in taken)
     row = scene.db.execute("SELECT id FROM label_event WHERE uuid = ?", (undone.uuid,)).fetchone()
-    assert (undone.event, undone.image) == (row["id"], leased[0].image)
+    assert (undone.event, undone.image) == (row["id"], taken[0].image)
     assert answers_left(scene.db) == 3
     scene.say("Ann", "redo", undoes=undone.uuid)
     assert answers_left(scene.db) == 0, "they are answered under the leases that are in hand"
@@ -27,6 +30,7 @@ def test_an_undone_batch_brings_its_images_back_in_their_order(scene: Scene) -> 
 
 def test_what_is_undone_or_redone_already_is_not_so_again(scene: Scene) -> None:
     said = scene.say("Ann", "label", scene.images[0], class_id=0, source="browse")
+    assert scene.say("Ann", "redo", undoes=said.uuid).message == f"there is no act {said.uuid} to redo"
     undone = scene.say("Ann", "undo", undoes=said.uuid)
     again = scene.say("Ann", "undo", undoes=said.uuid)
     assert (again.status, again.message) == ("refused", "there is nothing left of it to undo")
@@ -67,13 +71,30 @@ def test_an_answer_to_two_requests_is_wanted_by_both_again(scene: Scene) -> None
     assert find_faults(scene.db) == []
 
 
-def test_an_undone_correction_leaves_the_earlier_answer_to_count(scene: Scene) -> None:
+@pytest.mark.parametrize("kind", ["label", "reject", "confirm"])
+def test_an_undone_correction_leaves_the_earlier_answer_to_count(scene: Scene, kind: Kind) -> None:
     scene.ask(scene.images[:1])
     (lease,) = take(scene, "Ann", 1)
-    scene.say("Ann", "label", lease.image, class_id=0, lease=lease.token)
+    scene.say("Ann", kind, lease.image, class_id=None if kind == "reject" else 0, lease=lease.token)
+    before = scene.state(lease.image)
     newer = scene.say("Ann", "label", lease.image, class_id=1, source="browse")
     assert scene.say("Ann", "undo", undoes=newer.uuid).again == ((lease.image, None),)
-    assert (scene.state(lease.image), answers_left(scene.db)) == (("labeled", 0), 0)
+    assert (scene.state(lease.image), answers_left(scene.db)) == (before, 0)
+
+
+def test_an_image_of_the_grid_is_in_nobodys_hands_once_its_answer_is_redone(scene: Scene) -> None:
+    """No request asks for it, so that its lease is all there is."""
+    ann = scene.who("Ann")
+    with transaction(scene.db):
+        put_predictions(scene.db, add_run(scene.db, b"run", "embed"), [NewPrediction(1, (Guess(0, 0.9),), 1)])
+        (lease,) = leases.lease_predicted(scene.db, 0, ann, "Ann", 9, scene.at, TERM)
+    said = scene.say("Ann", "label", lease.image, class_id=0, lease=lease.token)
+    undone = scene.say("Ann", "undo", undoes=said.uuid)
+    assert undone.again == ((lease.image, lease.token),)
+    scene.say("Ann", "redo", undoes=undone.uuid)
+    row = leases.get_lease(scene.db, lease.token)
+    assert row is not None
+    assert row["state"] == "done"
 
 
 def test_a_send_back_and_its_undo_leave_alone_who_had_not_answered(scene: Scene) -> None:
@@ -86,3 +107,26 @@ def test_a_send_back_and_its_undo_leave_alone_who_had_not_answered(scene: Scene)
     scene.say("Eve", "undo", undoes=back.uuid)
     assert answers_left(scene.db) == 0
     assert find_faults(scene.db) == []
+
+
+def test_an_answer_undone_before_the_send_back_counts_no_more_when_that_is_undone(scene: Scene) -> None:
+    scene.ask(scene.images[:1])
+    (lease,) = take(scene, "Ann", 1)
+    said = scene.say("Ann", "label", lease.image, class_id=0, lease=lease.token)
+    scene.say("Ann", "undo", undoes=said.uuid)
+    back = scene.say("Eve", "send-back", lease.image)
+    scene.say("Eve", "undo", undoes=back.uuid)
+    assert answers_left(scene.db) == 1
+    assert [lease.image for lease in take(scene, "Bob", 1)] == scene.images[:1]
+
+
+def test_an_undone_send_back_gives_nobody_two_places_of_an_image(scene: Scene) -> None:
+    scene.ask(scene.images[:1], overlap=2)
+    (first,) = take(scene, "Ann", 1)
+    scene.say("Ann", "label", first.image, class_id=0, lease=first.token)
+    back = scene.say("Eve", "send-back", first.image)
+    (again,) = take(scene, "Ann", 1)
+    scene.say("Eve", "undo", undoes=back.uuid)
+    assert [lease.image for lease in take(scene, "Bob", 1)] == [first.image]
+    assert scene.say("Ann", "label", again.image, class_id=0, lease=again.token).status == "acknowledged"
+    assert answers_left(scene.db) == 1
