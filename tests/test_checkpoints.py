@@ -52,7 +52,7 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     (tmp_path / "plain.pkl").write_bytes(pickle.dumps(Evil()))
     torch.save({"schema": 1, "backbone": Evil()}, tmp_path / "evil.pt")
     for name in ("plain.pkl", "evil.pt"):
-        with pytest.raises(InputError, match=name):
+        with pytest.raises(InputError, match=f"{name}: holds more than tensors and plain values and was not run"):
             load_checkpoint(tmp_path / name)
     assert not (tmp_path / "was-run").exists()
 
@@ -125,9 +125,10 @@ def test_a_cut_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_foreign_and_newer_files_say_the_way_out(tmp_path: Path) -> None:
-    torch.save({"conv1.weight": torch.zeros(3)}, tmp_path / "foreign.pt")
-    with pytest.raises(InputError, match="--weights"):
-        load_checkpoint(tmp_path / "foreign.pt")
+    for content in ({"conv1.weight": torch.zeros(3)}, {"backbone": {}}, {"schema": 1}, [1]):
+        torch.save(content, tmp_path / "foreign.pt")
+        with pytest.raises(InputError, match="--weights"):
+            load_checkpoint(tmp_path / "foreign.pt")
     torch.save({"schema": 99, "backbone": {}}, tmp_path / "newer.pt")
     with pytest.raises(InputError, match="newer version"):
         load_checkpoint(tmp_path / "newer.pt")
@@ -135,8 +136,10 @@ def test_foreign_and_newer_files_say_the_way_out(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "missing.pt")
 
 
-def test_plain_tensors_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("archive", [True, False])
+def test_plain_tensors_are_read(tmp_path: Path, archive: bool) -> None:
+    """As old versions of torch saved them too: one pickle, no archive."""
     buffer = io.BytesIO()
-    torch.save(torch.arange(5), buffer)
+    torch.save(torch.arange(5), buffer, _use_new_zipfile_serialization=archive)
     (tmp_path / "labels.pt").write_bytes(buffer.getvalue())
     assert load_plain(tmp_path / "labels.pt").tolist() == [0, 1, 2, 3, 4]

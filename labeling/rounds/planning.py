@@ -148,10 +148,8 @@ def divide_time(steps: Sequence[Step], minutes: float, labels: int) -> list[Step
     whole = sum(SHARES[key] for key in others)
     given |= {key: left * SHARES[key] / whole for key in others}
     return [
-        Step(**{**asdict(step), "minutes": round(given[step.key], 3)}) if step.state == "waiting" and step.key in given
-        else step
-        for step in steps
-    ]  # fmt: skip
+        Step(**{**asdict(step), "minutes": round(given[step.key], 3)}) if step.key in given else step for step in steps
+    ]
 
 
 def round_wish(paths: ProjectFolder, name: str, wish: RoundWish) -> Wish:

@@ -32,6 +32,40 @@ def test_what_one_skipped_comes_back_once_after_all_else(scene: Scene) -> None:
     assert find_faults(scene.db) == []
 
 
+def test_what_one_skipped_and_then_answered_comes_back_no_more(scene: Scene) -> None:
+    """As in Browse, while a second answer by somebody else is still wanted."""
+    scene.ask(scene.images[:1], overlap=2)
+    (lease,) = take(scene, "Ann", 1)
+    scene.say("Ann", "skip", lease.image, lease=lease.token)
+    scene.say("Ann", "label", lease.image, class_id=0, source="browse")
+    assert take(scene, "Ann", 1) == []
+    assert [lease.image for lease in take(scene, "Bob", 1)] == scene.images[:1]
+
+
+def test_what_one_skipped_waits_until_nobody_holds_it_for_another_request(scene: Scene) -> None:
+    scene.ask(scene.images[:1])
+    scene.ask(scene.images[:1], purpose="repeat")
+    (lease,) = take(scene, "Ann", 1)
+    scene.say("Ann", "skip", lease.image, lease=lease.token)
+    (held,) = take(scene, "Bob", 1)
+    assert take(scene, "Ann", 1) == []
+    scene.say("Bob", "skip", held.image, lease=held.token)
+    (again,) = take(scene, "Ann", 1)
+    assert take(scene, "Ann", 1) == [], "she has it"
+    assert again.image == lease.image
+    assert find_faults(scene.db) == []
+
+
+def test_what_one_skipped_comes_back_though_another_request_has_its_answer(scene: Scene) -> None:
+    scene.ask(scene.images[:1])
+    (theirs,) = take(scene, "Bob", 1)
+    scene.say("Bob", "label", theirs.image, class_id=0, lease=theirs.token)
+    scene.ask(scene.images[:1], purpose="repeat")
+    (mine,) = take(scene, "Ann", 1)
+    scene.say("Ann", "skip", mine.image, lease=mine.token)
+    assert [lease.image for lease in take(scene, "Ann", 1)] == scene.images[:1]
+
+
 def test_a_skip_is_undone_and_redone_after_its_image_came_back(scene: Scene) -> None:
     scene.ask(scene.images[:1])
     (first,) = take(scene, "Ann", 1)
@@ -74,11 +108,15 @@ def test_what_everybody_skipped_twice_is_stuck(scene: Scene) -> None:
     scene.say("Bob", "label", scene.images[9], class_id=0, source="browse")
     skip_twice(scene, "Ann", 2)
     assert stuck_items(scene.db) == [], "Bob labels too"
+    for lease in take(scene, "Bob", 2):
+        scene.say("Bob", "skip", lease.image, lease=lease.token)
+    assert stuck_items(scene.db) == [], "and will be asked once more"
     (theirs, _) = take(scene, "Bob", 2)
     scene.say("Bob", "label", theirs.image, class_id=0, lease=theirs.token)
     with transaction(scene.db):
         holding.release(scene.db, scene.who("Bob"), "Bob", None)
-    skip_twice(scene, "Bob", 2)
+    (again,) = take(scene, "Bob", 2)
+    scene.say("Bob", "skip", again.image, lease=again.token)
     assert stuck_items(scene.db) == [Stuck(request, scene.images[1], 1, control=False, state="none")]
     assert [lease.image for lease in take(scene, "Cid", 2)] == [scene.images[1]]
     assert stuck_items(scene.db) == [], "somebody has it on their hands"
