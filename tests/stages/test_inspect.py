@@ -63,6 +63,14 @@ def test_a_label_tensor_that_does_not_fit_is_reported_not_fatal(labels: int, wor
     assert not (tmp_path / "M.csv").exists()
 
 
+def test_a_table_that_names_a_missing_image_is_reported_not_fatal(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "c.png")
+    (tmp_path / "labels.csv").write_text("file,label\nb.png,dog\na.png,cat\n")
+    report = run(InspectConfig(dataset_folder=tmp_path))
+    assert "line 2 names b.png, which is not among the images" in report["problems"][0]
+    assert report["splits"]["train"] == {"images": 1, "labeled": 1}
+
+
 def test_equal_images_within_and_across_splits(tmp_path: Path) -> None:
     class_folders(tmp_path)
     for source, target in (
