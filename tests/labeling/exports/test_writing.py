@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,8 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Progress, silent
 from benchmarks.labeling_server import write_project
 from labeling.exports.names import class_folders, safe, within_folders
-from labeling.exports.writing import Row, export
+from labeling.exports.seed_tensors import LARGEST_LABEL
+from labeling.exports.writing import Row, _numbers, export
 from labeling.project import reading, writing
 from storage.classes import add_class
 from storage.clock import instant
@@ -83,8 +85,25 @@ def test_an_export_says_what_people_said(labeled: Path, kind: Any) -> None:
     assert {row["file"]: row["label"] for row in labels} == {
         row["file"]: row["label"] for row in manifest if row["label"]
     }
+    if kind == "seed":
+        check_label_tensors(folder, manifest)
     if kind != "csv":
         assert [event.done for event in events if isinstance(event, Progress)][-1] == summary["images"]
+
+
+def check_label_tensors(folder: Path, manifest: list[dict[str, str]]) -> None:
+    """The numbers of the images lead to their labels, by the ids of the classes."""
+    ids = {row["name"]: int(row["id"]) for row in rows(folder / "classes.csv")}
+    for split in ("train", "val"):
+        known = {int(Path(row["file"]).stem): ids[row["label"]] for row in manifest if row["split"] == split}
+        tensor = torch.load(folder / f"{split}_label_tensor.pt", weights_only=True)
+        assert tensor.tolist() == [known[number] for number in range(len(known))]
+
+
+def test_ids_too_large_for_a_label_tensor_become_places() -> None:
+    fitting, large = ((3, "a"), (LARGEST_LABEL, "b")), ((3, "a"), (LARGEST_LABEL + 1, "b"))
+    assert _numbers(fitting) == fitting
+    assert _numbers(large) == ((0, "a"), (1, "b"))
 
 
 @pytest.mark.parametrize("kind", [pytest.param("seed", marks=pytest.mark.slow), "csv"])
