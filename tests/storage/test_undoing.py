@@ -75,11 +75,14 @@ def test_an_answer_to_two_requests_is_wanted_by_both_again(scene: Scene) -> None
 def test_an_undone_correction_leaves_the_earlier_answer_to_count(scene: Scene, kind: Kind) -> None:
     scene.ask(scene.images[:1])
     (lease,) = take(scene, "Ann", 1)
-    scene.say("Ann", kind, lease.image, class_id=None if kind == "reject" else 0, lease=lease.token)
+    said = scene.say("Ann", kind, lease.image, class_id=None if kind == "reject" else 0, lease=lease.token)
     before = scene.state(lease.image)
     newer = scene.say("Ann", "label", lease.image, class_id=1, source="browse")
     assert scene.say("Ann", "undo", undoes=newer.uuid).again == ((lease.image, None),)
     assert (scene.state(lease.image), answers_left(scene.db)) == (before, 0)
+    undone = scene.say("Ann", "undo", undoes=said.uuid)
+    assert (undone.again, answers_left(scene.db)) == (((lease.image, lease.token),), 1)
+    assert scene.say("Ann", "undo", undoes=said.uuid, uuid=undone.uuid) == undone, "sent again it answers the same"
 
 
 def test_an_image_of_the_grid_is_in_nobodys_hands_once_its_answer_is_redone(scene: Scene) -> None:
