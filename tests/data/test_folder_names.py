@@ -143,7 +143,7 @@ def test_a_name_spelled_in_two_ways_that_look_alike_is_one_class(tmp_path: Path)
     (tmp_path / "classes.csv").write_text(f"id,name\n0,Tea\n1,tea\n2,{TOGETHER}\n")
     assert truth(read(tmp_path)) == truth(dataset)
     (tmp_path / "classes.csv").write_text(f"id,name\n0,tea\n1,{APART}\n2,{TOGETHER}\n")
-    with pytest.raises(InputError, match="the name .* is there twice"):
+    with pytest.raises(InputError, match=r"the name .* is there twice"):
         read(tmp_path)
 
 
