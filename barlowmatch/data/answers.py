@@ -130,7 +130,8 @@ def with_answers(dataset: Dataset, answers: Answers, source: Path, new_classes: 
     Raises:
         InputError: a label is outside the classes.
     """
-    unknown = sorted(set(answers.names) - set(dataset.class_names))
+    known = set(map(composed, dataset.class_names))
+    unknown = sorted(name for name in set(answers.names) if composed(name) not in known)
     if unknown and dataset.classes and not new_classes:
         place = answers.names.index(unknown[0])
         raise InputError(
@@ -138,11 +139,11 @@ def with_answers(dataset: Dataset, answers: Answers, source: Path, new_classes: 
             f"{len(dataset.classes)} classes ({some(dataset.class_names)}); correct it, or add --new-classes"
         )
     classes = _extended(dataset, unknown, source)
-    position = {item.name: place for place, item in enumerate(classes)}
-    old = np.array([position[name] for name in dataset.class_names] + [-1], np.int64)
+    position = {composed(item.name): place for place, item in enumerate(classes)}
+    old = np.array([position[composed(name)] for name in dataset.class_names] + [-1], np.int64)
     labels, splits = old[dataset.labels], dataset.splits.copy()
     rows = np.array(answers.rows, np.int64)
-    labels[rows] = [position[name] for name in answers.names]
+    labels[rows] = [position[composed(name)] for name in answers.names]
     splits[rows] = "train"
     return replace(dataset, classes=classes, labels=labels, splits=splits)
 

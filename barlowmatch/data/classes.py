@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from barlowmatch.data.file_rows import composed
 from barlowmatch.data.natural import natural_key
 from barlowmatch.data.tables import is_text, read_table, write_table
 from barlowmatch.errors import InputError
@@ -42,8 +43,14 @@ def class_id(name: str) -> int:
 
 
 def classes_of(names: Sequence[str]) -> tuple[ImageClass, ...]:
-    """Return the classes of some names, each once, in natural order."""
-    return tuple(ImageClass(class_id(name), name) for name in sorted(set(names), key=natural_key))
+    """Return the classes of some names, each once, in natural order.
+
+    Spellings that look alike are one class, which is called by the composed one; a name of one spelling stays as it is.
+    """
+    alike: dict[str, str] = {}
+    for name in set(names):
+        alike[composed(name)] = composed(name) if composed(name) in alike else name
+    return tuple(ImageClass(class_id(name), name) for name in sorted(alike.values(), key=natural_key))
 
 
 def has_own_id(item: ImageClass) -> bool:
@@ -69,8 +76,8 @@ def places_among(known: Sequence[ImageClass], today: Sequence[ImageClass]) -> li
 
     It is by their names, as the dataset has them today: a small id may be of another class there.
     """
-    places = {item.name: place for place, item in enumerate(renamed(known, today))}
-    return [places.get(item.name, -1) for item in today]
+    places = {composed(item.name): place for place, item in enumerate(renamed(known, today))}
+    return [places.get(composed(item.name), -1) for item in today]
 
 
 def some(names: Iterable[str], most: int = 10) -> str:
@@ -92,7 +99,10 @@ def number(
         InputError: a name is not among the listed classes, or no text.
     """
     classes = listed or classes_of([name for name in set(names) if name is not None])
-    position: dict[str | None, int] = {item.name: place for place, item in enumerate(classes)}
+    places = {composed(item.name): place for place, item in enumerate(classes)}
+    position: dict[str | None, int] = {
+        name: places[composed(name)] for name in set(names) if name is not None and composed(name) in places
+    }
     position[None] = -1
     garbled = next((item.name for item in classes if not is_text(item.name)), None)
     if garbled is not None:
@@ -120,7 +130,7 @@ def read_classes(folder: Path) -> tuple[ImageClass, ...] | None:
             raise InputError(f'{path}: line {line}: the id "{number_text[:20]}" is no number from 0 to 2^53')
         classes.append(ImageClass(int(digits), name))
     _refuse_repeats(path, "id", [str(item.id) for item in classes])
-    _refuse_repeats(path, "name", [item.name for item in classes])
+    _refuse_repeats(path, "name", [composed(item.name) for item in classes])
     return tuple(classes)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.file_rows import composed
 
 SPLITS = ("train", "val", "test", "unlabeled")
 """Labeled images to learn from, two splits to measure on, and the pool that labels are requested from."""
@@ -81,9 +82,9 @@ class Dataset:
         return tuple(item.name for item in self.classes)
 
     @cached_property
-    def class_places(self) -> dict[str, int]:
-        """The place of each class among `classes` by its name."""
-        return {name: place for place, name in enumerate(self.class_names)}
+    def composed_names(self) -> frozenset[str]:
+        """The classes' names, composed: folders may spell them otherwise."""
+        return frozenset(map(composed, self.class_names))
 
     @cached_property
     def fingerprint(self) -> str:

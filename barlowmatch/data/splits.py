@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from barlowmatch.data.dataset import HELD_OUT_FILE, SYNONYMS, Dataset, Rows
+from barlowmatch.data.file_rows import composed
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 
@@ -158,7 +159,12 @@ def folders_below(dataset: Dataset, file: str) -> str:
     split = SYNONYMS.get(parts[0].lower()) if parts else None
     if split is not None:
         parts = parts[1:]
-    if dataset.layout == "class-folders" and split != "unlabeled" and parts and parts[0] in dataset.class_places:
+    if (
+        dataset.layout == "class-folders"
+        and split != "unlabeled"
+        and parts
+        and composed(parts[0]) in dataset.composed_names
+    ):
         parts = parts[1:]
     return "/".join(parts)
 

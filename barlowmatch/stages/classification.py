@@ -103,7 +103,7 @@ def check_readable(images: Images) -> None:
     classes = len(np.unique(dataset.labels[rows]))
     if classes < 2:
         raise InputError(
-            f"{dataset.root}: of {len(dataset.train):,} labeled training images {len(rows):,} can be read, of "
+            f"{dataset.root}: of {len(dataset.train):,} labeled training images {len(rows):,} can be used, of "
             f"{classes} classes, and it takes two; restore the files named above, or label images of two classes"
         )
 

@@ -1,6 +1,7 @@
 """From a dataset to batches: decoded images, the rows a stage may use, and the network's input statistics."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ STATISTICS_BLOCK = 32
 class Images:
     """A dataset whose pixels are at hand; every list of rows leaves out the unreadable files.
 
+    Of what is learned from copies of held out images are left out too: a name decides what is held out, and the content
+    may have several.
+
     Attributes:
         dataset: files, splits and labels.
         pixels: the decoded images, row for row.
@@ -43,12 +47,12 @@ class Images:
     @property
     def train(self) -> Rows:
         """Labeled rows to learn from."""
-        return self._readable(self.dataset.train)
+        return self._apart(self.dataset.train)
 
     @property
     def unlabeled(self) -> Rows:
         """Rows of the pool."""
-        return self._readable(self.dataset.unlabeled)
+        return self._apart(self.dataset.unlabeled)
 
     @property
     def val(self) -> Rows:
@@ -56,6 +60,16 @@ class Images:
         rows = self._readable(self.dataset.val)
         labeled: Rows = rows[self.dataset.labels[rows] >= 0]
         return labeled
+
+    @cached_property
+    def copies(self) -> Rows:
+        """Rows of train and the pool with the content of an image that judges."""
+        judging = np.isin(self.dataset.splits, ("val", "test"))
+        contents = {self.pixels.sha256[row] for row in self._readable(np.flatnonzero(judging))} - {""}
+        others = self._readable(np.flatnonzero(~judging))
+        same = np.fromiter((self.pixels.sha256[row] in contents for row in others), bool, count=len(others))
+        copies: Rows = others[same]
+        return copies
 
     @property
     def learnable(self) -> Rows:
@@ -89,6 +103,10 @@ class Images:
             for image in self.pixels.array[rows[start : start + STATISTICS_BLOCK]]:
                 counts += [np.bincount(channel.ravel(), minlength=256) for channel in image]
         return counts
+
+    def _apart(self, rows: Rows) -> Rows:
+        readable = self._readable(rows)
+        return np.setdiff1d(readable, self.copies, assume_unique=True) if self.dataset.held_out else readable
 
     def _readable(self, rows: Rows) -> Rows:
         readable: Rows = rows[self.pixels.readable[rows]]

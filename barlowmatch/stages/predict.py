@@ -11,7 +11,8 @@ from barlowmatch import distributed, launcher
 from barlowmatch.configs.inference import PredictConfig
 from barlowmatch.data.classes import some
 from barlowmatch.data.dataset import Rows
-from barlowmatch.data.tables import write_rows
+from barlowmatch.data.decimals import comma_separated
+from barlowmatch.data.tables import write_numbers
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import whole_file
@@ -49,13 +50,13 @@ def _write(applied: Applied, path: Path) -> Rows:
     names, files = applied.class_names, applied.images.dataset.files
     counts = np.zeros(len(names), np.int64)
 
-    def lines() -> Iterator[list[str]]:
+    def lines() -> Iterator[tuple[list[str], str]]:
         for part, probabilities in _batches(applied):
             best = probabilities.argmax(1)
             counts[:] += np.bincount(best, minlength=len(names))
-            for row, place, shares in zip(part.tolist(), best.tolist(), probabilities.tolist(), strict=True):
-                numbers = [f"{share:.6f}" for share in shares]
-                yield [files[row], names[place], numbers[place], *numbers]
+            numbers = np.concatenate([probabilities.max(1, keepdims=True), probabilities], axis=1)
+            for row, place, shares in zip(part.tolist(), best.tolist(), comma_separated(numbers), strict=True):
+                yield [files[row], names[place]], shares
 
     if not launcher.is_main():
         for _ in lines():
@@ -65,7 +66,7 @@ def _write(applied: Applied, path: Path) -> Rows:
         whole_file(path) as partial,
         partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
-        write_rows(file, [*COLUMNS, *(f"p({name})" for name in names)], lines())
+        write_numbers(file, [*COLUMNS, *(f"p({name})" for name in names)], lines())
     return counts
 
 

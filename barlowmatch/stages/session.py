@@ -72,11 +72,25 @@ def load_images_as_before(
     if before.get("compressed") and config.cache == "auto":
         config = replace(config, cache="jpeg")
     images = load_images(dataset, config, compute, emit, origin.architecture)
+    tell_about_copies(images, emit)
     if before and before != images.pixels.identity:
         changed = "files were changed" if before["key"] != images.pixels.key else "--cache keeps them another way"
         message = f"the pictures are not those the run began with ({changed}): it ends with other weights"
         emit(Said(message=message, level="warning"))
     return images
+
+
+def tell_about_copies(images: Images, emit: Emit) -> None:
+    """Say how many images to learn from are copies of ones that judge, and what becomes of them."""
+    if len(images.copies) == 0:
+        return
+    first = images.dataset.files[images.copies[0]]
+    what = f"{len(images.copies):,} images are copies of ones in val or test, the first {first}"
+    if images.dataset.held_out:
+        message = f"{what}: nothing is learned from them"
+    else:
+        message = f"{what}: what judges is learned from; `inspect` lists copies, remove them on one side"
+    emit(Said(message=message, level="warning"))
 
 
 def plain_classes(dataset: Dataset) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Exports: start, watch, stop, fetch their tables."""
+"""Exports: start, watch, stop, fetch their tables, remove."""
 
 from typing import Any, Literal
 
@@ -53,6 +53,22 @@ def stop_export(name: str, wish: StopIn, here: Here) -> wire.ExportOut:
     return _find(here, name)
 
 
+@routes.post("/api/exports/{name}/remove")
+def remove_export(name: str, wish: wire.RemovalIn, here: Here, who: Who) -> wire.ExportsOut:
+    """Remove the files of a finished export; return those that are left."""
+
+    def work(_: Database) -> Any:
+        if not _is_plain(name):
+            raise _missing(name)
+        here.exports.check_removable(name, wish.created)
+        return {"removed": name, "created": wish.created}
+
+    digest = body_hash(wish.model_dump(mode="json") | {"remove": name}, who)
+    wished = here.project.write(lambda db: once(db, wish.uuid, digest, who, work))
+    here.exports.remove(wished["removed"], wished["created"])
+    return list_exports(here)
+
+
 @routes.get("/api/exports/{name}/{table}.csv")
 def fetch_table(name: str, table: Literal["labels", "manifest"], here: Here) -> FileResponse:
     """Download a table of a finished export."""
@@ -65,8 +81,12 @@ def fetch_table(name: str, table: Literal["labels", "manifest"], here: Here) -> 
 def _find(here: Context, name: str) -> wire.ExportOut:
     job = here.exports.find(name) if _is_plain(name) else None
     if job is None:
-        raise Refused(f"no export {name!r}", "name", "GET /api/exports lists them", "missing")
+        raise _missing(name)
     return _out(job)
+
+
+def _missing(name: str) -> Refused:
+    return Refused(f"no export {name!r}", "name", "GET /api/exports lists them", "missing")
 
 
 def _is_plain(name: str) -> bool:

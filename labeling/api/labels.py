@@ -38,6 +38,20 @@ async def labels(
     return answer
 
 
+@routes.get("/api/undo")
+def last_act(here: Here, who: Who) -> wire.LastOut:
+    """Say which act of mine an undo would take back."""
+    with here.project.reading() as db:
+        return wire.LastOut(undoes=queue.last(db, who, "undo"))
+
+
+@routes.get("/api/redo")
+def last_undo(here: Here, who: Who) -> wire.LastOut:
+    """Say which undo of mine a redo would bring back."""
+    with here.project.reading() as db:
+        return wire.LastOut(undoes=queue.last(db, who, "redo"))
+
+
 @routes.post("/api/undo")
 async def undo(wish: wire.ActIn, here: Here, who: Who) -> wire.ActOut:
     """Take back my last act that stands."""

@@ -99,16 +99,24 @@ def _incomplete(event: wire.EventIn) -> str | None:
     return None
 
 
+def last(db: Database, person: int, kind: Literal["undo", "redo"]) -> str | None:
+    """Return what an undo or redo of a person would be about."""
+    find = undoing.last_act if kind == "undo" else undoing.last_undo
+    return find(db, person)
+
+
 def step(db: Database, desk: Desk, wish: wire.ActIn, kind: Literal["undo", "redo"]) -> wire.ActOut:
     """Undo the last act of a person that stands, or redo the last one they undid.
 
     Raises:
-        Refused: there is none.
+        Refused: there is none, or it is not the one that they meant.
     """
-    find = undoing.last_act if kind == "undo" else undoing.last_undo
-    act = undoing.act_of(db, wish.uuid) or find(db, desk.person)
+    stored = undoing.act_of(db, wish.uuid)
+    act = stored or last(db, desk.person, kind)
     if act is None:
         raise Refused(f"there is nothing to {kind}", "uuid")
+    if stored is None and wish.undoes not in (None, act):
+        raise Refused(f"you went on meanwhile, so there was no {kind}", "undoes", "press again")
     event = wire.EventIn(uuid=wish.uuid, kind=kind, undoes=act)
     result = _say_one(db, desk, event, instant())
     done = undoing.stepped(db, wish.uuid)

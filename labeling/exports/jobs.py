@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from barlowmatch.errors import InputError
+from barlowmatch.files import cannot_write
 from labeling.chores import Chore
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from storage.errors import Refused
 
 State = Literal["running", "done", "failed", "stopped"]
+_REMOVED = ".removed-"
+"""Begins the name of a folder that is being removed."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +92,49 @@ class Exports:
         if job is not None and not job.holds_name:
             self._sweep(name)
 
+    def check_removable(self, name: str, created: str) -> None:
+        """Refuse to remove what is not a finished export of this name and time.
+
+        Raises:
+            Refused: it is not there, is at work or was never finished, or lies elsewhere.
+        """
+        job = self.find(name)
+        if job is None or job.created != created:
+            raise Refused(f"no export {name!r} of {created}", "name", "GET /api/exports lists them", "missing")
+        if job.state != "done":
+            raise Refused(f"the export {name} is not finished", "name", "stop it; nothing of it is left then")
+        folder = self._paths.exports / name
+        if folder.is_symlink():
+            raise Refused(f"{folder} is a link to {folder.resolve()}", "name", "remove both by hand")
+
+    def remove(self, name: str, created: str) -> None:
+        """Remove the files of the finished export of this name and time; where it is gone already, nothing happens.
+
+        Raises:
+            InputError: the disk does not let it go.
+            Refused: it lies elsewhere.
+        """
+        job = self.find(name)
+        if job is not None and job.created == created:
+            self.check_removable(name, created)
+            folder = self._paths.exports / name
+            try:
+                folder.rename(self._paths.exports / f"{_REMOVED}{name}-{os.urandom(4).hex()}")  # goes as a whole
+            except FileNotFoundError:
+                return  # somebody else was faster
+            except OSError as error:
+                raise InputError(cannot_write(folder, error)) from error
+        for rest in self._paths.exports.glob(f"{_REMOVED}*"):  # of an earlier removal too, which was killed
+            shutil.rmtree(rest, ignore_errors=True)
+
     def find(self, name: str) -> Job | None:
         """Return an export by name; a finished one that somebody removed is none."""
         told = self._chore(name).tell()
         summary = read_json(self._paths.exports / name / "export.json")
         if not summary and told.state in ("never", "done"):
             return None
-        state: State = "done" if summary or told.state == "never" else told.state
+        ended = told.state != "running"  # what it wrote is whole a moment before it ends
+        state: State = "done" if told.state == "never" or (summary and ended) else told.state
         return Job(
             name, told.about.get("uuid"), told.about.get("format") or summary["format"], state, told.done, told.total,
             summary.get("warning") if state == "done" else told.message,

@@ -27,6 +27,13 @@ class ExportIn(Wire):
     name: Annotated[str, AfterValidator(_plain), WithJsonSchema({"type": "string", "pattern": _NAME})] | None = None
 
 
+class RemovalIn(Wire):
+    """A wish to remove a finished export: the one that was `created` then, none of its name that came later."""
+
+    uuid: Uuid
+    created: str
+
+
 class ExportOut(Wire):
     """An export and how far it is; `message` is why it failed, or what looks wrong about a finished one."""
 

@@ -181,11 +181,18 @@ class GuessesOut(Wire):
     images: list[GuessesOf]
 
 
+class LastOut(Wire):
+    """What an undo or redo would be about, to be named in the wish for it; None where there is nothing."""
+
+    undoes: Uuid | None
+
+
 class ActIn(Wire):
-    """A wish to undo or redo the last act."""
+    """A wish to undo or redo the last act; one that names it in `undoes` is refused where another is the last now."""
 
     uuid: Uuid
     client: Client
+    undoes: Uuid | None = None
 
 
 class ActOut(ResultOut):

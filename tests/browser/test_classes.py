@@ -1,6 +1,8 @@
 """Classes on the Label page: long names, and what somebody else does with them meanwhile."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -40,6 +42,10 @@ def test_long_names_stay_inside_the_panel(tab: Tab) -> None:
             assert box["x"] + box["width"] <= right, button.inner_text()
     expect(tab.page.locator(".wb-class").first).to_have_attribute("title", LONG)
     check_looks(tab.page)
+    tab.page.set_viewport_size({"width": 390, "height": 844})
+    picture = tab.page.locator(".wb-stage").bounding_box()
+    assert picture
+    assert picture["height"] > 844 / 2, "the picture has what two classes leave"
     tab.page.set_viewport_size({"width": 390, "height": 160})  # as little room as 200 classes leave each other
     tab.page.keyboard.press("/")
     found = tab.page.locator("dialog[open] [role=option]")
@@ -127,3 +133,22 @@ def test_what_was_said_before_a_merge_reads_as_it_was_said(tab: Tab) -> None:
     tab.page.locator(".wb-tile").first.click()
 
     expect(tab.page.locator(".wb-history li")).to_contain_text(["moorhen"])
+
+
+def test_on_a_phone_ten_classes_are_in_sight_under_a_large_picture(
+    browser: Browser, example: Path, tmp_path: Path
+) -> None:
+    with serving(shutil.copytree(example, tmp_path / "project", symlinks=True)) as bench:
+        context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+        page = Tab(context, bench, "Ann").open().ready().page
+
+        below = page.locator(".wb-touch").bounding_box()
+        boxes = [button.bounding_box() for button in page.locator(".wb-side .wb-class:visible").all()]
+        picture = page.locator(".wb-stage").bounding_box()
+        context.close()
+    assert below is not None
+    assert picture is not None
+    assert len(boxes) == 3 + 10, "guesses and classes"
+    assert all(box and box["height"] >= 44 and box["width"] >= 100 and box["y"] + box["height"] <= below["y"]
+               for box in boxes)  # fmt: skip
+    assert picture["height"] >= 844 / 3

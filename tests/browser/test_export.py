@@ -61,6 +61,27 @@ def test_a_name_that_is_taken_is_said(tab: Tab) -> None:
     tab.complaints.clear()  # the browser notes the 409
 
 
+def test_a_finished_export_is_removed_when_asked_twice(tab: Tab) -> None:
+    tab.open("/export")
+    for name in ("needless", "needed"):
+        tab.page.get_by_text("Tables only", exact=True).click()
+        tab.page.get_by_label("Name").fill(name)
+        tab.page.keyboard.press("Enter")
+        expect(tab.page.locator("article[data-state=done]", has_text=name)).to_be_visible()
+    card = tab.page.locator("article", has_text="needless")
+    for answer in ("Keep it", "Remove it"):
+        card.get_by_role("button", name="Remove").click()
+        expect(tab.page.get_by_role("dialog")).to_contain_text("exports/needless goes from the disk")
+        assert (tab.bench.project / "exports" / "needless").is_dir()
+        check_looks(tab.page)
+        tab.page.get_by_role("button", name=answer).click()
+        expect(tab.page.get_by_role("dialog")).to_have_count(0)
+
+    expect(card).to_have_count(0)
+    expect(tab.page.locator("article", has_text="needed")).to_be_visible()
+    assert not (tab.bench.project / "exports" / "needless").exists()
+
+
 def test_that_the_server_is_away_is_said_only_while_it_is(tab: Tab) -> None:
     tab.open("/export")
     tab.page.route(re.compile("/api/exports"), lambda route: route.abort())

@@ -1,12 +1,13 @@
 """A team in the browser: nobody gets in without a password, an admin adds somebody, who labels and logs out."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from labeling.example import write_example
 from tests.browser.bench import PAINTED, ROOT, SAVED, Bench, serving
@@ -106,3 +107,27 @@ def test_an_admin_who_gives_that_up_sees_what_annotators_see(browser: Browser, s
     assert root.evaluate("(table => table.scrollWidth - table.clientWidth)(document.querySelector('.pp-scroll'))") == 0
     root.get_by_role("combobox", name="Role of Root").select_option("annotator")
     expect(root.locator(".pp-intro")).to_contain_text("for the project's admins", timeout=60_000)
+
+
+def test_what_hears_late_that_one_logged_out_leads_nowhere_else(browser: Browser, shut: Bench) -> None:
+    page = browser.new_context().new_page()
+    page.goto(shut.url + "/export")
+    log_in(page, "Root", ROOTS)
+    page.wait_for_selector(".wb-me")
+    asked: list[Route] = []
+    going: list[Route] = []
+    hold = re.compile("/api/exports|/login$")
+    page.route(hold, lambda route: (asked if "exports" in route.request.url else going).append(route))
+    with page.expect_request(re.compile("/api/exports")):
+        page.get_by_role("button", name="Export", exact=True).click()
+    page.locator(".wb-me button").click()
+    with page.expect_request(re.compile("/login$")):
+        page.get_by_role("button", name="Log out", exact=True).click()
+    with page.expect_event("requestfinished", lambda request: "/api/exports" in request.url):
+        asked[0].fulfill(status=401, json={"error": "nobody is logged in"})
+    page.wait_for_timeout(100)  # in which it would go elsewhere
+
+    going[0].continue_()
+
+    expect(page.locator("h1")).to_have_text("digits")
+    expect(page).to_have_url(shut.url + "/login")

@@ -7,8 +7,10 @@ import torch
 
 from barlowmatch.configs.inspect import InspectConfig
 from barlowmatch.configs.shared import DatasetOptions
+from barlowmatch.data.classes import ImageClass, class_id, classes_of, places_among
 from barlowmatch.data.folder_names import why_no_classes
 from barlowmatch.data.layouts import read_dataset
+from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
 from barlowmatch.stages.inspect import run
 from tests.data.test_layouts import read, told, touch, truth
@@ -125,3 +127,29 @@ def test_the_report_repeats_what_was_said_of_images_left_out(tmp_path: Path) -> 
     (warning,) = report["warnings"]
     assert "3 in new_photos/;" in warning
     assert sum(isinstance(event, Said) and event.message == warning for event in heard) == 1
+
+
+APART, TOGETHER = "cafe\u0301", "caf\u00e9"
+"""A name as macOS writes it, its letters and their marks one by one, and as all others do."""
+
+
+def test_a_name_spelled_in_two_ways_that_look_alike_is_one_class(tmp_path: Path) -> None:
+    touch(tmp_path, *some(f"train/{APART}/plate", f"train/{TOGETHER}/plate", "train/Tea", "train/tea", f"val/{APART}"))
+    dataset = read(tmp_path, group_by="folder")
+    assert sorted(dataset.class_names) == ["Tea", TOGETHER, "tea"]
+    assert {label for _, label in truth(dataset).values()} == {"Tea", "tea", TOGETHER}
+    assert dataset.groups is not None
+    assert {group for group in dataset.groups if not group.startswith("file ")} == {"plate"}
+    (tmp_path / "classes.csv").write_text(f"id,name\n0,Tea\n1,tea\n2,{TOGETHER}\n")
+    assert truth(read(tmp_path)) == truth(dataset)
+    (tmp_path / "classes.csv").write_text(f"id,name\n0,tea\n1,{APART}\n2,{TOGETHER}\n")
+    with pytest.raises(InputError, match=r"the name .* is there twice"):
+        read(tmp_path)
+
+
+def test_a_network_knows_a_class_that_is_spelled_otherwise_now() -> None:
+    before = classes_of([APART, "tea"])
+    assert before == (ImageClass(class_id(APART), APART), ImageClass(class_id("tea"), "tea")), "one spelling stays"
+    today = classes_of(["tea", TOGETHER, "milk"])
+    places = dict(zip((item.name for item in today), places_among(before, today), strict=True))
+    assert places == {TOGETHER: 0, "tea": 1, "milk": -1}

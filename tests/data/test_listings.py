@@ -1,16 +1,19 @@
 """Manifests, tables, and the CSV files behind them."""
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.decimals import comma_separated
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.listings import write_manifest
-from barlowmatch.data.tables import guard, read_table, unguard, write_table
+from barlowmatch.data.tables import guard, read_table, table_text, unguard, write_numbers, write_table
 from barlowmatch.errors import InputError
 from tests.data.test_layouts import read, told, touch, truth
 
@@ -235,3 +238,22 @@ def test_a_written_manifest_reads_back_as_the_dataset(tmp_path: Path) -> None:
         assert again.classes == dataset.classes
     with pytest.raises(InputError, match="relative to its own folder"):
         write_manifest(tmp_path / "elsewhere" / "M.csv", dataset, [""] * 4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_numbers_are_written_as_one_by_one(dtype: type) -> None:
+    draws = np.random.default_rng(0)
+    halves = (np.arange(0, 2**21, 33) / 2**21)[:60_000]  # whole millionths and a half occur
+    edges = [0, 1, 5e-7, 1.5e-6, 0.9999995, 1e-40, 0.1, 1 / 3, 0.5]
+    values = np.concatenate([draws.random(60_000) ** 4, halves, edges]).astype(dtype)[:, None].repeat(2, axis=1)
+    assert list(comma_separated(values)) == [f"{a:.6f},{b:.6f}" for a, b in values.tolist()]
+    strange = np.array([[-0.0, 0.5], [np.nan, 2.0], [-np.inf, 1e9]], dtype)
+    assert list(comma_separated(strange)) == ["-0.000000,0.500000", "nan,2.000000", "-inf,1000000000.000000"]
+
+
+def test_a_table_with_many_numbers_is_written_as_any_other() -> None:
+    names = ["a.png", "=1+1.png", 'a "b", c.png', "new\nline.png", "re\rturn.png", "-1", ""]
+    rows = [(name, "cat", "0.500000", "nan") for name in names]
+    file = io.StringIO()
+    write_numbers(file, ("file", "class", "p(=a)", "p"), [((name, label), f"{a},{b}") for name, label, a, b in rows])
+    assert file.getvalue() == table_text(("file", "class", "p(=a)", "p"), rows)

@@ -190,11 +190,13 @@ def test_files_whose_names_begin_or_end_with_spaces_are_found(tmp_path: Path) ->
 
 
 def test_names_whose_letters_were_put_together_are_found(tmp_path: Path) -> None:
-    pictures(tmp_path / "data", "unlabeled/sub/e\u0301.png", "train/cat/1.png", "train/dog/2.png")
+    pictures(tmp_path / "data", "unlabeled/sub/e\u0301.png", "train/re\u0301/1.png", "train/dog/2.png")
     request = write_csv(tmp_path / "r.csv", ("file",), [("\u00e9.png",)])
-    labels = write_csv(tmp_path / "l.csv", ("file", "label"), [("unlabeled/sub/\u00e9.png", "cat")])
+    labels = write_csv(tmp_path / "l.csv", ("file", "label"), [("unlabeled/sub/\u00e9.png", "r\u00e9")])
     source = DatasetOptions(dataset_folder=tmp_path / "data", val_share=0)
     assert run(config(source, request=request, labels=labels, out_path=tmp_path / "new"))["added"] == 1
+    read = read_dataset(DatasetOptions(dataset_folder=tmp_path / "new", val_share=0))
+    assert sorted(label for _, label in truth(read).values() if label) == ["dog", "re\u0301", "re\u0301"]
 
 
 @pytest.mark.parametrize("layout", ["table", "seed"])

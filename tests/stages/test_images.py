@@ -1,5 +1,6 @@
 """What a stage learns of its images before the first batch."""
 
+import shutil
 import tracemalloc
 from pathlib import Path
 
@@ -7,10 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from barlowmatch.compute import Compute
+from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.pixels import Pixels
+from barlowmatch.data.splits import draw
 from barlowmatch.data.store import ImageStore
-from barlowmatch.stages.images import Images
+from barlowmatch.events import Event, Said
+from barlowmatch.stages.images import Images, load_images
+from barlowmatch.stages.session import tell_about_copies
+from tests.stages.small_datasets import pictures
 
 
 @pytest.fixture
@@ -43,3 +51,44 @@ def test_statistics_equal_the_plain_formula_in_little_memory(images: Images) -> 
 
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
     assert peak < 4 * 2**20, f"{peak / 2**20:.0f} MiB"
+
+
+def copied(folder: Path, *splits: str) -> tuple[Images, list[str]]:
+    """Return images of which two are copies of ones in val, and what a run says of that.
+
+    Args:
+        folder: empty.
+        splits: folder of the images, and of those that judge; with none what judges is held out.
+    """
+    data = folder / "data"
+    train, val = splits or ("", "")
+    pictures(data / train, *(f"{name}/{n}.png" for name in ("cat", "dog") for n in range(40)))
+    if splits:
+        pictures(data / val, "cat/judge.png", "dog/judge.png")
+    judge = next(name for n in range(40) if draw(name := f"cat/{n}.png") < 0.2) if not splits else "cat/judge.png"
+    names = (name for n in range(100) if draw(name := f"cat/copy {n}.png") >= 0.2)
+    for _ in range(2):
+        shutil.copy(data / val / judge, data / train / next(names))
+    config = ClassifyConfig(dataset_folder=data, cache_folder=folder / "cache", workers=1)
+    events: list[Event] = []
+    compute = Compute(torch.device("cpu"), torch.float32, autocast=False)
+    images = load_images(read_dataset(config), config, compute, lambda event: None)
+    tell_about_copies(images, events.append)
+    return images, [event.message for event in events if isinstance(event, Said)]
+
+
+def test_nothing_is_learned_from_copies_of_what_was_held_out(tmp_path: Path) -> None:
+    images, (said,) = copied(tmp_path)
+    files, contents = images.dataset.files, images.pixels.sha256
+    judging = {contents[row] for row in images.val}
+    assert said.startswith("2 images are copies of ones in val or test, the first cat/copy")
+    assert said.endswith("nothing is learned from them")
+    assert {files[row] for row in images.val} == {name for name in files if draw(name) < 0.2}, "as without copies"
+    assert not judging & {contents[row] for row in images.learnable}
+    assert len(images.train) + len(images.val) == len(files) - 2
+
+
+def test_of_splits_that_lie_there_copies_are_named_and_left(tmp_path: Path) -> None:
+    images, (said,) = copied(tmp_path, "train", "val")
+    assert said.endswith("`inspect` lists copies, remove them on one side")
+    assert len(images.train) == len(images.dataset.train) == 82

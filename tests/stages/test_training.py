@@ -122,7 +122,7 @@ def test_labeled_images_that_cannot_be_read_are_refused_in_a_line(stage: str, tm
     pictures(data, *(f"unlabeled/{number}.png" for number in range(9)))
     line = words(stage, data, tmp_path / "c.pt", "--val-share", "0")
     command = {"fixmatch": fixmatch.run, "train-classifier": classify.run}[stage]
-    with pytest.raises(InputError, match=r"data: of 8 labeled training images 0 can be read, of 0 classes, and it"):
+    with pytest.raises(InputError, match=r"data: of 8 labeled training images 0 can be used, of 0 classes, and it"):
         command(parse_config(line[0], line[1:]))
     assert not list(tmp_path.glob("c.*"))
 

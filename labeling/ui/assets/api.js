@@ -71,8 +71,16 @@ async function failure(response) {
 
 /** The session ended: to the login page and back here; what waits in the outbox stays in this browser. */
 function toLogin() {
+  if (leaving) return;
   const here = window.location.href.slice(BASE.href.length);
   window.location.assign(new URL(`login?next=${encodeURIComponent(here)}`, BASE));
+}
+
+/** End the session and go to the login page: what is still under way and hears of the end leads nowhere else. */
+export async function logOut() {
+  leaving = true;
+  await post("api/logout", {}).catch(() => {});
+  window.location.assign(new URL("login", BASE));
 }
 
 /** Somebody else is at work in this browser: build the page anew for them, once for all calls that hear of it. */

@@ -3,6 +3,8 @@
 import { openDialog } from "./dialog.js";
 import { fill, h, keycap } from "./dom.js";
 
+const SHORT = 12; // letters of a name that fit into a third of a phone's width
+
 /** The list of classes, each a button with its key and its number of labels. */
 export class ClassList {
   /** `choose` gets a class id and the event; `none` are the words shown where there is no class, made for a keymap. */
@@ -28,6 +30,9 @@ export class ClassList {
         return [cls.id, { button, counted }];
       }),
     );
+    const short = classes.every(({ name }) => name.length <= SHORT);
+    this.element.classList.toggle("wb-short", short);
+    this.rows = Math.ceil(classes.length / (short ? 3 : 2)); // on a phone
     const none = () => h("p", { class: "wb-none" }, "No classes yet: ", this.none(keymap));
     fill(this.element, classes.length > 0 ? [...this.buttons.values()].map(({ button }) => button) : none());
   }

@@ -1,6 +1,7 @@
-// The Export page: choose a form, start, watch, take away.
+// The Export page: choose a form, start, watch, take away, remove.
 
 import * as api from "./api.js";
+import { openDialog } from "./dialog.js";
 import { count, fill, h, uuid } from "./dom.js";
 import { themeButton, whoAmI } from "./page.js";
 import { stopButton } from "./wait.js";
@@ -26,6 +27,7 @@ export async function mount(host) {
 
 class ExportPage {
   constructor(host, { labeled, disputed, suspects, images }) {
+    this.host = host;
     this.error = h("div", { class: "wb-error", role: "alert" });
     this.name = h("input", {
       name: "name",
@@ -111,7 +113,8 @@ class ExportPage {
   /** Show exports; a card stays while its export is listed, so that it keeps the focus and a press on it. */
   show(exports) {
     const before = [...this.cards.keys()];
-    this.cards = new Map(exports.map((entry) => [key(entry), this.cards.get(key(entry)) ?? new Card(entry, (own) => this.stop(own))]));
+    const ways = { stop: (entry) => this.stop(entry), remove: (entry) => this.remove(entry) };
+    this.cards = new Map(exports.map((entry) => [key(entry), this.cards.get(key(entry)) ?? new Card(entry, ways)]));
     const now = [...this.cards.keys()];
     if (now.length === 0) fill(this.list, h("p", { class: "wb-hint" }, "Nothing was exported yet."));
     else if (now.join() !== before.join()) fill(this.list, [...this.cards.values()].map(({ element }) => element));
@@ -127,6 +130,33 @@ class ExportPage {
     }
     await this.refresh();
   }
+
+  /** Say what goes before it does. */
+  remove({ name, path, created }) {
+    const error = h("div", { class: "wb-error", role: "alert" });
+    const wish = { uuid: uuid(), created };
+    const remove = async () => {
+      go.disabled = true;
+      try {
+        const { exports } = await api.post(`api/exports/${encodeURIComponent(name)}/remove`, wish);
+        dialog.close();
+        this.show(exports);
+      } catch (problem) {
+        error.textContent = problem.message;
+        go.disabled = false;
+      }
+    };
+    const go = h("button", { class: "wb-main", type: "button", onclick: remove }, "Remove it");
+    const keep = h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it");
+    const content = h(
+      "div",
+      { class: "wb-form" },
+      h("p", {}, "The folder ", h("b", {}, path), " goes from the disk with all that is in it, for good. The images and labels of the project stay."),
+      error,
+      h("div", { class: "wb-row" }, keep, go),
+    );
+    const dialog = openDialog(this.host, `Remove the export ${name}?`, content);
+  }
 }
 
 /** What tells an export from an earlier one of its name. */
@@ -136,15 +166,16 @@ function key(entry) {
 
 /** One export: what it is, how far, and where. */
 class Card {
-  constructor(entry, stop) {
+  constructor(entry, { stop, remove }) {
     const title = FORMATS.find(([format]) => format === entry.format)?.[1] ?? entry.format;
     const when = new Date(entry.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     this.stop = stopButton(() => stop(entry));
+    this.remove = h("button", { class: "wb-quiet wb-admins", type: "button", onclick: () => remove(entry) }, "Remove");
     this.state = h("div", { class: "wb-state" });
     this.element = h(
       "article",
       {},
-      h("header", {}, h("b", {}, entry.name), h("small", {}, `${title} · ${when}`), h("span", { class: "wb-space" }), this.stop),
+      h("header", {}, h("b", {}, entry.name), h("small", {}, `${title} · ${when}`), h("span", { class: "wb-space" }), this.stop, this.remove),
       this.state,
     );
   }
@@ -155,6 +186,7 @@ class Card {
     this.told = told;
     this.element.dataset.state = entry.state;
     this.stop.hidden = entry.state !== "running";
+    this.remove.hidden = entry.state !== "done";
     fill(this.state, state(entry));
   }
 }

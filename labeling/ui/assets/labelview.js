@@ -9,7 +9,7 @@ import { Stage } from "./stage.js";
 
 const TOOLS = ["undo", "redo", "grid", "zoom", "contrast", "help"];
 const OTHERWISE = ["skip", "reject", "flag"]; // answers that are no class
-const MORE = ["redo", "grid", "zoom", "contrast", "help"]; // the tools of a phone, above its classes: undo is large there
+const MORE = ["redo", "grid", "zoom", "contrast", "help", "new_class"]; // a phone's, above its classes: undo is large there
 const TOUCH = ["undo", "skip", "reject", "flag", "search"]; // large buttons, on phones only
 
 /** The parts of the page; `act(meaning, event)` is called for every button. */
@@ -76,6 +76,7 @@ export class LabelView {
   keys(keymap, counts) {
     this.keymap = keymap;
     this.list.update(keymap.classes, keymap);
+    this.single.style.setProperty("--wb-rows", this.list.rows);
     this.list.count(counts);
     for (const [place, actions] of [[this.tools, TOOLS], [this.more, MORE]])
       fill(

@@ -22,7 +22,8 @@ export class Session {
     this.extra = []; // items on the grid: held, but not in the queue
     this.acts = [];
     this.undone = [];
-    this.steps = new Steps(api, outbox, client);
+    this.made = 0; // acts decided here, taken back or not
+    this.steps = new Steps(api, outbox, client, () => this.made);
     this.decided = new Set(); // leases answered here: never taken again, even if the server has not heard yet
     this.state = "loading";
     this.shownAt = performance.now();
@@ -193,6 +194,7 @@ export class Session {
     this.outbox.add(
       ...act.events.map((event) => Object.fromEntries(Object.entries(event).filter(([, value]) => value != null))),
     );
+    this.made += 1;
     this.acts.push(act);
     this.acted(act, 1);
     this.undone = [];

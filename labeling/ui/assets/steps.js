@@ -2,10 +2,14 @@
 
 import { uuid } from "./dom.js";
 
-/** Asks the server, one step after the other. */
+/**
+ * Asks the server, one step after the other. A step names what it is about: delivered late, when somebody has gone on,
+ * it takes back nothing else.
+ */
 export class Steps {
-  constructor(api, outbox, client) {
-    Object.assign(this, { api, outbox, client });
+  /** `made` counts what is decided on the page, by which it is known that somebody goes on. */
+  constructor(api, outbox, client, made) {
+    Object.assign(this, { api, outbox, client, made });
     this.last = Promise.resolve();
     this.unanswered = null; // what the server may have done unheard, { kind, wish }: asked again by the same UUID
   }
@@ -20,15 +24,22 @@ export class Steps {
   async _ask(kind) {
     await this.outbox.flush();
     if (this.outbox.size > 0) throw new Error("This goes on as soon as the server answers.");
-    if (this.unanswered?.kind !== kind) this.unanswered = { kind, wish: { uuid: uuid(), client: this.client } };
+    if (this.unanswered?.kind !== kind) {
+      const before = this.made();
+      const { undoes } = await this.api.get(`api/${kind}`);
+      if (undoes === null) return null;
+      if (this.made() !== before) throw new Error(`You went on meanwhile, so there was no ${kind}. Press again.`);
+      this.unanswered = { kind, wish: { uuid: uuid(), client: this.client, undoes } };
+    }
     try {
       const result = await this.api.post(`api/${kind}`, this.unanswered.wish);
       this.unanswered = null;
       return result;
     } catch (error) {
       if (error.offline) throw new Error(`No answer: whether the ${kind} was done is not known. Press again to hear it.`);
-      if (error.field !== "uuid") throw error;
-      this.unanswered = null; // there is nothing to undo or redo
+      if (!["uuid", "undoes"].includes(error.field)) throw error;
+      this.unanswered = null;
+      if (error.field === "undoes") throw error; // there is something newer
       return null;
     }
   }

@@ -56,8 +56,7 @@ function openAccount(host, me, login) {
 async function logOut(button) {
   button.disabled = true;
   await depart().catch(() => {}); // the server is out of reach: what is held here lapses
-  await api.post("api/logout", {}).catch(() => {});
-  window.location.assign(new URL("login", api.BASE));
+  await api.logOut();
 }
 
 function passwordForm() {

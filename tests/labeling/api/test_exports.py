@@ -121,6 +121,53 @@ def test_what_a_killed_export_left_goes_before_the_next_one(tab: Tab, folder: Pa
     assert asides(folder) == []
 
 
+def test_a_finished_export_is_removed_once_and_no_later_one_of_its_name(tab: Tab, folder: Path) -> None:
+    wish = begin(tab, "v1")
+    begin(tab, "v2", "csv")
+    done = ended(tab, "v1")
+    assert ended(tab, "v2")["state"] == "done"
+    (folder / "exports" / ".removed-v0-01234567").mkdir()  # of a removal that was killed
+    removal = {"uuid": str(uuid.uuid4()), "created": done["created"]}
+    other = {"uuid": str(uuid.uuid4()), "created": "2020-01-01T00:00:00Z"}
+    tab.post("/api/exports/v1/remove", other, 404)
+    tab.post("/api/exports/..%2Fexports%2Fv1/remove", other, 404)
+
+    left = tab.post("/api/exports/v1/remove", removal)
+
+    assert [export["name"] for export in left["exports"]] == ["v2"]
+    assert sorted(path.name for path in (folder / "exports").iterdir()) == [".jobs", "v2"]
+    assert tab.get("/api/progress")["labeled"] == 10
+    tab.post("/api/exports", wish, 404)  # a wish that comes again starts nothing
+    (folder / "exports" / "v1").mkdir()
+    shutil.copy(folder / "exports" / "v2" / "export.json", folder / "exports" / "v1")  # a later one of its name
+    again = json.loads((folder / "exports" / "v1" / "export.json").read_text()) | {"created": "2099-01-01T00:00:00Z"}
+    (folder / "exports" / "v1" / "export.json").write_text(json.dumps(again))
+    shutil.rmtree(folder / "exports" / ".jobs" / "v1")
+    names = [export["name"] for export in tab.post("/api/exports/v1/remove", removal)["exports"]]
+    assert sorted(names) == ["v1", "v2"], "sent again, it does nothing"
+    with writing(folder) as db:
+        acts = db.execute("SELECT person.name FROM written JOIN person ON person.id = person WHERE uuid = ?",
+                          (removal["uuid"],))  # fmt: skip
+        assert [tuple(act) for act in acts] == [("Ann",)]
+
+
+def test_neither_what_runs_nor_what_lies_elsewhere_is_removed(
+    tab: Tab, folder: Path, stuck: Path, tmp_path: Path
+) -> None:
+    begin(tab, "v1")
+    running = until(lambda: (job := tab.get("/api/exports/v1"))["state"] == "running" and job)
+    wish = {"uuid": str(uuid.uuid4()), "created": running["created"]}
+    assert "not finished" in tab.post("/api/exports/v1/remove", wish, 409)["error"]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "export.json").write_text(json.dumps({"format": "csv", "created": "2024-05-06T00:00:00Z"}))
+    (folder / "exports" / "v2").symlink_to(elsewhere)
+    wish = {"uuid": str(uuid.uuid4()), "created": "2024-05-06T00:00:00Z"}
+    assert "is a link to" in tab.post("/api/exports/v2/remove", wish, 409)["error"]
+    assert (elsewhere / "export.json").is_file()
+    assert tab.post("/api/exports/v1/stop", {"uuid": running["uuid"]})["state"] == "stopped"
+
+
 def test_an_export_of_an_earlier_server_is_stopped_too(folder: Path, stuck: Path) -> None:
     with serving_tab(folder) as before:
         wish = begin(before, "v1")

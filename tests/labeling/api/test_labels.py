@@ -54,6 +54,26 @@ def test_an_undo_and_a_redo_say_what_they_were_about(ann: Tab) -> None:
     ]
 
 
+def test_an_undo_that_arrives_late_takes_back_nothing_else(ann: Tab) -> None:
+    first, second = ann.lease(2)
+    assert ann.get("/api/undo") == ann.get("/api/redo") == {"undoes": None}
+    said = ann.label(first, "cat")
+    meant = ann.get("/api/undo")
+    assert meant == {"undoes": said["uuid"]}
+    ann.label(second, "dog")
+
+    late = ann.post("/api/undo", {"uuid": new(), "client": ann.id, **meant}, 409)
+
+    assert (late["field"], late["hint"]) == ("undoes", "press again")
+    wish = {"uuid": new(), "client": ann.id, **ann.get("/api/undo")}
+    undone = ann.post("/api/undo", wish)
+    assert undone["images"] == [second["image"]]
+    assert ann.post("/api/undo", wish) == undone, "sent again, it is answered as before"
+    undo = ann.get("/api/redo")
+    assert undo == {"undoes": wish["uuid"]}
+    assert ann.post("/api/redo", {"uuid": new(), "client": ann.id, **undo})["images"] == [second["image"]]
+
+
 def test_a_repeated_undo_changes_nothing(ann: Tab) -> None:
     first, second = ann.lease(2)
     ann.label(first, "cat")
