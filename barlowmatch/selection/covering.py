@@ -48,11 +48,6 @@ class Coverage:
         self._anchors = anchors * kernel.scale
         self._offsets = ((anchors * anchors).sum(1) + 1) * (-kernel.scale / 2)
 
-    @property
-    def value(self) -> float:
-        """The objective."""
-        return float(self.best @ self.weights)
-
     def similarities(self, points: Tensor) -> Tensor:
         """Return the similarity of points (m, D) to the anchors (m, A)."""
         zero = self._zero(points)

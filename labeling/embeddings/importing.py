@@ -27,6 +27,7 @@ PAGE = 48
 """Images of a leaf of the order: about a page of the grid."""
 NEIGHBOURS = 3
 _BLOCK = 2048
+_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,11 @@ def similarity_order(vectors: Floats, groups: Rows) -> Rows:
     return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
-def _spread(vectors: Floats, steps: int = 8) -> Floats:
+def _spread(vectors: Floats) -> Floats:
     """Return the coordinate of each row along the direction of greatest spread (power iteration)."""
     centred = vectors - vectors.mean(0)
     direction = centred[np.argmax((centred**2).sum(1))]
-    for _ in range(steps):
+    for _ in range(_STEPS):
         direction = centred.T @ (centred @ direction)
         length = float(np.linalg.norm(direction))
         if length == 0.0:

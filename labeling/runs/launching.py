@@ -169,11 +169,6 @@ def ask_to_stop(pid: int) -> None:
             os.killpg(group, signal.SIGTERM)
 
 
-def wait_for(pid: int) -> int:
-    """Wait for a process that this one started, and return its exit status."""
-    return _children[pid].wait()
-
-
 def learned_at(embeddings: Path) -> int | None:
     """Return the label event that the network behind a run's embeddings was trained at, None for those from elsewhere.
 

@@ -70,7 +70,6 @@ class Story:
     """The story of one run.
 
     Attributes:
-        begun: when its process last began to work, None before it did.
         progress: the latest progress.
         end: how it ended, None while it has not said so.
         heard: when the latest event was written, seconds since the epoch.
@@ -88,7 +87,6 @@ class Story:
     def _forget(self) -> None:
         self._inode, self._offset, self._rest = 0, 0, b""
         self._progress_lines = 0
-        self.begun: RunStarted | None = None
         self.progress: Progress | None = None
         self.end: RunFinished | RunFailed | None = None
         self.heard: float | None = None
@@ -139,7 +137,7 @@ class Story:
     def _take(self, event: Event) -> None:
         match event:
             case RunStarted():
-                self.begun, self.end = event, None
+                self.end = None
                 for curve in (*self.curves.values(), *self.evaluations.values()):
                     curve.go_back(event.step)
             case Progress():
