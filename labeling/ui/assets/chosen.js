@@ -1,7 +1,7 @@
 // What a strategy chose, as a grid of pictures with scores and reasons: drop what shall not be asked, then ask.
 
 import * as api from "./api.js";
-import { count, fill, h, uuid } from "./dom.js";
+import { arrowStep, count, fill, h, uuid } from "./dom.js";
 import { numberWords } from "./ticks.js";
 
 const PAGE = 200;
@@ -92,8 +92,7 @@ export class ChosenGrid {
   key(event) {
     const at = this.tiles.findIndex((tile) => tile.element === document.activeElement);
     if (at < 0) return;
-    const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
-    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    const step = arrowStep(this.list, event.key);
     if (!step) return;
     event.preventDefault();
     let to = at + step;

@@ -1,8 +1,8 @@
 // The Export page: choose a form, start, watch, take away.
 
 import * as api from "./api.js";
-import { count, fill, h, uuid } from "./dom.js";
-import { themeButton, whoAmI } from "./page.js";
+import { attempt, count, fill, h, uuid, when } from "./dom.js";
+import { pageHead, whoAmI } from "./page.js";
 import { stopButton } from "./wait.js";
 
 const FORMATS = [
@@ -61,13 +61,7 @@ class ExportPage {
       h("div", { class: "wb-take" }, h("label", {}, "Name", this.name), this.go),
       this.error,
     );
-    const head = h(
-      "header",
-      { class: "wb-head" },
-      h("h1", {}, "Take the labels away"),
-      h("span", { class: "wb-space" }),
-      themeButton(),
-    );
+    const head = pageHead("Take the labels away");
     fill(
       host,
       h(
@@ -82,14 +76,8 @@ class ExportPage {
     event.preventDefault();
     const body = { uuid: uuid(), format: new FormData(this.form).get("format") };
     if (this.name.value.trim()) body.name = this.name.value.trim();
-    this.error.textContent = "";
     this.go.disabled = true;
-    try {
-      await api.post("api/exports", body);
-      this.name.value = "";
-    } catch (error) {
-      this.error.textContent = error.message;
-    }
+    if (await attempt(this.error, () => api.post("api/exports", body))) this.name.value = "";
     this.go.disabled = false;
     await this.refresh();
   }
@@ -138,13 +126,12 @@ function key(entry) {
 class Card {
   constructor(entry, stop) {
     const title = FORMATS.find(([format]) => format === entry.format)?.[1] ?? entry.format;
-    const when = new Date(entry.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     this.stop = stopButton(() => stop(entry));
     this.state = h("div", { class: "wb-state" });
     this.element = h(
       "article",
       {},
-      h("header", {}, h("b", {}, entry.name), h("small", {}, `${title} · ${when}`), h("span", { class: "wb-space" }), this.stop),
+      h("header", {}, h("b", {}, entry.name), h("small", {}, `${title} · ${when(entry.created)}`), h("span", { class: "wb-space" }), this.stop),
       this.state,
     );
   }

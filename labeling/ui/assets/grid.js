@@ -1,11 +1,10 @@
 // The grid: a page of images that the model takes for one class. All are taken in; the exceptions are left out or
 // given another class; Enter commits the page as one act.
 
-import { count, fill, h, keycap } from "./dom.js";
+import { arrowStep, count, fill, h, keycap } from "./dom.js";
 import { Tile } from "./tile.js";
 
 const PAGE = 48;
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** The view; `ask` lets the person choose a class by name, `close` leads back to the single view, `keys` are theirs. */
 export class Grid {
@@ -184,7 +183,7 @@ export class Grid {
 
   /** Take a key press; returns whether it was for the grid. */
   key(key, event, meaning) {
-    const step = STEPS[event.key];
+    const step = arrowStep(this.list, event.key);
     if (step) this._move(step, event.shiftKey);
     else if (event.repeat) this.refuse("The key is held down: one press, one act.");
     else if (key === " ") this._set([this.at], !this.tiles[this.at]?.out);
@@ -210,10 +209,9 @@ export class Grid {
     this.tiles[this.at]?.element.focus({ preventScroll: false });
   }
 
-  _move([right, down], range) {
-    const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
+  _move(step, range) {
     const from = this.at;
-    const to = from + right + down * columns;
+    const to = from + step;
     if (to < 0 || to >= this.tiles.length) return;
     this.focus(to);
     if (range) this._set(between(from, to), true);

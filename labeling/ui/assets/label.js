@@ -79,7 +79,7 @@ class LabelPage {
       keys: this.keymap,
       ask: (choose) => searchClasses(this.host, this.vocabulary.classes, { choose }),
       close: () => this.showSingle(),
-      refuse: (why) => this.view.refuse(why),
+      refuse: (why) => this.view.tell(why),
     });
     this.view.single.after(this.gridView.element);
     this.presses = new Presses(this);

@@ -72,6 +72,13 @@ function askName(host, people, { mayCancel = false, before = async () => {} } = 
   });
 }
 
+/** The address of Browse under filters. */
+export function browseAddress(filters) {
+  const address = new URL("browse", api.BASE);
+  address.search = new URLSearchParams(filters);
+  return address;
+}
+
 /** The classes in their order, their version, and their names by id. */
 export async function loadClasses() {
   const { classes, version } = await api.get("api/classes");
@@ -99,6 +106,11 @@ export function themeButton() {
     { class: "wb-quiet", type: "button", title: "Dark or light", "aria-label": "Dark or light", onclick: toggle },
     "◐",
   );
+}
+
+/** The head of a page: its title, its own buttons, and the one that switches between dark and light. */
+export function pageHead(title, ...buttons) {
+  return h("header", { class: "wb-head" }, h("h1", {}, title), h("span", { class: "wb-space" }), buttons, themeButton());
 }
 
 /** The label of an image in words. */

@@ -1,7 +1,7 @@
 // The dataset report: what the images are, what is wrong with them, and some of them to look at.
 
 import * as api from "./api.js";
-import { count, fill, h, uuid } from "./dom.js";
+import { attempt, count, fill, h, uuid } from "./dom.js";
 import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 700; // milliseconds, while the folder is read
@@ -75,21 +75,18 @@ export class DatasetReport {
   }
 
   readAgain(folder) {
-    return this.attempt("api/dataset/read", { uuid: uuid(), ...(folder ? { folder } : {}) });
+    return this.send("api/dataset/read", { uuid: uuid(), ...(folder ? { folder } : {}) });
   }
 
   stopReading() {
-    return this.attempt("api/dataset/stop", { uuid: this.uuid });
+    return this.send("api/dataset/stop", { uuid: this.uuid });
   }
 
-  async attempt(path, wish) {
-    this.error.textContent = "";
-    try {
+  send(path, wish) {
+    return attempt(this.error, async () => {
       await api.post(path, wish);
       await this.refresh();
-    } catch (problem) {
-      this.error.textContent = problem.message;
-    }
+    });
   }
 }
 

@@ -1,9 +1,9 @@
 // What to run: the round with two numbers, or one stage with a recipe, minutes, and as many settings as one wants.
 
 import * as api from "./api.js";
-import { fill, h, uuid } from "./dom.js";
+import { fill, h, sentence, uuid, when } from "./dom.js";
 import { FieldForm } from "./forms.js";
-import { stageWords, when } from "./runwords.js";
+import { stageWords } from "./runwords.js";
 import { duration } from "./wait.js";
 
 const NAMES = ["pretrain", "train-classifier", "fixmatch", "embed"];
@@ -132,7 +132,7 @@ export class StageForm {
     this.minutes = h("input", { name: "minutes", inputmode: "decimal", autocomplete: "off", placeholder: "as the recipe says" });
     this.picked = false; // whether somebody chose what to start from
     this.source = h("select", { name: "starts_from", onchange: () => (this.picked = true) });
-    const known = form.sources.map((run) => h("option", { value: run.name }, `${stageWords(run.stage)}, ${when(run)}`));
+    const known = form.sources.map((run) => h("option", { value: run.name }, `${stageWords(run.stage)}, ${when(run.created)}`));
     fill(this.source, known, form.stage !== "embed" && h("option", { value: "" }, "nothing: untrained"));
     this.fields = new FieldForm(form.fields, { onchange: () => this.forget() });
     this.estimate = h("p", { class: "tr-estimate", role: "status" });
@@ -230,8 +230,4 @@ function number(name, start, mode) {
 function value(input) {
   const parsed = Number(input.value.trim());
   return input.value.trim() !== "" && Number.isFinite(parsed) ? parsed : input.value.trim();
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1).replaceAll("_", " ");
 }

@@ -1,6 +1,6 @@
 // A wait that says what for and how long.
 
-import { h } from "./dom.js";
+import { h, sentence } from "./dom.js";
 
 /** Seconds as people say them: "45 s", "12 min", "3 h 20 min". */
 export function duration(seconds) {
@@ -34,8 +34,4 @@ export function choreWait(chore, words) {
 /** A button that ends what is waited for; one for good, as a wait is drawn anew while somebody presses. */
 export function stopButton(stop) {
   return h("button", { class: "wb-admins", type: "button", hidden: true, onclick: stop }, "Stop");
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
