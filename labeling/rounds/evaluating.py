@@ -148,7 +148,7 @@ def forecast_next(rounds: list[Judged], step: int) -> tuple[Forecast, ...]:
     return forecast(_measured(rounds), sorted(reach))
 
 
-def next_step(rounds: list[Judged], ahead: int) -> int:
+def labels_to_come(rounds: list[Judged], ahead: int) -> int:
     """Return how many labels the next round adds: those given and asked for since, else as many as the last one did.
 
     Args:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from barlowmatch.events import Progress, RunFailed, RunFinished
-from labeling.processes import read_json
+from labeling.processes import last_lines, read_json
 from labeling.runs.launching import EVENTS, LAUNCH, OUTPUT
 from labeling.runs.manifests import read_facts
-from labeling.runs.stories import Story, last_lines
+from labeling.runs.stories import Story
 
 State = Literal["running", "done", "stopped", "failed", "dead"]
 """`stopped` as asked, `failed` by its own account, `dead` without a word."""

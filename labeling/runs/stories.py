@@ -159,21 +159,3 @@ def _add(curves: dict[str, Curve], step: int, figures: dict[str, float]) -> None
     for name, value in figures.items():
         if isinstance(value, int | float):  # a figure that was no number is null
             curves.setdefault(name, Curve()).add(step, float(value))
-
-
-def last_lines(path: Path, count: int, since: int = 0) -> list[str]:
-    """Return the last lines of a log that say anything, each cut to 500 characters; reads no more than 64 KB.
-
-    Args:
-        path: of the log.
-        count: how many lines at most.
-        since: byte before which nothing is read.
-    """
-    try:
-        with path.open("rb") as file:
-            file.seek(max(since, os.fstat(file.fileno()).st_size - 2**16))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return []
-    lines = [line.rsplit("\r", 1)[-1].rstrip()[:500] for line in text.split("\n")]
-    return [line for line in lines if line][-count:]

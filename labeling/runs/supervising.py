@@ -23,14 +23,14 @@ from typing import Any
 from filelock import FileLock
 
 from barlowmatch.traces import CONFIG
-from labeling.processes import read_json
+from labeling.processes import last_lines, read_json
 from labeling.project import ProjectFolder
 from labeling.runs import launching
 from labeling.runs.launching import EVENTS, LAUNCH, OUTPUT
 from labeling.runs.manifests import read_facts
 from labeling.runs.stages import STAGES, words_as_begun
 from labeling.runs.state import Run, describe_run, fingerprint
-from labeling.runs.stories import Story, last_lines
+from labeling.runs.stories import Story
 from storage.database import Database, now
 from storage.errors import Refused
 from storage.predictions import add_run
