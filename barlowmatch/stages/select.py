@@ -6,7 +6,7 @@ from typing import Any
 
 from barlowmatch.configs.select import PAPER_RATIO, SelectConfig
 from barlowmatch.data.tables import guard, table_text
-from barlowmatch.embeddings import read_embeddings
+from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import keep_aside, write_texts
 from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lose

@@ -16,7 +16,7 @@ from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import cores
-from barlowmatch.embeddings import Embeddings, read_embeddings
+from barlowmatch.embeddings.folder import Embeddings, read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import write_json
