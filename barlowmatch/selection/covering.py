@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from barlowmatch.selection.spaces import Report, no_report
+from barlowmatch.selection.distances import Report, no_report
 from barlowmatch.selection.vectors import Vectors
 
 ROWS, ANCHOR_ROWS = 1024, 1024
