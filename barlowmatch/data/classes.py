@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,11 @@ def class_id(name: str) -> int:
 def classes_of(names: Sequence[str]) -> tuple[ImageClass, ...]:
     """Return the classes of some names, each once, in natural order."""
     return tuple(ImageClass(class_id(name), name) for name in sorted(set(names), key=natural_key))
+
+
+def plain_classes(classes: Iterable[ImageClass]) -> list[dict[str, Any]]:
+    """Return classes as checkpoints and embeddings carry them."""
+    return [{"id": item.id, "name": item.name} for item in classes]
 
 
 def has_own_id(item: ImageClass) -> bool:

@@ -8,6 +8,7 @@ from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
+from barlowmatch.data.classes import plain_classes
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
@@ -56,7 +57,7 @@ def open_training(
     stage: str, config: RunOptions, dataset: Dataset, place: Place, emit: Emit
 ) -> AbstractContextManager[Run]:
     """Open the run's folder with what its `config.json` should say of the dataset."""
-    facts = {"classes": plain_classes(dataset), "dataset": dataset.fingerprint}
+    facts = {"classes": plain_classes(dataset.classes), "dataset": dataset.fingerprint}
     return open_run(stage, config, place, facts, emit)
 
 
@@ -77,11 +78,6 @@ def load_images_as_before(
         message = f"the pictures are not those the run began with ({changed}): it ends with other weights"
         emit(Said(message=message, level="warning"))
     return images
-
-
-def plain_classes(dataset: Dataset) -> list[dict[str, Any]]:
-    """Return the classes as a checkpoint carries them."""
-    return [{"id": item.id, "name": item.name} for item in dataset.classes]
 
 
 def train_network(
@@ -110,7 +106,7 @@ def train_network(
     facts = {
         "stage": run.stage,
         "config": plain(config),
-        "classes": plain_classes(dataset),
+        "classes": plain_classes(dataset.classes),
         "architecture": task.network.architecture.to_dict(),
         "dataset": dataset.fingerprint,
         "pixels": images.pixels.identity,
