@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { searchClasses } from "./classes.js";
 import { openDialog } from "./dialog.js";
-import { attempt, count, fill, h, uuid } from "./dom.js";
+import { alertBox, attempt, count, fill, h, uuid } from "./dom.js";
 import { browseAddress } from "./page.js";
 import { isAdmin } from "./who.js";
 
@@ -13,7 +13,7 @@ export class ClassTable {
     this.host = host;
     this.classes = [];
     this.list = h("div", { class: "pj-classes", role: "list" });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.name = h("input", { name: "new-class", maxlength: 100, autocomplete: "off", placeholder: "Name of a new class" });
     this.element = h(
       "section",
@@ -90,7 +90,7 @@ export class ClassTable {
 
   /** Say what moves before it does. */
   confirm(cls, target) {
-    const error = h("div", { class: "wb-error", role: "alert" });
+    const error = alertBox();
     const merge = () =>
       attempt(error, async () => {
         await api.post(`api/classes/${cls.id}/merge`, { uuid: uuid(), into: target.id });

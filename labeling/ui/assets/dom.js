@@ -25,6 +25,16 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** A place where what goes wrong is said. */
+export function alertBox(words = null) {
+  return h("div", { class: "wb-error", role: "alert" }, words);
+}
+
+/** A bar that is filled to a share between 0 and 1. */
+export function meter(share, properties = { "aria-hidden": "true" }) {
+  return h("div", { class: "wb-meter", ...properties }, h("i", { style: { transform: `scaleX(${share})` } }));
+}
+
 /** Do some work; what goes wrong is said in `place`, which is empty meanwhile. Resolves to whether it was done. */
 export async function attempt(place, work) {
   place.textContent = "";

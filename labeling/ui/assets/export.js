@@ -1,7 +1,7 @@
 // The Export page: choose a form, start, watch, take away.
 
 import * as api from "./api.js";
-import { attempt, count, fill, h, uuid, when } from "./dom.js";
+import { alertBox, attempt, count, fill, h, meter, uuid, when } from "./dom.js";
 import { pageHead, whoAmI } from "./page.js";
 import { stopButton } from "./wait.js";
 
@@ -26,7 +26,7 @@ export async function mount(host) {
 
 class ExportPage {
   constructor(host, { labeled, disputed, suspects, images }) {
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.name = h("input", {
       name: "name",
       maxlength: 80,
@@ -35,7 +35,7 @@ class ExportPage {
       placeholder: "named by date",
     });
     this.go = h("button", { class: "wb-main", type: "submit" }, "Export");
-    this.away = h("div", { class: "wb-error", role: "alert" });
+    this.away = alertBox();
     this.list = h("div", { class: "wb-exports", "aria-live": "polite" });
     this.cards = new Map();
     const waiting =
@@ -152,11 +152,7 @@ function state(entry) {
   if (entry.state === "stopped") return h("small", {}, "Stopped; nothing was left behind.");
   if (entry.state === "running") {
     const share = entry.total ? entry.done / entry.total : 0;
-    const bar = h(
-      "div",
-      { class: "wb-meter", role: "progressbar", "aria-valuenow": entry.done, "aria-valuemax": entry.total },
-      h("i", { style: { transform: `scaleX(${share})` } }),
-    );
+    const bar = meter(share, { role: "progressbar", "aria-valuenow": entry.done, "aria-valuemax": entry.total });
     return [bar, h("small", {}, `${entry.done.toLocaleString("en")} of ${count(entry.total, "image")}`)];
   }
   const left = Object.entries(entry.left_out ?? {})

@@ -1,7 +1,7 @@
 // What comes next: the one thing to do, the size of the control sample, and the round with how long it will take.
 
 import * as api from "./api.js";
-import { attempt, fill, h, uuid } from "./dom.js";
+import { alertBox, attempt, fill, h, uuid } from "./dom.js";
 import { browseAddress } from "./page.js";
 import { duration, wait } from "./wait.js";
 
@@ -12,7 +12,7 @@ const MINUTES = 10;
 export class FirstHour {
   constructor({ changed }) {
     this.changed = changed;
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.words = h("h2", {});
     this.why = h("p", {});
     this.act = h("div", { class: "pj-act" });

@@ -1,6 +1,7 @@
 // The grid: a page of images that the model takes for one class. All are taken in; the exceptions are left out or
 // given another class; Enter commits the page as one act.
 
+import * as api from "./api.js";
 import { arrowStep, count, fill, h, keycap } from "./dom.js";
 import { Tile } from "./tile.js";
 
@@ -8,8 +9,8 @@ const PAGE = 48;
 
 /** The view; `ask` lets the person choose a class by name, `close` leads back to the single view, `keys` are theirs. */
 export class Grid {
-  constructor({ api, session, client, nameOf, keys, ask, close, refuse }) {
-    Object.assign(this, { api, session, client, nameOf, ask, close, refuse });
+  constructor({ session, client, nameOf, keys, ask, close, refuse }) {
+    Object.assign(this, { session, client, nameOf, ask, close, refuse });
     this.keyOf = (action) => keycap(keys.byAction.get(action));
     this.tiles = [];
     this.at = 0;
@@ -64,7 +65,7 @@ export class Grid {
     this.release();
     this.say("Looking for images that belong together…");
     try {
-      const { classes } = await this.api.get("api/grid");
+      const { classes } = await api.get("api/grid");
       if (turn === this.turn) await this._fetch(this._offer(classes, cls), turn);
     } catch (error) {
       if (turn === this.turn) this.say(error.message);
@@ -96,7 +97,7 @@ export class Grid {
       return this.say(
         "There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.",
       );
-    const { items } = await this.api.post("api/grid", { client: this.client, class: cls, count: PAGE });
+    const { items } = await api.post("api/grid", { client: this.client, class: cls, count: PAGE });
     if (turn !== this.turn) return this._giveBack(items);
     if (items.length === 0)
       return this.say("The images of this class are with other people just now. Choose another class.");
@@ -171,7 +172,7 @@ export class Grid {
   _giveBack(items) {
     const held = new Set(this.session.leases());
     const leases = items.map((item) => item.lease).filter((lease) => lease && !held.has(lease));
-    if (leases.length > 0) this.api.post("api/release", { client: this.client, leases }).catch(() => {}); // they expire by themselves
+    if (leases.length > 0) api.release(this.client, leases).catch(() => {}); // they expire by themselves
   }
 
   /** Leave the grid. */

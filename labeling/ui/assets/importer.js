@@ -1,7 +1,7 @@
 // Importing labels: choose a table or folders, look at what would be stored, store it, take it back.
 
 import * as api from "./api.js";
-import { attempt, count, fill, h, uuid, when } from "./dom.js";
+import { alertBox, attempt, count, fill, h, uuid, when } from "./dom.js";
 import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 500; // milliseconds, while labels are looked at or stored
@@ -20,7 +20,7 @@ export class Importer {
       autocomplete: "off",
       spellcheck: "false",
     });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.cut = h("p", { class: "wb-error" });
     this.progress = h("div");
     this.stop = stopButton(() => this.stopLooking());

@@ -1,7 +1,7 @@
 // The page before there is a project: open one, or make one of a folder of images; then it goes on into the app.
 
 import * as api from "./api.js";
-import { attempt, fill, h, uuid } from "./dom.js";
+import { alertBox, attempt, fill, h, uuid } from "./dom.js";
 import { browseFolders } from "./folders.js";
 import { pageHead, takeTheme } from "./page.js";
 import { choreWait, stopButton } from "./wait.js";
@@ -22,7 +22,7 @@ class OpeningPage {
     Object.assign(this, { host, found });
     this.images = this.field("images", "Folder of your images", "Only read, never written to.");
     this.project = this.field("project", "Where the project is kept", "Labels, models and everything else; on a local disk.");
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.progress = h("div", { "aria-live": "polite" });
     this.go = h("button", { class: "wb-main", type: "submit", disabled: true }, "Make the project");
     this.stop = stopButton(() => this.attempt(() => this.stopMaking()));

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
-import { h, uuid } from "./dom.js";
+import { alertBox, h, uuid } from "./dom.js";
 import { sayElsewhere } from "./elsewhere.js";
 import { depart, showWho } from "./who.js";
 
@@ -43,7 +43,7 @@ export async function whoAmI(host) {
 function askName(host, people, { mayCancel = false, before = async () => {} } = {}) {
   return new Promise((resolve) => {
     const input = h("input", { autofocus: true, autocomplete: "nickname", maxlength: 100, name: "person" });
-    const error = h("div", { class: "wb-error", role: "alert" });
+    const error = alertBox();
     const choose = async (name) => {
       try {
         await before();

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
-import { attempt, count, fill, h, table, uuid } from "./dom.js";
+import { alertBox, attempt, count, fill, h, table, uuid } from "./dom.js";
 import { pageHead, whoAmI } from "./page.js";
 import { ROLES } from "./who.js";
 
@@ -18,7 +18,7 @@ export async function mount(host) {
 class PeoplePage {
   constructor(host, me) {
     Object.assign(this, { host, me });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.intro = h("p", { class: "pp-intro" });
     this.list = h("div", { class: "pp-scroll" });
     this.add = h("button", { class: "wb-main", type: "button", onclick: () => this.openAdd() }, "Add somebody");
@@ -105,7 +105,7 @@ class PeoplePage {
   }
 
   openForm(title, words, fields, send, verb) {
-    const error = h("div", { class: "wb-error", role: "alert" });
+    const error = alertBox();
     let id = uuid(); // sent again after an error that is no refusal, it is the same act
     const submit = async (event) => {
       event.preventDefault();

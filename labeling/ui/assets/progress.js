@@ -3,7 +3,7 @@
 
 import * as api from "./api.js";
 import { confusionSection } from "./confusion.js";
-import { count, fill, h, table } from "./dom.js";
+import { alertBox, count, fill, h, table } from "./dom.js";
 import { browseAddress, loadClasses, pageHead, whoAmI } from "./page.js";
 import { drawPlot } from "./plot.js";
 import { numberWords } from "./ticks.js";
@@ -30,7 +30,7 @@ class ProgressPage {
     this.perClass = h("section", { class: "pg-card" });
     this.confusion = h("section", { class: "pg-card" });
     this.team = h("section", { class: "pg-card" });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     const head = pageHead("Progress");
     const parts = [head, this.error, this.headline, this.course, this.perClass, this.confusion, this.team];
     fill(host, h("div", { class: "pg-page" }, h("div", {}, parts)));

@@ -1,7 +1,7 @@
 // The dataset report: what the images are, what is wrong with them, and some of them to look at.
 
 import * as api from "./api.js";
-import { attempt, count, fill, h, uuid } from "./dom.js";
+import { alertBox, attempt, count, fill, h, uuid } from "./dom.js";
 import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 700; // milliseconds, while the folder is read
@@ -13,7 +13,7 @@ export class DatasetReport {
     this.read = read;
     this.progress = h("div");
     this.body = h("div", { class: "pj-report" });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.cut = h("p", { class: "wb-error" });
     this.again = h("button", { class: "wb-admins", type: "button", onclick: () => this.readAgain() }, "Read the folder again");
     this.stop = stopButton(() => this.stopReading());

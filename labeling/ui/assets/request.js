@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { ChosenGrid } from "./chosen.js";
-import { attempt, count, fill, h, uuid, when } from "./dom.js";
+import { alertBox, attempt, count, fill, h, meter, uuid, when } from "./dom.js";
 import { pageHead, whoAmI } from "./page.js";
 import { drawPlot } from "./plot.js";
 import { StrategyForm } from "./strategies.js";
@@ -58,7 +58,7 @@ class RequestPage {
       const few = embeddings.rows < images ? `, of ${count(embeddings.rows, "image")}` : "";
       return h("p", { class: "wb-hint" }, `${words} The embeddings are of ${when(embeddings.created)}${few}.`);
     }
-    const error = h("div", { class: "wb-error", role: "alert" });
+    const error = alertBox();
     const ask = h("button", { type: "button", onclick: () => this.runRound(ask, error) }, "Run a round");
     const run = this.roundRuns ? roundLink() : ask;
     const why =
@@ -192,11 +192,7 @@ class RequestPage {
         {},
         h("b", {}, `${request.id}: ${request.strategy ?? request.purpose}`),
         ` ${request.done.toLocaleString("en")} of ${count(request.wanted, "answer")}`,
-        h(
-          "span",
-          { class: "wb-meter", "aria-hidden": "true" },
-          h("i", { style: { transform: `scaleX(${request.done / request.wanted})` } }),
-        ),
+        meter(request.done / request.wanted),
       ),
     );
     fill(this.requests, h("h2", {}, "Asked for now"), h("ul", { class: "rq-requests" }, rows));

@@ -1,7 +1,7 @@
 // The runs before: a table, and two of them side by side.
 
 import * as api from "./api.js";
-import { fill, h, when } from "./dom.js";
+import { alertBox, fill, h, when } from "./dom.js";
 import { drawPlot } from "./plot.js";
 import { accuracies, bestFigure, stageWords, STATES } from "./runwords.js";
 import { duration } from "./wait.js";
@@ -70,7 +70,7 @@ export class History {
       const pair = await Promise.all(this.chosen.map((run) => api.get(`api/runs/${encodeURIComponent(run)}`)));
       this.compare(pair);
     } catch (error) {
-      fill(this.compared, h("div", { class: "wb-error", role: "alert" }, error.message));
+      fill(this.compared, alertBox(error.message));
     }
     return undefined;
   }

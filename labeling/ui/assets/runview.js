@@ -1,7 +1,7 @@
 // One run: how far it is, its curves, its log, its command line; stop it or let it go on.
 
 import * as api from "./api.js";
-import { attempt, fill, h, sentence, uuid, when } from "./dom.js";
+import { alertBox, attempt, fill, h, sentence, uuid, when } from "./dom.js";
 import { drawPlot } from "./plot.js";
 import { accuracies, stageWords, STATES } from "./runwords.js";
 import { duration, wait } from "./wait.js";
@@ -18,7 +18,7 @@ export class RunView {
     this.about = h("small");
     this.stop = h("button", { type: "button", onclick: () => this.act("cancel") }, "Stop");
     this.again = h("button", { type: "button", class: "wb-main", onclick: () => this.act("resume") }, "Go on");
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.progress = h("div");
     this.message = h("div", { class: "tr-message" });
     this.steps = h("ol", { class: "tr-steps" });

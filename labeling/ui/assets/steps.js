@@ -1,11 +1,12 @@
 // Undo and redo of what only the server knows: of an earlier page or day.
 
+import * as api from "./api.js";
 import { uuid } from "./dom.js";
 
 /** Asks the server, one step after the other. */
 export class Steps {
-  constructor(api, outbox, client) {
-    Object.assign(this, { api, outbox, client });
+  constructor(outbox, client) {
+    Object.assign(this, { outbox, client });
     this.last = Promise.resolve();
     this.unanswered = null; // what the server may have done unheard, { kind, wish }: asked again by the same UUID
   }
@@ -22,7 +23,7 @@ export class Steps {
     if (this.outbox.size > 0) throw new Error("This goes on as soon as the server answers.");
     if (this.unanswered?.kind !== kind) this.unanswered = { kind, wish: { uuid: uuid(), client: this.client } };
     try {
-      const result = await this.api.post(`api/${kind}`, this.unanswered.wish);
+      const result = await api.post(`api/${kind}`, this.unanswered.wish);
       this.unanswered = null;
       return result;
     } catch (error) {

@@ -1,7 +1,7 @@
 // The Train page: what runs now, what to run next, and what came of the runs before.
 
 import * as api from "./api.js";
-import { fill, h } from "./dom.js";
+import { alertBox, fill, h } from "./dom.js";
 import { Launcher } from "./launcher.js";
 import { pageHead, whoAmI } from "./page.js";
 import { History } from "./runhistory.js";
@@ -26,7 +26,7 @@ class TrainPage {
     this.stage = new StageForm({ started });
     this.view = new RunView({ changed: () => this.refresh(), open: (name) => this.select(name) });
     this.history = new History({ open: (name) => this.select(name) });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.now = h("section", { class: "tr-now", "aria-label": "Run", hidden: true }, this.view.element);
     const head = pageHead("Train");
     const wishes = h("div", { class: "tr-wishes" }, this.round.element, this.stage.element);

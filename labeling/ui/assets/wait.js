@@ -1,6 +1,6 @@
 // A wait that says what for and how long.
 
-import { h, sentence } from "./dom.js";
+import { h, meter, sentence } from "./dom.js";
 
 /** Seconds as people say them: "45 s", "12 min", "3 h 20 min". */
 export function duration(seconds) {
@@ -17,11 +17,7 @@ export function wait({ work, done, total, remaining }) {
   return h(
     "div",
     { class: "pj-wait", role: "status" },
-    h(
-      "div",
-      { class: "wb-meter", role: "progressbar", "aria-label": work, "aria-valuenow": done, "aria-valuemax": total || 1 },
-      h("i", { style: { transform: `scaleX(${share})` } }),
-    ),
+    meter(share, { role: "progressbar", "aria-label": work, "aria-valuenow": done, "aria-valuemax": total || 1 }),
     h("small", {}, `${work}${number}${left}`),
   );
 }

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
-import { attempt, h } from "./dom.js";
+import { alertBox, attempt, h } from "./dom.js";
 
 export const ROLES = { annotator: "Annotator", admin: "Admin" };
 
@@ -61,7 +61,7 @@ async function logOut(button) {
 }
 
 function passwordForm() {
-  const said = h("div", { class: "wb-error", role: "alert" });
+  const said = alertBox();
   const field = (label, name, autocomplete) =>
     h("label", {}, label, h("input", { name, type: "password", autocomplete, required: true, maxlength: 256 }));
   const change = async (event) => {
