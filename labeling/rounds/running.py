@@ -24,6 +24,7 @@ from barlowmatch.events import (
 )
 from barlowmatch.files import write_json
 from barlowmatch.stopping import StopRequest, stop_signals
+from barlowmatch.traces import EVENTS, RESULT
 from labeling.configs import ChooseConfig
 from labeling.embeddings.importing import import_embeddings
 from labeling.embeddings.newest import newest_embeddings
@@ -238,7 +239,7 @@ def run_round(paths: ProjectFolder, name: str, wish: RoundWish) -> int:
     """
     folder = paths.runs / name
     os.nice(launching.NICENESS)
-    lines, console = JsonLines(folder / "events.jsonl"), Console()
+    lines, console = JsonLines(folder / EVENTS), Console()
     emit = fan_out(lines, console)
     work = Round(paths, name, wish, emit)
     started = time.monotonic()
@@ -247,7 +248,7 @@ def run_round(paths: ProjectFolder, name: str, wish: RoundWish) -> int:
         with stop_signals() as work.stop:
             results = work.run()
         results |= {"seconds": round(time.monotonic() - started, 1)}
-        write_json(folder / "result.json", results)
+        write_json(folder / RESULT, results)
         emit(RunFinished(step=0, results=results))
     except Exception as error:
         if work.stopping or isinstance(error, Stopped):

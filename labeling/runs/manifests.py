@@ -66,7 +66,7 @@ def write_manifest(db: Database, folder: Path) -> Manifest:
             for row, group in zip(rows, name_groups(rows), strict=True)
         ),
     )  # fmt: skip
-    labels = Counter(row.split for row in rows if row.label is not None)
+    labels = Counter[str](row.split for row in rows if row.label is not None)
     manifest = Manifest(latest_event(db), len(rows), dict(labels))
     facts = {"event": manifest.event, "created": now(), "images": manifest.images, "labels": manifest.labels}
     write_json(folder / FACTS, {"schema": SCHEMA, **facts})

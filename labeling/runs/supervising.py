@@ -22,11 +22,11 @@ from typing import Any
 
 from filelock import FileLock
 
-from barlowmatch.traces import CONFIG
+from barlowmatch.traces import CONFIG, EVENTS
 from labeling.processes import last_lines, read_json
 from labeling.project import ProjectFolder
 from labeling.runs import launching
-from labeling.runs.launching import EVENTS, LAUNCH, OUTPUT
+from labeling.runs.launching import LAUNCH, OUTPUT
 from labeling.runs.manifests import read_facts
 from labeling.runs.stages import STAGES, words_as_begun
 from labeling.runs.state import Run, describe_run, fingerprint
