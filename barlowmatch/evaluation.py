@@ -12,6 +12,11 @@ from torch.nn import functional as F
 
 from barlowmatch.intervals import TOO_FEW, wilson_interval
 
+BINS = 15
+"""Of the expected calibration error."""
+TEMPERATURE = 0.07
+"""τ of the weights exp(cosine/τ) of the nearest neighbours' votes."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -107,14 +112,12 @@ def judge(probabilities: Tensor, labels: NDArray[np.int64], class_names: Sequenc
     )
 
 
-def expected_calibration_error(
-    confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_], bins: int = 15
-) -> float:
+def expected_calibration_error(confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_]) -> float:
     """Return Σ_b n_b/n · |accuracy_b − confidence_b| over equal-width bins (Guo et al. 2017, equation 3)."""
     if len(confidence) == 0:
         return 0.0
-    places = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(places, weights=right - confidence.astype(float), minlength=bins)
+    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(places, weights=right - confidence.astype(float), minlength=BINS)
     return float(np.abs(gaps).sum() / len(confidence))
 
 
@@ -127,7 +130,6 @@ def knn_accuracy(
     *,
     classes: int,
     neighbours: int = 20,
-    temperature: float = 0.07,
 ) -> float:
     """Return the accuracy of the weighted nearest-neighbour vote on unit-norm embeddings (Wu et al. 2018, section 3.4).
 
@@ -138,14 +140,21 @@ def knn_accuracy(
         query_labels: their labels (m,).
         classes: number of classes.
         neighbours: how many vote, at most n.
-        temperature: τ of the weights exp(cosine/τ).
     """
     bank, queries = F.normalize(bank.float()), F.normalize(queries.float())
+    guesses = knn_guesses(bank, bank_labels, queries, classes=classes, neighbours=neighbours)
+    return int((guesses == query_labels).sum()) / len(queries)
+
+
+def knn_guesses(
+    bank: Tensor, bank_labels: NDArray[np.int64], queries: Tensor, *, classes: int, neighbours: int
+) -> NDArray[np.int64]:
+    """Return for each query (m,) the class that its nearest of `bank` vote for; all embeddings are of unit length."""
     labels = torch.from_numpy(bank_labels)
-    right = 0
-    for start in range(0, len(queries), 1024):
-        similarity, nearest = (queries[start : start + 1024] @ bank.T).topk(min(neighbours, len(bank)))
-        votes = torch.zeros(len(similarity), classes)
-        votes.scatter_add_(1, labels[nearest], ((similarity - 1) / temperature).exp())
-        right += int((votes.argmax(1).numpy() == query_labels[start : start + 1024]).sum())
-    return right / len(queries)
+    guesses = []
+    for part in torch.split(queries, 1024):
+        cosines, nearest = (part @ bank.T).topk(min(neighbours, len(bank)))
+        votes = torch.zeros(len(part), classes)
+        votes.scatter_add_(1, labels[nearest], ((cosines - 1) / TEMPERATURE).exp())
+        guesses.append(votes.argmax(1))
+    return torch.cat(guesses).numpy()

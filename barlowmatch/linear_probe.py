@@ -77,15 +77,14 @@ class Probe:
         return found
 
 
-def fit(features: Floats, labels: Rows, seed: int = 0) -> Probe:
+def fit(features: Floats, labels: Rows) -> Probe:
     """Fit a probe.
 
     Args:
         features: (n, F), of a `Space`.
         labels: (n,) class of each; one at least.
-        seed: of the draw where there are more than `MOST`.
     """
-    kept = draw_evenly(labels, MOST, seed)
+    kept = draw_evenly(labels, MOST, seed=0)
     classes = np.unique(labels[kept])
     if len(classes) == 1:
         return Probe(classes, np.zeros((features.shape[1], 1), np.float32), np.zeros(1, np.float32))

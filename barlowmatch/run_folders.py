@@ -14,7 +14,7 @@ from barlowmatch import distributed, launcher
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.configs.training import ADDED_LATER
 from barlowmatch.errors import InputError
-from barlowmatch.traces import CONFIG
+from barlowmatch.traces import CONFIG, RESULT
 
 
 def run_folder(stage: str, config: RunOptions, dataset: str) -> Path:
@@ -139,7 +139,7 @@ def _unfinished(stage: str, config: RunOptions, dataset: str) -> Iterator[tuple[
     pattern = re.compile(rf"{re.escape(stage)}-\d{{8}}T\d{{6}}Z-[0-9a-f]{{6}}")
     folders = [folder for folder in Path("runs").glob(f"{stage}-*") if pattern.fullmatch(folder.name)]
     for folder in sorted(folders, reverse=True):
-        if (folder / "result.json").exists() or not (folder / "last.pt").is_file():
+        if (folder / RESULT).exists() or not (folder / "last.pt").is_file():
             continue
         described = _described(folder)
         if not described or not (wants_resume(config) or _begun_by_this_job(folder)):

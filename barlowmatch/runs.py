@@ -40,10 +40,9 @@ from barlowmatch.outputs import check_output_file, check_output_folder
 from barlowmatch.processes import born, lives
 from barlowmatch.run_folders import JOB, Place, plain
 from barlowmatch.stopping import Interrupted, Terminated
-from barlowmatch.traces import CONFIG, EVENTS, LOG, PROCESS, Traces
+from barlowmatch.traces import CONFIG, EVENTS, LOG, PROCESS, RESULT, Traces
 
 SCHEMA = 1
-RESULT = "result.json"
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "timm", "scikit-learn", "faiss-cpu")
 
 

@@ -11,6 +11,7 @@ CONFIG = "config.json"
 PROCESS = "process.json"
 EVENTS = "events.jsonl"
 LOG = "log.txt"
+RESULT = "result.json"
 
 
 class Traces:

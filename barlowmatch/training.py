@@ -90,12 +90,7 @@ class Trainer:
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Take over the state of a checkpoint of the same run."""
-        network = self.task.network
-        network.backbone.load_state_dict(checkpoint["backbone"])
-        for name in ("projector", "classifier"):
-            part = getattr(network, name)
-            if part is not None:
-                part.load_state_dict(checkpoint[name])
+        self.task.network.load_parts(checkpoint)
         if self.ema is not None:
             self.ema.load_state_dict(checkpoint["ema"])
         self.optimizer.load_state_dict(checkpoint["optimizer"])

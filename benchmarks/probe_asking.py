@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch.data.tables import read_table
+from barlowmatch.data.dataset import Rows
+from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.linear_probe import Space, fit
 from benchmarks.datasets import write_cifar10
 from benchmarks.measuring import LARS, barlowmatch, table
-from labeling.embeddings.folder import Rows, read_embedding_folder
 from labeling.probe.process import ANCHORS, CANDIDATES, EVERY, TURNS
 from labeling.probe.ranking import covered, doubt, herd
 
@@ -52,9 +52,8 @@ class World:
     """Embeddings whose labels are known, but shown only when they are asked for."""
 
     def __init__(self, folder: Path) -> None:
-        source, columns = read_embedding_folder(folder), read_table(folder / "files.csv")
-        split, label = (np.array(columns.need([name])).ravel() for name in ("split", "label"))
-        _, self.truth = np.unique(label, return_inverse=True)
+        source = read_embeddings(folder)
+        split, self.truth = np.asarray(source.table.splits), source.labels
         self.train, self.test = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
         self.space = Space.of(source.unit_vectors(np.arange(len(source))))
 

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter, read_embeddings
+from barlowmatch.embeddings.folder import EmbeddedFiles, read_embeddings
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.selection.catalog import CATALOG
 from barlowmatch.selection.clustering import kmeans
 from barlowmatch.selection.distances import nearest

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barlowmatch.data.tables import write_table
-from barlowmatch.embeddings import Embeddings, read_embeddings
+from barlowmatch.embeddings.folder import Embeddings, read_embeddings
 from barlowmatch.linear_probe import Floats
 from barlowmatch.suspects import find_suspects, out_of_sample
 from benchmarks.datasets import write_cifar10_flat, write_fashion_mnist

@@ -25,7 +25,7 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Progress, RunFailed, RunFinished, RunStarted, Said, read_events
 from barlowmatch.files import cannot_write, write_json
 from barlowmatch.processes import born, lives
-from labeling.processes import last_line, read_json
+from labeling.processes import last_lines, read_json
 from labeling.project import ProjectFolder
 
 State = Literal["never", "running", "done", "failed", "stopped"]
@@ -141,8 +141,8 @@ class Chore:
             return dataclasses.replace(told, state="stopped", message=None, remaining=None)
         if told.state == "failed":
             return told
-        message = last_line(self._folder / "log.txt") or "it was ended from outside; start it again"
-        return dataclasses.replace(told, state="failed", message=message)
+        last = last_lines(self._folder / "log.txt", 1) or ["it was ended from outside; start it again"]
+        return dataclasses.replace(told, state="failed", message=last[0])
 
     def _lives(self, facts: dict[str, Any]) -> bool:
         if self._process is not None and self._process.pid == facts["pid"]:

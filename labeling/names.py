@@ -5,6 +5,7 @@ from pathlib import Path
 
 from barlowmatch.data.classes import class_id
 from storage.errors import Refused
+from storage.people import DATASET, fold
 
 LONGEST_NAME = 100
 
@@ -41,6 +42,18 @@ def clean_name(text: str, field: str = "name") -> str:
         raise Refused(f"the name has {len(name)} characters", field, f"use at most {LONGEST_NAME}", "invalid")
     if any(unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"} for character in name):
         raise Refused("the name holds control characters", field, "use one line of visible characters", "invalid")
+    return name
+
+
+def persons_name(text: str) -> str:
+    """Return the name of a person as it is kept.
+
+    Raises:
+        Refused: it is none, or that of imported labels.
+    """
+    name = clean_name(text)
+    if fold(name) == fold(DATASET):
+        raise Refused(f"{DATASET} is the name of imported labels", "name", "take another name", "invalid")
     return name
 
 

@@ -34,10 +34,19 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def last_line(path: Path) -> str:
-    """Return the last line of a log that says anything, cut to 500 characters."""
+def last_lines(path: Path, count: int, since: int = 0) -> list[str]:
+    """Return the last lines of a log that say anything, each cut to 500 characters; reads no more than 64 KB.
+
+    Args:
+        path: of the log.
+        count: how many lines at most.
+        since: byte before which nothing is read.
+    """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        with path.open("rb") as file:
+            file.seek(max(since, os.fstat(file.fileno()).st_size - 2**16))
+            text = file.read().decode("utf-8", "replace")
     except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")[:500]
+        return []
+    lines = [line.rsplit("\r", 1)[-1].rstrip()[:500] for line in text.split("\n")]
+    return [line for line in lines if line][-count:]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 
 from storage.database import Database, Row
 from storage.errors import Refused
@@ -13,6 +14,16 @@ PALETTE = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8b7500", "#7b4ea3", "#4d4d4d", "#b2182b",
 )  # fmt: skip
 """Colors that people with any color vision can tell apart (Okabe and Ito, and some), given in turn."""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A class whose labels count as another one's; `answers` were given with its own name and never taken back."""
+
+    id: int
+    name: str
+    into: int
+    answers: int
 
 
 def list_classes(db: Database, *, merged: bool = False) -> list[ImageClass]:
@@ -153,6 +164,19 @@ def split_class(db: Database, class_id: int) -> None:
     for follower in _merged_below(db, class_id):
         db.execute("UPDATE class SET merged_into = ? WHERE id = ?", (class_id, follower))
         refresh_class(db, follower)
+
+
+def list_merged(db: Database) -> list[Merged]:
+    """Return the merged classes in their order."""
+    rows = db.execute(
+        """SELECT class.id, class.name, class.merged_into AS into_class, (
+               SELECT count(*) FROM label_event AS event
+               WHERE event.class = class.id AND event.kind IN ('label', 'confirm')
+                 AND NOT EXISTS (SELECT 1 FROM label_event AS undo WHERE undo.undoes = event.id AND NOT EXISTS (
+                     SELECT 1 FROM label_event AS redo WHERE redo.undoes = undo.id))) AS answers
+           FROM class WHERE class.merged_into IS NOT NULL ORDER BY class.position, class.id"""
+    )
+    return [Merged(row["id"], row["name"], row["into_class"], row["answers"]) for row in rows]
 
 
 def _merged_below(db: Database, class_id: int) -> list[int]:

@@ -227,7 +227,12 @@ def _sync(path: Path) -> None:
 
 def now() -> str:
     """Return the present time as it is stored: ISO 8601, UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return as_stored(datetime.now(UTC))
+
+
+def as_stored(moment: datetime) -> str:
+    """Return a moment in UTC as times are stored."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _stamp() -> str:

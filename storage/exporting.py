@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from storage.database import Database
 from storage.images import image_of
-from storage.records import Image
+from storage.records import Image, Split
 
 JUDGED_BY = ("val", "test")
 """Splits that networks are judged by, and never learn from."""
@@ -17,6 +17,13 @@ class Labeled:
 
     image: Image
     label: str | None
+
+    @property
+    def split(self) -> Split:
+        """Where it is written to: what networks are judged by stays that, the rest is learned from once labeled."""
+        if self.image.split in JUDGED_BY:
+            return self.image.split
+        return "unlabeled" if self.label is None else "train"
 
 
 def labeled_images(db: Database) -> Iterator[Labeled]:

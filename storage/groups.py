@@ -12,8 +12,8 @@ from storage.images import set_split
 
 _OF_REQUEST = """SELECT DISTINCT "group" AS name FROM request_item JOIN image ON image.id = request_item.image
                 WHERE request = ? AND "group" IS NOT NULL"""
-_OPEN = "state = 'none' AND present = 1 AND NOT EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)"
 _ASKED = "EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)"
+_OPEN = f"state = 'none' AND present = 1 AND NOT {_ASKED}"
 
 
 def held_groups(db: Database) -> set[str]:
@@ -22,6 +22,15 @@ def held_groups(db: Database) -> set[str]:
         """SELECT "group" AS name FROM image WHERE "group" IS NOT NULL GROUP BY 1 HAVING min(split = 'val') = 1"""
     )
     return {row["name"] for row in rows}
+
+
+def belongings(db: Database) -> list[tuple[int, str, bool]]:
+    """Return each image to learn from, what it belongs to (its group, else its own file), and whether it is labeled."""
+    rows = db.execute(
+        """SELECT id, coalesce("group", 'file ' || name) AS belongs, state = 'labeled' AS labeled FROM image
+           WHERE present = 1 AND split IN ('train', 'unlabeled')"""
+    )
+    return [(row["id"], row["belongs"], bool(row["labeled"])) for row in rows]
 
 
 def free_groups(db: Database, most: int) -> dict[str, int]:

@@ -104,6 +104,15 @@ def has_admin(db: Database, besides: int | None = None, *, by_password: bool = F
     )
 
 
+def add_member(db: Database, name: str, role: Role, password: str | None) -> Person:
+    """Let somebody come in, by the hash of a password where there is one; who is known by name keeps what they gave."""
+    person = find_or_add_person(db, name)
+    set_role(db, person.id, role)
+    set_password(db, person.id, password)
+    let_in(db, person.id)
+    return person
+
+
 def set_role(db: Database, person: int, role: Role) -> None:
     """Let somebody have a role."""
     db.execute("UPDATE person SET role = ? WHERE id = ?", (role, person))

@@ -5,7 +5,7 @@ Only hashes of tokens are stored, so that reading the database lets nobody in.
 
 from datetime import UTC, datetime, timedelta
 
-from storage.database import Database, now
+from storage.database import Database, as_stored, now
 from storage.holding import release_all
 from storage.people import Member, get_member
 
@@ -23,7 +23,7 @@ def open_session(db: Database, token: bytes, person: int, days: float) -> None:
     ends = datetime.now(UTC) + timedelta(days=days)
     db.execute(
         "INSERT INTO session (token, person, created, expires) VALUES (?, ?, ?, ?)",
-        (token, person, now(), ends.isoformat(timespec="milliseconds").replace("+00:00", "Z")),
+        (token, person, now(), as_stored(ends)),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from barlowmatch.data.tables import read_table
-from barlowmatch.embeddings import read_embeddings
+from barlowmatch.embeddings.folder import read_embeddings
 from tests.conftest import Command
 from tests.pictures import write_zoo
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter, read_embeddings
+from barlowmatch.embeddings.folder import EmbeddedFiles, read_embeddings
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
 
 ROWS, D = 7, 5

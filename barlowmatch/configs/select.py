@@ -12,6 +12,8 @@ from barlowmatch.selection.catalog import CATALOG, parameter_words
 
 PAPER_RATIO = 0.025
 """The paper requests 12,800 of 512,000 images a round."""
+REQUEST_COLUMNS = ("rank", "file", "score", "strategy", "reason")
+"""Of the table of requested images; who reads it needs no torch."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,11 @@ def classes_of(names: Sequence[str]) -> tuple[ImageClass, ...]:
     for name in set(names):
         alike[composed(name)] = composed(name) if composed(name) in alike else name
     return tuple(ImageClass(class_id(name), name) for name in sorted(alike.values(), key=natural_key))
+
+
+def plain_classes(classes: Iterable[ImageClass]) -> list[dict[str, Any]]:
+    """Return classes as checkpoints and embeddings carry them."""
+    return [{"id": item.id, "name": item.name} for item in classes]
 
 
 def has_own_id(item: ImageClass) -> bool:

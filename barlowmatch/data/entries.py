@@ -31,6 +31,7 @@ from barlowmatch.files import cannot_write, sync
 SAFE_EVERY_SECONDS = 5.0
 _COPY_BYTES = 32 * 2**20
 _REASONS = "reasons.jsonl"
+_META = "meta.json"
 TRIES = 3
 """In so many starts a picture is decoded that this machine could not: for want of memory, or as its disk was away."""
 _PARTIAL = ".partial-"
@@ -150,15 +151,15 @@ def read_reasons(entry: Path) -> Reasons:
         OSError: there is no such entry.
         ValueError: it was damaged from outside.
     """
-    meta = json.loads((entry / "meta.json").read_text(encoding="ascii"))
-    os.utime(entry / "meta.json")
+    meta = json.loads((entry / _META).read_text(encoding="ascii"))
+    os.utime(entry / _META)
     return {int(row): str(reason) for row, reason in meta["reasons"].items()}
 
 
 def read_tried(entry: Path) -> dict[int, int]:
     """Return how often rows were tried in vain whose pictures may be decoded yet; no row where there is no entry."""
     try:
-        meta = json.loads((entry / "meta.json").read_text(encoding="ascii"))
+        meta = json.loads((entry / _META).read_text(encoding="ascii"))
         return {int(row): int(times) for row, times in meta.get("tried", {}).items()}
     except (OSError, ValueError):
         return {}
@@ -167,7 +168,7 @@ def read_tried(entry: Path) -> dict[int, int]:
 def last_use(entry: Path) -> float:
     """Return when an entry was last opened."""
     try:
-        return (entry / "meta.json").stat().st_mtime
+        return (entry / _META).stat().st_mtime
     except OSError:
         return 0.0
 
@@ -242,7 +243,7 @@ def _matches(other: Path, wanted: Wanted, todo: Rows) -> tuple[Rows, Rows]:
     """Return the rows of `todo` that an older entry holds, and their places there."""
     nothing = np.empty(0, np.int64)
     try:
-        meta = json.loads((other / "meta.json").read_text(encoding="ascii"))
+        meta = json.loads((other / _META).read_text(encoding="ascii"))
         theirs = np.load(other / "sha256.npy")
     except (OSError, ValueError):  # damaged from outside
         return nothing, nothing
@@ -291,7 +292,7 @@ def _describe(folder: Path, wanted: Wanted, building: Building, tried: Mapping[i
         **wanted.recipe.plain(), "reasons": dict(sorted(building.reasons.items())),
         "tried": {row: count for row, count in times.items() if count < TRIES},
     }  # fmt: skip
-    (folder / "meta.json").write_text(json.dumps(meta) + "\n", encoding="ascii")
+    (folder / _META).write_text(json.dumps(meta) + "\n", encoding="ascii")
     for file in folder.iterdir():
         sync(file)
     sync(folder)

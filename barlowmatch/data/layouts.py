@@ -37,8 +37,6 @@ from barlowmatch.data.splits import hold_out, with_groups
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 
-__all__ = ["Dataset", "ImageClass", "read_dataset"]
-
 _TENSOR = "_label_tensor.pt"
 LARGEST_UNLISTED = 10_000
 """The largest label that is taken for a class though there are fewer images than that, and no list of the classes."""

@@ -75,19 +75,19 @@ OPERATIONS: dict[str, Operation] = {
 """The paper's table 12, and `tilt`, a small `rotate` for what changes its meaning when it lies down."""
 
 
-def randaugment(images: Tensor, random: SampleRandom, operations: tuple[str, ...], count: int = 2) -> None:
-    """Apply `count` operations, in place, drawn for each image from `operations`, each at a random magnitude."""
-    drawn = random.integers("operation", len(operations), count)
-    magnitudes = random.uniform("magnitude", count)
-    for place in range(count):
+def randaugment(images: Tensor, random: SampleRandom, operations: tuple[str, ...]) -> None:
+    """Apply two operations, in place, drawn for each image from `operations`, each at a random magnitude."""
+    drawn = random.integers("operation", len(operations), 2)
+    magnitudes = random.uniform("magnitude", 2)
+    for place in range(2):
         for number, name in enumerate(operations):
             change_some(images, drawn[:, place] == number, OPERATIONS[name], magnitudes[:, place])
 
 
-def cutout(images: Tensor, random: SampleRandom, share: float = 0.5) -> Tensor:
-    """Return images with a grey square of up to `share` of the side, centred anywhere (DeVries and Taylor 2017)."""
+def cutout(images: Tensor, random: SampleRandom) -> Tensor:
+    """Return images with a grey square of up to half of the side, centred anywhere (DeVries and Taylor 2017)."""
     height, width = images.shape[2:]
-    half = random.uniform("cutout size", 1) * share * min(height, width) / 2
+    half = random.uniform("cutout size", 1) * min(height, width) / 4
     centre = random.uniform("cutout place", 2)
     rows = (torch.arange(height) + 0.5 - centre[:, :1] * height).abs() <= half
     columns = (torch.arange(width) + 0.5 - centre[:, 1:] * width).abs() <= half

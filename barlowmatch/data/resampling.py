@@ -123,7 +123,7 @@ def _filter_at_once(images: Tensor, weights: Tensor) -> Tensor:
     return along_y.view(count, channels, height, width).clamp_(0, 1)  # a sum of weights may round to a little above 1
 
 
-def affine(images: Tensor, matrix: Tensor, fill: float = 0.5) -> Tensor:
+def affine(images: Tensor, matrix: Tensor) -> Tensor:
     """Sample images (B, C, H, W) at `matrix` (B, 2, 3) applied to the output's pixels, in pixels from the centre.
 
     Bilinear; places outside the image are filled with grey.
@@ -133,4 +133,4 @@ def affine(images: Tensor, matrix: Tensor, fill: float = 0.5) -> Tensor:
     # affine_grid wants coordinates from −1 to 1; ours are pixels from the centre.
     scaled = torch.cat([matrix[:, :, :2] * ratio, matrix[:, :, 2:] * half.view(1, 2, 1)], 2)
     grid = F.affine_grid(scaled, list(images.shape), align_corners=False)
-    return F.grid_sample(images - fill, grid, mode="bilinear", padding_mode="zeros", align_corners=False).add_(fill)
+    return F.grid_sample(images - 0.5, grid, mode="bilinear", padding_mode="zeros", align_corners=False).add_(0.5)

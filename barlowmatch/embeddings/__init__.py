@@ -5,9 +5,3 @@ Layout (schema 1): `embeddings.npy` (rows × D, fp16 or fp32, C order, raw: not 
 last). Under torchrun each process writes its rows as a shard: `embeddings-00001-of-00004.npy`. The arrays are
 memory-mapped on both sides, so their size is bounded by the disk alone.
 """
-
-from barlowmatch.embeddings.folder import EmbeddedFiles, Embeddings, read_embeddings
-from barlowmatch.embeddings.shards import Shards
-from barlowmatch.embeddings.writer import EmbeddingsWriter, refuse_other_content
-
-__all__ = ["EmbeddedFiles", "Embeddings", "EmbeddingsWriter", "Shards", "read_embeddings", "refuse_other_content"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.dataset import SPLITS, Rows
@@ -63,6 +64,24 @@ class Embeddings:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def unit_vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """Return the embeddings of some rows at unit length (n, D).
+
+        Raises:
+            InputError: one holds NaN or infinity.
+        """
+        vectors = self.vectors.take(rows).astype(np.float32)
+        wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
+        if len(wrong):
+            file = self.table.files[rows[wrong[0]]]
+            raise InputError(f"{self.folder}: the embedding of {file} holds NaN or infinity; embed again")
+        unit: npt.NDArray[np.float32] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return unit
+
+    def shares(self, rows: Rows) -> npt.NDArray[np.float32] | None:
+        """Return the class probabilities of some rows (n, C), None where there is no classifier."""
+        return None if self.probabilities is None else self.probabilities.take(rows).astype(np.float32)
 
     @property
     def dataset_folder(self) -> Path | None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barlowmatch import distributed, launcher
-from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.classes import ImageClass, plain_classes
 from barlowmatch.data.dataset import Rows
 from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import COLUMNS, FILES, META, SCHEMA, EmbeddedFiles
@@ -85,7 +85,7 @@ class EmbeddingsWriter:
             "rows": len(table),
             "dimension": dimension,
             "number_format": number_format,
-            "classes": [{"id": item.id, "name": item.name} for item in classes],
+            "classes": plain_classes(classes),
             "probabilities": with_probabilities,
             "shards": distributed.world_size(),
             **(meta or {}),

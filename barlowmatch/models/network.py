@@ -1,6 +1,6 @@
 """The network of every stage: input normalisation, backbone, and what stands on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, get_args
 
@@ -140,8 +140,16 @@ class Network(nn.Module):
 
     def parts(self) -> dict[str, dict[str, Tensor]]:
         """Return the weights of backbone and heads, as a checkpoint holds them."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def load_parts(self, checkpoint: Mapping[str, Any]) -> None:
+        """Take over the weights of backbone and heads that a checkpoint holds."""
+        for name, part in self._parts().items():
+            part.load_state_dict(checkpoint[name])
+
+    def _parts(self) -> dict[str, nn.Module]:
         found = {"backbone": self.backbone, "projector": self.projector, "classifier": self.classifier}
-        return {name: part.state_dict() for name, part in found.items() if part is not None}
+        return {name: part for name, part in found.items() if part is not None}
 
 
 def seeded_network(architecture: Architecture, classes: int, seed: int) -> Network:

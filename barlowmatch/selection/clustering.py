@@ -1,7 +1,6 @@
 """k-means: D² seeding, Lloyd's passes, and bounds that spare most distances (Hamerly 2010). Exact, not approximate."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor
 
 from barlowmatch.selection.d2_sampling import d2_sample
-from barlowmatch.selection.distances import nearest, squared_distances
+from barlowmatch.selection.distances import Report, nearest, no_report, squared_distances
 from barlowmatch.selection.spaces import Euclidean
 from barlowmatch.selection.vectors import Vectors
 
@@ -48,7 +47,7 @@ def kmeans(
     clusters: int,
     random: np.random.Generator,
     iterations: int = 100,
-    report: Callable[[int], None] = lambda passes: None,
+    report: Report = no_report,
 ) -> Clustering:
     """Cluster vectors.
 
@@ -132,9 +131,7 @@ def _greedy_seeds(points: Tensor, weights: Tensor, clusters: int, random: np.ran
     return torch.tensor(chosen)
 
 
-def lloyd(
-    vectors: Vectors, centres: Tensor, iterations: int, report: Callable[[int], None] = lambda passes: None
-) -> Clustering:
+def lloyd(vectors: Vectors, centres: Tensor, iterations: int, report: Report = no_report) -> Clustering:
     """Move centres to the means of their vectors until they rest.
 
     A centre that loses all its vectors starts anew at the vector farthest from its centre. Distances of a vector are

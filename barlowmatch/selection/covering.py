@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from barlowmatch.selection.spaces import Report, no_report
+from barlowmatch.selection.distances import Report, no_report
 from barlowmatch.selection.vectors import Vectors
 
 ROWS, ANCHOR_ROWS = 1024, 1024
@@ -47,11 +47,6 @@ class Coverage:
         self.best = torch.zeros(len(anchors), dtype=anchors.dtype)
         self._anchors = anchors * kernel.scale
         self._offsets = ((anchors * anchors).sum(1) + 1) * (-kernel.scale / 2)
-
-    @property
-    def value(self) -> float:
-        """The objective."""
-        return float(self.best @ self.weights)
 
     def similarities(self, points: Tensor) -> Tensor:
         """Return the similarity of points (m, D) to the anchors (m, A)."""

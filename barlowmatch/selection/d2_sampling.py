@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from barlowmatch.selection.spaces import Report, Space, no_report
+from barlowmatch.selection.distances import Report, no_report
+from barlowmatch.selection.spaces import Space
 
 SMALLEST_BLOCK, LARGEST_BLOCK = 16, 1024
 

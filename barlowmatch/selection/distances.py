@@ -14,6 +14,13 @@ from barlowmatch.selection.vectors import Vectors
 TIE_DECIMALS = {torch.float64: 10, torch.float32: 6}
 
 
+Report = Callable[[int], None]
+
+
+def no_report(count: int) -> None:
+    """Tell nobody."""
+
+
 def rounded(values: Tensor) -> Tensor:
     """Return values such that ties are equal."""
     return torch.round(values, decimals=TIE_DECIMALS[values.dtype])
@@ -26,9 +33,7 @@ def squared_distances(left: Tensor, right: Tensor) -> Tensor:
     return torch.addmm(right_squares[None], left, right.T, alpha=-2).add_(left_squares[:, None]).clamp_(min=0)
 
 
-def nearest(
-    vectors: Vectors, centres: Tensor, report: Callable[[int], None] = lambda count: None
-) -> tuple[Tensor, Tensor]:
+def nearest(vectors: Vectors, centres: Tensor, report: Report = no_report) -> tuple[Tensor, Tensor]:
     """Return the squared distance (N,) of each vector to its nearest centre, and which centre (N,) that is."""
     distances = torch.empty(len(vectors), dtype=vectors.dtype)
     owners = torch.empty(len(vectors), dtype=torch.int64)
@@ -42,16 +47,13 @@ def nearest(
     return distances, owners
 
 
-def lower_to(
-    minima: Tensor, vectors: Vectors, centres: Tensor, report: Callable[[int], None] = lambda count: None
-) -> None:
+def lower_to(minima: Tensor, vectors: Vectors, centres: Tensor) -> None:
     """Lower each vector's squared distance to its nearest centre, in place, for further centres."""
     half_squares = (centres * centres).sum(1) / 2
     for part, block in vectors.blocks():
         affinity = torch.addmm(half_squares[None], block, centres.T, beta=-1).amax(1)
         distances = (vectors.squares[part] - 2 * affinity).clamp_(min=0)
         torch.minimum(minima[part], distances, out=minima[part])
-        report(len(block))
 
 
 def largest(values: Tensor, count: int) -> tuple[Tensor, float]:

@@ -9,8 +9,8 @@ product brings all points up to date for all picks of the block at once.
 import torch
 from torch import Tensor
 
-from barlowmatch.selection.distances import largest, rounded
-from barlowmatch.selection.spaces import Report, Space, no_report
+from barlowmatch.selection.distances import Report, largest, no_report, rounded
+from barlowmatch.selection.spaces import Space
 
 SMALLEST_BLOCK, LARGEST_BLOCK = 32, 2048
 

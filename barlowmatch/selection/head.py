@@ -40,16 +40,15 @@ class LinearHead:
         return self.logits(vectors).softmax(1)
 
 
-def fit_head(vectors: Tensor, labels: Rows, strength: float = 1.0) -> LinearHead:
+def fit_head(vectors: Tensor, labels: Rows) -> LinearHead:
     """Fit softmax regression by L-BFGS.
 
-    The loss is that of scikit-learn's LogisticRegression, Σ CE + |W|² / (2·strength), on embeddings shifted to mean
-    zero and scaled to mean square one a feature; shift and scale are folded into the weights.
+    The loss is that of scikit-learn's LogisticRegression, Σ CE + |W|² / 2, on embeddings shifted to mean zero and
+    scaled to mean square one a feature; shift and scale are folded into the weights.
 
     Args:
         vectors: embeddings (n, D).
         labels: class of each (n,).
-        strength: the less, the flatter the probabilities.
 
     Raises:
         InputError: fewer than two classes.
@@ -63,11 +62,11 @@ def fit_head(vectors: Tensor, labels: Rows, strength: float = 1.0) -> LinearHead
     mean = vectors.mean(0)
     centred = vectors - mean
     scale = 1 / centred.square().mean().sqrt().clamp_min(1e-12)
-    weight, bias = _regress(centred * scale, targets, len(classes), strength)
+    weight, bias = _regress(centred * scale, targets, len(classes))
     return LinearHead(weight * scale, bias - weight @ mean * scale, classes)
 
 
-def _regress(features: Tensor, targets: Tensor, classes: int, strength: float) -> tuple[Tensor, Tensor]:
+def _regress(features: Tensor, targets: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     """Return the weights (C, D) and biases (C,) of least loss."""
     count, dimension = features.shape
     truth = F.one_hot(targets, classes).to(features.dtype)
@@ -76,9 +75,9 @@ def _regress(features: Tensor, targets: Tensor, classes: int, strength: float) -
         values = torch.from_numpy(flat).to(features.dtype).view(classes, dimension + 1)
         weight, bias = values[:, :-1], values[:, -1]
         logs = torch.addmm(bias, features, weight.T).log_softmax(1)
-        loss = -(logs * truth).sum() + weight.square().sum() / (2 * strength)
+        loss = -(logs * truth).sum() + weight.square().sum() / 2
         residuals = logs.exp() - truth
-        gradient = torch.cat([residuals.T @ features + weight / strength, residuals.sum(0)[:, None]], 1)
+        gradient = torch.cat([residuals.T @ features + weight, residuals.sum(0)[:, None]], 1)
         return float(loss) / count, gradient.double().div_(count).flatten().numpy()
 
     start = np.zeros(classes * (dimension + 1))

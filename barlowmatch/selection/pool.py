@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from barlowmatch.data.dataset import Rows
-from barlowmatch.embeddings import Embeddings, Shards
+from barlowmatch.embeddings.folder import Embeddings
+from barlowmatch.embeddings.shards import Shards
 from barlowmatch.errors import InputError
 from barlowmatch.selection.head import LinearHead, fit_head
 from barlowmatch.selection.vectors import BLOCK_ROWS, DEFAULT_MEMORY, Vectors

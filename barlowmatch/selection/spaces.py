@@ -1,6 +1,5 @@
 """Spaces in which greedy strategies keep distances: what they need to know of points, and no more."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from torch import Tensor
@@ -39,10 +38,3 @@ class Euclidean:
     def lower(self, minima: Tensor, places: Tensor) -> None:
         """Lower `minima` (N,) for further chosen vectors."""
         lower_to(minima, self.vectors, self.vectors.take(places))
-
-
-Report = Callable[[int], None]
-
-
-def no_report(count: int) -> None:
-    """Tell nobody."""

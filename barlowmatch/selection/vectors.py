@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from barlowmatch.data.dataset import Rows
-from barlowmatch.embeddings import Shards
+from barlowmatch.embeddings.shards import Shards
 from barlowmatch.errors import InputError
 
 BLOCK_ROWS = 2048

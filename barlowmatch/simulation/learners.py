@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from barlowmatch.data.dataset import Rows
+from barlowmatch.evaluation import knn_guesses
 from barlowmatch.selection.head import fit_head
 from barlowmatch.simulation.world import World
 
 NEIGHBOURS = 5
-TEMPERATURE = 0.07
 ROWS = 4096
 
 
@@ -59,14 +59,14 @@ class Neighbours:
         """Let the labeled images vote."""
         if len(rows) == 0:
             return judgement(np.zeros(len(self.test), np.int64), self.world.test_labels)
-        bank, labels = _unit(self.world.vectors[rows]), torch.from_numpy(answers)
-        guesses = []
-        for part in torch.split(self.test, ROWS):
-            cosines, nearest = (part @ bank.T).topk(min(NEIGHBOURS, len(bank)))
-            votes = torch.zeros(len(part), len(self.world.class_names))
-            votes.scatter_add_(1, labels[nearest], ((cosines - 1) / TEMPERATURE).exp())
-            guesses.append(votes.argmax(1))
-        return judgement(torch.cat(guesses).numpy(), self.world.test_labels)
+        guesses = knn_guesses(
+            _unit(self.world.vectors[rows]),
+            answers,
+            self.test,
+            classes=len(self.world.class_names),
+            neighbours=NEIGHBOURS,
+        )
+        return judgement(guesses, self.world.test_labels)
 
 
 def judgement(guesses: Rows, labels: Rows) -> Judgement:

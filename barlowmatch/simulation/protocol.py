@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from barlowmatch.data.dataset import Rows
-from barlowmatch.embeddings import Shards
+from barlowmatch.embeddings.shards import Shards
 from barlowmatch.selection.base import Strategy
 from barlowmatch.selection.catalog import CATALOG
 from barlowmatch.selection.configs import StrategyConfig

@@ -21,7 +21,7 @@ class Interval:
     high: float | None
 
 
-def bca(values: Values, seed: int = 0) -> Interval:
+def bca(values: Values) -> Interval:
     """Return the mean of some values with its 95 % interval (bias-corrected and accelerated bootstrap, Efron 1987)."""
     mean = float(values.mean())
     if len(values) < 2:
@@ -29,7 +29,7 @@ def bca(values: Values, seed: int = 0) -> Interval:
     if np.ptp(values) < 1e-12:
         return Interval(mean, mean, mean)
     result = stats.bootstrap(
-        (values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(seed)
+        (values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(0)
     ).confidence_interval
     low, high = float(result.low), float(result.high)
     return Interval(mean, low if np.isfinite(low) else mean, high if np.isfinite(high) else mean)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barlowmatch.data.dataset import Rows
-from barlowmatch.embeddings import Embeddings
+from barlowmatch.embeddings.folder import Embeddings
 from barlowmatch.errors import InputError
 
 TEST_SHARE = 0.2

@@ -13,13 +13,12 @@ from barlowmatch.configs.inference import InferenceOptions
 from barlowmatch.data.classes import ImageClass, places_among, renamed
 from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
-from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
 from barlowmatch.inference import usual_batch
 from barlowmatch.models.folding import fold_batch_norms
 from barlowmatch.models.network import Network
 from barlowmatch.stages.images import Images, load_images
-from barlowmatch.stages.networks import backbone_name, classes_in, load_trained, restore_network
+from barlowmatch.stages.networks import backbone_name, classes_in, load_trained, refuse_other_backbone, restore_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +67,7 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
         checkpoint = load_trained(config.checkpoint_path)
         network = restore_network(checkpoint, config.checkpoint_path)
         wanted = backbone_name(config.backbone, config.wide)
-        if wanted not in (None, network.architecture.backbone):
-            raise InputError(
-                f"{config.checkpoint_path}: holds the backbone {network.architecture.backbone}, "
-                f"the flags ask for {wanted}; leave --wide and --backbone out"
-            )
+        refuse_other_backbone(wanted, network.architecture, config.checkpoint_path)
         dataset = read_dataset(config, emit)
         images = load_images(dataset, config, compute, emit, network.architecture)
         compute.prepare(network)

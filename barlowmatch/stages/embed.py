@@ -10,7 +10,8 @@ from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.data.classes import ImageClass, some
 from barlowmatch.data.dataset import Rows
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter, refuse_other_content
+from barlowmatch.embeddings.folder import EmbeddedFiles
+from barlowmatch.embeddings.writer import EmbeddingsWriter, refuse_other_content
 from barlowmatch.events import Emit, Progress, Said, silent
 from barlowmatch.inference import Output, apply_network
 from barlowmatch.outputs import check_output_folder

@@ -5,12 +5,10 @@ from typing import Any
 import numpy as np
 
 from barlowmatch.configs.find_suspects import FindSuspectsConfig
-from barlowmatch.data.dataset import Rows
 from barlowmatch.data.tables import write_table
-from barlowmatch.embeddings import Embeddings, read_embeddings
+from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
-from barlowmatch.linear_probe import Floats
 from barlowmatch.outputs import check_output_file, refuse_to_lose
 from barlowmatch.suspects import LEAST, find_suspects
 
@@ -30,7 +28,7 @@ def run(config: FindSuspectsConfig, emit: Emit = silent) -> dict[str, Any]:
     rows = np.flatnonzero((np.asarray(embeddings.table.splits) == "train") & (embeddings.labels >= 0))
     if len(rows) < 2:
         raise InputError(f"{embeddings.folder}: labels are judged by each other, and train has {len(rows)}")
-    found = find_suspects(_unit_vectors(embeddings, rows), embeddings.labels[rows], config.seed)
+    found = find_suspects(embeddings.unit_vectors(rows), embeddings.labels[rows], config.seed)
     names = [item.name for item in embeddings.classes]
     table = [
         (rank, embeddings.table.files[rows[place]], embeddings.table.labels[rows[place]], names[other], f"{odds:.6g}")
@@ -43,18 +41,3 @@ def run(config: FindSuspectsConfig, emit: Emit = silent) -> dict[str, Any]:
         message += f"; {left} were not judged: of their class, or of every other, there are fewer than {LEAST} labels"
     emit(Said(message=message))
     return {"file": str(config.out_path), "count": len(found), "judged": found.judged}
-
-
-def _unit_vectors(embeddings: Embeddings, rows: Rows) -> Floats:
-    """Return the embeddings of some rows at unit length.
-
-    Raises:
-        InputError: one holds NaN or infinity.
-    """
-    vectors = embeddings.vectors.take(rows).astype(np.float32)
-    wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
-    if len(wrong):
-        file = embeddings.table.files[rows[wrong[0]]]
-        raise InputError(f"{embeddings.folder}: the embedding of {file} holds NaN or infinity; embed again")
-    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return unit

@@ -61,6 +61,18 @@ def backbone_name(backbone: str | None, wide: int | None) -> str | None:
     return backbone or by_wide
 
 
+def refuse_other_backbone(wanted: str | None, held: Architecture, path: Path | None) -> None:
+    """Refuse a checkpoint whose backbone is another one than the flags name.
+
+    Raises:
+        InputError: it is.
+    """
+    if wanted not in (None, held.backbone):
+        raise InputError(
+            f"{path}: holds the backbone {held.backbone}, the flags ask for {wanted}; leave --wide and --backbone out"
+        )
+
+
 @dataclass(frozen=True)
 class Origin:
     """What a network starts from.
@@ -96,12 +108,8 @@ def read_origin(config: PretrainConfig | ClassifierOptions) -> Origin:
         origin = _read_weights(config.weights)
     else:
         origin = Origin()
-    wanted = backbone_name(config.backbone, config.wide)
-    if origin.architecture is not None and wanted not in (None, origin.architecture.backbone):
-        raise InputError(
-            f"{origin.path}: holds the backbone {origin.architecture.backbone}, the flags ask for {wanted}; "
-            "leave --wide and --backbone out"
-        )
+    if origin.architecture is not None:
+        refuse_other_backbone(backbone_name(config.backbone, config.wide), origin.architecture, origin.path)
     return origin
 
 
@@ -180,18 +188,10 @@ def restore_network(checkpoint: Checkpoint, path: Path) -> Network:
             averaged = {name.removeprefix("module."): value for name, value in checkpoint["ema"].items()}
             network.load_state_dict({name: value for name, value in averaged.items() if name != "steps"})
         else:
-            _load_parts(network, checkpoint)
+            network.load_parts(checkpoint)
     except (RuntimeError, KeyError, AttributeError, TypeError) as error:
         raise InputError(f"{path}: its tensors do not fit the network it names ({_first_line(error)})") from error
     return network
-
-
-def _load_parts(network: Network, checkpoint: Checkpoint) -> None:
-    network.backbone.load_state_dict(checkpoint["backbone"])
-    if network.projector is not None:
-        network.projector.load_state_dict(checkpoint["projector"])
-    if network.classifier is not None:
-        network.classifier.load_state_dict(checkpoint["classifier"])
 
 
 def _fill_backbone(network: Network, origin: Origin) -> None:

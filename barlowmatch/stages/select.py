@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from barlowmatch.configs.select import PAPER_RATIO, SelectConfig
+from barlowmatch.configs.select import PAPER_RATIO, REQUEST_COLUMNS, SelectConfig
 from barlowmatch.data.tables import guard, table_text
-from barlowmatch.embeddings import read_embeddings
+from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import keep_aside, write_texts
 from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lose
@@ -15,7 +15,6 @@ from barlowmatch.selection.loading import create_strategy, load_strategy_file
 from barlowmatch.selection.pool import Pool
 
 REQUEST = "request.csv"
-COLUMNS = ("rank", "file", "score", "strategy", "reason")
 
 
 def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
     """
     started = time.monotonic()
     check_output_folder("--dest-path", config.dest_path, None)
-    refuse_to_lose("--dest-path", config.dest_path / REQUEST, COLUMNS)
+    refuse_to_lose("--dest-path", config.dest_path / REQUEST, REQUEST_COLUMNS)
     strategy = _strategy(config)
     embeddings = read_embeddings(config.representations_path)
     refuse_inside("--dest-path", config.dest_path, embeddings.dataset_folder)
@@ -51,7 +50,7 @@ def write_request(folder: Path, number: int, strategy: str, selection: Selection
     rows = [(rank, file, f"{score:.6g}", strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
     if listed.is_file() and listed.read_bytes() != names.encode("utf-8", "surrogateescape"):
         keep_aside(listed)
-    write_texts({listed: names, path: table_text(COLUMNS, rows)})
+    write_texts({listed: names, path: table_text(REQUEST_COLUMNS, rows)})
     return path
 
 

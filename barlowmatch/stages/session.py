@@ -8,6 +8,7 @@ from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
+from barlowmatch.data.classes import plain_classes
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
@@ -56,7 +57,7 @@ def open_training(
     stage: str, config: RunOptions, dataset: Dataset, place: Place, emit: Emit
 ) -> AbstractContextManager[Run]:
     """Open the run's folder with what its `config.json` should say of the dataset."""
-    facts = {"classes": plain_classes(dataset), "dataset": dataset.fingerprint}
+    facts = {"classes": plain_classes(dataset.classes), "dataset": dataset.fingerprint}
     return open_run(stage, config, place, facts, emit)
 
 
@@ -93,11 +94,6 @@ def tell_about_copies(images: Images, emit: Emit) -> None:
     emit(Said(message=message, level="warning"))
 
 
-def plain_classes(dataset: Dataset) -> list[dict[str, Any]]:
-    """Return the classes as a checkpoint carries them."""
-    return [{"id": item.id, "name": item.name} for item in dataset.classes]
-
-
 def train_network(
     run: Run,
     config: RunOptions,
@@ -124,7 +120,7 @@ def train_network(
     facts = {
         "stage": run.stage,
         "config": plain(config),
-        "classes": plain_classes(dataset),
+        "classes": plain_classes(dataset.classes),
         "architecture": task.network.architecture.to_dict(),
         "dataset": dataset.fingerprint,
         "pixels": images.pixels.identity,

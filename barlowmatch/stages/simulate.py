@@ -16,7 +16,7 @@ from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import cores
-from barlowmatch.embeddings import Embeddings, read_embeddings
+from barlowmatch.embeddings.folder import META, Embeddings, read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import write_json
@@ -89,7 +89,7 @@ def _read(config: SimulateConfig, emit: Emit) -> tuple[Embeddings, Dataset | Non
 def _own_embeddings(config: SimulateConfig, checkpoint: Path, dataset: Dataset, emit: Emit) -> Embeddings:
     """Return the embeddings made here earlier where they are by this checkpoint of these images, else new ones."""
     folder = config.dest_path / "representations"
-    if checkpoint.is_file() and (folder / "meta.json").is_file():
+    if checkpoint.is_file() and (folder / META).is_file():
         found = read_embeddings(folder)
         origin = found.meta["checkpoint"], found.meta.get("dataset")
         if origin == (content_hash(checkpoint), dataset.fingerprint):

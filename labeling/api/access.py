@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Depends, Request, Response
 
@@ -16,9 +16,11 @@ from labeling.project import Project
 from labeling.runs.estimating import Estimates
 from labeling.runs.supervising import Runs
 from labeling.security.doors import Door, Visitor
+from labeling.wire import OnceIn
 from storage.database import Database
 from storage.errors import Refused
 from storage.people import Role, get_person
+from storage.written import body_hash, once
 
 Result = TypeVar("Result")
 
@@ -140,6 +142,12 @@ def remember(response: Response, shared: Context, number: int) -> None:
         shared.cookie, str(number), max_age=365 * 24 * 3600, path=shared.root_path or "/", httponly=True,
         samesite="strict",
     )  # fmt: skip
+
+
+def done_once(wish: OnceIn, who: int, work: Callable[[Database], Any]) -> Callable[[Database], Any]:
+    """Return work that is done once however often its wish is sent; what it answers is a JSON value."""
+    digest = body_hash(wish.model_dump(mode="json"), who)
+    return lambda db: once(db, wish.uuid, digest, who, work)
 
 
 Here = Annotated[Context, Depends(here)]

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query
 
 from barlowmatch.configs.fields import parameters
 from barlowmatch.selection.catalog import CATALOG, Entry
-from labeling.api.access import Context, Here, Who
-from labeling.api.dataset import chore_out, urls
+from labeling.api.access import Context, Here, Who, done_once
+from labeling.api.items import chore_out, urls
 from labeling.chores import Told
 from labeling.embeddings.newest import Embedded, newest_embeddings
 from labeling.forms import form_fields, read_form
@@ -24,7 +24,6 @@ from storage.images import get_image
 from storage.records import NewItem
 from storage.requests import add_request, count_drawable, why_not
 from storage.stats import progress
-from storage.written import body_hash, once
 
 routes = APIRouter(tags=["choices"])
 
@@ -132,8 +131,7 @@ async def request_choice(wish: wire.RequestChoiceIn, here: Here, who: Who) -> Re
         added = add_request(db, items, purpose="train", strategy=told.about["strategy"], overlap=wish.overlap)
         return {"id": added.id, "items": added.items, "left_out": dict(added.left_out)}
 
-    digest = body_hash(wish.model_dump(mode="json"), who)
-    return RequestAdded(**await here.write(lambda db: once(db, wish.uuid, digest, who, work)))
+    return RequestAdded(**await here.write(done_once(wish, who, work)))
 
 
 @routes.get("/api/simulation")

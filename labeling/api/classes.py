@@ -23,7 +23,7 @@ def list_classes(here: Here) -> wire.ClassesOut:
     """List the classes in their order."""
     with here.project.reading() as db:
         found, version = store.list_classes(db), store.classes_version(db)
-    return wire.ClassesOut(classes=[_out(item) for item in found], version=version)
+    return wire.ClassesOut(classes=[class_out(item) for item in found], version=version)
 
 
 @routes.post("/api/classes")
@@ -34,7 +34,7 @@ async def add_class(new: wire.ClassIn, here: Here, who: Who) -> wire.ClassOut:
         name = clean_name(new.name)
         number = new_class_id(name, store.class_ids(db))
         added = store.add_class(db, number, name, clean_key(new.key, _actions(db, who)), new.color)
-        return _out(added).model_dump()
+        return class_out(added).model_dump()
 
     return await _once(here, who, "add", new, work)
 
@@ -55,7 +55,7 @@ async def change_class(class_id: Id, change: wire.ClassChange, request: Request,
             store.set_color(db, class_id, change.color)
         if change.position is not None:
             store.move_class(db, class_id, change.position)
-        return _out(store.get_class(db, class_id)).model_dump()
+        return class_out(store.get_class(db, class_id)).model_dump()
 
     return await _once(here, who, f"change {class_id}", change, work)
 
@@ -66,7 +66,7 @@ async def merge_class(class_id: Id, merge: wire.MergeIn, here: Here, who: Who) -
 
     def work(db: Database) -> Any:
         store.merge_class(db, class_id, merge.into)
-        return _out(store.get_class(db, store.get_class(db, class_id).root)).model_dump()
+        return class_out(store.get_class(db, store.get_class(db, class_id).root)).model_dump()
 
     return await _once(here, who, f"merge {class_id}", merge, work)
 
@@ -77,7 +77,7 @@ async def split_class(class_id: Id, split: wire.SplitIn, here: Here, who: Who) -
 
     def work(db: Database) -> Any:
         store.split_class(db, class_id)
-        return _out(store.get_class(db, class_id)).model_dump()
+        return class_out(store.get_class(db, class_id)).model_dump()
 
     return await _once(here, who, f"split {class_id}", split, work)
 
@@ -93,7 +93,8 @@ def _actions(db: Database, who: int) -> dict[str, str]:
     return DEFAULT_KEYS | own
 
 
-def _out(item: ImageClass) -> wire.ClassOut:
+def class_out(item: ImageClass) -> wire.ClassOut:
+    """Return a class as it goes over the wire."""
     return wire.ClassOut(
         id=item.id, name=item.name, key=item.key, color=item.color, count=item.count, position=item.position
     )

@@ -6,16 +6,14 @@ from fastapi import APIRouter
 
 from barlowmatch.data.tables import shown
 from labeling.api.access import Here
-from labeling.api.items import Pictures
-from labeling.chores import Told
+from labeling.api.classes import class_out
+from labeling.api.items import Pictures, chore_out, thumb_out
 from labeling.dataset.reports import Report, kept_report
 from labeling.wire import StopIn
 from labeling.wire import dataset as wire
-from storage.classes import list_classes
+from storage.classes import list_classes, list_merged
 from storage.database import Database
 from storage.images import draw_images, find_images, get_image
-from storage.merging import list_merged
-from storage.records import Image
 from storage.stats import progress
 
 SAMPLES = 24
@@ -67,7 +65,7 @@ def whole_classes(here: Here) -> wire.WholeClassesOut:
     return wire.WholeClassesOut(
         classes=[
             wire.WholeClassOut(
-                id=item.id, name=item.name, key=item.key, color=item.color, count=item.count, position=item.position,
+                **class_out(item).model_dump(),
                 merged=[
                     wire.MergedOut(id=part.id, name=part.name, answers=part.answers)
                     for part in merged
@@ -76,25 +74,7 @@ def whole_classes(here: Here) -> wire.WholeClassesOut:
             )
             for item in classes
         ]
-    )  # fmt: skip
-
-
-def chore_out(told: Told) -> wire.ChoreOut:
-    """Return how far a chore is as it goes over the wire."""
-    return wire.ChoreOut(
-        uuid=told.about.get("uuid"), state=told.state, work=told.work, done=told.done, total=told.total,
-        remaining_s=told.remaining, message=told.message,
-    )  # fmt: skip
-
-
-def thumb_out(image: Image, pictures: Pictures) -> wire.ThumbOut:
-    """Return an image as a small picture."""
-    return wire.ThumbOut(image=image.id, file=image.name, **urls(image, pictures))
-
-
-def urls(image: Image, pictures: Pictures) -> dict[str, str]:
-    """Return where the small and the full picture of an image are served."""
-    return {"thumb": pictures.thumb(image.id, image.sha256), "url": pictures.full(image.id, image.sha256)}
+    )
 
 
 def _report(db: Database, report: Report, pictures: Pictures) -> wire.ReportOut:

@@ -16,7 +16,7 @@ from labeling.rounds.evaluating import (
     judged_runs,
     keep_forecast,
     kept_forecasts,
-    next_step,
+    labels_to_come,
     rounds_of,
 )  # fmt: skip
 from labeling.rounds.forecasting import Forecast
@@ -38,7 +38,7 @@ def show_evaluation(here: Here) -> wire.EvaluationOut:
         control = count_control(db)
         newest = _newest(db)
         kept = kept_forecasts(db)
-        step = next_step(rounds, labels_ahead(db))
+        step = labels_to_come(rounds, labels_ahead(db))
     ahead = forecast_next(rounds, step) if can_forecast(rounds) else ()
     if ahead and str(rounds[-1].event) not in kept:
         _keep(here, rounds[-1].event, ahead)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
-from labeling.api.access import Context, Here, Who
+from labeling.api.access import Context, Here, Who, done_once
 from labeling.exports.jobs import Job, default_name, taken
 from labeling.wire import StopIn
 from labeling.wire import exports as wire
@@ -27,8 +27,7 @@ def start_export(wish: wire.ExportIn, here: Here, who: Who) -> wire.ExportOut:
             raise taken(name)
         return {"name": name, "created": now()}
 
-    digest = body_hash(wish.model_dump(mode="json"), who)
-    chosen = here.project.write(lambda db: once(db, wish.uuid, digest, who, work))
+    chosen = here.project.write(done_once(wish, who, work))
     here.exports.start(chosen["name"], wish.format, wish.uuid, chosen["created"])
     return _find(here, chosen["name"])
 

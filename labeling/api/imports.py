@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from labeling.api.access import Context, Here, Who
-from labeling.api.dataset import chore_out, urls
+from labeling.api.items import chore_out, urls
 from labeling.chores import Told
 from labeling.dataset.importing import register
 from labeling.dataset.uploads import Uploads

@@ -1,8 +1,10 @@
-"""From records to what goes over the wire: images with their URLs, guesses and reasons."""
+"""From records to what goes over the wire: images with their URLs, guesses and reasons, and how far chores are."""
 
 from typing import Any, TypeVar
 
+from labeling.chores import Told
 from labeling.wire import labels as wire
+from labeling.wire.dataset import ChoreOut, ThumbOut
 from labeling.wire.images import ImageDetail, ImageOut, PastOut
 from storage.browsing import Shown
 from storage.clock import Instant
@@ -33,6 +35,24 @@ class Pictures:
         return f"{self._root}/thumb/{image}?v={sha256[:16]}"
 
 
+def chore_out(told: Told) -> ChoreOut:
+    """Return how far a chore is, as it goes over the wire."""
+    return ChoreOut(
+        uuid=told.about.get("uuid"), state=told.state, work=told.work, done=told.done, total=told.total,
+        remaining_s=told.remaining, message=told.message,
+    )  # fmt: skip
+
+
+def thumb_out(image: Image, pictures: Pictures) -> ThumbOut:
+    """Return an image as a small picture."""
+    return ThumbOut(image=image.id, file=image.name, **urls(image, pictures))
+
+
+def urls(image: Image, pictures: Pictures) -> dict[str, str]:
+    """Return where the small and the full picture of an image are served."""
+    return {"thumb": pictures.thumb(image.id, image.sha256), "url": pictures.full(image.id, image.sha256)}
+
+
 def label_state(label: Label) -> wire.LabelState:
     """Return a present label."""
     return wire.LabelState(state=label.state, class_id=label.class_id, event=label.event)
@@ -54,9 +74,8 @@ def _item(db: Database, number: int, lease: Lease | None, at: Instant, pictures:
     why = _why_now(db, number, None if lease is None else lease.request)
     blind = why is not None and why.blind
     return wire.LeaseItem(
-        image=number, file=image.name, url=pictures.full(number, image.sha256),
-        thumb=pictures.thumb(number, image.sha256), sha256=image.sha256, width=image.width, height=image.height,
-        lease=None if lease is None else lease.token,
+        image=number, file=image.name, **urls(image, pictures), sha256=image.sha256, width=image.width,
+        height=image.height, lease=None if lease is None else lease.token,
         expires_in_s=None if lease is None else round(max(0.0, lease.expires - at.seconds), 3),
         request=None if lease is None else lease.request, purpose=None if why is None else why.purpose, blind=blind,
         why=None if why is None else _why(why, pictures), guesses=[] if blind else guesses_out(guesses_of(db, number)),
@@ -122,8 +141,7 @@ def image_detail(db: Database, image: Image, pictures: Pictures) -> ImageDetail:
 
 def _image_out(kind: type[Out], image: Image, guess: wire.GuessOut | None, pictures: Pictures, **further: Any) -> Out:
     values: dict[str, Any] = {
-        "image": image.id, "file": image.name, "url": pictures.full(image.id, image.sha256),
-        "thumb": pictures.thumb(image.id, image.sha256), "width": image.width, "height": image.height,
+        "image": image.id, "file": image.name, **urls(image, pictures), "width": image.width, "height": image.height,
         "split": image.split, "label": label_state(image.label), "flagged": image.flagged,
         "missing": not image.present, "guess": guess,
     }  # fmt: skip

@@ -10,12 +10,12 @@ from labeling.api.access import Here, Who, how_people_come_in, my_role, remember
 from labeling.api.access import who as who_asks
 from labeling.api.queue import fitted_event
 from labeling.api.requests import request_out
-from labeling.names import clean_name, merged_keys
+from labeling.names import merged_keys, persons_name
 from labeling.wire import people as wire
 from labeling.wire.progress import ClassCount, MineOut, ProgressOut
 from storage import people as store
 from storage.classes import classes_version, list_classes
-from storage.database import Database
+from storage.database import Database, as_stored
 from storage.errors import Refused
 from storage.stats import my_work, progress
 
@@ -48,9 +48,7 @@ async def choose_name(mine: wire.NameIn, request: Request, here: Here, response:
     """Say who I am from now on; only where nobody logs in."""
     if how_people_come_in(request) != "none":
         raise Refused("names are not chosen here: people log in", "name", "log out and in as somebody else")
-    name = clean_name(mine.name)
-    if store.fold(name) == store.fold(store.DATASET):
-        raise Refused(f"{store.DATASET} is the name of imported labels", "name", "take another name", "invalid")
+    name = persons_name(mine.name)
     chosen = await here.write(lambda db: store.find_or_add_person(db, name))
     remember(response, here, chosen.id)
     return wire.Me(id=chosen.id, name=chosen.name, role=my_role(request))
@@ -97,7 +95,8 @@ def _class_keys(db: Database) -> dict[str, str]:
 def get_progress(here: Here, who: Who) -> ProgressOut:
     """Say how far the project has come, and I."""
     with here.project.reading() as db:
-        whole, mine = progress(db), my_work(db, who, _ago(RATE_MINUTES))
+        since = as_stored(datetime.now(UTC) - timedelta(minutes=RATE_MINUTES))
+        whole, mine = progress(db), my_work(db, who, since)
         fitted, version = fitted_event(db), classes_version(db)
     requests = [request_out(item) for item in whole.requests]
     return ProgressOut(
@@ -113,9 +112,3 @@ def get_progress(here: Here, who: Who) -> ProgressOut:
         classes=[ClassCount(class_id=number, count=count) for number, count in whole.classes],
         classes_version=version, fitted=fitted,
     )  # fmt: skip
-
-
-def _ago(minutes: float) -> str:
-    """Return the time so many minutes ago, as times are stored."""
-    then = datetime.now(UTC) - timedelta(minutes=minutes)
-    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -4,14 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from labeling.api.access import Here, Who
+from labeling.api.access import Here, Who, done_once
 from labeling.wire import requests as wire
 from storage import requests as store
 from storage.database import Database
 from storage.errors import Refused
 from storage.images import find_images
 from storage.records import NewItem, Request
-from storage.written import body_hash, once
 
 routes = APIRouter(tags=["requests"])
 
@@ -37,8 +36,7 @@ async def add_request(new: wire.RequestIn, here: Here, who: Who) -> wire.Request
         left_out = dict(added.left_out) | ({"unknown file": unknown} if unknown else {})
         return {"id": added.id, "items": added.items, "left_out": left_out}
 
-    digest = body_hash(new.model_dump(mode="json"), who)
-    return wire.RequestAdded(**await here.write(lambda db: once(db, new.uuid, digest, who, work)))
+    return wire.RequestAdded(**await here.write(done_once(new, who, work)))
 
 
 def _wanted(db: Database, new: wire.RequestIn) -> tuple[list[NewItem], int]:

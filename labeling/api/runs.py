@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Query, Request
 
 from barlowmatch.data.tables import shown
-from labeling.api.access import Context, Here, Who, how_people_come_in
+from labeling.api.access import Context, Here, Who, done_once, how_people_come_in
 from labeling.forms import form_fields
 from labeling.rounds.asking import count_askable
 from labeling.rounds.planning import RoundWish, kept_steps, round_wish
@@ -27,12 +27,12 @@ from labeling.runs.wishes import (
     sources,
     what_lacks,
 )
+from labeling.wire import OnceIn
 from labeling.wire import runs as wire
 from storage.database import Database
 from storage.errors import Refused
 from storage.settings import get_setting, put_setting
 from storage.splits import split_counts
-from storage.written import body_hash, once
 
 routes = APIRouter(tags=["runs"])
 
@@ -90,14 +90,14 @@ def show_run(name: str, here: Here) -> wire.RunDetail:
 
 
 @routes.post("/api/runs/{name}/cancel")
-def cancel_run(name: str, _: wire.OnceIn, here: Here) -> wire.RunOut:
+def cancel_run(name: str, _: OnceIn, here: Here) -> wire.RunOut:
     """Ask a run to stop; a training stage writes a checkpoint first. Asking again changes nothing."""
     here.runs.cancel(name)
     return _out(here.runs.need(name))
 
 
 @routes.post("/api/runs/{name}/resume")
-def resume_run(name: str, _: wire.OnceIn, here: Here) -> wire.RunOut:
+def resume_run(name: str, _: OnceIn, here: Here) -> wire.RunOut:
     """Let a run go on from its checkpoint. One that runs already is left alone."""
     here.estimates.stop()
     here.runs.resume(name)
@@ -160,8 +160,7 @@ async def set_launcher(new: wire.LauncherIn, request: Request, here: Here, who: 
         put_setting(db, LAUNCHER, new.launcher.strip())
         return {"launcher": new.launcher.strip(), "settable": True}
 
-    digest = body_hash(new.model_dump(mode="json"), who)
-    return wire.LauncherOut(**await here.write(lambda db: once(db, new.uuid, digest, who, work)))
+    return wire.LauncherOut(**await here.write(done_once(new, who, work)))
 
 
 def _sets_launcher(request: Request) -> bool:
@@ -176,8 +175,7 @@ def _start(here: Context, new: wire.RunIn | wire.RoundIn, who: int, name: str, w
         wish(db, name)
         return {"name": name}
 
-    digest = body_hash(new.model_dump(mode="json"), who)
-    chosen = here.project.write(lambda db: once(db, str(new.uuid), digest, who, work))["name"]
+    chosen = here.project.write(done_once(new, who, work))["name"]
     with here.project.reading() as db:
         wanted = None if here.runs.find(chosen) else wish(db, chosen)
     if wanted is not None:

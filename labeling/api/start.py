@@ -4,15 +4,14 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from labeling.api.access import Context, Here, Who
-from labeling.api.dataset import thumb_out
+from labeling.api.access import Context, Here, Who, done_once
+from labeling.api.items import thumb_out
 from labeling.rounds.next_step import half_width, next_step
 from labeling.runs.views import QUESTIONS, Change, answers_of, put_answer, view_flags
 from labeling.wire import start as wire
 from storage.control import Control, count_all, find_control, largest_control, resize_control
 from storage.database import Database
 from storage.images import draw_images
-from storage.written import body_hash, once
 
 SIZES = (5, 10, 25, 50, 100, 200, 400, 800)
 OFFERED = 5
@@ -38,8 +37,7 @@ async def size_control(wish: wire.ControlIn, here: Here, who: Who) -> wire.Contr
         resize_control(db, wish.count)
         return _control(db, find_control(db)).model_dump()
 
-    digest = body_hash(wish.model_dump(mode="json"), who)
-    return wire.ControlOut(**await here.write(lambda db: once(db, wish.uuid, digest, who, work)))
+    return wire.ControlOut(**await here.write(done_once(wish, who, work)))
 
 
 @routes.put("/api/views/{change}")

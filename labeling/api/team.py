@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from labeling.api.access import Context, Here, Who, how_people_come_in
-from labeling.names import clean_name
+from labeling.names import persons_name
 from labeling.security import passwords
 from labeling.security.doors import Door
 from labeling.wire import Id
@@ -31,9 +31,7 @@ def list_team(request: Request, here: Here) -> wire.TeamOut:
 @routes.post("/api/team")
 def add_member(new: wire.MemberIn, request: Request, here: Here, who: Who) -> wire.MemberOut:
     """Add somebody."""
-    name = clean_name(new.name)
-    if store.fold(name) == store.fold(store.DATASET):
-        raise Refused(f"{store.DATASET} is the name of imported labels", "name", "take another name", "invalid")
+    name = persons_name(new.name)
     if new.password is not None:
         passwords.check_new(new.password)
     hashed = None if new.password is None else passwords.hash_password(new.password)
@@ -44,11 +42,7 @@ def add_member(new: wire.MemberIn, request: Request, here: Here, who: Who) -> wi
             raise Refused(f"{known.name} is there already", "name", "take another name, or change that person")
         if known is not None and new.role != "admin":
             _keep_an_admin(db, known)
-        person = store.find_or_add_person(db, name)  # somebody known by name alone keeps what they labeled
-        store.set_role(db, person.id, new.role)
-        store.set_password(db, person.id, hashed)
-        store.let_in(db, person.id)
-        return person.id
+        return store.add_member(db, name, new.role, hashed).id
 
     return _done(request, here, here.project.write(lambda db: once(db, new.uuid, _digest(new, who), who, work)))
 

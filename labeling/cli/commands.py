@@ -28,7 +28,7 @@ from labeling.configs import (
     UndoLabelsConfig,
     VerifyConfig,
 )  # fmt: skip
-from labeling.project import ProjectFolder, as_input_errors, reading, writing
+from labeling.project import ProjectFolder, reading, writing
 from storage import images as store
 from storage.checks import find_faults
 from storage.classes import list_classes
@@ -161,22 +161,16 @@ def do_undo_labels(config: UndoLabelsConfig) -> int:
 
 def do_backup(config: BackupConfig) -> int:
     """Copy the database."""
-    paths = ProjectFolder(config.project).need()
-    target = config.to or paths.folder / "backups" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.db"
+    folder = ProjectFolder(config.project).need().folder
+    target = config.to or folder / "backups" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.db"
     if target.exists():
         raise InputError(f"{target}: exists already; name another file")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{target.parent}: cannot be made ({error.strerror}); name another place") from error
-    from storage.database import open_reader
-
-    with as_input_errors():
-        db = open_reader(paths.database)
-        try:
-            back_up(db, target)
-        finally:
-            db.close()
+    with reading(folder) as db:
+        back_up(db, target)
     print(f"{target}: {target.stat().st_size:,} bytes, checked")
     return 0
 

@@ -51,10 +51,7 @@ def _add(db: Database, name: str, config: PeopleConfig) -> str:
         _keep_an_admin(db, known)
     hashed = _ask() if config.password else None
     with transaction(db):
-        person = store.find_or_add_person(db, name)
-        store.set_role(db, person.id, config.role or "annotator")
-        store.set_password(db, person.id, hashed)
-        store.let_in(db, person.id)
+        person = store.add_member(db, name, config.role or "annotator", hashed)
     return f"{person.name}: added as {config.role or 'annotator'}"
 
 

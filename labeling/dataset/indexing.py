@@ -19,6 +19,7 @@ from barlowmatch.data.tables import read_table, shown
 from barlowmatch.errors import InputError
 from barlowmatch.files import aside
 from barlowmatch.outputs import refuse_inside
+from labeling.configs import InitConfig
 from labeling.dataset.judged import choose_judged
 from labeling.dataset.labels import import_own_labels
 from labeling.dataset.reports import keep_report
@@ -34,7 +35,6 @@ from storage.leases import recount
 from storage.records import Image, NewImage
 from storage.settings import get_setting, put_setting
 
-CONTROL_IMAGES = 200
 INDEX = "index.csv"
 """The manifest that `inspect` writes into the project folder."""
 
@@ -73,7 +73,7 @@ def init_project(
     dataset_folder: Path | None = None,
     manifest: Path | None = None,
     group_by: str | None = None,
-    control: int = CONTROL_IMAGES,
+    control: int = InitConfig.control,
     events: Path | None = None,
 ) -> Control | None:
     """Make a project of a dataset folder or a manifest.
@@ -168,19 +168,9 @@ def read_index(
     grouping = ["--group-by", group_by] if group_by else []
     telling = ["--events", str(events)] if events else []
     command = [
-        sys.executable,
-        "-m",
-        "barlowmatch",
-        "inspect",
-        *source,
-        *grouping,
-        *telling,
-        "--val-share",
-        "0",
-        "--manifest-out",
-        str(target),
-        "--json",
-    ]
+        sys.executable, "-m", "barlowmatch", "inspect", *source, *grouping, *telling,
+        "--val-share", "0", "--manifest-out", str(target), "--json",
+    ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, check=False)
     complaints = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["inspect failed"]
     if done.returncode:

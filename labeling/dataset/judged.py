@@ -4,6 +4,7 @@ from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.splits import draw
 from storage.control import Control, ask_control, find_control, largest_control
 from storage.database import Database
+from storage.groups import belongings
 from storage.images import has_split, set_split
 
 SHARE = DatasetOptions.val_share
@@ -33,10 +34,7 @@ def choose_judged(db: Database, control: int) -> Control | None:
 
 def _draw_labeled(db: Database) -> tuple[int, list[int]]:
     """Return how many labels would be held out, and the images of them and of their groups."""
-    rows = db.execute(
-        """SELECT id, coalesce("group", 'file ' || name) AS belongs, state = 'labeled' AS labeled FROM image
-           WHERE present = 1 AND split IN ('train', 'unlabeled')"""
-    ).fetchall()
-    held = {name for name in {row["belongs"] for row in rows if row["labeled"]} if draw(name) < SHARE}
-    drawn = [row for row in rows if row["belongs"] in held]
-    return sum(row["labeled"] for row in drawn), [row["id"] for row in drawn]
+    found = belongings(db)
+    held = {name for name in {name for _, name, labeled in found if labeled} if draw(name) < SHARE}
+    drawn = [(image, labeled) for image, name, labeled in found if name in held]
+    return sum(labeled for _, labeled in drawn), [image for image, _ in drawn]

@@ -8,8 +8,8 @@ from storage.database import Database
 from storage.people import fold
 
 
-def classes_of_columns(db: Database, columns: Sequence[tuple[int, str]]) -> list[int | None]:
-    """Return the project's class, merged or not, of each column named by (id, name); None where it has none.
+def classes_of_columns(db: Database, columns: Sequence[ImageClass]) -> list[int | None]:
+    """Return the project's class, merged or not, of each column; None where it has none.
 
     An id that comes from a name is that of the class, whatever it is called by now and whatever has taken its name. Any
     other is looked up by its name, and where that is not known, it is the project's own id of a class renamed since.
@@ -18,7 +18,7 @@ def classes_of_columns(db: Database, columns: Sequence[tuple[int, str]]) -> list
     by_name = {fold(item.name): item.id for item in classes}
     ids = {item.id for item in classes}
     return [
-        number if number in ids and has_own_id(ImageClass(number, name))
-        else by_name.get(fold(name), number if number in ids else None)
-        for number, name in columns
+        column.id if column.id in ids and has_own_id(column)
+        else by_name.get(fold(column.name), column.id if column.id in ids else None)
+        for column in columns
     ]  # fmt: skip

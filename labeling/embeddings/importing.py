@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from barlowmatch.data.dataset import Rows
+from barlowmatch.embeddings.folder import Embeddings, read_embeddings
 from barlowmatch.errors import InputError
+from barlowmatch.linear_probe import Floats
 from labeling.embeddings.columns import classes_of_columns
-from labeling.embeddings.folder import EmbeddingFolder, Floats, Rows, read_embedding_folder
 from labeling.embeddings.suspecting import suspects_among_labels
 from labeling.project import writing
 from storage.database import Database, transaction
@@ -27,6 +29,7 @@ PAGE = 48
 """Images of a leaf of the order: about a page of the grid."""
 NEIGHBOURS = 3
 _BLOCK = 2048
+_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,19 @@ def import_embeddings(folder: Path, embeddings: Path, learned: int | None = None
     Raises:
         InputError: it is damaged, of other images, or its classes are not the project's.
     """
-    source = read_embedding_folder(embeddings)
+    source = read_embeddings(embeddings)
     with writing(folder) as db:
-        images, rows = match_images(db, source, embeddings)
-        probabilities = source.probabilities(rows)
+        images, rows = match_images(db, source)
+        probabilities = source.shares(rows)
         predictions: list[NewPrediction] = []
         if probabilities is not None:
-            columns = _class_columns(db, source, embeddings)
+            columns = _class_columns(db, source)
             predictions = list(_predictions(images, probabilities, source.unit_vectors(rows), columns))
         row_of = dict(zip(images.tolist(), rows.tolist(), strict=True))
         neighbours = list(_neighbours(db, source, row_of))
         suspects = suspects_among_labels(db, row_of, source.unit_vectors)
         with transaction(db):  # all is computed by now: who labels meanwhile waits for the writing alone
-            run = add_run(db, os.fsencode(embeddings.absolute()), source.stage)
+            run = add_run(db, os.fsencode(embeddings.absolute()), source.meta.get("stage", "embed"))
             stored = put_predictions(db, run, predictions)
             if stored:
                 put_setting(db, LEARNED, latest_event(db) if learned is None else learned)
@@ -71,7 +74,7 @@ def import_embeddings(folder: Path, embeddings: Path, learned: int | None = None
         return Taken(stored, len(neighbours), len(suspects))
 
 
-def match_images(db: Database, source: EmbeddingFolder, folder: Path) -> tuple[Rows, Rows]:
+def match_images(db: Database, source: Embeddings) -> tuple[Rows, Rows]:
     """Return image ids and rows of the embeddings that are of the same content (or, without hashes, name)."""
     by_hash: dict[str, list[int]] = {}
     by_name: dict[str, int] = {}
@@ -80,21 +83,24 @@ def match_images(db: Database, source: EmbeddingFolder, folder: Path) -> tuple[R
             by_hash.setdefault(image.sha256, []).append(image.id)
             by_name[os.fsdecode(image.path)] = image.id
     pairs: dict[int, int] = {}
-    for row, (file, sha256) in enumerate(zip(source.files, source.sha256, strict=True)):
+    for row, (file, sha256) in enumerate(zip(source.table.files, source.table.sha256, strict=True)):
         named = by_name.get(file) or by_name.get(file.removeprefix("dataset/"))
         for number in by_hash.get(sha256, []) if sha256 else ([named] if named else []):
             pairs[number] = row
     if not pairs:
-        raise InputError(f"{folder}: none of its {len(source)} images is in the project; embed the project's images")
+        raise InputError(
+            f"{source.folder}: none of its {len(source)} images is in the project; embed the project's images"
+        )
     return np.array(list(pairs), np.int64), np.array(list(pairs.values()), np.int64)
 
 
-def _class_columns(db: Database, source: EmbeddingFolder, folder: Path) -> list[int]:
+def _class_columns(db: Database, source: Embeddings) -> list[int]:
     """Return the project's class of each column of the probabilities."""
     columns = []
-    for found, (_, name) in zip(classes_of_columns(db, source.classes), source.classes, strict=True):
+    for found, column in zip(classes_of_columns(db, source.classes), source.classes, strict=True):
         if found is None:
-            raise InputError(f'{folder}: predicts the class "{name}", which the project does not have; add it first')
+            told = f'predicts the class "{column.name}", which the project does not have; add it first'
+            raise InputError(f"{source.folder}: {told}")
         columns.append(found)
     return columns
 
@@ -132,11 +138,11 @@ def similarity_order(vectors: Floats, groups: Rows) -> Rows:
     return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
-def _spread(vectors: Floats, steps: int = 8) -> Floats:
+def _spread(vectors: Floats) -> Floats:
     """Return the coordinate of each row along the direction of greatest spread (power iteration)."""
     centred = vectors - vectors.mean(0)
     direction = centred[np.argmax((centred**2).sum(1))]
-    for _ in range(steps):
+    for _ in range(_STEPS):
         direction = centred.T @ (centred @ direction)
         length = float(np.linalg.norm(direction))
         if length == 0.0:
@@ -147,7 +153,7 @@ def _spread(vectors: Floats, steps: int = 8) -> Floats:
 
 
 def _neighbours(
-    db: Database, source: EmbeddingFolder, row_of: dict[int, int]
+    db: Database, source: Embeddings, row_of: dict[int, int]
 ) -> Iterator[tuple[int, int, list[tuple[int, float]]]]:
     """Yield each request and image it asks about, with the labeled images that lie nearest."""
     labeled = [image.id for image in all_images(db) if image.label.state == "labeled" and image.id in row_of]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from barlowmatch.embeddings.folder import META
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from storage.database import Database
@@ -39,8 +40,8 @@ def newest_embeddings(paths: ProjectFolder, db: Database) -> Embedded | None:
         paths: where the project is; its runs keep theirs in the run folder or one below.
         db: knows which were taken up from elsewhere.
     """
-    metas = {*paths.runs.glob("*/meta.json"), *paths.runs.glob("*/*/meta.json")}
-    metas |= {Path(os.fsdecode(run.folder)) / "meta.json" for run in list_runs(db)}
+    metas = {*paths.runs.glob(f"*/{META}"), *paths.runs.glob(f"*/*/{META}")}
+    metas |= {Path(os.fsdecode(run.folder)) / META for run in list_runs(db)}
     finished = sorted(((time, path) for path in metas if (time := _time(path)) is not None), reverse=True)
     for time, path in finished:
         meta = read_json(path)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from barlowmatch.data.dataset import Rows
+from barlowmatch.linear_probe import Floats
 from barlowmatch.suspects import find_suspects
-from labeling.embeddings.folder import Floats, Rows
 from storage.database import Database
 from storage.suspects import NewSuspect, labels_to_judge
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from barlowmatch.data.classes import CLASSES_FILE
+from barlowmatch.data.listings import MANIFEST_COLUMNS
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.tables import write_table
 from barlowmatch.errors import InputError
@@ -126,7 +127,7 @@ def take_snapshot(db: Database) -> Snapshot:
         if reason:
             left_out[reason] += 1
         else:
-            rows.append(Row(item, _split(item), item.label))
+            rows.append(Row(item, item.split, item.label))
     classes = tuple((item.id, item.name) for item in list_classes(db))
     return Snapshot(tuple(rows), left_out, classes, latest_event(db), Path(get_setting(db, "root")))
 
@@ -144,12 +145,6 @@ def _why_not(item: Labeled, judged_by: set[str]) -> str | None:
     if image.split not in JUDGED_BY and image.sha256 in judged_by:
         return "the same picture as one kept for val or test"
     return None
-
-
-def _split(item: Labeled) -> str:
-    if item.image.split in JUDGED_BY:
-        return item.image.split
-    return "unlabeled" if item.label is None else "train"
 
 
 Written = tuple[list[Row], Counter[str]]
@@ -241,7 +236,7 @@ def _renumber(rows: list[Row], folder: Path) -> list[Row]:
 def _write_tables(rows: list[Row], folder: Path, classes: tuple[tuple[int, str], ...]) -> None:
     groups = name_groups([row.of for row in rows])
     write_table(
-        folder / "manifest.csv", ("file", "sha256", "split", "label", "group"),
+        folder / "manifest.csv", MANIFEST_COLUMNS,
         (
             (row.target, row.of.image.sha256, row.split, row.label or "", group)
             for row, group in zip(rows, groups, strict=True)

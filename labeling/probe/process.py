@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from barlowmatch.data.dataset import Rows
+from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
-from barlowmatch.linear_probe import Probe, Space, fit
-from labeling.embeddings.folder import Floats, Rows, read_embedding_folder
+from barlowmatch.linear_probe import Floats, Probe, Space, fit
 from labeling.embeddings.importing import match_images, similarity_order
 from labeling.embeddings.newest import newest_embeddings
 from labeling.embeddings.suspecting import suspects_among_labels
@@ -63,11 +64,11 @@ class Learner:
 
     def __init__(self, db: Database, folder: Path) -> None:
         self.folder = folder
-        source = read_embedding_folder(folder)
-        images, rows = match_images(db, source, folder)
+        source = read_embeddings(folder)
+        images, rows = match_images(db, source)
         self._row_of = dict(zip(images.tolist(), range(len(images)), strict=True))
         vectors = source.unit_vectors(rows)
-        self._space = Space.of(vectors, source.probabilities(rows))
+        self._space = Space.of(vectors, source.shares(rows))
         drawn = np.random.default_rng(0).permutation(len(vectors))[:ANCHORS]
         self._anchors = np.sort(drawn)
         self._places = store.places_of(db)

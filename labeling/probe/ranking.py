@@ -7,10 +7,9 @@ over anchors a drawn from all images, c labeled or chosen. The weights tell wher
 
 import numpy as np
 
-from labeling.embeddings.folder import Floats, Rows
+from barlowmatch.data.dataset import Rows
+from barlowmatch.linear_probe import Floats
 
-WIDTH = 1.0
-"""Of the Gaussian kernel on unit vectors."""
 LEAST_DOUBT = 1e-3
 """Anchors without any doubt still count this much, so that a sure probe leaves something to choose by."""
 _BLOCK = 1024
@@ -25,21 +24,21 @@ def doubt(probabilities: Floats) -> Floats:
     return found
 
 
-def kernel(left: Floats, right: Floats, width: float = WIDTH) -> Floats:
-    """Return exp(−‖a − b‖² / 2·width²) of unit vectors, (n, m)."""
-    found: Floats = np.exp((left @ right.T - 1) / width**2)
+def kernel(left: Floats, right: Floats) -> Floats:
+    """Return exp(−‖a − b‖² / 2) of unit vectors, (n, m)."""
+    found: Floats = np.exp(left @ right.T - 1)
     return found
 
 
-def covered(anchors: Floats, labeled: Floats, width: float = WIDTH) -> Floats:
+def covered(anchors: Floats, labeled: Floats) -> Floats:
     """Return how well each anchor is represented by what is labeled, (A,)."""
     best = np.zeros(len(anchors), np.float32)
     for start in range(0, len(labeled), _BLOCK):
-        np.maximum(best, kernel(anchors, labeled[start : start + _BLOCK], width).max(1), out=best)
+        np.maximum(best, kernel(anchors, labeled[start : start + _BLOCK]).max(1), out=best)
     return best
 
 
-def herd(candidates: Floats, anchors: Floats, weights: Floats, known: Floats, count: int, width: float = WIDTH) -> Rows:
+def herd(candidates: Floats, anchors: Floats, weights: Floats, known: Floats, count: int) -> Rows:
     """Return places of candidates, the most wanted first.
 
     Args:
@@ -48,9 +47,8 @@ def herd(candidates: Floats, anchors: Floats, weights: Floats, known: Floats, co
         weights: (A,) how much each counts.
         known: (A,) how well each is represented already (`covered`).
         count: how many to choose, or all there are.
-        width: of the kernel.
     """
-    similarity = kernel(candidates, anchors, width)
+    similarity = kernel(candidates, anchors)
     best = known.copy()
     gains = np.maximum(similarity - best, 0) @ weights
     chosen: list[int] = []

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.configs.select import REQUEST_COLUMNS
 from barlowmatch.data.tables import read_table, write_table
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
@@ -28,7 +29,6 @@ from storage.images import get_image
 from storage.records import NewItem
 from storage.requests import draw_unlabeled, list_requests
 
-COLUMNS = ("rank", "file", "score", "strategy", "reason")
 RANDOM = "random"
 _AT_RANDOM = "drawn at random"
 
@@ -52,10 +52,10 @@ def choose(config: ChooseConfig, emit: Emit) -> dict[str, Any]:
     with reading(config.project) as db:
         seed = len(list_requests(db, finished=True)) if config.seed is None else config.seed
     to = config.to or paths.cache / "request.csv"
-    refuse_to_lose("--to", to, COLUMNS)
+    refuse_to_lose("--to", to, REQUEST_COLUMNS)
     picks, free = _draw(config, seed) if config.strategy == RANDOM else _select(config, paths, seed, emit)
     table = [(rank, file, score, config.strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
-    write_table(to, COLUMNS, table)
+    write_table(to, REQUEST_COLUMNS, table)
     return {
         "strategy": config.strategy, "count": len(picks), "free": free,
         "seconds": round(time.monotonic() - started, 2),

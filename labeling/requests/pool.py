@@ -5,17 +5,15 @@ what the project knows now, so that a strategy sees every label since, and never
 that were answered or rejected, are asked for already, are kept for validation, or whose file is gone.
 """
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from barlowmatch.data.tables import write_table
+from barlowmatch.embeddings.folder import COLUMNS, FILES, META, Embeddings, read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write, write_json
 from labeling.embeddings.columns import classes_of_columns
-from labeling.embeddings.folder import EmbeddingFolder, read_embedding_folder
 from labeling.embeddings.importing import match_images
 from storage.classes import list_classes
 from storage.database import Database
@@ -24,7 +22,6 @@ from storage.predictions import root_class
 from storage.records import Image
 from storage.requests import open_images
 
-COLUMNS = ("row", "split", "file", "sha256", "label")
 OUT = "test"
 """Split of rows that are neither learned from nor asked for; no strategy looks at it."""
 
@@ -62,32 +59,31 @@ def write_pool(db: Database, source: Path, folder: Path) -> Pool:
     Raises:
         InputError: the embeddings are damaged or of other images, or the folder cannot be written.
     """
-    embeddings = read_embedding_folder(source)
-    rows = _rows(db, embeddings, source)
+    embeddings = read_embeddings(source)
+    rows = _rows(db, embeddings)
     names, keeps_probabilities = _class_names(db, embeddings, rows)
     table = [
         (number, row.split if row else OUT, file, sha256, names[row.label] if row and row.label is not None else "")
-        for number, (file, sha256) in enumerate(zip(embeddings.files, embeddings.sha256, strict=True))
+        for number, (file, sha256) in enumerate(zip(embeddings.table.files, embeddings.table.sha256, strict=True))
         for row in [rows.get(number)]
     ]
     try:
-        write_table(folder / "files.csv", COLUMNS, table)
+        write_table(folder / FILES, COLUMNS, table)
         for path in source.glob("*.npy"):
             if keeps_probabilities or not path.name.startswith("probabilities"):
                 (folder / path.name).symlink_to(path.absolute())
-        meta: dict[str, Any] = json.loads((source / "meta.json").read_text(encoding="utf-8"))
         classes = [{"id": number, "name": name} for number, name in names.items()]
-        known = meta["classes"] if keeps_probabilities else classes
-        write_json(folder / "meta.json", meta | {"classes": known, "probabilities": keeps_probabilities})
+        known = embeddings.meta["classes"] if keeps_probabilities else classes
+        write_json(folder / META, embeddings.meta | {"classes": known, "probabilities": keeps_probabilities})
     except OSError as error:
         raise InputError(cannot_write(folder, error)) from error
-    free = {embeddings.files[number]: row.image for number, row in rows.items() if row.split == "unlabeled"}
+    free = {embeddings.table.files[number]: row.image for number, row in rows.items() if row.split == "unlabeled"}
     return Pool(folder, free, sum(row.split == "train" for row in rows.values()))
 
 
-def _rows(db: Database, embeddings: EmbeddingFolder, source: Path) -> dict[int, _Row]:
+def _rows(db: Database, embeddings: Embeddings) -> dict[int, _Row]:
     """Return what each row is now; where several images have its content, the one that settles it."""
-    images, places = match_images(db, embeddings, source)
+    images, places = match_images(db, embeddings)
     place_of = dict(zip(images.tolist(), places.tolist(), strict=True))
     asked = {image for _, image in open_images(db)}
     found: dict[int, _Row] = {}
@@ -114,7 +110,7 @@ def _weight(row: _Row) -> int:
     return {"unlabeled": 0, OUT: 1, "train": 2, "val": 3}[row.split]
 
 
-def _class_names(db: Database, embeddings: EmbeddingFolder, rows: dict[int, _Row]) -> tuple[dict[int, str], bool]:
+def _class_names(db: Database, embeddings: Embeddings, rows: dict[int, _Row]) -> tuple[dict[int, str], bool]:
     """Return a name for each class, and whether the folder's probabilities still are about these classes.
 
     They are not once a class was added that has labels, or two were merged: then a strategy that needs probabilities
@@ -128,17 +124,17 @@ def _class_names(db: Database, embeddings: EmbeddingFolder, rows: dict[int, _Row
     return present, False
 
 
-def _columns(db: Database, embeddings: EmbeddingFolder) -> dict[int, str] | None:
+def _columns(db: Database, embeddings: Embeddings) -> dict[int, str] | None:
     """Return the name of the column of each class; None without probabilities, or where columns have become one."""
-    if not embeddings.classifies:
+    if embeddings.probabilities is None:
         return None
     columns: dict[int, str] = {}
     known = classes_of_columns(db, embeddings.classes)
-    for found, (number, name) in zip(known, embeddings.classes, strict=True):
-        root = number if found is None else root_class(db, found)
+    for found, column in zip(known, embeddings.classes, strict=True):
+        root = column.id if found is None else root_class(db, found)
         if root in columns:
             return None
-        columns[root] = name
+        columns[root] = column.name
     return columns
 
 

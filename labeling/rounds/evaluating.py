@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.traces import CONFIG
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from labeling.rounds.forecasting import Forecast, Measured, between, forecast
@@ -74,7 +75,7 @@ def judged_runs(paths: ProjectFolder) -> list[Judged]:
 @lru_cache(maxsize=4096)
 def _read(path: Path, stamp: int) -> Judged | None:
     """Return the figures of a run, None where it has none; `stamp`, the file's time, makes a new one be read anew."""
-    stage = read_json(path.with_name("config.json")).get("stage")
+    stage = read_json(path.with_name(CONFIG)).get("stage")
     val: dict[str, Any] = read_json(path).get("val") or {}
     manifest, within = read_facts(path.parent), read_json(path.with_name(LAUNCH)).get("within")
     if stage not in STAGES or manifest is None or not val.get("count") or not manifest.labels.get("train"):
@@ -148,7 +149,7 @@ def forecast_next(rounds: list[Judged], step: int) -> tuple[Forecast, ...]:
     return forecast(_measured(rounds), sorted(reach))
 
 
-def next_step(rounds: list[Judged], ahead: int) -> int:
+def labels_to_come(rounds: list[Judged], ahead: int) -> int:
     """Return how many labels the next round adds: those given and asked for since, else as many as the last one did.
 
     Args:

@@ -1,17 +1,15 @@
 """The one next thing to do in a project, and what a control sample of some size can tell."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from barlowmatch.intervals import wilson_interval
+from labeling.configs import InitConfig
 from storage.control import Control, Counts
 
 Act = Literal["read", "control", "label", "round", "export"]
-ENOUGH = 200
-"""Images of a control sample that is offered first."""
 TOO_FEW = 50
 """Fewer labels than that are too few to judge a model by: their accuracy is known to no better than 13 points."""
-_Z = 1.959963984540054  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def _step(state: Counts, control: Control | None, largest: int) -> Step:
             "It measures every model of this project, and is never trained on.",
         )  # fmt: skip
     if control is None and state.validation < min(TOO_FEW, largest):
-        count = min(ENOUGH, largest)
+        count = min(InitConfig.control, largest)
         return Step(
             "control", f"Label {count:,} random {_images(count)}", "Without them nobody can say how good a model is.",
         )  # fmt: skip
@@ -111,5 +109,5 @@ def half_width(count: int) -> float:
     Returns:
         A share between 0 and 1: the accuracy is known to plus or minus this, and better where it is far from 1/2.
     """
-    squared = _Z * _Z
-    return _Z / (1 + squared / count) * math.sqrt(0.25 / count + squared / (4 * count * count))
+    low, high = wilson_interval(count / 2, count)
+    return (high - low) / 2

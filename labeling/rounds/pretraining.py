@@ -1,6 +1,7 @@
 """How far pretraining has come, over all runs that went on from each other."""
 
 from barlowmatch.configs.training import PretrainConfig
+from barlowmatch.traces import CONFIG, RESULT
 from labeling.processes import read_json
 from labeling.rounds.planning import Pretrained
 from labeling.runs.estimating import steps_of_pass
@@ -35,12 +36,12 @@ def find_pretrained(runs: Runs, run: Run, images: int) -> Pretrained:
         run: the run.
         images: how many there are to learn from now.
     """
-    config = read_json(runs.folder(run.name) / "config.json").get("config", {})
+    config = read_json(runs.folder(run.name) / CONFIG).get("config", {})
     batch = config.get("batch_size") or PretrainConfig.usual_batch
     steps, seen, at = 0, set[str](), run
     while at.name not in seen:
         seen.add(at.name)
-        steps += read_json(runs.folder(at.name) / "result.json").get("steps", 0)
+        steps += read_json(runs.folder(at.name) / RESULT).get("steps", 0)
         at = runs.find(at.about.get("starts_from") or "") or at
     wanted = config.get("num_epochs", 0) if run.command else 0
     return Pretrained(run.name, steps / steps_of_pass(images, batch), wanted)

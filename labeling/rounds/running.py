@@ -5,10 +5,7 @@ and the same round goes on from there when it is resumed.
 """
 
 import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +23,8 @@ from barlowmatch.events import (
     fan_out,
 )
 from barlowmatch.files import write_json
+from barlowmatch.stopping import StopRequest, stop_signals
+from barlowmatch.traces import EVENTS, RESULT
 from labeling.configs import ChooseConfig
 from labeling.embeddings.importing import import_embeddings
 from labeling.embeddings.newest import newest_embeddings
@@ -84,7 +83,12 @@ class Round:
         self._folder = self._runs.folder(name)
         self._results: dict[str, Any] = {}
         self._until = time.monotonic() + 60 * wish.minutes
-        self.stopping = False
+        self.stop = StopRequest()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self.stop.status is not None
 
     def run(self) -> dict[str, Any]:
         """Do the steps that are not done yet, and return what came of them.
@@ -235,16 +239,16 @@ def run_round(paths: ProjectFolder, name: str, wish: RoundWish) -> int:
     """
     folder = paths.runs / name
     os.nice(launching.NICENESS)
-    lines, console = JsonLines(folder / "events.jsonl"), Console()
+    lines, console = JsonLines(folder / EVENTS), Console()
     emit = fan_out(lines, console)
     work = Round(paths, name, wish, emit)
     started = time.monotonic()
     try:
         emit(RunStarted(stage=ROUND, folder=str(folder)))
-        with _stop_signals(work):
+        with stop_signals() as work.stop:
             results = work.run()
         results |= {"seconds": round(time.monotonic() - started, 1)}
-        write_json(folder / "result.json", results)
+        write_json(folder / RESULT, results)
         emit(RunFinished(step=0, results=results))
     except Exception as error:
         if work.stopping or isinstance(error, Stopped):
@@ -256,21 +260,6 @@ def run_round(paths: ProjectFolder, name: str, wish: RoundWish) -> int:
         console.close()
         lines.close()
     return 0
-
-
-@contextmanager
-def _stop_signals(work: Round) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop the round between two looks at its stage."""
-
-    def handle(*_: object) -> None:
-        work.stopping = True
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def begin_by_hand(paths: ProjectFolder, wish: RoundWish) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from barlowmatch.traces import CONFIG, EVENTS
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from labeling.runs import launching
-from labeling.runs.launching import EVENTS, LAUNCH
+from labeling.runs.launching import LAUNCH
 from labeling.runs.stages import command_words
 from labeling.runs.state import Run, last_word, timestamp
 from labeling.runs.stories import Story
@@ -80,7 +81,7 @@ class Estimates:
     def _is_alike(self, run: Run, plan: Plan) -> bool:
         if plan.stage.name == "embed":
             return run.about.get("starts_from") == (plan.source.name if plan.source else None)
-        config = read_json(self._runs.folder(run.name) / "config.json").get("config", {})
+        config = read_json(self._runs.folder(run.name) / CONFIG).get("config", {})
         wanted = vars(plan.config)
         if not config or any(config.get(name) != wanted.get(name) for name in _SPEED):
             return False

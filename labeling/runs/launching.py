@@ -33,6 +33,7 @@ from typing import Any, NoReturn
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write, write_json
 from barlowmatch.processes import born, lives
+from barlowmatch.traces import PROCESS
 from labeling.processes import PACKAGES, read_json
 from labeling.project import reading, writing
 from labeling.runs.manifests import read_facts, write_manifest
@@ -42,7 +43,6 @@ from storage.predictions import add_run
 SCHEMA = 1
 LAUNCH = "launch.json"
 OUTPUT = "output.txt"
-EVENTS = "events.jsonl"
 NICENESS = 5
 """Runs give way to the server: a page is to answer while a run uses all cores."""
 
@@ -149,7 +149,7 @@ def become(project: Path, folder: Path) -> NoReturn:
 
 def living_process(folder: Path) -> int | None:
     """Return the number of the process that works in a run folder, None where none lives."""
-    for name in (LAUNCH, "process.json"):
+    for name in (LAUNCH, PROCESS):
         facts = read_json(folder / name)
         pid = facts.get("pid")
         if pid in _children:
@@ -167,11 +167,6 @@ def ask_to_stop(pid: int) -> None:
             os.kill(pid, signal.SIGTERM)
         else:
             os.killpg(group, signal.SIGTERM)
-
-
-def wait_for(pid: int) -> int:
-    """Wait for a process that this one started, and return its exit status."""
-    return _children[pid].wait()
 
 
 def learned_at(embeddings: Path) -> int | None:

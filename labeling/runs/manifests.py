@@ -62,14 +62,11 @@ def write_manifest(db: Database, folder: Path) -> Manifest:
     write_table(
         folder / MANIFEST, MANIFEST_COLUMNS,
         (
-            (
-                f"{_LINK}/{os.fsdecode(row.image.path)}", row.image.sha256, _split(row), row.label or "",
-                group,
-            )
+            (f"{_LINK}/{os.fsdecode(row.image.path)}", row.image.sha256, row.split, row.label or "", group)
             for row, group in zip(rows, name_groups(rows), strict=True)
         ),
     )  # fmt: skip
-    labels = Counter(_split(row) for row in rows if row.label is not None)
+    labels = Counter[str](row.split for row in rows if row.label is not None)
     manifest = Manifest(latest_event(db), len(rows), dict(labels))
     facts = {"event": manifest.event, "created": now(), "images": manifest.images, "labels": manifest.labels}
     write_json(folder / FACTS, {"schema": SCHEMA, **facts})
@@ -86,9 +83,3 @@ def _rows(db: Database) -> Iterator[Labeled]:
     everything = [row for row in labeled_images(db) if row.image.present and row.image.label.state != "rejected"]
     judged_by = contents_judged_by(everything)
     return (row for row in everything if row.image.split in JUDGED_BY or row.image.sha256 not in judged_by)
-
-
-def _split(row: Labeled) -> str:
-    if row.image.split in JUDGED_BY:
-        return row.image.split
-    return "train" if row.label is not None else "unlabeled"

@@ -12,6 +12,7 @@ from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
 from barlowmatch.configs.training import ADDED_LATER, ClassifyConfig, FixMatchConfig, PretrainConfig
+from barlowmatch.traces import EVENTS
 from labeling.forms import read_form, words
 from labeling.runs.manifests import MANIFEST
 from storage.errors import Refused
@@ -161,7 +162,7 @@ def command_words(stage: Stage, preset: str, config: Any, folder: Path, checkpoi
     found += [stage.start_flag, str(checkpoint)] if checkpoint is not None else []
     if stage.timed:
         return [*found, "--run-dir", str(folder), "--resume", "auto"]
-    return [*found, "--out-path", str(folder / EMBEDDINGS), "--events", str(folder / "events.jsonl")]
+    return [*found, "--out-path", str(folder / EMBEDDINGS), "--events", str(folder / EVENTS)]
 
 
 def words_as_begun(stage: Stage, preset: str, command: Sequence[str], begun: Mapping[str, Any]) -> list[str]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from barlowmatch.events import Progress, RunFailed, RunFinished
-from labeling.processes import read_json
-from labeling.runs.launching import EVENTS, LAUNCH, OUTPUT
+from barlowmatch.traces import CONFIG, EVENTS, PROCESS, RESULT
+from labeling.processes import last_lines, read_json
+from labeling.runs.launching import LAUNCH, OUTPUT
 from labeling.runs.manifests import read_facts
-from labeling.runs.stories import Story, last_lines
+from labeling.runs.stories import Story
 
 State = Literal["running", "done", "stopped", "failed", "dead"]
 """`stopped` as asked, `failed` by its own account, `dead` without a word."""
@@ -59,7 +60,7 @@ class Run:
 def fingerprint(folder: Path) -> tuple[int, ...]:
     """Return what changes whenever anything of a run changes; all zero where there is no run."""
     found = []
-    for name in (LAUNCH, "process.json", EVENTS, "result.json"):
+    for name in (LAUNCH, PROCESS, EVENTS, RESULT):
         try:
             status = (folder / name).stat()
         except OSError:
@@ -134,7 +135,7 @@ def _complaint(said: str) -> str | None:
 
 def _figures(folder: Path, story: Story, state: State) -> dict[str, float]:
     """Return the closing figures, or else the latest on the validation split."""
-    results = read_json(folder / "result.json") if state == "done" else {}
+    results = read_json(folder / RESULT) if state == "done" else {}
     found = {**results, **results.get("val", {})} if isinstance(results.get("val", {}), dict) else results
     closing = {name: float(value) for name, value in found.items() if _is_figure(value)}
     latest = {name: curve.points[-1][1] for name, curve in story.evaluations.items() if curve.points}
@@ -162,4 +163,4 @@ def timestamp(text: str) -> float:
 
 
 def _stage_of(name: str, folder: Path) -> str:
-    return str(read_json(folder / "config.json").get("stage") or name.split("-", maxsplit=1)[0])
+    return str(read_json(folder / CONFIG).get("stage") or name.split("-", maxsplit=1)[0])

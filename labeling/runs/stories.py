@@ -70,7 +70,6 @@ class Story:
     """The story of one run.
 
     Attributes:
-        begun: when its process last began to work, None before it did.
         progress: the latest progress.
         end: how it ended, None while it has not said so.
         heard: when the latest event was written, seconds since the epoch.
@@ -88,7 +87,6 @@ class Story:
     def _forget(self) -> None:
         self._inode, self._offset, self._rest = 0, 0, b""
         self._progress_lines = 0
-        self.begun: RunStarted | None = None
         self.progress: Progress | None = None
         self.end: RunFinished | RunFailed | None = None
         self.heard: float | None = None
@@ -139,7 +137,7 @@ class Story:
     def _take(self, event: Event) -> None:
         match event:
             case RunStarted():
-                self.begun, self.end = event, None
+                self.end = None
                 for curve in (*self.curves.values(), *self.evaluations.values()):
                     curve.go_back(event.step)
             case Progress():
@@ -161,21 +159,3 @@ def _add(curves: dict[str, Curve], step: int, figures: dict[str, float]) -> None
     for name, value in figures.items():
         if isinstance(value, int | float):  # a figure that was no number is null
             curves.setdefault(name, Curve()).add(step, float(value))
-
-
-def last_lines(path: Path, count: int, since: int = 0) -> list[str]:
-    """Return the last lines of a log that say anything, each cut to 500 characters; reads no more than 64 KB.
-
-    Args:
-        path: of the log.
-        count: how many lines at most.
-        since: byte before which nothing is read.
-    """
-    try:
-        with path.open("rb") as file:
-            file.seek(max(since, os.fstat(file.fileno()).st_size - 2**16))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return []
-    lines = [line.rsplit("\r", 1)[-1].rstrip()[:500] for line in text.split("\n")]
-    return [line for line in lines if line][-count:]

@@ -22,15 +22,15 @@ from typing import Any
 
 from filelock import FileLock
 
-from barlowmatch.traces import CONFIG
-from labeling.processes import read_json
+from barlowmatch.traces import CONFIG, EVENTS
+from labeling.processes import last_lines, read_json
 from labeling.project import ProjectFolder
 from labeling.runs import launching
-from labeling.runs.launching import EVENTS, LAUNCH, OUTPUT
+from labeling.runs.launching import LAUNCH, OUTPUT
 from labeling.runs.manifests import read_facts
 from labeling.runs.stages import STAGES, words_as_begun
 from labeling.runs.state import Run, describe_run, fingerprint
-from labeling.runs.stories import Story, last_lines
+from labeling.runs.stories import Story
 from storage.database import Database, now
 from storage.errors import Refused
 from storage.predictions import add_run
@@ -38,6 +38,8 @@ from storage.predictions import add_run
 ROUND = "round"
 STORIES = 32
 """Runs whose curves are kept in memory."""
+LINES = 100
+"""Of a log, the last ones, that are shown."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 _STAMP = re.compile(r"-(\d{8}T\d{6})Z-[0-9a-f]{6}$")
 
@@ -117,10 +119,10 @@ class Runs:
                 self._stories.popitem(last=False)
         return story.catch_up()
 
-    def log(self, name: str, lines: int = 100) -> list[str]:
+    def log(self, name: str) -> list[str]:
         """Return the last lines that a run wrote."""
         folder = self.folder(name)
-        return last_lines(folder / OUTPUT, lines) or last_lines(folder / "log.txt", lines)
+        return last_lines(folder / OUTPUT, LINES) or last_lines(folder / "log.txt", LINES)
 
     def running(self, *, but: str | None = None) -> Run | None:
         """Return a run that is at work, other than `but` and its parts; None where the machine is free."""
@@ -199,10 +201,6 @@ class Runs:
                 left = minutes or max(whole - used, whole / 10)
                 facts["command"] = _with_minutes(facts["command"], round(left, 3))
             self._launch(folder, facts, own_group=within is None)
-
-    def wait(self, name: str) -> int:
-        """Wait for a run that this process started, and return its exit status."""
-        return launching.wait_for(int(read_json(self.folder(name) / LAUNCH)["pid"]))
 
     def index(self, db: Database) -> None:
         """Enter the run folders into the database's index, those that are there already excepted."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.traces import CONFIG
 from labeling.processes import read_json
 from labeling.runs.stages import Stage, base_config, command_words, entered_config, find_stage, fitting_preset
 from labeling.runs.state import Run
@@ -111,7 +112,7 @@ def checkpoint_of(runs: Runs, run: Run) -> Path | None:
 
 def backbone_of(runs: Runs, run: Run) -> str | None:
     """Return the network that a run was told to train, None where it took that of a checkpoint."""
-    name: str | None = read_json(runs.folder(run.name) / "config.json").get("config", {}).get("backbone")
+    name: str | None = read_json(runs.folder(run.name) / CONFIG).get("config", {}).get("backbone")
     return name
 
 

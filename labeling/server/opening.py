@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from labeling.api.dataset import chore_out
 from labeling.api.errors import handle_errors
+from labeling.api.items import chore_out
 from labeling.chores import Chore
 from labeling.names import typed_path
 from labeling.project import ProjectFolder

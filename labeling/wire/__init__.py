@@ -26,6 +26,12 @@ class Error(Wire):
     hint: str | None = None
 
 
+class OnceIn(Wire):
+    """A write that is done once, however often it is sent with this UUID."""
+
+    uuid: Uuid
+
+
 class StopIn(Wire):
     """A wish to end what was started with this UUID."""
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from labeling.forms import Field as FormField
-from labeling.wire import Id, Name, Uuid, Wire
+from labeling.wire import Id, Name, OnceIn, Uuid, Wire
 from labeling.wire.dataset import ChoreOut
 
 
@@ -39,10 +39,9 @@ class StrategiesOut(Wire):
     strategies: list[StrategyOut]
 
 
-class ChoiceIn(Wire):
+class ChoiceIn(OnceIn):
     """A wish to see what a strategy chooses."""
 
-    uuid: Uuid
     strategy: Name
     parameters: dict[str, Any] = Field(default_factory=dict)
     budget: int = Field(ge=1, le=1_000_000)
@@ -83,10 +82,9 @@ class ChosenPage(Wire):
     total: int
 
 
-class RequestChoiceIn(Wire):
+class RequestChoiceIn(OnceIn):
     """A request of what was chosen, without the dropped images."""
 
-    uuid: Uuid
     choice: Uuid
     drop: list[Id] = Field(default=[], max_length=50_000)
     overlap: int = Field(default=1, ge=1, le=20)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from labeling.wire import Id, Name, Uuid, Wire
+from labeling.wire import Id, Name, OnceIn, Wire
 
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 
@@ -27,33 +27,28 @@ class ClassesOut(Wire):
     version: str
 
 
-class ClassIn(Wire):
+class ClassIn(OnceIn):
     """A new class."""
 
-    uuid: Uuid
     name: Name
     key: Name | None = None
     color: Color | None = None
 
 
-class ClassChange(Wire):
+class ClassChange(OnceIn):
     """What changes of a class; fields that are not sent stay as they are."""
 
-    uuid: Uuid
     name: Name | None = None
     key: Name | None = None
     color: Color | None = None
     position: int | None = Field(default=None, ge=0, lt=100_000)
 
 
-class MergeIn(Wire):
+class MergeIn(OnceIn):
     """Which class the labels shall count for."""
 
-    uuid: Uuid
     into: Id
 
 
-class SplitIn(Wire):
+class SplitIn(OnceIn):
     """A merge to take back."""
-
-    uuid: Uuid

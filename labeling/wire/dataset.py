@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 
-from labeling.wire import Uuid, Wire
+from labeling.wire import OnceIn, Uuid, Wire
+from labeling.wire.classes import ClassOut
 
 PathText = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 
@@ -80,10 +81,9 @@ class DatasetOut(Wire):
     samples: list[ThumbOut]
 
 
-class ReadIn(Wire):
+class ReadIn(OnceIn):
     """A wish to read the images anew, where `folder` says they lie now if they were moved."""
 
-    uuid: Uuid
     folder: PathText | None = None
 
 
@@ -95,15 +95,9 @@ class MergedOut(Wire):
     answers: int
 
 
-class WholeClassOut(Wire):
+class WholeClassOut(ClassOut):
     """A class with all that is known about it."""
 
-    id: int
-    name: str
-    key: str | None
-    color: str
-    count: int
-    position: int
     merged: list[MergedOut]
 
 
@@ -120,28 +114,25 @@ class UploadOut(Wire):
     bytes: int
 
 
-class PreviewIn(Wire):
+class PreviewIn(OnceIn):
     """Labels to look at: an upload by its UUID, or a CSV or folder on this machine by its path; one of the two."""
 
-    uuid: Uuid
     upload: Uuid | None = None
     name: Annotated[str, StringConstraints(max_length=255)] | None = None
     path: PathText | None = None
 
 
-class ImportIn(Wire):
+class ImportIn(OnceIn):
     """A preview to store, by its UUID, and what was decided about it."""
 
-    uuid: Uuid
     preview: Uuid
     add_classes: bool = False
     also_labeled: bool = False
 
 
-class UndoImportIn(Wire):
+class UndoImportIn(OnceIn):
     """An import to take back."""
 
-    uuid: Uuid
     id: Uuid
 
 

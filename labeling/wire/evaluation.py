@@ -58,28 +58,24 @@ class ForecastOut(Wire):
     high: float
 
 
-class RoundOut(Wire):
-    """A round: what its network got right on the control sample, and what had been forecast for it.
+class RunFigureOut(Wire):
+    """A network, and what it got right on the control sample."""
+
+    run: str
+    stage: str
+    labels: int
+    accuracy: ShareOut
+
+
+class RoundOut(RunFigureOut):
+    """A round, by the network that speaks for it, and what had been forecast for it.
 
     `kept` is true where the forecast was written down before the round came; else it was worked out afterwards.
     """
 
-    run: str
-    stage: str
-    labels: int
-    accuracy: ShareOut
     balanced_accuracy: float
     forecast: ForecastOut | None
     kept: bool
-
-
-class RunFigureOut(Wire):
-    """Another network of a round."""
-
-    run: str
-    stage: str
-    labels: int
-    accuracy: ShareOut
 
 
 class EvaluationOut(Wire):

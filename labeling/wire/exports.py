@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from labeling.wire import Uuid, Wire
+from labeling.wire import OnceIn, Wire
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
 
@@ -19,18 +19,16 @@ def _plain(name: str) -> str:
     return name
 
 
-class ExportIn(Wire):
+class ExportIn(OnceIn):
     """A wish to export."""
 
-    uuid: Uuid
     format: Literal["folders", "seed", "csv"]
     name: Annotated[str, AfterValidator(_plain), WithJsonSchema({"type": "string", "pattern": _NAME})] | None = None
 
 
-class RemovalIn(Wire):
+class RemovalIn(OnceIn):
     """A wish to remove a finished export: the one that was `created` then, none of its name that came later."""
 
-    uuid: Uuid
     created: str
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from labeling.wire import Uuid, Wire
+from labeling.wire import OnceIn, Wire
 from labeling.wire.dataset import ChoreOut, PathText
 
 
@@ -56,10 +56,9 @@ class FoldersOut(Wire):
     folders: list[str]
 
 
-class MakeIn(Wire):
+class MakeIn(OnceIn):
     """A project to make of a folder of images."""
 
-    uuid: Uuid
     images: PathText
     project: PathText
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from labeling.wire import Name, Uuid, Wire
+from labeling.wire import Name, OnceIn, Wire
 from storage.people import Role
 
 Password = Annotated[str, StringConstraints(max_length=1000)]
@@ -63,19 +63,17 @@ class TeamOut(Wire):
     login: str
 
 
-class MemberIn(Wire):
+class MemberIn(OnceIn):
     """Somebody new; without a password they come in by a proxy alone."""
 
-    uuid: Uuid
     name: Name
     role: Role = "annotator"
     password: Password | None = None
 
 
-class MemberChange(Wire):
+class MemberChange(OnceIn):
     """What changes of somebody; fields that are not sent stay as they are."""
 
-    uuid: Uuid
     role: Role | None = None
     active: bool | None = None
     password: Password | None = Field(default=None)

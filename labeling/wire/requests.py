@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from labeling.wire import Name, Uuid, Wire
+from labeling.wire import Name, OnceIn, Wire
 from storage.records import Purpose
 
 
@@ -38,10 +38,9 @@ class RequestItemIn(Wire):
     reason: Name | None = None
 
 
-class RequestIn(Wire):
+class RequestIn(OnceIn):
     """A new request: so many random images, or the named ones."""
 
-    uuid: Uuid
     random: int | None = Field(default=None, ge=1, le=100_000)
     items: list[RequestItemIn] | None = Field(default=None, min_length=1, max_length=10_000)
     strategy: Name | None = None

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from labeling.forms import Kind, Value
 from labeling.runs.state import State
-from labeling.wire import Uuid, Wire
+from labeling.wire import OnceIn, Wire
 
 Minutes = Annotated[float, Field(gt=0, le=1e6)]
 Stage = Annotated[str, Field(max_length=40)]
@@ -77,10 +77,8 @@ class RunAsked(Wire):
     starts_from: RunName | None = None
 
 
-class RunIn(RunAsked):
+class RunIn(OnceIn, RunAsked):
     """A run to start, once."""
-
-    uuid: Uuid
 
 
 class AskableOut(Wire):
@@ -90,20 +88,13 @@ class AskableOut(Wire):
     free: int
 
 
-class RoundIn(Wire):
+class RoundIn(OnceIn):
     """A round to run, once; a budget that is named must be one that can be asked for."""
 
-    uuid: Uuid
     minutes: Minutes = 10.0
     strategy: Annotated[str, Field(max_length=40)] = "auto"
     budget: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     overlap: Annotated[int, Field(ge=1, le=20)] = 1
-
-
-class OnceIn(Wire):
-    """A change that happens once."""
-
-    uuid: Uuid
 
 
 class ProgressOut(Wire):
@@ -189,8 +180,7 @@ class LauncherOut(Wire):
     settable: bool
 
 
-class LauncherIn(Wire):
+class LauncherIn(OnceIn):
     """The words to set."""
 
-    uuid: Uuid
     launcher: Annotated[str, Field(max_length=500)]

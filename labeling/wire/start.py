@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from labeling.runs.views import Answer, Change
-from labeling.wire import Uuid, Wire
+from labeling.wire import OnceIn, Wire
 from labeling.wire.dataset import ThumbOut
 
 
@@ -62,10 +62,9 @@ class StartOut(Wire):
     pictures: list[ThumbOut]
 
 
-class ControlIn(Wire):
+class ControlIn(OnceIn):
     """A wish for a control sample of so many images."""
 
-    uuid: Uuid
     count: int = Field(ge=1, le=100_000)
 
 

@@ -10,7 +10,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from barlowmatch.embeddings.folder import EmbeddedFiles
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from labeling.example import CELLS
 from labeling.project import reading
 from storage.classes import list_classes

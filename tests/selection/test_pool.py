@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter, read_embeddings
+from barlowmatch.embeddings.folder import EmbeddedFiles, read_embeddings
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
 from barlowmatch.selection.configs import MaxHerdingConfig, UHerdingConfig

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.embeddings import EmbeddedFiles, Embeddings, EmbeddingsWriter, read_embeddings
+from barlowmatch.embeddings.folder import EmbeddedFiles, Embeddings, read_embeddings
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
 from barlowmatch.selection.catalog import CATALOG
 from barlowmatch.simulation.learners import Neighbours, Probe

@@ -17,7 +17,7 @@ from barlowmatch import inference
 from barlowmatch.cli import parse_config
 from barlowmatch.configs.inference import EmbedConfig, EvaluateConfig, PredictConfig
 from barlowmatch.data.classes import ImageClass, class_id, renamed
-from barlowmatch.embeddings import read_embeddings
+from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
 from barlowmatch.inference import usual_batch

@@ -9,7 +9,8 @@ import pytest
 
 from barlowmatch.configs.find_suspects import FindSuspectsConfig
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from barlowmatch.embeddings.folder import EmbeddedFiles
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
 from barlowmatch.stages.find_suspects import run

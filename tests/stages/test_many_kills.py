@@ -19,7 +19,7 @@ from barlowmatch.checkpoints import load_checkpoint, save_checkpoint
 from barlowmatch.configs.shared import ImageOptions
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.pixels import load_pixels
-from barlowmatch.embeddings import read_embeddings
+from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
 from tests.conftest import Command
 from tests.stages.running import STAGES, kill_after_steps, tensors, words
@@ -126,7 +126,8 @@ for number in itertools.count():
     "embeddings": """
 from pathlib import Path
 import itertools, numpy as np
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from barlowmatch.embeddings.folder import EmbeddedFiles
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 names = [f"{n}.png" for n in range(2000)]
 for number in itertools.count():
     table = EmbeddedFiles(names, ["unlabeled"] * 2000, [""] * 2000, [""] * 2000)

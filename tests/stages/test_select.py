@@ -8,7 +8,8 @@ import pytest
 
 from barlowmatch.configs.select import SelectConfig
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from barlowmatch.embeddings.folder import EmbeddedFiles
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
 from barlowmatch.stages.select import run

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from barlowmatch.checkpoints import load_checkpoint
-from barlowmatch.embeddings import read_embeddings
+from barlowmatch.embeddings.folder import read_embeddings
 from tests.commands import Started
 from tests.conftest import Command
 from tests.processes import free_port, rank_variables

@@ -8,10 +8,9 @@ import pysqlite3
 import pytest
 
 from storage.checks import find_faults
-from storage.classes import merge_class, split_class
+from storage.classes import Merged, list_merged, merge_class, split_class
 from storage.database import back_up, open_reader, open_writer, pragma, transaction
 from storage.errors import StorageError
-from storage.merging import Merged, list_merged
 from storage.migrations import VERSION
 from storage.people import list_members
 from storage.stats import my_work

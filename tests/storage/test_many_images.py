@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from storage import leases
-from storage.classes import merge_class
+from storage.classes import list_merged, merge_class
 from storage.control import LEARNED, count_all
 from storage.database import Database, open_writer, transaction
 from storage.images import all_images, draw_images, mark_gone
-from storage.merging import list_merged
 from storage.people import list_members
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.present import refresh_class

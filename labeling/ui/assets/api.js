@@ -51,7 +51,7 @@ async function request(path, options = {}) {
 }
 
 /** A capital letter first, a full stop last. */
-function sentence(words) {
+function fullSentence(words) {
   const whole = /[.!?…]$/.test(words) ? words : `${words}.`;
   return whole.charAt(0).toUpperCase() + whole.slice(1);
 }
@@ -62,7 +62,7 @@ async function failure(response) {
   if (response.status === 409 && body.field === "X-Person") toWhoIsHere();
   if (response.status === 409 && body.field === "X-Project") return notHere();
   const words = [body.error ?? `The server answered ${response.status}`, body.hint].filter(Boolean);
-  return new ApiError(words.map(sentence).join(" "), {
+  return new ApiError(words.map(fullSentence).join(" "), {
     status: response.status,
     field: body.field,
     body,

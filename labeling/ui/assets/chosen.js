@@ -1,7 +1,7 @@
 // What a strategy chose, as a grid of pictures with scores and reasons: drop what shall not be asked, then ask.
 
 import * as api from "./api.js";
-import { count, fill, h, uuid } from "./dom.js";
+import { alertBox, arrowStep, count, fill, h, uuid } from "./dom.js";
 import { numberWords } from "./ticks.js";
 
 const PAGE = 200;
@@ -16,7 +16,7 @@ export class ChosenGrid {
     this.request = uuid(); // one for all tries, so that a repeated press asks once
     this.words = h("p", { class: "wb-hint" });
     this.ask = h("button", { class: "wb-main", type: "button", onclick: () => this.send() });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.detail = h("p", { class: "rq-detail", "aria-live": "polite" });
     this.list = h("div", { class: "rq-tiles", role: "group", "aria-label": "Chosen pictures" });
     this.list.addEventListener("keydown", (event) => this.key(event));
@@ -92,8 +92,7 @@ export class ChosenGrid {
   key(event) {
     const at = this.tiles.findIndex((tile) => tile.element === document.activeElement);
     if (at < 0) return;
-    const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
-    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    const step = arrowStep(this.list, event.key);
     if (!step) return;
     event.preventDefault();
     let to = at + step;

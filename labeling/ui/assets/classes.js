@@ -1,7 +1,7 @@
 // The classes: the list with its keys, the search, and making a new one.
 
 import { openDialog } from "./dialog.js";
-import { fill, h, keycap } from "./dom.js";
+import { alertBox, fill, h, keycap } from "./dom.js";
 
 const SHORT = 12; // letters of a name that fit into a third of a phone's width
 
@@ -142,7 +142,7 @@ export function searchClasses(host, classes, { choose, create, title = "Which cl
 /** Ask for the name of a new class; `create` stores it and rejects with an error to show. */
 export function newClass(host, create, name = "") {
   const input = h("input", { autofocus: true, value: name, maxlength: 200, autocomplete: "off", name: "name" });
-  const error = h("div", { class: "wb-error", role: "alert" });
+  const error = alertBox();
   const save = h("button", { class: "wb-main", type: "submit" }, "Make it and label this image");
   const submit = async (event) => {
     event.preventDefault();

@@ -3,7 +3,8 @@
 import * as api from "./api.js";
 import { searchClasses } from "./classes.js";
 import { openDialog } from "./dialog.js";
-import { count, fill, h, uuid } from "./dom.js";
+import { alertBox, attempt, count, fill, h, uuid } from "./dom.js";
+import { browseAddress } from "./page.js";
 import { isAdmin } from "./who.js";
 
 /** The table of classes; every change is stored at once. */
@@ -12,7 +13,7 @@ export class ClassTable {
     this.host = host;
     this.classes = [];
     this.list = h("div", { class: "pj-classes", role: "list" });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.name = h("input", { name: "new-class", maxlength: 100, autocomplete: "off", placeholder: "Name of a new class" });
     this.element = h(
       "section",
@@ -60,7 +61,7 @@ export class ClassTable {
     const color = h("input", {
       class: "pj-color", type: "color", value: cls.color, disabled: !isAdmin(), "aria-label": `Color of ${cls.name}`, onchange: () => change("color", color.value),
     });
-    const browse = h("a", { href: new URL(`browse?label=${cls.id}`, api.BASE) }, count(cls.count, "image"));
+    const browse = h("a", { href: browseAddress({ label: cls.id }) }, count(cls.count, "image"));
     const merge = h("button", { class: "wb-quiet wb-admins", type: "button", disabled: this.classes.length < 2, onclick: () => this.chooseTarget(cls) }, "Merge…");
     return h(
       "div",
@@ -89,16 +90,13 @@ export class ClassTable {
 
   /** Say what moves before it does. */
   confirm(cls, target) {
-    const error = h("div", { class: "wb-error", role: "alert" });
-    const merge = async () => {
-      try {
+    const error = alertBox();
+    const merge = () =>
+      attempt(error, async () => {
         await api.post(`api/classes/${cls.id}/merge`, { uuid: uuid(), into: target.id });
         dialog.close();
         await this.refresh();
-      } catch (problem) {
-        error.textContent = problem.message;
-      }
-    };
+      });
     const content = h(
       "div",
       { class: "wb-form" },
@@ -119,16 +117,12 @@ export class ClassTable {
 
   /** Store a change, show the classes as they are then, and resolve to whether it was stored; say why where it was not. */
   async change(work) {
-    this.error.textContent = "";
-    try {
+    const stored = await attempt(this.error, async () => {
       await work();
       await this.refresh();
-      return true;
-    } catch (problem) {
-      this.error.textContent = problem.message;
-      this.error.scrollIntoView({ block: "nearest" }); // below a list that may be long
-      return false;
-    }
+    });
+    if (!stored) this.error.scrollIntoView({ block: "nearest" }); // below a list that may be long
+    return stored;
   }
 }
 

@@ -1,8 +1,8 @@
 // What is taken for what: a matrix of labels and predictions whose cells open those images, or for many classes the list
 // of the most frequent mistakes.
 
-import * as api from "./api.js";
 import { count, fill, h } from "./dom.js";
+import { browseAddress } from "./page.js";
 import { numberWords } from "./ticks.js";
 
 const MOST = 24; // classes that a matrix is readable with
@@ -95,7 +95,5 @@ function worst(cells, nameOf) {
 }
 
 function browse(label, predicted) {
-  const address = new URL("browse", api.BASE);
-  address.search = new URLSearchParams({ label, predicted, split: "val", missing: "false" });
-  return address;
+  return browseAddress({ label, predicted, split: "val", missing: "false" });
 }

@@ -25,6 +25,41 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** A place where what goes wrong is said. */
+export function alertBox(words = null) {
+  return h("div", { class: "wb-error", role: "alert" }, words);
+}
+
+/** A bar that is filled to a share between 0 and 1. */
+export function meter(share, properties = { "aria-hidden": "true" }) {
+  return h("div", { class: "wb-meter", ...properties }, h("i", { style: { transform: `scaleX(${share})` } }));
+}
+
+/** Do some work; what goes wrong is said in `place`, which is empty meanwhile. Resolves to whether it was done. */
+export async function attempt(place, work) {
+  place.textContent = "";
+  try {
+    await work();
+    return true;
+  } catch (problem) {
+    place.textContent = problem.message;
+    return false;
+  }
+}
+
+/** A table of rows below the names of its columns. */
+export function table(heads, rows, properties = {}) {
+  const names = heads.map((head) => h("th", { scope: "col" }, head));
+  return h("table", properties, h("thead", {}, h("tr", {}, names)), h("tbody", {}, rows));
+}
+
+/** How many places on an arrow key leads in what is laid out as a CSS grid; undefined for any other key. */
+export function arrowStep(grid, key) {
+  if (!key.startsWith("Arrow")) return undefined;
+  const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
+  return { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[key];
+}
+
 /** A key as people see it on a keyboard. */
 export function keycap(key) {
   const names = {
@@ -49,6 +84,16 @@ export function count(number, noun, plural = `${noun}s`) {
 export function percent(share) {
   if (share == null) return "";
   return share > 0.99 && share < 1 ? "99 %+" : `${Math.round(share * 100)} %`;
+}
+
+/** A text that begins with a capital letter. */
+export function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** A stored time as this place writes dates. */
+export function when(time) {
+  return new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
 /** Whether an event comes from a field that takes text. */

@@ -2,8 +2,8 @@
 
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
-import { count, fill, h, uuid } from "./dom.js";
-import { themeButton, whoAmI } from "./page.js";
+import { alertBox, attempt, count, fill, h, meter, uuid, when } from "./dom.js";
+import { pageHead, whoAmI } from "./page.js";
 import { stopButton } from "./wait.js";
 
 const FORMATS = [
@@ -28,7 +28,7 @@ export async function mount(host) {
 class ExportPage {
   constructor(host, { labeled, disputed, suspects, images }) {
     this.host = host;
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.name = h("input", {
       name: "name",
       maxlength: 80,
@@ -37,7 +37,7 @@ class ExportPage {
       placeholder: "named by date",
     });
     this.go = h("button", { class: "wb-main", type: "submit" }, "Export");
-    this.away = h("div", { class: "wb-error", role: "alert" });
+    this.away = alertBox();
     this.list = h("div", { class: "wb-exports", "aria-live": "polite" });
     this.cards = new Map();
     const waiting =
@@ -63,13 +63,7 @@ class ExportPage {
       h("div", { class: "wb-take" }, h("label", {}, "Name", this.name), this.go),
       this.error,
     );
-    const head = h(
-      "header",
-      { class: "wb-head" },
-      h("h1", {}, "Take the labels away"),
-      h("span", { class: "wb-space" }),
-      themeButton(),
-    );
+    const head = pageHead("Take the labels away");
     fill(
       host,
       h(
@@ -84,14 +78,8 @@ class ExportPage {
     event.preventDefault();
     const body = { uuid: uuid(), format: new FormData(this.form).get("format") };
     if (this.name.value.trim()) body.name = this.name.value.trim();
-    this.error.textContent = "";
     this.go.disabled = true;
-    try {
-      await api.post("api/exports", body);
-      this.name.value = "";
-    } catch (error) {
-      this.error.textContent = error.message;
-    }
+    if (await attempt(this.error, () => api.post("api/exports", body))) this.name.value = "";
     this.go.disabled = false;
     await this.refresh();
   }
@@ -133,18 +121,15 @@ class ExportPage {
 
   /** Say what goes before it does. */
   remove({ name, path, created }) {
-    const error = h("div", { class: "wb-error", role: "alert" });
+    const error = alertBox();
     const wish = { uuid: uuid(), created };
     const remove = async () => {
       go.disabled = true;
-      try {
-        const { exports } = await api.post(`api/exports/${encodeURIComponent(name)}/remove`, wish);
-        dialog.close();
-        this.show(exports);
-      } catch (problem) {
-        error.textContent = problem.message;
-        go.disabled = false;
-      }
+      const done = await attempt(error, async () =>
+        this.show((await api.post(`api/exports/${encodeURIComponent(name)}/remove`, wish)).exports),
+      );
+      go.disabled = false;
+      if (done) dialog.close();
     };
     const go = h("button", { class: "wb-main", type: "button", onclick: remove }, "Remove it");
     const keep = h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it");
@@ -168,14 +153,13 @@ function key(entry) {
 class Card {
   constructor(entry, { stop, remove }) {
     const title = FORMATS.find(([format]) => format === entry.format)?.[1] ?? entry.format;
-    const when = new Date(entry.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     this.stop = stopButton(() => stop(entry));
     this.remove = h("button", { class: "wb-quiet wb-admins", type: "button", onclick: () => remove(entry) }, "Remove");
     this.state = h("div", { class: "wb-state" });
     this.element = h(
       "article",
       {},
-      h("header", {}, h("b", {}, entry.name), h("small", {}, `${title} · ${when}`), h("span", { class: "wb-space" }), this.stop, this.remove),
+      h("header", {}, h("b", {}, entry.name), h("small", {}, `${title} · ${when(entry.created)}`), h("span", { class: "wb-space" }), this.stop, this.remove),
       this.state,
     );
   }
@@ -197,11 +181,7 @@ function state(entry) {
   if (entry.state === "stopped") return h("small", {}, "Stopped; nothing was left behind.");
   if (entry.state === "running") {
     const share = entry.total ? entry.done / entry.total : 0;
-    const bar = h(
-      "div",
-      { class: "wb-meter", role: "progressbar", "aria-valuenow": entry.done, "aria-valuemax": entry.total },
-      h("i", { style: { transform: `scaleX(${share})` } }),
-    );
+    const bar = meter(share, { role: "progressbar", "aria-valuenow": entry.done, "aria-valuemax": entry.total });
     return [bar, h("small", {}, `${entry.done.toLocaleString("en")} of ${count(entry.total, "image")}`)];
   }
   const left = Object.entries(entry.left_out ?? {})

@@ -1,7 +1,8 @@
 // What comes next: the one thing to do, the size of the control sample, and the round with how long it will take.
 
 import * as api from "./api.js";
-import { fill, h, uuid } from "./dom.js";
+import { alertBox, attempt, fill, h, uuid } from "./dom.js";
+import { browseAddress } from "./page.js";
 import { duration, wait } from "./wait.js";
 
 const ASK_AGAIN = 2000; // milliseconds, while a round runs
@@ -11,7 +12,7 @@ const MINUTES = 10;
 export class FirstHour {
   constructor({ changed }) {
     this.changed = changed;
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.words = h("h2", {});
     this.why = h("p", {});
     this.act = h("div", { class: "pj-act" });
@@ -42,8 +43,8 @@ export class FirstHour {
   show(start) {
     this.start = start;
     this.words.textContent = start.next.words;
-    const skipped = new URL("browse?skipped=true&state=none", api.BASE);
-    const suspect = new URL("browse?suspect=true", api.BASE);
+    const skipped = browseAddress({ skipped: true, state: "none" });
+    const suspect = browseAddress({ suspect: true });
     fill(
       this.why,
       start.next.why,
@@ -85,14 +86,14 @@ export class FirstHour {
   }
 
   async resize() {
-    await this.attempt(async () => {
+    await attempt(this.error, async () => {
       await api.post("api/control", { uuid: uuid(), count: Number(this.count.value) });
       await this.changed();
     });
   }
 
   async label() {
-    await this.attempt(async () => {
+    await attempt(this.error, async () => {
       if (Number(this.count.value) !== this.start.control.items)
         await api.post("api/control", { uuid: uuid(), count: Number(this.count.value) });
       window.location.href = api.BASE;
@@ -130,7 +131,7 @@ export class FirstHour {
   }
 
   async run() {
-    await this.attempt(async () => {
+    await attempt(this.error, async () => {
       await api.post("api/rounds", { uuid: uuid(), minutes: Number(this.minutes.value) });
       await this.followRuns();
     });
@@ -157,15 +158,6 @@ export class FirstHour {
 
   main(words, onclick) {
     return h("button", { class: "wb-main", type: "button", onclick }, words);
-  }
-
-  async attempt(work) {
-    this.error.textContent = "";
-    try {
-      await work();
-    } catch (problem) {
-      this.error.textContent = problem.message;
-    }
   }
 }
 

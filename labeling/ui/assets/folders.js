@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
-import { fill, h } from "./dom.js";
+import { alertBox, fill, h } from "./dom.js";
 
 /** Let somebody choose a folder, starting at one; resolves to its path, or null. */
 export function browseFolders(host, title, start) {
@@ -11,7 +11,7 @@ export function browseFolders(host, title, start) {
     let present = start;
     const where = h("code", { class: "op-where" });
     const list = h("div", { class: "wb-options" });
-    const error = h("div", { class: "wb-error", role: "alert" });
+    const error = alertBox();
     const show = async (path) => {
       try {
         const { folder, around, folders } = await api.get(`api/opening/folders?path=${encodeURIComponent(path)}`);

@@ -1,7 +1,7 @@
 // Forms drawn from the server's description of a config: one control a field, help and range beside it, rarely needed
 // fields folded away, and the server's complaint about a field shown at that field.
 
-import { fill, h } from "./dom.js";
+import { fill, h, sentence } from "./dom.js";
 
 let made = 0; // forms on this page, for ids of their own
 
@@ -143,8 +143,4 @@ function limits({ low, high, open_low: open }) {
   const most = high == null ? null : `up to ${high.toLocaleString("en")}`;
   const words = [least, most].filter(Boolean).join(" ");
   return words && h("span", { class: "form-range" }, ` ${sentence(words)}.`);
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,6 +1,6 @@
 // The images of a page of Browse, as tiles of which one may be chosen.
 
-import { fill, h } from "./dom.js";
+import { arrowStep, fill, h } from "./dom.js";
 import { labelWords } from "./page.js";
 
 /**
@@ -83,8 +83,7 @@ export class Gallery {
 
   /** Choose the tile that an arrow key leads to, the first one where none is chosen; say whether it is such a key. */
   follow(key) {
-    const columns = getComputedStyle(this.element).gridTemplateColumns.split(" ").length;
-    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[key];
+    const step = arrowStep(this.element, key);
     if (!step || this.tiles.length === 0) return false;
     this.choose(Math.max(0, Math.min(this.tiles.length - 1, this.at < 0 ? 0 : this.at + step)));
     return true;

@@ -1,16 +1,16 @@
 // The grid: a page of images that the model takes for one class. All are taken in; the exceptions are left out or
 // given another class; Enter commits the page as one act.
 
-import { count, fill, h, keycap } from "./dom.js";
+import * as api from "./api.js";
+import { arrowStep, count, fill, h, keycap } from "./dom.js";
 import { Tile } from "./tile.js";
 
 const PAGE = 48;
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** The view; `ask` lets the person choose a class by name, `close` leads back to the single view, `keys` are theirs. */
 export class Grid {
-  constructor({ api, session, client, nameOf, keys, ask, close, refuse }) {
-    Object.assign(this, { api, session, client, nameOf, ask, close, refuse });
+  constructor({ session, client, nameOf, keys, ask, close, refuse }) {
+    Object.assign(this, { session, client, nameOf, ask, close, refuse });
     this.keyOf = (action) => keycap(keys.byAction.get(action));
     this.tiles = [];
     this.at = 0;
@@ -65,7 +65,7 @@ export class Grid {
     this.release();
     this.say("Looking for images that belong together…");
     try {
-      const { classes } = await this.api.get("api/grid");
+      const { classes } = await api.get("api/grid");
       if (turn === this.turn) await this._fetch(this._offer(classes, cls), turn);
     } catch (error) {
       if (turn === this.turn) this.say(error.message);
@@ -97,7 +97,7 @@ export class Grid {
       return this.say(
         "There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.",
       );
-    const { items } = await this.api.post("api/grid", { client: this.client, class: cls, count: PAGE });
+    const { items } = await api.post("api/grid", { client: this.client, class: cls, count: PAGE });
     if (turn !== this.turn) return this._giveBack(items);
     if (items.length === 0)
       return this.say("The images of this class are with other people just now. Choose another class.");
@@ -172,7 +172,7 @@ export class Grid {
   _giveBack(items) {
     const held = new Set(this.session.leases());
     const leases = items.map((item) => item.lease).filter((lease) => lease && !held.has(lease));
-    if (leases.length > 0) this.api.post("api/release", { client: this.client, leases }).catch(() => {}); // they expire by themselves
+    if (leases.length > 0) api.release(this.client, leases).catch(() => {}); // they expire by themselves
   }
 
   /** Leave the grid. */
@@ -184,7 +184,7 @@ export class Grid {
 
   /** Take a key press; returns whether it was for the grid. */
   key(key, event, meaning) {
-    const step = STEPS[event.key];
+    const step = arrowStep(this.list, event.key);
     if (step) this._move(step, event.shiftKey);
     else if (event.repeat) this.refuse("The key is held down: one press, one act.");
     else if (key === " ") this._set([this.at], !this.tiles[this.at]?.out);
@@ -210,10 +210,9 @@ export class Grid {
     this.tiles[this.at]?.element.focus({ preventScroll: false });
   }
 
-  _move([right, down], range) {
-    const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
+  _move(step, range) {
     const from = this.at;
-    const to = from + right + down * columns;
+    const to = from + step;
     if (to < 0 || to >= this.tiles.length) return;
     this.focus(to);
     if (range) this._set(between(from, to), true);

@@ -1,7 +1,7 @@
 // The cheat sheet: every key, and giving a key to something else.
 
 import { openDialog } from "./dialog.js";
-import { fill, h, keycap } from "./dom.js";
+import { alertBox, fill, h, keycap } from "./dom.js";
 import { ACTIONS, givenKey } from "./keys.js";
 
 const PLACES = [
@@ -20,7 +20,7 @@ const PLACES = [
  * { action } or { class }, a key of null means the first one again.
  */
 export function showKeys(host, keymap, assign) {
-  const error = h("div", { class: "wb-error", role: "alert" });
+  const error = alertBox();
   const actions = h("div", { class: "wb-keys" });
   const classes = h("div", { class: "wb-keys" });
   let listening = null;

@@ -1,7 +1,7 @@
 // Importing labels: choose a table or folders, look at what would be stored, store it, take it back.
 
 import * as api from "./api.js";
-import { count, fill, h, uuid } from "./dom.js";
+import { alertBox, attempt, count, fill, h, uuid, when } from "./dom.js";
 import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 500; // milliseconds, while labels are looked at or stored
@@ -20,7 +20,7 @@ export class Importer {
       autocomplete: "off",
       spellcheck: "false",
     });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.cut = h("p", { class: "wb-error" });
     this.progress = h("div");
     this.stop = stopButton(() => this.stopLooking());
@@ -128,24 +128,18 @@ export class Importer {
   }
 
   entry(entry, running) {
-    const when = new Date(entry.time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     const back = () => this.attempt(() => api.post("api/imports/undo", { uuid: uuid(), id: entry.uuid }));
     const words = entry.undone ? "taken back" : entry.stored === null ? "not finished" : count(entry.stored, "label");
     return h(
       "li",
       {},
-      h("span", {}, h("b", {}, entry.source), ` ${words}, by ${entry.by}, ${when}`),
+      h("span", {}, h("b", {}, entry.source), ` ${words}, by ${entry.by}, ${when(entry.time)}`),
       !entry.undone && h("button", { class: "wb-quiet", type: "button", disabled: running, onclick: back }, "Take back"),
     );
   }
 
   async attempt(work) {
-    this.error.textContent = "";
-    try {
-      await work();
-    } catch (problem) {
-      this.error.textContent = problem.message;
-    }
+    await attempt(this.error, work);
     await this.refresh();
   }
 }

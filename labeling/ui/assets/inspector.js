@@ -1,7 +1,7 @@
 // The chosen image in Browse: the picture, its classes to choose from, and everything that was said of it.
 
 import * as api from "./api.js";
-import { fill, h, percent } from "./dom.js";
+import { fill, h, percent, when } from "./dom.js";
 import { labelWords } from "./page.js";
 
 const KINDS = {
@@ -112,9 +112,8 @@ export class Inspector {
     if (history.length === 0) return h("li", {}, "Nothing yet.");
     return history.map(({ kind, class: cls, person, time, late, message, stands }) => {
       const said = ["label", "confirm"].includes(kind) ? this.nameOf(cls) : (KINDS[kind] ?? kind);
-      const when = new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
       const note = late ? ` · late: ${message ?? "without a lease"}` : "";
-      return h("li", { class: stands ? "" : "wb-fallen" }, h("b", {}, said), ` · ${person} · ${when}${note}`);
+      return h("li", { class: stands ? "" : "wb-fallen" }, h("b", {}, said), ` · ${person} · ${when(time)}${note}`);
     });
   }
 }

@@ -19,7 +19,7 @@ export const ACTIONS = [
 
 const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"];
 /** Keys that classes get by themselves, in the order of the classes. */
-export const CLASS_KEYS = [...DIGITS, ...DIGITS.map((digit) => `Shift+${digit}`)];
+const CLASS_KEYS = [...DIGITS, ...DIGITS.map((digit) => `Shift+${digit}`)];
 /** Keys the page needs for itself: they cannot be given away. */
 const RESERVED = new Set(["Tab", "Escape", " ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]);
 

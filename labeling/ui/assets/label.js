@@ -49,7 +49,6 @@ class LabelPage {
     });
     this.stage = this.view.stage;
     this.session = new Session({
-      api,
       client: this.client,
       outbox: this.outbox,
       left: progress.left,
@@ -57,7 +56,7 @@ class LabelPage {
       acted: (act, sign) => this.tally.count(act, sign), // shown after the next picture is painted
       say: (...message) => this.view.messages.say(...message),
     });
-    this.learning = new Learning({ api, session: this.session, fitted: progress.fitted, changed: () => this.reguess() });
+    this.learning = new Learning({ session: this.session, fitted: progress.fitted, changed: () => this.reguess() });
     this.pictures = new Pictures(
       api.fetchPicture,
       () => this.stage.size,
@@ -72,14 +71,13 @@ class LabelPage {
     });
     ({ keymap: this.keymap, nameOf: this.nameOf } = this.vocabulary);
     this.gridView = new Grid({
-      api,
       client: this.client,
       session: this.session,
       nameOf: this.nameOf,
       keys: this.keymap,
       ask: (choose) => searchClasses(this.host, this.vocabulary.classes, { choose }),
       close: () => this.showSingle(),
-      refuse: (why) => this.view.refuse(why),
+      refuse: (why) => this.view.tell(why),
     });
     this.view.single.after(this.gridView.element);
     this.presses = new Presses(this);

@@ -59,11 +59,6 @@ export class LabelView {
     this.others.hidden = words === "";
   }
 
-  /** Refuse a press, visibly. */
-  refuse(why) {
-    this.tell(why);
-  }
-
   /** Say something for a moment. */
   tell(words) {
     this.refusal.textContent = words;

@@ -1,7 +1,7 @@
 // How runs are started: by this Python, or by a program in front of it that spreads them over GPUs or sends them away.
 
 import * as api from "./api.js";
-import { fill, h, uuid } from "./dom.js";
+import { alertBox, fill, h, uuid } from "./dom.js";
 
 const ELSEWHERE = [
   "People log in here, so this is set on the server alone: ",
@@ -31,7 +31,7 @@ export class Launcher {
     this.button = h("button", { type: "submit" }, "Save");
     this.help = h("p", { class: "wb-hint", id: "launcher-help" }, HELP);
     this.told = h("span", { role: "status" });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.element = h(
       "form",
       { class: "tr-card", "aria-label": "How runs are started", onsubmit: (event) => this.save(event), oninput: () => this.changed() },

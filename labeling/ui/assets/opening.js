@@ -1,9 +1,9 @@
 // The page before there is a project: open one, or make one of a folder of images; then it goes on into the app.
 
 import * as api from "./api.js";
-import { fill, h, uuid } from "./dom.js";
+import { alertBox, attempt, fill, h, uuid } from "./dom.js";
 import { browseFolders } from "./folders.js";
-import { takeTheme, themeButton } from "./page.js";
+import { pageHead, takeTheme } from "./page.js";
 import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 500; // milliseconds, while the images are read
@@ -22,7 +22,7 @@ class OpeningPage {
     Object.assign(this, { host, found });
     this.images = this.field("images", "Folder of your images", "Only read, never written to.");
     this.project = this.field("project", "Where the project is kept", "Labels, models and everything else; on a local disk.");
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.progress = h("div", { "aria-live": "polite" });
     this.go = h("button", { class: "wb-main", type: "submit", disabled: true }, "Make the project");
     this.stop = stopButton(() => this.attempt(() => this.stopMaking()));
@@ -36,7 +36,7 @@ class OpeningPage {
       this.error,
       this.progress,
     );
-    const head = h("header", { class: "wb-head" }, h("h1", {}, "BarlowMatch"), h("span", { class: "wb-space" }), themeButton());
+    const head = pageHead("BarlowMatch");
     const about = h("p", { class: "wb-hint" }, "Choose the folder with your images and label them; a model learns meanwhile and asks about those that help it most.");
     fill(host, h("div", { class: "pj-page" }, h("div", {}, head, about, this.recent(), this.form)));
     if (found.wanted) {
@@ -154,12 +154,6 @@ class OpeningPage {
   }
 
   async attempt(work) {
-    this.error.textContent = "";
-    try {
-      await work();
-    } catch (problem) {
-      fill(this.progress);
-      this.error.textContent = problem.message;
-    }
+    if (!(await attempt(this.error, work))) fill(this.progress);
   }
 }

@@ -9,16 +9,21 @@ const PATIENCE = [500, 1000, 2000, 4000, 8000, 15000]; // milliseconds before th
 
 const KEYS = "barlowmatch:outbox:";
 
+/** The keys in this browser's storage that begin so. */
+function keysOf(prefix) {
+  return Object.keys(window.localStorage).filter((key) => key.startsWith(prefix));
+}
+
 /** Whether anything of anybody waits in this browser. */
-export function somethingWaits(storage = window.localStorage) {
-  return Object.keys(storage).some((key) => key.startsWith(KEYS));
+export function somethingWaits() {
+  return keysOf(KEYS).length > 0;
 }
 
 /** How many decisions for a project wait in this browser, by the id of the person. */
-export function waitingBy(project, storage = window.localStorage) {
+export function waitingBy(project) {
   const prefix = `${KEYS}${project}:`;
   const waiting = new Map();
-  for (const key of Object.keys(storage).filter((name) => name.startsWith(prefix))) {
+  for (const key of keysOf(prefix)) {
     const person = Number.parseInt(key.slice(prefix.length), 10);
     waiting.set(person, (waiting.get(person) ?? 0) + 1);
   }
@@ -32,10 +37,10 @@ export class Outbox {
    * @param {(events: object[]) => Promise<object[]>} send resolves to one result an event; rejects with an error whose
    *   `offline` tells a cut network from a server that refuses
    */
-  constructor(name, send, { storage = window.localStorage } = {}) {
+  constructor(name, send) {
     this.prefix = `${KEYS}${name}:`;
     this.send = send;
-    this.storage = storage;
+    this.storage = window.localStorage;
     this.entries = this._stored();
     this.state = this.entries.length > 0 ? "pending" : "saved";
     this.problem = "";
@@ -127,21 +132,14 @@ export class Outbox {
   }
 
   _stored() {
-    const keys = [];
-    try {
-      for (let place = 0; place < this.storage.length; place += 1) {
-        const key = this.storage.key(place);
-        if (key.startsWith(this.prefix)) keys.push(key);
-      }
-      return keys.sort().flatMap((key) => {
+    return keysOf(this.prefix)
+      .sort()
+      .flatMap((key) => {
         try {
           return [{ key, event: JSON.parse(this.storage.getItem(key)) }];
         } catch {
-          return [];
+          return []; // of another program
         }
       });
-    } catch {
-      return [];
-    }
   }
 }

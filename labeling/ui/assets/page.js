@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
-import { h, uuid } from "./dom.js";
+import { alertBox, h, uuid } from "./dom.js";
 import { sayElsewhere } from "./elsewhere.js";
 import { depart, showWho } from "./who.js";
 
@@ -43,7 +43,7 @@ export async function whoAmI(host) {
 function askName(host, people, { mayCancel = false, before = async () => {} } = {}) {
   return new Promise((resolve) => {
     const input = h("input", { autofocus: true, autocomplete: "nickname", maxlength: 100, name: "person" });
-    const error = h("div", { class: "wb-error", role: "alert" });
+    const error = alertBox();
     const choose = async (name) => {
       try {
         await before();
@@ -70,6 +70,13 @@ function askName(host, people, { mayCancel = false, before = async () => {} } = 
     const onclose = () => (chosen || mayCancel ? resolve(chosen) : resolve(askName(host, people)));
     const dialog = openDialog(host, "Who are you?", form, { onclose });
   });
+}
+
+/** The address of Browse under filters. */
+export function browseAddress(filters) {
+  const address = new URL("browse", api.BASE);
+  address.search = new URLSearchParams(filters);
+  return address;
 }
 
 /** The classes in their order, their version, and their names by id. */
@@ -99,6 +106,11 @@ export function themeButton() {
     { class: "wb-quiet", type: "button", title: "Dark or light", "aria-label": "Dark or light", onclick: toggle },
     "◐",
   );
+}
+
+/** The head of a page: its title, its own buttons, and the one that switches between dark and light. */
+export function pageHead(title, ...buttons) {
+  return h("header", { class: "wb-head" }, h("h1", {}, title), h("span", { class: "wb-space" }), buttons, themeButton());
 }
 
 /** The label of an image in words. */

@@ -2,10 +2,10 @@
 
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
-import { count, fill, h, uuid } from "./dom.js";
-import { themeButton, whoAmI } from "./page.js";
+import { alertBox, attempt, count, fill, h, table, uuid } from "./dom.js";
+import { pageHead, whoAmI } from "./page.js";
+import { ROLES } from "./who.js";
 
-const ROLES = { annotator: "Annotator", admin: "Admin" };
 const HINT = "10 characters or more; several words are easy to remember.";
 
 /** Build the page inside `host` and start it. */
@@ -18,18 +18,11 @@ export async function mount(host) {
 class PeoplePage {
   constructor(host, me) {
     Object.assign(this, { host, me });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.intro = h("p", { class: "pp-intro" });
     this.list = h("div", { class: "pp-scroll" });
     this.add = h("button", { class: "wb-main", type: "button", onclick: () => this.openAdd() }, "Add somebody");
-    const head = h(
-      "header",
-      { class: "wb-head" },
-      h("h1", {}, "People"),
-      h("span", { class: "wb-space" }),
-      this.add,
-      themeButton(),
-    );
+    const head = pageHead("People", this.add);
     fill(host, h("div", { class: "pp-page" }, h("div", {}, head, this.intro, this.error, this.list)));
   }
 
@@ -50,9 +43,8 @@ class PeoplePage {
   }
 
   table(people) {
-    const head = ["Name", "Role", "Way in", "Labeled", "Last label", ""].map((word) => h("th", { scope: "col" }, word));
     const rows = people.map((person) => this.row(person));
-    return h("table", { class: "pp-table" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows));
+    return table(["Name", "Role", "Way in", "Labeled", "Last label", ""], rows, { class: "pp-table" });
   }
 
   row(person) {
@@ -91,14 +83,9 @@ class PeoplePage {
 
   /** Change something at once; the page then shows what the server says. */
   async change(person, what) {
-    this.error.textContent = "";
-    try {
-      await api.patch(`api/team/${person.id}`, { uuid: uuid(), ...what });
-      if (person.id === this.me.id) return window.location.reload(); // other pages are offered to another role
-    } catch (error) {
-      this.error.textContent = error.message;
-    }
-    await this.refresh();
+    const done = await attempt(this.error, () => api.patch(`api/team/${person.id}`, { uuid: uuid(), ...what }));
+    if (done && person.id === this.me.id) return window.location.reload(); // other pages are offered to another role
+    return this.refresh();
   }
 
   openPassword(person) {
@@ -118,7 +105,7 @@ class PeoplePage {
   }
 
   openForm(title, words, fields, send, verb) {
-    const error = h("div", { class: "wb-error", role: "alert" });
+    const error = alertBox();
     let id = uuid(); // sent again after an error that is no refusal, it is the same act
     const submit = async (event) => {
       event.preventDefault();

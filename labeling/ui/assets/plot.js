@@ -1,7 +1,7 @@
 // A line plot: several series over one axis, each with an interval around it where it has one.
 // It is read with the pointer, with the arrow keys, and as a table.
 
-import { fill, h } from "./dom.js";
+import { fill, h, table } from "./dom.js";
 import { logTicks, numberWords, scale, ticks } from "./ticks.js";
 
 const MARGIN = { top: 10, right: 14, bottom: 42, left: 56 };
@@ -170,12 +170,11 @@ class Plot {
     if (!this.details.open || !this.spec) return;
     const { series, x, y } = this.spec;
     const byPlace = series.map((line) => new Map(line.points.map((point) => [point.x, point])));
-    const heads = [x.label, ...series.map((line) => line.name)].map((name) => h("th", { scope: "col" }, name));
     const rows = this.places.map((value) => {
       const cells = byPlace.map((points) => h("td", {}, points.has(value) ? pointWords(points.get(value), y) : ""));
       return h("tr", {}, h("th", { scope: "row" }, numberWords(value)), cells);
     });
-    fill(this.table, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows)));
+    fill(this.table, table([x.label, ...series.map((line) => line.name)], rows));
   }
 }
 

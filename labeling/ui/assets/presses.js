@@ -43,8 +43,9 @@ export class Presses {
     else this[meaning.action](event);
   }
 
+  /** Refuse a press, visibly. */
   refuse(why) {
-    this.view.refuse(why);
+    this.view.tell(why);
   }
 
   /** Whether a press belongs to a picture on the screen; refused visibly where it does not. */

@@ -3,12 +3,13 @@
 
 import * as api from "./api.js";
 import { confusionSection } from "./confusion.js";
-import { count, fill, h } from "./dom.js";
-import { loadClasses, themeButton, whoAmI } from "./page.js";
+import { alertBox, count, fill, h, table } from "./dom.js";
+import { browseAddress, loadClasses, pageHead, whoAmI } from "./page.js";
 import { drawPlot } from "./plot.js";
 import { numberWords } from "./ticks.js";
 
 const ASK_AGAIN = 20_000; // milliseconds; a round takes minutes at least
+const TABLE = { class: "pg-table" };
 const STAGES = { "train-classifier": "Classifier", fixmatch: "FixMatch" };
 
 /** Build the page inside `host` and start it. */
@@ -29,8 +30,8 @@ class ProgressPage {
     this.perClass = h("section", { class: "pg-card" });
     this.confusion = h("section", { class: "pg-card" });
     this.team = h("section", { class: "pg-card" });
-    this.error = h("div", { class: "wb-error", role: "alert" });
-    const head = h("header", { class: "wb-head" }, h("h1", {}, "Progress"), h("span", { class: "wb-space" }), themeButton());
+    this.error = alertBox();
+    const head = pageHead("Progress");
     const parts = [head, this.error, this.headline, this.course, this.perClass, this.confusion, this.team];
     fill(host, h("div", { class: "pg-page" }, h("div", {}, parts)));
   }
@@ -174,7 +175,7 @@ function roundsTable({ rounds, runs }) {
   );
   const others = runs.map(({ run, labels, accuracy }) => `${run}, ${count(labels, "label")}: ${percent(accuracy.share)}`);
   return [
-    table(["Round", "Labels", "Network", "Accuracy", "Balanced", "Had been forecast"], rows),
+    table(["Round", "Labels", "Network", "Accuracy", "Balanced", "Had been forecast"], rows, TABLE),
     rounds.some((round) => round.forecast && !round.kept) &&
       h("p", { class: "wb-hint" }, "* worked out afterwards, from the rounds before it alone."),
     others.length > 0 &&
@@ -189,7 +190,7 @@ function classesTable({ classes, run }, tooFew, nameOf) {
     h(
       "tr",
       {},
-      h("th", { scope: "row" }, h("a", { href: browse({ label: id }) }, nameOf(id))),
+      h("th", { scope: "row" }, h("a", { href: browseAddress({ label: id, split: "val" }) }, nameOf(id))),
       h("td", {}, labels.toLocaleString("en")),
       h("td", { class: "pg-bar" }, found && bar(found)),
       h("td", {}, found ? [h("b", {}, percent(found.share)), ` (${interval(found)})`] : `too few to tell (under ${tooFew})`),
@@ -198,7 +199,7 @@ function classesTable({ classes, run }, tooFew, nameOf) {
   return [
     h("h2", {}, "Found of each class"),
     h("p", { class: "wb-hint" }, `The share of a class's control images that the newest predictions (${run}) name rightly, the hardest first.`),
-    h("div", { class: "pg-scroll" }, table(["Class", "Control images", "", "Found"], rows)),
+    h("div", { class: "pg-scroll" }, table(["Class", "Control images", "", "Found"], rows, TABLE)),
   ];
 }
 
@@ -210,12 +211,6 @@ function bar({ share, low, high }) {
     h("i", { class: "pg-range", style: { left: left(low), width: left(high - low) } }),
     h("i", { class: "pg-dot", style: { left: left(share) } }),
   );
-}
-
-function browse(filters) {
-  const address = new URL("browse", api.BASE);
-  address.search = new URLSearchParams({ ...filters, split: "val" });
-  return address;
 }
 
 function teamTable({ people, per_hour: rate, agreement, pairs, newest, break_s: pause }) {
@@ -239,7 +234,7 @@ function teamTable({ people, per_hour: rate, agreement, pairs, newest, break_s: 
   return [
     h("h2", {}, rate === null ? "Labels an hour" : `${Math.round(rate).toLocaleString("en")} labels an hour of work`),
     h("p", { class: "wb-hint" }, `Of the newest ${count(newest, "answer")}; a gap of over ${pause / 60} minutes is a break. ${agreed}`),
-    h("div", { class: "pg-scroll" }, table(["Person", "Answers", "At work", "An hour"], rows)),
+    h("div", { class: "pg-scroll" }, table(["Person", "Answers", "At work", "An hour"], rows, TABLE)),
     others,
   ];
 }
@@ -248,13 +243,4 @@ function worked(hours) {
   const minutes = Math.round(hours * 60);
   if (minutes < 1) return "under 1 min";
   return minutes < 60 ? `${minutes} min` : `${hours.toFixed(1)} h`;
-}
-
-function table(heads, rows) {
-  return h(
-    "table",
-    { class: "pg-table" },
-    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
-    h("tbody", {}, rows),
-  );
 }

@@ -6,7 +6,7 @@ import { DatasetReport } from "./report.js";
 import { fill, h } from "./dom.js";
 import { FirstHour } from "./firsthour.js";
 import { Importer } from "./importer.js";
-import { themeButton, whoAmI } from "./page.js";
+import { pageHead, whoAmI } from "./page.js";
 import { Questions } from "./questions.js";
 
 /** Build the page inside `host` and start it. */
@@ -19,7 +19,6 @@ export async function mount(host) {
 class ProjectPage {
   constructor(host) {
     this.host = host;
-    this.title = h("h1", {}, "Project");
     this.next = new FirstHour({ changed: () => this.askStart() });
     this.questions = new Questions({ changed: (start) => this.showStart(start) });
     this.classes = new ClassTable(host);
@@ -36,8 +35,7 @@ class ProjectPage {
       this.importer.refresh(),
       this.report.refresh(),
     ]);
-    this.title.textContent = progress.project;
-    const head = h("header", { class: "wb-head" }, this.title, h("span", { class: "wb-space" }), themeButton());
+    const head = pageHead(progress.project);
     const columns = h(
       "div",
       { class: "pj-columns" },

@@ -1,7 +1,7 @@
 // Questions about the user's own pictures: is it still the same class when it is changed? The answers set the views.
 
 import * as api from "./api.js";
-import { fill, h } from "./dom.js";
+import { alertBox, attempt, fill, h } from "./dom.js";
 
 const ANSWERS = [
   ["same", "Yes, the same"],
@@ -18,7 +18,7 @@ export class Questions {
   constructor({ changed }) {
     this.changed = changed;
     this.list = h("div", { class: "pj-questions" });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.count = h("small", {});
     this.element = h(
       "details",
@@ -91,13 +91,10 @@ export class Questions {
   }
 
   async answer(question, answer) {
-    this.error.textContent = "";
-    try {
+    await attempt(this.error, async () => {
       this.changed(await api.put(`api/views/${question.change}`, { answer }));
       this.list.querySelector(`[data-answer="${question.change}:${answer ?? "same"}"]`)?.focus();
-    } catch (problem) {
-      this.error.textContent = problem.message;
-    }
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 // The dataset report: what the images are, what is wrong with them, and some of them to look at.
 
 import * as api from "./api.js";
-import { count, fill, h, uuid } from "./dom.js";
+import { alertBox, attempt, count, fill, h, uuid } from "./dom.js";
 import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 700; // milliseconds, while the folder is read
@@ -13,7 +13,7 @@ export class DatasetReport {
     this.read = read;
     this.progress = h("div");
     this.body = h("div", { class: "pj-report" });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.cut = h("p", { class: "wb-error" });
     this.again = h("button", { class: "wb-admins", type: "button", onclick: () => this.readAgain() }, "Read the folder again");
     this.stop = stopButton(() => this.stopReading());
@@ -75,21 +75,18 @@ export class DatasetReport {
   }
 
   readAgain(folder) {
-    return this.attempt("api/dataset/read", { uuid: uuid(), ...(folder ? { folder } : {}) });
+    return this.send("api/dataset/read", { uuid: uuid(), ...(folder ? { folder } : {}) });
   }
 
   stopReading() {
-    return this.attempt("api/dataset/stop", { uuid: this.uuid });
+    return this.send("api/dataset/stop", { uuid: this.uuid });
   }
 
-  async attempt(path, wish) {
-    this.error.textContent = "";
-    try {
+  send(path, wish) {
+    return attempt(this.error, async () => {
       await api.post(path, wish);
       await this.refresh();
-    } catch (problem) {
-      this.error.textContent = problem.message;
-    }
+    });
   }
 }
 

@@ -2,8 +2,8 @@
 
 import * as api from "./api.js";
 import { ChosenGrid } from "./chosen.js";
-import { count, fill, h, uuid } from "./dom.js";
-import { themeButton, whoAmI } from "./page.js";
+import { alertBox, attempt, count, fill, h, meter, uuid, when } from "./dom.js";
+import { pageHead, whoAmI } from "./page.js";
 import { drawPlot } from "./plot.js";
 import { StrategyForm } from "./strategies.js";
 
@@ -37,13 +37,7 @@ class RequestPage {
     );
     this.requests = h("section", { class: "rq-card" });
     this.facing = this.about();
-    const head = h(
-      "header",
-      { class: "wb-head" },
-      h("h1", {}, "Ask for labels"),
-      h("span", { class: "wb-space" }),
-      themeButton(),
-    );
+    const head = pageHead("Ask for labels");
     fill(
       host,
       h(
@@ -61,11 +55,10 @@ class RequestPage {
     const { images, free, labeled, embeddings } = this.facts;
     const words = `${count(labeled, "image")} of ${images.toLocaleString("en")} ${labeled === 1 ? "has" : "have"} a label; ${free.toLocaleString("en")} can be asked for.`;
     if (embeddings) {
-      const when = new Date(embeddings.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
       const few = embeddings.rows < images ? `, of ${count(embeddings.rows, "image")}` : "";
-      return h("p", { class: "wb-hint" }, `${words} The embeddings are of ${when}${few}.`);
+      return h("p", { class: "wb-hint" }, `${words} The embeddings are of ${when(embeddings.created)}${few}.`);
     }
-    const error = h("div", { class: "wb-error", role: "alert" });
+    const error = alertBox();
     const ask = h("button", { type: "button", onclick: () => this.runRound(ask, error) }, "Run a round");
     const run = this.roundRuns ? roundLink() : ask;
     const why =
@@ -80,15 +73,10 @@ class RequestPage {
 
   async runRound(button, error) {
     button.disabled = true;
-    error.textContent = "";
-    try {
-      await api.post("api/rounds", { uuid: uuid(), minutes: ROUND_MINUTES });
-      this.roundRuns = true;
-      button.replaceWith(roundLink());
-    } catch (problem) {
-      error.textContent = problem.message;
-      button.disabled = false;
-    }
+    const wish = { uuid: uuid(), minutes: ROUND_MINUTES };
+    this.roundRuns = await attempt(error, () => api.post("api/rounds", wish));
+    if (this.roundRuns) button.replaceWith(roundLink());
+    else button.disabled = false;
   }
 
   /** See what came while the page was open: a round ends, people label. */
@@ -204,11 +192,7 @@ class RequestPage {
         {},
         h("b", {}, `${request.id}: ${request.strategy ?? request.purpose}`),
         ` ${request.done.toLocaleString("en")} of ${count(request.wanted, "answer")}`,
-        h(
-          "span",
-          { class: "wb-meter", "aria-hidden": "true" },
-          h("i", { style: { transform: `scaleX(${request.done / request.wanted})` } }),
-        ),
+        meter(request.done / request.wanted),
       ),
     );
     fill(this.requests, h("h2", {}, "Asked for now"), h("ul", { class: "rq-requests" }, rows));

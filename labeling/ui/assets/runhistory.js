@@ -1,9 +1,9 @@
 // The runs before: a table, and two of them side by side.
 
 import * as api from "./api.js";
-import { fill, h } from "./dom.js";
+import { alertBox, fill, h, when } from "./dom.js";
 import { drawPlot } from "./plot.js";
-import { accuracies, bestFigure, stageWords, STATES, when } from "./runwords.js";
+import { accuracies, bestFigure, stageWords, STATES } from "./runwords.js";
 import { duration } from "./wait.js";
 
 /** The history of runs; two that are ticked are compared. */
@@ -40,7 +40,7 @@ export class History {
       type: "checkbox",
       checked: this.chosen.includes(run.name),
       dataset: { key: `compare ${run.name}` },
-      "aria-label": `Compare ${stageWords(run.stage)} of ${when(run)}`,
+      "aria-label": `Compare ${stageWords(run.stage)} of ${when(run.created)}`,
       onchange: () => this.choose(run.name, box.checked),
     });
     const show = h(
@@ -52,7 +52,7 @@ export class History {
       box,
       [show, run.within && h("small", {}, " of a round")],
       h("span", { class: "tr-state", dataset: { state: run.state } }, STATES[run.state]),
-      when(run),
+      when(run.created),
       run.state === "running" ? "" : duration(run.seconds),
       run.labels.train?.toLocaleString("en") ?? "",
       bestFigure(run.figures),
@@ -70,13 +70,13 @@ export class History {
       const pair = await Promise.all(this.chosen.map((run) => api.get(`api/runs/${encodeURIComponent(run)}`)));
       this.compare(pair);
     } catch (error) {
-      fill(this.compared, h("div", { class: "wb-error", role: "alert" }, error.message));
+      fill(this.compared, alertBox(error.message));
     }
     return undefined;
   }
 
   compare(pair) {
-    const names = pair.map((run) => `${stageWords(run.stage)}, ${when(run)}`);
+    const names = pair.map((run) => `${stageWords(run.stage)}, ${when(run.created)}`);
     const alike = names[0] === names[1] ? pair.map((run) => run.name) : names;
     const settings = (run) => ({
       stage: stageWords(run.stage),

@@ -1,9 +1,9 @@
 // One run: how far it is, its curves, its log, its command line; stop it or let it go on.
 
 import * as api from "./api.js";
-import { fill, h, uuid } from "./dom.js";
+import { alertBox, attempt, fill, h, sentence, uuid, when } from "./dom.js";
 import { drawPlot } from "./plot.js";
-import { accuracies, stageWords, STATES, when } from "./runwords.js";
+import { accuracies, stageWords, STATES } from "./runwords.js";
 import { duration, wait } from "./wait.js";
 
 const MARKS = { waiting: "○", running: "◐", done: "●", skipped: "–", failed: "✕" };
@@ -18,7 +18,7 @@ export class RunView {
     this.about = h("small");
     this.stop = h("button", { type: "button", onclick: () => this.act("cancel") }, "Stop");
     this.again = h("button", { type: "button", class: "wb-main", onclick: () => this.act("resume") }, "Go on");
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.progress = h("div");
     this.message = h("div", { class: "tr-message" });
     this.steps = h("ol", { class: "tr-steps" });
@@ -55,13 +55,9 @@ export class RunView {
   }
 
   async act(what) {
-    this.error.textContent = "";
     this.stop.disabled = this.again.disabled = true;
-    try {
-      await api.post(`api/runs/${encodeURIComponent(this.run.name)}/${what}`, { uuid: uuid() });
-    } catch (error) {
-      this.error.textContent = error.message;
-    }
+    const path = `api/runs/${encodeURIComponent(this.run.name)}/${what}`;
+    await attempt(this.error, () => api.post(path, { uuid: uuid() }));
     this.stop.disabled = this.again.disabled = false;
     await this.changed();
   }
@@ -84,7 +80,7 @@ export class RunView {
     this.chip.dataset.state = run.state;
     this.element.dataset.state = run.state;
     const took = run.seconds ? `, ${run.state === "running" ? "for" : "took"} ${duration(run.seconds)}` : "";
-    this.about.textContent = `${when(run)}${took}`;
+    this.about.textContent = `${when(run.created)}${took}`;
     this.stop.hidden = run.state !== "running";
     this.again.hidden = !AGAIN.includes(run.state) || !run.command;
     this.showProgress(run);
@@ -173,8 +169,4 @@ function line(name, points, low, high) {
 
 function short(value) {
   return value.toLocaleString("en", { maximumSignificantDigits: 3 });
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

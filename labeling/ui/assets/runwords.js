@@ -1,6 +1,6 @@
 // How the pages speak of runs.
 
-export const STAGES = {
+const STAGES = {
   pretrain: "Pretrain",
   "train-classifier": "Train classifier",
   fixmatch: "FixMatch",
@@ -15,11 +15,6 @@ const FIGURES = {
   balanced_accuracy: "balanced accuracy",
   knn_accuracy: "kNN accuracy",
 };
-
-/** When a run was started, as this place writes dates. */
-export function when(run) {
-  return new Date(run.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-}
 
 /** The name of a stage for people. */
 export function stageWords(stage) {

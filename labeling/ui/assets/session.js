@@ -1,5 +1,6 @@
 // One tab's work: the images it has leased, what was decided of them, and taking that back.
 
+import * as api from "./api.js";
 import { uuid } from "./dom.js";
 import { Steps } from "./steps.js";
 
@@ -15,15 +16,15 @@ const IDLE = 15 * 60_000; // milliseconds in which nobody moved: others may have
  * of which. Acts form two stacks, done and undone; both are as deep as the work is long.
  */
 export class Session {
-  constructor({ api, outbox, client, left, changed, acted, say }) {
-    Object.assign(this, { api, outbox, client, left, changed, acted, say });
+  constructor({ outbox, client, left, changed, acted, say }) {
+    Object.assign(this, { outbox, client, left, changed, acted, say });
     this.queue = [];
     this.dry = false;
     this.extra = []; // items on the grid: held, but not in the queue
     this.acts = [];
     this.undone = [];
     this.made = 0; // acts decided here, taken back or not
-    this.steps = new Steps(api, outbox, client, () => this.made);
+    this.steps = new Steps(outbox, client, () => this.made);
     this.decided = new Set(); // leases answered here: never taken again, even if the server has not heard yet
     this.state = "loading";
     this.shownAt = performance.now();
@@ -75,7 +76,7 @@ export class Session {
     this.queue = [];
     this.state = "resting";
     this.changed();
-    return this.api.post("api/release", { client: this.client, leases }).catch(() => {}); // else they lapse
+    return api.release(this.client, leases).catch(() => {}); // else they lapse
   }
 
   /** Take no images any more: whoever sits here has another name at once, and asks on a page of their own. */
@@ -94,7 +95,7 @@ export class Session {
       const waiting = this.outbox.waiting().flatMap((event) => event.lease ?? []);
       const holding = [...new Set([...this._known(), ...waiting])];
       const count = Math.max(0, this.ahead - this.queue.length);
-      this._take(await this.api.post("api/lease", { client: this.client, count, holding }), waiting, count);
+      this._take(await api.post("api/lease", { client: this.client, count, holding }), waiting, count);
     } catch (error) {
       this.state = error.offline ? "offline" : "failed";
       this.problem = error;
@@ -109,7 +110,7 @@ export class Session {
 
   /** Take here what this person's other tabs hold, those that ended in a crash among them. */
   async bring() {
-    await this.api.post("api/release", { client: this.client, others: true }).catch(() => undefined);
+    await api.post("api/release", { client: this.client, others: true }).catch(() => undefined);
     await this.refill({ force: true }); // says what is wrong, where something is
   }
 
@@ -139,7 +140,7 @@ export class Session {
     const back = this.queue.slice(keep).filter((item) => item.lease);
     const leases = new Set(back.map((item) => item.lease));
     this.queue = this.queue.filter((item) => !leases.has(item.lease));
-    await this.api.post("api/release", { client: this.client, leases: [...leases] });
+    await api.release(this.client, [...leases]);
     await this.refill({ force: true });
   }
 

@@ -1,9 +1,9 @@
 // What to run: the round with two numbers, or one stage with a recipe, minutes, and as many settings as one wants.
 
 import * as api from "./api.js";
-import { fill, h, uuid } from "./dom.js";
+import { alertBox, fill, h, sentence, uuid, when } from "./dom.js";
 import { FieldForm } from "./forms.js";
-import { stageWords, when } from "./runwords.js";
+import { stageWords } from "./runwords.js";
 import { duration } from "./wait.js";
 
 const NAMES = ["pretrain", "train-classifier", "fixmatch", "embed"];
@@ -19,7 +19,7 @@ export class RoundForm {
     this.budget = number("budget", USUAL, "numeric");
     this.asking = h("label", {}, "Images to ask for", this.budget);
     this.most = h("p", { class: "wb-hint" });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.go = h("button", { class: "wb-main", type: "submit" }, "Run the round");
     this.waiting = h("p", { class: "wb-hint" });
     const intro =
@@ -120,7 +120,7 @@ export class StageForm {
       const form = await api.get(`api/forms/${name}`);
       if (turn === this.turn) this.build(form);
     } catch (error) {
-      fill(this.body, h("div", { class: "wb-error", role: "alert" }, error.message));
+      fill(this.body, alertBox(error.message));
     }
   }
 
@@ -132,11 +132,11 @@ export class StageForm {
     this.minutes = h("input", { name: "minutes", inputmode: "decimal", autocomplete: "off", placeholder: "as the recipe says" });
     this.picked = false; // whether somebody chose what to start from
     this.source = h("select", { name: "starts_from", onchange: () => (this.picked = true) });
-    const known = form.sources.map((run) => h("option", { value: run.name }, `${stageWords(run.stage)}, ${when(run)}`));
+    const known = form.sources.map((run) => h("option", { value: run.name }, `${stageWords(run.stage)}, ${when(run.created)}`));
     fill(this.source, known, form.stage !== "embed" && h("option", { value: "" }, "nothing: untrained"));
     this.fields = new FieldForm(form.fields, { onchange: () => this.forget() });
     this.estimate = h("p", { class: "tr-estimate", role: "status" });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.go = h("button", { class: "wb-main", type: "submit" }, `Start ${form.title === "FixMatch" ? form.title : form.title.toLowerCase()}`);
     const ask = h("button", { type: "button", onclick: () => this.ask() }, "How long?");
     this.basic = h("details", { class: "form-more" }, h("summary", {}, "Settings"), this.fields.element);
@@ -230,8 +230,4 @@ function number(name, start, mode) {
 function value(input) {
   const parsed = Number(input.value.trim());
   return input.value.trim() !== "" && Number.isFinite(parsed) ? parsed : input.value.trim();
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1).replaceAll("_", " ");
 }

@@ -1,5 +1,6 @@
 // Undo and redo of what only the server knows: of an earlier page or day.
 
+import * as api from "./api.js";
 import { uuid } from "./dom.js";
 
 /**
@@ -8,8 +9,8 @@ import { uuid } from "./dom.js";
  */
 export class Steps {
   /** `made` counts what is decided on the page, by which it is known that somebody goes on. */
-  constructor(api, outbox, client, made) {
-    Object.assign(this, { api, outbox, client, made });
+  constructor(outbox, client, made) {
+    Object.assign(this, { outbox, client, made });
     this.last = Promise.resolve();
     this.unanswered = null; // what the server may have done unheard, { kind, wish }: asked again by the same UUID
   }
@@ -26,13 +27,13 @@ export class Steps {
     if (this.outbox.size > 0) throw new Error("This goes on as soon as the server answers.");
     if (this.unanswered?.kind !== kind) {
       const before = this.made();
-      const { undoes } = await this.api.get(`api/${kind}`);
+      const { undoes } = await api.get(`api/${kind}`);
       if (undoes === null) return null;
       if (this.made() !== before) throw new Error(`You went on meanwhile, so there was no ${kind}. Press again.`);
       this.unanswered = { kind, wish: { uuid: uuid(), client: this.client, undoes } };
     }
     try {
-      const result = await this.api.post(`api/${kind}`, this.unanswered.wish);
+      const result = await api.post(`api/${kind}`, this.unanswered.wish);
       this.unanswered = null;
       return result;
     } catch (error) {

@@ -1,6 +1,6 @@
 // The form of the Request page: which strategy, with which parameters, how many pictures, and how many people each.
 
-import { fill, h } from "./dom.js";
+import { alertBox, fill, h } from "./dom.js";
 import { FieldForm } from "./forms.js";
 
 const FIRST = 5; // strategies shown without unfolding
@@ -33,7 +33,7 @@ export class StrategyForm {
     this.parameters = h("div", { class: "rq-parameters" });
     this.budgetInput = number("budget", Math.max(1, Math.min(BUDGET, free)), 1, Math.max(1, free));
     this.overlapInput = number("overlap", 1, 1, 20);
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.go = h("button", { class: "wb-main", type: "submit" }, "Preview");
     this.element = h(
       "form",

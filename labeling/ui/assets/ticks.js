@@ -11,7 +11,7 @@ export function scale([low, high], [from, to], log = false) {
 }
 
 /** The round step (1, 2 or 5 times a power of ten) that cuts `span` into about `count` parts. */
-export function roundStep(span, count) {
+function roundStep(span, count) {
   const rough = span / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
   const factor = [1, 2, 5, 10].find((each) => each * power >= rough * 0.999999);

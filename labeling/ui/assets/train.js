@@ -1,9 +1,9 @@
 // The Train page: what runs now, what to run next, and what came of the runs before.
 
 import * as api from "./api.js";
-import { fill, h } from "./dom.js";
+import { alertBox, fill, h } from "./dom.js";
 import { Launcher } from "./launcher.js";
-import { themeButton, whoAmI } from "./page.js";
+import { pageHead, whoAmI } from "./page.js";
 import { History } from "./runhistory.js";
 import { RunView } from "./runview.js";
 import { RoundForm, StageForm } from "./stageform.js";
@@ -26,9 +26,9 @@ class TrainPage {
     this.stage = new StageForm({ started });
     this.view = new RunView({ changed: () => this.refresh(), open: (name) => this.select(name) });
     this.history = new History({ open: (name) => this.select(name) });
-    this.error = h("div", { class: "wb-error", role: "alert" });
+    this.error = alertBox();
     this.now = h("section", { class: "tr-now", "aria-label": "Run", hidden: true }, this.view.element);
-    const head = h("header", { class: "wb-head" }, h("h1", {}, "Train"), h("span", { class: "wb-space" }), themeButton());
+    const head = pageHead("Train");
     const wishes = h("div", { class: "tr-wishes" }, this.round.element, this.stage.element);
     fill(host, h("div", { class: "tr-page" }, h("div", {}, head, this.error, this.now, wishes, this.history.element, new Launcher().element)));
     document.addEventListener("visibilitychange", () => document.hidden || this.refresh());

@@ -1,6 +1,6 @@
 // A wait that says what for and how long.
 
-import { h } from "./dom.js";
+import { h, meter, sentence } from "./dom.js";
 
 /** Seconds as people say them: "45 s", "12 min", "3 h 20 min". */
 export function duration(seconds) {
@@ -17,11 +17,7 @@ export function wait({ work, done, total, remaining }) {
   return h(
     "div",
     { class: "pj-wait", role: "status" },
-    h(
-      "div",
-      { class: "wb-meter", role: "progressbar", "aria-label": work, "aria-valuenow": done, "aria-valuemax": total || 1 },
-      h("i", { style: { transform: `scaleX(${share})` } }),
-    ),
+    meter(share, { role: "progressbar", "aria-label": work, "aria-valuenow": done, "aria-valuemax": total || 1 }),
     h("small", {}, `${work}${number}${left}`),
   );
 }
@@ -34,8 +30,4 @@ export function choreWait(chore, words) {
 /** A button that ends what is waited for; one for good, as a wait is drawn anew while somebody presses. */
 export function stopButton(stop) {
   return h("button", { class: "wb-admins", type: "button", hidden: true, onclick: stop }, "Stop");
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

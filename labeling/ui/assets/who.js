@@ -2,9 +2,9 @@
 
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
-import { h } from "./dom.js";
+import { alertBox, attempt, h } from "./dom.js";
 
-const ROLES = { admin: "Admin", annotator: "Annotator" };
+export const ROLES = { annotator: "Annotator", admin: "Admin" };
 
 /** Whether the one at the keyboard may do what is for admins; what has the class `wb-admins` others do not see. */
 export const isAdmin = () => !document.querySelector('[data-role="annotator"]');
@@ -60,20 +60,15 @@ async function logOut(button) {
 }
 
 function passwordForm() {
-  const said = h("div", { class: "wb-error", role: "alert" });
+  const said = alertBox();
   const field = (label, name, autocomplete) =>
     h("label", {}, label, h("input", { name, type: "password", autocomplete, required: true, maxlength: 256 }));
   const change = async (event) => {
     event.preventDefault();
-    said.textContent = "";
     const { old, fresh } = Object.fromEntries(new FormData(form));
-    try {
-      await api.post("api/password", { old, new: fresh });
-      form.reset();
-      said.textContent = "Changed. Elsewhere you are logged out.";
-    } catch (error) {
-      said.textContent = error.message;
-    }
+    if (!(await attempt(said, () => api.post("api/password", { old, new: fresh })))) return;
+    form.reset();
+    said.textContent = "Changed. Elsewhere you are logged out.";
   };
   const form = h(
     "form",

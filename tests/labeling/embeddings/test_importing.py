@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from barlowmatch.data.classes import ImageClass, class_id
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from barlowmatch.embeddings.folder import EmbeddedFiles
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
 from labeling.embeddings.importing import PAGE, import_embeddings, similarity_order
 from labeling.project import reading, writing

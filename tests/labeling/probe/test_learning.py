@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.embeddings import EmbeddedFiles, EmbeddingsWriter
+from barlowmatch.embeddings.folder import EmbeddedFiles
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from labeling.dataset.indexing import init_project
 from labeling.embeddings.importing import import_embeddings
 from labeling.probe import process

@@ -11,19 +11,18 @@ def test_herding_is_the_plain_greedy_rule() -> None:
     vectors, _ = clusters(120)
     candidates, anchors, labeled = vectors[:40], vectors[40:100], vectors[100:]
     weights = np.random.default_rng(1).random(60).astype(np.float32)
-    width = 0.5
-    best = kernel(anchors, labeled, width).max(1)
-    assert covered(anchors, labeled, width) == pytest.approx(best)
+    best = kernel(anchors, labeled).max(1)
+    assert covered(anchors, labeled) == pytest.approx(best)
     expected: list[int] = []
 
     def gain(place: int) -> float:
-        added = np.maximum(kernel(candidates[[place]], anchors, width)[0] - best, 0)
+        added = np.maximum(kernel(candidates[[place]], anchors)[0] - best, 0)
         return -np.inf if place in expected else float(added @ weights)
 
     for _ in range(15):
         expected.append(max(range(40), key=gain))
-        best = np.maximum(best, kernel(candidates[[expected[-1]]], anchors, width)[0])
-    assert herd(candidates, anchors, weights, covered(anchors, labeled, width), 15, width).tolist() == expected
+        best = np.maximum(best, kernel(candidates[[expected[-1]]], anchors)[0])
+    assert herd(candidates, anchors, weights, covered(anchors, labeled), 15).tolist() == expected
 
 
 def test_all_candidates_are_ordered_once() -> None:

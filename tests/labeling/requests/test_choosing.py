@@ -10,7 +10,7 @@ import pytest
 
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.tables import read_table
-from barlowmatch.embeddings import read_embeddings
+from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.events import silent
 from barlowmatch.selection.catalog import CATALOG
 from labeling.configs import ChooseConfig
