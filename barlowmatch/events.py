@@ -48,7 +48,7 @@ class Progress(Event):
         total: units in all.
         unit: what is counted ("step", "image").
         rate: units a second of late; samples_rate, where set, counts samples a second.
-        remaining: seconds left at that rate.
+        remaining: seconds left at that rate, 0 where it is not known yet.
         metrics: the latest figures (loss, learning rate, …).
     """
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from barlowmatch.linear_probe import Space, fit
-from barlowmatch.suspects import FOLDS, LEAST, _deal, find_suspects, out_of_sample
+from barlowmatch.suspects import FOLDS, LEAST, _deal, find_suspects, out_of_sample, soften
 from tests.clusters import clusters
 
 
@@ -33,6 +33,18 @@ def test_where_all_is_right_nothing_is_suspect() -> None:
     assert len(find_suspects(vectors, owner)) == 0
 
 
+def test_what_the_embeddings_do_not_know_makes_no_label_suspect() -> None:
+    """As after the first round: the probe was sure, and wrong about more than half of a hundred labels."""
+    draw = np.random.default_rng(3)
+    vectors = draw.normal(size=(100, 128)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    labels = draw.integers(0, 9, 100)
+    sure = out_of_sample(vectors, labels, 0)
+    doubted = sure.max(1) >= 10 * sure[np.arange(100), labels]
+    assert np.count_nonzero(doubted) > 20
+    assert len(find_suspects(vectors, labels)) == 0
+
+
 def test_what_judges_a_label_has_not_seen_it() -> None:
     """Where images have nothing in common, a probe knows the labels that it has seen, and nothing of any other."""
     vectors = np.eye(60, dtype=np.float32)
@@ -48,7 +60,7 @@ def test_a_label_is_suspect_where_another_class_is_ten_times_likelier() -> None:
     vectors = vectors + draw.normal(0, 0.25, vectors.shape).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     found = find_suspects(vectors, labels)
-    own = out_of_sample(vectors, labels, 0)
+    own = soften(out_of_sample(vectors, labels, 0), labels)
     expected = {
         place: max(likelihoods) / likelihoods[label]
         for place, (likelihoods, label) in enumerate(zip(own.tolist(), labels, strict=True))

@@ -38,7 +38,10 @@ def latest_request(folder: Path) -> Path:
     """
     found = _latest(folder, _REQUEST, None)
     if found is None:
-        raise InputError(f"{folder}: holds no request (request.csv or request_1.csv); name the file by --request")
+        raise InputError(
+            f"{folder}: holds no request (request.csv or request_1.csv); name the file by --request, for labels that "
+            "nobody asked for theirs"
+        )
     return found
 
 
@@ -111,7 +114,8 @@ def read_answers(path: Path, request: Path, rows: tuple[int, ...], dataset: Data
     if stray:
         raise InputError(
             f"{path}: line {table.lines[stray[0]]}: {files[stray[0]]} was not requested by {request} ({len(stray)} "
-            "such lines); remove these lines or name the request they answer"
+            "such lines); remove these lines, or name the request they answer by --request, for labels that nobody "
+            "asked for their own file"
         )
     by_row = dict(zip(answered, labels, strict=True))
     _refuse_missing(path, [row for row in rows if not by_row.get(row, "").strip()], len(rows), dataset)

@@ -10,6 +10,9 @@ _EVERY_SECONDS = 0.5
 class Rate:
     """Counts finished images, or other units, and reports progress with rate and time left.
 
+    The rate is that since the first units were finished: before them processes start and files are opened, which says
+    nothing of how long the others take.
+
     Args:
         work: what is being done, as a person would say it.
         total: units in all; nothing is reported where there are none.
@@ -22,11 +25,14 @@ class Rate:
         self._work, self._total, self._emit, self._unit = work, total, emit, unit
         self._done = self._before = done
         self._start = self._told = time.monotonic()
+        self._begun = False
 
     def step(self, count: int = 1) -> None:
         """Count units, and report where half a second has passed or all are done."""
         self._done += count
         now = time.monotonic()
+        if not self._begun and self._before < self._done < self._total:
+            self._begun, self._before, self._start = True, self._done, now
         if self._done < self._total and now - self._told < _EVERY_SECONDS:
             return
         self._told = now
@@ -38,6 +44,6 @@ class Rate:
                 total=self._total,
                 unit=self._unit,
                 rate=rate,
-                remaining=(self._total - self._done) / max(rate, 1e-9),
+                remaining=(self._total - self._done) / rate if rate else 0.0,
             )
         )

@@ -1,28 +1,19 @@
-"""Making a project of a dataset, and finding out what became of its files since.
+"""Making a project of a dataset, and finding out what became of its files since."""
 
-Reading a dataset (its layout, its label tensors, its damaged files) is the business of `python -m barlowmatch
-inspect`, run as a process of its own; a project takes up the manifest and the report that it writes.
-"""
-
-import json
 import os
 import secrets
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from barlowmatch.data.tables import read_table, shown
 from barlowmatch.errors import InputError
 from barlowmatch.files import aside
 from barlowmatch.outputs import refuse_inside
 from labeling.configs import InitConfig
+from labeling.dataset.inspecting import INDEX, Found, Index, read_index
 from labeling.dataset.judged import choose_judged
 from labeling.dataset.labels import import_own_labels
-from labeling.dataset.reports import keep_report
 from labeling.project import ProjectFolder, creating, writing
 from storage import images as store
 from storage.classes import add_class, class_ids
@@ -34,27 +25,6 @@ from storage.images import add_images
 from storage.leases import recount
 from storage.records import Image, NewImage
 from storage.settings import get_setting, put_setting
-
-INDEX = "index.csv"
-"""The manifest that `inspect` writes into the project folder."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """An image that a dataset holds now."""
-
-    new: NewImage
-    label: str
-
-
-@dataclass(frozen=True)
-class Index:
-    """What a dataset holds now: images, classes as (id, name), and how many files cannot be read."""
-
-    root: Path
-    found: tuple[Found, ...]
-    classes: tuple[tuple[int, str], ...]
-    unreadable: int
 
 
 @dataclass(frozen=True)
@@ -144,65 +114,6 @@ def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> None:
     ids = add_images(db, (replace(found.new, split="val") if found.new.group in held else found.new for found in fresh))
     labeled = [(image, found.label) for image, found in zip(ids, fresh, strict=True) if found.label]
     import_own_labels(db, labeled, {name: number for number, name in index.classes})
-
-
-def read_index(
-    paths: ProjectFolder, images: Path, manifest: str | None, group_by: str | None, events: Path | None = None
-) -> Index:
-    """Let `python -m barlowmatch inspect` read the dataset, keep its report, and return what it found.
-
-    Args:
-        paths: of the project.
-        images: link to the dataset in the project folder.
-        manifest: name of the table in it that lists the images, None to read the folder.
-        group_by: what belongs together.
-        events: a file that the progress is appended to, as JSON lines.
-
-    Raises:
-        InputError: what it complained of.
-    """
-    root = Path(os.path.realpath(images))
-    target = paths.folder / INDEX
-    target.unlink(missing_ok=True)
-    source = ["--manifest", str(images / manifest)] if manifest else ["--dataset-folder", str(images)]
-    grouping = ["--group-by", group_by] if group_by else []
-    telling = ["--events", str(events)] if events else []
-    command = [
-        sys.executable, "-m", "barlowmatch", "inspect", *source, *grouping, *telling,
-        "--val-share", "0", "--manifest-out", str(target), "--json",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, check=False)
-    complaints = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["inspect failed"]
-    if done.returncode:
-        raise InputError(complaints[-1].removeprefix("barlowmatch: ").replace(str(images), str(root)))
-    report: dict[str, Any] = json.loads(done.stdout) | {"root": str(root)}
-    keep_report(paths, report)
-    unreadable = {item["file"] for item in report["unreadable"]}
-    found = tuple(_found(root, *row) for row in _rows(target, images) if row[0] not in unreadable)
-    classes = tuple((int(item["id"]), str(item["name"])) for item in report["classes"])
-    return Index(root, found, classes, len(unreadable))
-
-
-def _rows(index: Path, images: Path) -> Iterable[tuple[str, str, str, str, str]]:
-    """Yield file (relative to the dataset), hash, split, label and group of each row of a manifest."""
-    table = read_table(index)
-    prefix = f"{images.name}/"
-    files = (file.removeprefix(prefix) for file in table.need(["file"]))
-    rest = (table.need([name]) for name in ("sha256", "split", "label", "group"))
-    return zip(files, *rest, strict=True)
-
-
-def _found(root: Path, file: str, sha256: str, split: str, label: str, group: str) -> Found:
-    path = os.fsencode(file)
-    try:
-        status = os.stat(root / file)  # noqa: PTH116 - half the time of Path.stat, over 200,000 files
-        size, mtime_ns = status.st_size, status.st_mtime_ns
-    except OSError:
-        size, mtime_ns = None, None
-    return Found(
-        NewImage(path, shown(file), sha256, split, group or None, size, mtime_ns),  # type: ignore[arg-type]
-        label,
-    )
 
 
 @contextmanager

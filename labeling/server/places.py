@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from barlowmatch.data.dataset import SYNONYMS
+from barlowmatch.data.folder_names import why_no_classes
 from barlowmatch.data.folders import is_passed_over
 from barlowmatch.data.images import SUFFIXES
+from barlowmatch.data.listings import TABLE_NAMES
+from barlowmatch.data.natural import natural_key
 from labeling.project import NETWORK_DISKS, ProjectFolder, disk_kind
 
 _SECONDS = 1.5
 """How long files are counted; a folder that takes longer is said to hold at least so many."""
+_NAMED = 3
+"""How many folders that are taken for classes are named."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,26 @@ def _look_at_images(folder: Path) -> Place:
         return Place(ok=False, words="There is no such folder.")
     if not os.access(folder, os.R_OK | os.X_OK):
         return Place(ok=False, words="This folder may not be read; ask its owner.")
-    count, all_of_them = _count_pictures(folder)
-    if count == 0:
+    pictures, all_of_them = _find_pictures(folder)
+    if not pictures:
         return Place(ok=False, words="It holds no images (JPEG, PNG, WebP, BMP, TIFF, GIF).")
-    number = f"{count:,} {'image' if count == 1 else 'images'}"
-    return Place(ok=True, words=number if all_of_them else f"At least {number}; counting stopped there.", state="new")
+    number = f"{len(pictures):,} {'image' if len(pictures) == 1 else 'images'}"
+    if not all_of_them:
+        return Place(ok=True, words=f"At least {number}; counting stopped there.", state="new")
+    return Place(ok=True, words=number + _said_of_classes(folder, pictures), state="new")
+
+
+def _said_of_classes(folder: Path, pictures: list[str]) -> str:
+    """Say so where the images' folders will be taken for classes: after that all of them are labeled already."""
+    folders = sorted({picture.partition("/")[0] for picture in pictures if "/" in picture}, key=natural_key)
+    told = any(name.lower() in SYNONYMS for name in folders) or any((folder / name).is_file() for name in TABLE_NAMES)
+    if told or why_no_classes(pictures) is not None:
+        return ""
+    more = f" and {len(folders) - _NAMED:,} more" if len(folders) > _NAMED else ""
+    return (
+        f". Their folders ({', '.join(folders[:_NAMED])}{more}) are taken for classes; "
+        "if they are none, move them into one folder called unlabeled first."
+    )
 
 
 def look_at_project(folder: Path, images: Path | None) -> Place:
@@ -113,9 +134,9 @@ def list_folders(folder: Path) -> list[str]:
     return sorted(names, key=str.casefold)
 
 
-def _count_pictures(folder: Path) -> tuple[int, bool]:
-    """Return how many pictures a folder holds, and whether all were counted; links are followed, each place once."""
-    count, ends, seen = 0, time.monotonic() + _SECONDS, set[tuple[int, int]]()
+def _find_pictures(folder: Path) -> tuple[list[str], bool]:
+    """Return the pictures inside a folder, and whether these are all; links are followed, each place once."""
+    pictures, ends, seen = list[str](), time.monotonic() + _SECONDS, set[tuple[int, int]]()
     for here, folders, files in os.walk(folder, followlinks=True):
         status = os.stat(here)  # noqa: PTH116 - a Path for each of many is slow
         if (status.st_dev, status.st_ino) in seen:
@@ -123,10 +144,12 @@ def _count_pictures(folder: Path) -> tuple[int, bool]:
             continue
         seen.add((status.st_dev, status.st_ino))
         folders[:] = [name for name in folders if not is_passed_over(name)]
-        count += sum(_is_picture(name) for name in files)
+        inside = os.path.relpath(here, folder)
+        prefix = "" if inside == os.curdir else f"{inside}/"
+        pictures += [prefix + name for name in files if _is_picture(name)]
         if time.monotonic() > ends:
-            return count, False
-    return count, True
+            return pictures, False
+    return pictures, True
 
 
 def _is_picture(name: str) -> bool:

@@ -231,6 +231,18 @@ def test_a_request_that_a_spreadsheet_saved_with_semicolons_is_read(tmp_path: Pa
     assert result["added"] == 1
 
 
+def test_labels_that_nobody_asked_for_are_their_own_request(tmp_path: Path) -> None:
+    seed_layout(tmp_path / "dataset")
+    source = DatasetOptions(dataset_folder=tmp_path / "dataset")
+    labels = write_csv(tmp_path / "own.csv", ("file", "label"), [("7.png", "1")])
+    with pytest.raises(InputError, match=r"holds no request .*by --request, for labels that nobody asked for theirs"):
+        run(config(source, label_request_path=tmp_path, labels=labels, out_path=tmp_path / "new"))
+    asked = write_csv(tmp_path / "request.csv", ("file",), [("8.png",)])
+    with pytest.raises(InputError, match=r"by --request, for labels that nobody asked for their own file"):
+        run(config(source, request=asked, labels=labels, out_path=tmp_path / "new"))
+    assert run(config(source, request=labels, labels=labels, out_path=tmp_path / "new"))["added"] == 1
+
+
 def test_the_sources_names_are_the_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seed_layout(tmp_path / "dataset")
     (tmp_path / "label_request").mkdir()

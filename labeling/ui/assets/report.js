@@ -100,7 +100,7 @@ function facts(report) {
   const rows = [
     ["Images", `${report.images.toLocaleString("en")}, ${megabytes(report.bytes)}, ${listed(report.formats)}`],
     sizes && ["Sizes", sizeWords(sizes)],
-    ["Found as", `${report.layout} layout`],
+    ["Found as", `${report.layout} layout${report.layout === "class-folders" ? ": the folders' names are the classes" : ""}`],
     report.groups && ["Groups", `${report.groups.count.toLocaleString("en")}, the largest of ${count(report.groups.largest, "image")}`],
     ...Object.entries(splits).map(([split, { images, labeled }]) => [SPLITS[split] ?? split, `${images.toLocaleString("en")}${labeled ? `, ${labeled === images ? "all" : labeled.toLocaleString("en")} labeled already` : ""}`]),
   ];

@@ -13,7 +13,7 @@ export function duration(seconds) {
 export function wait({ work, done, total, remaining }) {
   const share = total ? done / total : 0;
   const number = total ? `, ${done.toLocaleString("en")} of ${total.toLocaleString("en")}` : "";
-  const left = total && remaining != null && done < total ? `, about ${duration(remaining)} left` : "";
+  const left = total && remaining > 0 && done < total ? `, about ${duration(remaining)} left` : "";
   return h(
     "div",
     { class: "pj-wait", role: "status" },

@@ -23,6 +23,7 @@ from storage.people import find_or_add_person
 from storage.records import Image as Known
 from storage.records import NewItem
 from storage.requests import add_request, list_requests
+from tests.data.loading import write_pictures
 from tests.waiting import until
 
 
@@ -59,6 +60,17 @@ def test_a_dataset_becomes_a_project_and_is_not_written_to(dataset: Path, tmp_pa
     assert {name.split("/")[0]: image.split for name, image in found.items()} == {
         "train": "train", "val": "val", "unlabeled": "unlabeled",
     }  # fmt: skip
+
+
+def test_what_is_read_is_told_meanwhile(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Also that folders are taken for classes, which makes all their images labeled ones."""
+    for number, folder in enumerate(("morning", "noon")):
+        write_pictures(tmp_path / "images" / folder, 3, seed=number)
+    init_project(tmp_path / "p", dataset_folder=tmp_path / "images")
+    told = capfd.readouterr().err.splitlines()
+    assert "the folders' names are taken as classes; if they are none, move them into unlabeled/" in told
+    assert f"{tmp_path / 'images'}: class-folders layout, 2 classes, images: 6 train" in told
+    assert any(line.startswith("examine images 6/6") for line in told)
 
 
 def test_no_project_is_made_inside_its_dataset(dataset: Path) -> None:

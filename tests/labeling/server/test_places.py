@@ -52,6 +52,27 @@ def test_images_are_counted_by_name_and_what_will_not_do_is_said(dataset: Path, 
     assert len(read_tree(tmp_path / "many").pictures) == 2
 
 
+def test_folders_that_will_be_taken_for_classes_are_named(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    for folder in ("microscope 1", "élan", "a", "b"):
+        (images / folder).mkdir(parents=True)
+        for number in range(2):
+            (images / folder / f"{number}.png").touch()
+    said = look_at_images(images)
+    assert said.ok
+    assert said.words == (
+        "8 images. Their folders (a, b, microscope 1 and 1 more) are taken for classes; "
+        "if they are none, move them into one folder called unlabeled first."
+    )
+    (images / "labels.csv").touch()
+    assert look_at_images(images).words == "8 images", "a table says what the labels are"
+    (images / "labels.csv").unlink()
+    images.rename(tmp_path / "unlabeled")
+    images.mkdir()
+    (tmp_path / "unlabeled").rename(images / "unlabeled")
+    assert look_at_images(images).words == "8 images"
+
+
 def test_a_project_lies_beside_its_images_on_a_disk_one_may_write_to(
     dataset: Path, folder: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,123 @@
+"""What a dataset holds: its layout, its labels, its damaged files.
+
+Finding that out is the business of `python -m barlowmatch inspect`, run as a process of its own; a project takes up the
+manifest and the report that it writes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from barlowmatch.data.tables import read_table, shown
+from barlowmatch.errors import InputError
+from labeling.dataset.reports import keep_report
+from labeling.project import ProjectFolder
+from storage.records import NewImage
+
+INDEX = "index.csv"
+"""The manifest that `inspect` writes into the project folder."""
+_COMPLAINS = "barlowmatch: "
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image that a dataset holds now."""
+
+    new: NewImage
+    label: str
+
+
+@dataclass(frozen=True)
+class Index:
+    """What a dataset holds now: images, classes as (id, name), and how many files cannot be read."""
+
+    root: Path
+    found: tuple[Found, ...]
+    classes: tuple[tuple[int, str], ...]
+    unreadable: int
+
+
+def read_index(
+    paths: ProjectFolder, images: Path, manifest: str | None, group_by: str | None, events: Path | None = None
+) -> Index:
+    """Let `python -m barlowmatch inspect` read the dataset, keep its report, and return what it found.
+
+    What it says meanwhile, how far it is and what folders are taken for, goes on to standard error.
+
+    Args:
+        paths: of the project.
+        images: link to the dataset in the project folder.
+        manifest: name of the table in it that lists the images, None to read the folder.
+        group_by: what belongs together.
+        events: a file that the progress is appended to, as JSON lines.
+
+    Raises:
+        InputError: what it complained of.
+    """
+    root = Path(os.path.realpath(images))
+    target = paths.folder / INDEX
+    target.unlink(missing_ok=True)
+    source = ["--manifest", str(images / manifest)] if manifest else ["--dataset-folder", str(images)]
+    grouping = ["--group-by", group_by] if group_by else []
+    telling = ["--events", str(events)] if events else []
+    command = [
+        sys.executable, "-m", "barlowmatch", "inspect", *source, *grouping, *telling,
+        "--val-share", "0", "--manifest-out", str(target), "--json",
+    ]  # fmt: skip
+    report: dict[str, Any] = json.loads(_heard(command, images, root)) | {"root": str(root)}
+    keep_report(paths, report)
+    unreadable = {item["file"] for item in report["unreadable"]}
+    found = tuple(_found(root, *row) for row in _rows(target, images) if row[0] not in unreadable)
+    classes = tuple((int(item["id"]), str(item["name"])) for item in report["classes"])
+    return Index(root, found, classes, len(unreadable))
+
+
+def _heard(command: list[str], images: Path, root: Path) -> bytes:
+    """Return what a command writes to its standard output; `root` is named where it says `images`.
+
+    Raises:
+        InputError: what it complained of last.
+    """
+    complaint = "inspect failed"
+    with (
+        tempfile.TemporaryFile() as written,
+        subprocess.Popen(command, stdout=written, stderr=subprocess.PIPE, encoding="utf-8", errors="replace") as told,
+    ):
+        for line in told.stderr or ():
+            said = line.rstrip().replace(str(images), str(root))
+            if said.startswith(_COMPLAINS):
+                complaint = said.removeprefix(_COMPLAINS)
+            elif said:
+                print(said, file=sys.stderr, flush=True)  # noqa: T201 - to whoever waits for the images to be read
+        if told.wait():
+            raise InputError(complaint)
+        written.seek(0)
+        return written.read()
+
+
+def _rows(index: Path, images: Path) -> Iterable[tuple[str, str, str, str, str]]:
+    """Yield file (relative to the dataset), hash, split, label and group of each row of a manifest."""
+    table = read_table(index)
+    prefix = f"{images.name}/"
+    files = (file.removeprefix(prefix) for file in table.need(["file"]))
+    rest = (table.need([name]) for name in ("sha256", "split", "label", "group"))
+    return zip(files, *rest, strict=True)
+
+
+def _found(root: Path, file: str, sha256: str, split: str, label: str, group: str) -> Found:
+    path = os.fsencode(file)
+    try:
+        status = os.stat(root / file)  # noqa: PTH116 - half the time of Path.stat, over 200,000 files
+        size, mtime_ns = status.st_size, status.st_mtime_ns
+    except OSError:
+        size, mtime_ns = None, None
+    return Found(
+        NewImage(path, shown(file), sha256, split, group or None, size, mtime_ns),  # type: ignore[arg-type]
+        label,
+    )
