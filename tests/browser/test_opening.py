@@ -64,7 +64,7 @@ def test_a_folder_becomes_a_project_that_is_then_served(server: Bench, context: 
     tab.leave()
 
 
-def test_recent_projects_are_in_sight_however_many(server: Bench, page: Page, example: Path, tmp_path: Path) -> None:
+def test_the_latest_projects_are_in_sight_and_older_ones_at_hand(server: Bench, page: Page, example: Path, tmp_path: Path) -> None:
     projects = [tmp_path / f"project-{number}" for number in range(12)]
     for project in projects:
         project.symlink_to(example)
@@ -74,5 +74,7 @@ def test_recent_projects_are_in_sight_however_many(server: Bench, page: Page, ex
 
     page.goto(server.url)
 
-    expect(page.locator(".op-recent button")).to_have_count(12)
+    expect(page.locator(".op-recent button:visible")).to_have_count(4)
     expect(page.get_by_role("heading", name="BarlowMatch")).to_be_in_viewport()
+    page.get_by_text("Older ones (8)").click()
+    expect(page.locator(".op-recent button:visible")).to_have_count(12)

@@ -186,7 +186,7 @@ function state(entry) {
   }
   const left = Object.entries(entry.left_out ?? {})
     .filter(([, number]) => number > 0)
-    .map(([why, number]) => `${number} ${why}`);
+    .map(([why, number]) => `${number.toLocaleString("en")} (${why})`);
   const words = `${count(entry.labeled, "labeled image")}${left.length ? `, left out: ${left.join(", ")}` : ""}`;
   const file = (name) =>
     h(

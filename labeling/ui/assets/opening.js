@@ -7,6 +7,7 @@ import { pageHead, takeTheme } from "./page.js";
 import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 500; // milliseconds, while the images are read
+const LATEST = 4; // recent projects in sight: a new one is to be reached without scrolling, on a phone too
 const TYPING = 250; // milliseconds without a key before a path is looked at
 
 /** Build the page inside `host` and start it. */
@@ -77,17 +78,15 @@ class OpeningPage {
   recent() {
     if (!this.found.recent.length) return null;
     const open = (folder) => this.attempt(() => this.open(folder));
+    const buttons = this.found.recent.map(({ name, folder }) =>
+      h("button", { type: "button", onclick: () => open(folder) }, h("b", {}, name), h("small", {}, folder)),
+    );
+    const older = buttons.splice(LATEST);
     return h(
       "section",
       { class: "pj-card", "aria-label": "Recent projects" },
       h("h2", {}, "Recent projects"),
-      h(
-        "div",
-        { class: "op-recent" },
-        this.found.recent.map(({ name, folder }) =>
-          h("button", { type: "button", onclick: () => open(folder) }, h("b", {}, name), h("small", {}, folder)),
-        ),
-      ),
+      h("div", { class: "op-recent" }, buttons, older.length ? h("details", {}, h("summary", {}, `Older ones (${older.length})`), h("div", {}, older)) : null),
     );
   }
 
