@@ -161,25 +161,34 @@ function roundsTable({ rounds, runs }) {
     const inside = round.accuracy.share >= low && round.accuracy.share <= high;
     return `${percent(round.forecast.accuracy)} (${interval(round.forecast)})${inside ? "" : ", missed"}${round.kept ? "" : " *"}`;
   };
-  const rows = rounds.map((round, place) =>
+  const found = ({ accuracy }) => [h("b", {}, percent(accuracy.share)), ` (${interval(accuracy)})`];
+  const roundOf = (run) => rounds.findLast(({ labels }) => labels === run.labels);
+  const rows = rounds.flatMap((round, place) => [
     h(
       "tr",
       {},
       h("th", { scope: "row" }, place + 1),
       h("td", {}, round.labels.toLocaleString("en")),
       h("td", {}, STAGES[round.stage]),
-      h("td", {}, h("b", {}, percent(round.accuracy.share)), ` (${interval(round.accuracy)})`),
+      h("td", {}, found(round)),
       h("td", {}, percent(round.balanced_accuracy)),
       h("td", {}, verdict(round)),
     ),
-  );
-  const others = runs.map(({ run, labels, accuracy }) => `${run}, ${count(labels, "label")}: ${percent(accuracy.share)}`);
+    ...runs
+      .filter((run) => roundOf(run) === round)
+      .map((run) =>
+        h("tr", { class: "pg-beside" }, h("td", { colspan: 2 }), h("td", { title: run.run }, STAGES[run.stage]), h("td", { colspan: 3 }, found(run))),
+      ),
+  ]);
+  const others = runs
+    .filter((run) => !roundOf(run))
+    .map((run) => `${run.run}, ${count(run.labels, "label")}: ${percent(run.accuracy.share)}`);
   return [
     table(["Round", "Labels", "Network", "Accuracy", "Balanced", "Had been forecast"], rows, TABLE),
     rounds.some((round) => round.forecast && !round.kept) &&
       h("p", { class: "wb-hint" }, "* worked out afterwards, from the rounds before it alone."),
     others.length > 0 &&
-      h("details", {}, h("summary", {}, `Other networks of these rounds (${others.length})`), h("ul", {}, others.map((words) => h("li", {}, words)))),
+      h("details", {}, h("summary", {}, `Other networks (${others.length})`), h("ul", {}, others.map((words) => h("li", {}, words)))),
   ];
 }
 
