@@ -104,6 +104,11 @@ def has_admin(db: Database, besides: int | None = None, *, by_password: bool = F
     )
 
 
+def is_only_admin(db: Database, member: Member) -> bool:
+    """Say whether a project would have no admin without them."""
+    return member.role == "admin" and member.active and not has_admin(db, besides=member.id)
+
+
 def add_member(db: Database, name: str, role: Role, password: str | None) -> Person:
     """Let somebody come in, by the hash of a password where there is one; who is known by name keeps what they gave."""
     person = find_or_add_person(db, name)

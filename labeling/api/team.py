@@ -76,7 +76,7 @@ def change_member(person_id: Id, change: wire.MemberChange, request: Request, he
 
 def _keep_an_admin(db: Database, member: Member) -> None:
     """Refuse to take its only admin from a project."""
-    if member.role == "admin" and not store.has_admin(db, besides=member.id):
+    if store.is_only_admin(db, member):
         raise Refused(f"{member.name} is the only admin", "role", "make somebody else an admin first")
 
 

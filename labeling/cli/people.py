@@ -84,7 +84,7 @@ def _remove(db: Database, name: str, _: PeopleConfig) -> str:
 
 
 def _keep_an_admin(db: Database, member: Member) -> None:
-    if member.role == "admin" and member.active and not store.has_admin(db, besides=member.id):
+    if store.is_only_admin(db, member):
         raise InputError(f"{member.name}: is the only admin; make somebody else an admin first")
 
 
