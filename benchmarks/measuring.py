@@ -41,6 +41,11 @@ def read_result(folder: Path) -> dict[str, Any]:
     return result
 
 
+def final_accuracy(folder: Path) -> float:
+    """Return the validation accuracy that a run ended with, in percent."""
+    return round(100 * float(read_result(folder)["val"]["accuracy"]), 2)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return rows as text in aligned columns."""
     widths = [max(len(str(row[column])) for row in [header, *rows]) for column in range(len(header))]

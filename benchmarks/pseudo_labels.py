@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.datasets import write_cifar10, write_digits
-from benchmarks.measuring import FIXED, barlowmatch, read_result, table
+from benchmarks.measuring import FIXED, barlowmatch, final_accuracy, table
 
 SIDES = {
     "fixed_0.003": FIXED,
@@ -60,17 +60,12 @@ def _learn(home: Path, data: str, seed: int, preset: str, epochs: int) -> dict[s
     barlowmatch(
         "train-classifier", *common, "--transfer-path", str(pretrained / "last.pt"), "--run-dir", str(classifier)
     )
-    accuracies = {"classifier": _accuracy(classifier)}
+    accuracies = {"classifier": final_accuracy(classifier)}
     for side, flags in SIDES.items():
         folder = home / f"{data}-{seed}-{side}"
         barlowmatch(
             "fixmatch", *common, *flags, "--num-epochs", EPOCHS[data],
             "--transfer-path", str(classifier / "best.pt"), "--run-dir", str(folder),
         )  # fmt: skip
-        accuracies[side] = _accuracy(folder)
+        accuracies[side] = final_accuracy(folder)
     return accuracies
-
-
-def _accuracy(folder: Path) -> float:
-    """Return the validation accuracy that a run ended with, in percent."""
-    return round(100 * float(read_result(folder)["val"]["accuracy"]), 2)
