@@ -64,7 +64,7 @@ def test_a_folder_becomes_a_project_that_is_then_served(server: Bench, context: 
     tab.leave()
 
 
-def test_the_latest_projects_are_in_sight_and_older_ones_at_hand(server: Bench, page: Page, example: Path, tmp_path: Path) -> None:
+def test_the_latest_projects_are_in_sight(server: Bench, page: Page, example: Path, tmp_path: Path) -> None:
     projects = [tmp_path / f"project-{number}" for number in range(12)]
     for project in projects:
         project.symlink_to(example)
