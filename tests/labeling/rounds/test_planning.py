@@ -256,12 +256,11 @@ def test_a_round_is_stopped_in_the_middle_goes_on_and_ends_in_a_request(tmp_path
 
     runs.resume(name)
     until(lambda: runs.need(name).state != "running")
-    assert runs.wait(name) == 0, "\n".join(runs.log(name))
+    assert runs.need(name).state == "done", "\n".join(runs.log(name))
     steps = kept_steps(runs.folder(name))
     assert [step.key for step in steps] == ["pretrain", "train-classifier", "fixmatch", "embed", "ask", "take-up"]
     assert {step.state for step in steps} == {"done"}, steps
     assert steps[0].run == part.name, "pretraining went on where it was"
-    assert runs.need(name).state == "done"
     with reading(project) as db:
         asked = next(request for request in list_requests(db) if request.purpose == "train")
         guesses = db.execute("SELECT count(*) FROM prediction").fetchone()[0]
@@ -279,13 +278,16 @@ def test_a_round_is_stopped_in_the_middle_goes_on_and_ends_in_a_request(tmp_path
 
     again = begin(project, "--minutes", "0.35", "--budget", "24")
     assert again.wait(120) == 0, again.communicate()[0]
-    steps = kept_steps(runs.folder(only_round(runs)))
-    assert steps[0].state == "done", steps[0]
-    further = runs.need(steps[0].run or "")
+    pretrained = kept_steps(runs.folder(only_round(runs)))[0]
+    before = find_pretrained(runs, runs.need(part.name), 360)
+    if before.is_enough:  # a fast machine shows the images as often as the recipe asks for in the first round
+        assert (pretrained.state, pretrained.run) == ("skipped", part.name)
+        return
+    assert pretrained.state == "done", pretrained
+    further = runs.need(pretrained.run or "")
     assert further.about["starts_from"] == part.name
     assert further.command[further.command.index("--weights") + 1] == str(runs.folder(part.name) / "best.pt")
-    both, one = (find_pretrained(runs, run, 360).passes for run in (further, runs.need(part.name)))
-    assert both > one
+    assert find_pretrained(runs, further, 360).passes > before.passes
 
 
 def never_trained_on(project: Path, folder: Path) -> None:
