@@ -132,17 +132,29 @@ class Ema(nn.Module):
     norm are averaged like the weights they belong to (FixMatch's and USB's code take the model's latest, which are of
     other weights and of a few batches only); counters are copied.
 
+    With a share of the start, it is the average of models drawn back by that share to the one it began with: halfway
+    between what fine-tuning began with and what it came to, networks are often better than at either end (WiSE-FT,
+    2109.01903, equation 1).
+
+    Args:
+        model: as it is at the start.
+        decay: the largest.
+        start_share: of the start, in [0, 1).
+
     Attributes:
         module: the averaged model, in evaluation mode, without gradients.
+        start: the model at the start, where it has a share.
         steps: how many steps the average has seen.
     """
 
     steps: Tensor
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: nn.Module, decay: float, start_share: float = 0.0) -> None:
         super().__init__()
         self.module = copy.deepcopy(model).requires_grad_(False).eval()
+        self.start = copy.deepcopy(self.module) if start_share else None
         self.decay = decay
+        self.start_share = start_share
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self._count = 0  # the same on the host: reading a buffer would wait for the accelerator
 
@@ -152,18 +164,30 @@ class Ema(nn.Module):
         decay = min(self.decay, (1 + self._count) / (10 + self._count))
         self._count += 1
         self.steps += 1
-        pairs = list(zip(_tensors(self.module), _tensors(model), strict=True))
-        averaged = [pair for pair in pairs if pair[0].is_floating_point()]
-        torch._foreach_lerp_([mine for mine, _ in averaged], [theirs for _, theirs in averaged], 1 - decay)
-        for mine, theirs in pairs:
-            if not mine.is_floating_point():
-                mine.copy_(theirs)
+        mine, theirs = _numbers(self.module), _numbers(model)
+        if self.start is not None:
+            theirs = list(torch._foreach_lerp(theirs, _numbers(self.start), self.start_share))
+        torch._foreach_lerp_(mine, theirs, 1 - decay)
+        for counter, latest in zip(_counters(self.module), _counters(model), strict=True):
+            counter.copy_(latest)
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Take back an average and the step it stands at."""
+        """Take back an average, its start, and the step it stands at; one that had no start goes on without."""
+        if not any(name.startswith("start.") for name in state_dict):
+            self.start = None
         result = super().load_state_dict(state_dict, strict, assign)
         self._count = int(self.steps)
         return result
+
+
+def _numbers(module: nn.Module) -> list[Tensor]:
+    """Return the parameters and buffers of a module that can be averaged."""
+    return [tensor for tensor in _tensors(module) if tensor.is_floating_point()]
+
+
+def _counters(module: nn.Module) -> list[Tensor]:
+    """Return those that cannot."""
+    return [tensor for tensor in _tensors(module) if not tensor.is_floating_point()]
 
 
 def _tensors(module: nn.Module) -> Iterator[Tensor]:

@@ -18,6 +18,7 @@ class Task(nn.Module, ABC):
         views_per_step: images the network sees in a step, over all processes.
         steps_per_epoch: steps that make an epoch.
         ema_decay: largest decay of the averaged model; None = no average is kept.
+        start_share: share in that average of the network as it was at the start.
         judged_by: the figure of `evaluate` that picks the best model; None = the last one is the best.
         replayable: whether `forward` depends on the tensors of its batch alone, a dataclass of nothing else, so that a
             GPU may replay it without Python.
@@ -28,6 +29,7 @@ class Task(nn.Module, ABC):
     views_per_step: int
     steps_per_epoch: int
     ema_decay: float | None = None
+    start_share: float = 0.0
     judged_by: str | None = None
     replayable: bool = False
 
@@ -46,6 +48,10 @@ class Task(nn.Module, ABC):
     def evaluate(self, network: Network) -> dict[str, float]:
         """Return figures of `network` on the validation split; nothing where there is none."""
         return {}
+
+    def finish(self, network: Network) -> Network:
+        """Return what to keep, and to judge, of the trained `network` once all steps are made; twice gives the same."""
+        return network
 
     def closing(self, figures: dict[str, float]) -> dict[str, Any]:
         """Return what `result.json` should hold of the latest evaluation, which gave `figures`."""

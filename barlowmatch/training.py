@@ -8,7 +8,7 @@ import math
 import signal
 import time
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor
@@ -61,6 +61,7 @@ class Trainer:
         facts: what every checkpoint of the run carries (stage, config, classes, architecture, dataset).
 
     Attributes:
+        kept: the network that is evaluated and kept as the best: the average where there is one; finished at the end.
         prefetcher: where the batches come from.
     """
 
@@ -80,7 +81,8 @@ class Trainer:
         self._replayed = task.replayable and compute.device.type == "cuda" and not recomputed and world_size() == 1
         self.optimizer = task.optimizer()
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.ema = Ema(task.network, task.ema_decay) if task.ema_decay is not None else None
+        self.ema = Ema(task.network, task.ema_decay, task.start_share) if task.ema_decay is not None else None
+        self.kept = task.network if self.ema is None else cast("Network", self.ema.module)
         self.minutes = config.minutes
         self.state = State(total_steps=config.num_epochs * task.steps_per_epoch)
         self.saved_at = time.monotonic()
@@ -129,19 +131,15 @@ class Trainer:
         return self.state.metrics
 
     def _close(self, request: StopRequest) -> None:
-        """Judge what is finished; it is kept first, so that a stop in the meantime costs no training."""
-        for judge in (False, True):
-            if judge and not self._evaluate():
-                return
-            self._save(best=self.task.judged_by is None)
+        """Finish the network and judge it; the steps are kept first, so that a stop in the meantime costs none."""
+        for finishing in (False, True):
+            if finishing:
+                with memory_advice(self.state.step, self.compute.device):
+                    self.kept = self.task.finish(self.kept)
+                self._evaluate()
+            self._save(best=finishing and self.task.judged_by is None)
             if distributed.any_process((request.status is not None,), self.compute.device)[0]:
                 raise Interrupted(request.status or 128 + signal.SIGTERM)
-
-    def averaged(self) -> Network:
-        """Return the network that is evaluated and kept as the best: the average where there is one."""
-        network = self.ema.module if self.ema is not None else self.task.network
-        assert isinstance(network, Network)
-        return network
 
     def _record(self) -> None:
         """Have the gradients replayed from now on, where the network can be recorded."""
@@ -239,15 +237,15 @@ class Trainer:
             self.run.emit(say_what_fits(self.minutes, total, epochs))
         self.state.total_steps, self.state.planned = total, self.state.planned or warm
 
-    def _evaluate(self) -> bool:
-        """Judge the average, keep it where it is the best, and say whether there is anything to judge it by."""
+    def _evaluate(self) -> None:
+        """Judge the network that is kept, where there is anything to judge it by, and save it where it is the best."""
         try:
             with memory_advice(self.state.step, self.compute.device):
-                figures = self.task.evaluate(self.averaged())
+                figures = self.task.evaluate(self.kept)
         except NotFiniteError:
             self._stop_for_bad_loss(self.state.step)
         if not figures:
-            return False
+            return
         self.state.metrics = figures
         self.run.emit(Evaluated(step=self.state.step, split="val", metrics=figures))
         if self.task.judged_by is not None and (
@@ -255,7 +253,6 @@ class Trainer:
         ):
             self.state.best = figures[self.task.judged_by]
             self._save_best()
-        return True
 
     def _saving_due(self) -> bool:
         return launcher.is_main() and time.monotonic() - self.saved_at > 60 * self.config.checkpoint_minutes
@@ -273,7 +270,7 @@ class Trainer:
 
     def _save_best(self) -> None:
         if launcher.is_main():
-            save_checkpoint(self.run.best_path, {**self._facts(), **self.averaged().parts()})
+            save_checkpoint(self.run.best_path, {**self._facts(), **self.kept.parts()})
 
     def _facts(self) -> Checkpoint:
         state = self.state

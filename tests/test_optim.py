@@ -140,9 +140,12 @@ def test_the_ends_of_the_schedules() -> None:
     assert cosine(12, 10) == 0.0
 
 
-def test_the_average_equals_a_plain_loop() -> None:
+@pytest.mark.parametrize("start_share", [0.0, 0.3])
+def test_the_average_equals_a_plain_loop(start_share: float) -> None:
+    """WiSE-FT's interpolation (equation 1) of the average of the steps and the model before them, at its end."""
     module = network()
-    ema = Ema(module, 0.9)
+    ema = Ema(module, 0.9, start_share)
+    start = {name: value.clone() for name, value in module.state_dict().items()}
     expected = {name: value.clone() for name, value in module.state_dict().items()}
     for step in range(200):
         generator = torch.Generator().manual_seed(step)
@@ -156,16 +159,21 @@ def test_the_average_equals_a_plain_loop() -> None:
             floating = value.is_floating_point()
             expected[name] = decay * expected[name] + (1 - decay) * value if floating else value.clone()
     for name, value in ema.module.state_dict().items():
-        torch.testing.assert_close(value, expected[name], rtol=1e-12, atol=1e-14)
+        mixed = torch.lerp(expected[name], start[name], start_share) if value.is_floating_point() else expected[name]
+        torch.testing.assert_close(value, mixed, rtol=1e-12, atol=1e-14)
     assert int(ema.module.state_dict()["1.num_batches_tracked"]) == 200
 
 
-def test_the_average_goes_on_from_its_state() -> None:
+@pytest.mark.parametrize("start_share", [0.0, 0.5])
+def test_the_average_goes_on_from_its_state(start_share: float) -> None:
+    """One that is made with a start goes on without where the state has none."""
     module = network()
-    straight, first = Ema(module, 0.999), Ema(module, 0.999)
+    straight, first = Ema(module, 0.999, start_share), Ema(module, 0.999, start_share)
     for _ in range(3):
+        with torch.no_grad():
+            module[0].weight += 1
         straight.update(module), first.update(module)
-    second = Ema(network(), 0.999)
+    second = Ema(module, 0.999, 0.5)
     second.load_state_dict(first.state_dict())
     with torch.no_grad():
         module[0].weight += 1

@@ -9,7 +9,7 @@ from typing_extensions import Doc
 from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import RunOptions
 
-ADDED_LATER = {"optimizer": "lars"}
+ADDED_LATER = {"optimizer": "lars", "start_share": 0.0}
 """Parameters that runs of earlier versions do not name, and what they did."""
 
 
@@ -115,4 +115,9 @@ class FixMatchConfig(ClassifierOptions):
         Doc("How a guess is weighed: FixMatch's threshold, or its successors SoftMatch and FreeMatch."),
     ] = "fixed"
     learning_rate: Annotated[float, Range(0, 10, open_low=True), Doc("SGD rate, η·cos(7πk/16K).")] = 0.003
+    start_share: Annotated[
+        float,
+        Range(0, 0.9),
+        Doc("Share of the classifier it begins with in the averaged model (WiSE-FT); 0 = FixMatch's average."),
+    ] = 0.0
     momentum: Annotated[float, Range(0, 1), Doc("Nesterov momentum.")] = 0.9

@@ -18,7 +18,7 @@ from barlowmatch.inference import classify_rows
 from barlowmatch.models.network import Network
 from barlowmatch.run_folders import place_run
 from barlowmatch.stages.images import Images
-from barlowmatch.stages.networks import build_classifying_network
+from barlowmatch.stages.networks import build_classifying_network, knows_all
 from barlowmatch.stages.session import (
     checkpoint_to_resume,
     load_images_as_before,
@@ -140,5 +140,7 @@ def run_classification(
             check_readable(images)
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
             task = make_task(network, images, config, compute)
+            if not knows_all(origin, dataset.classes):
+                task.start_share = 0.0  # that start is no classifier
             tell_about_validation(task, config.select_best_from, opened.emit)
             return train_network(opened, config, compute, images, task, resumed=resumed)

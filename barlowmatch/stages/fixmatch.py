@@ -14,6 +14,7 @@ from barlowmatch.data.views import family_of, strong_view, weak_view
 from barlowmatch.events import Emit, silent
 from barlowmatch.losses import fixmatch_loss
 from barlowmatch.models.network import Network
+from barlowmatch.norm_statistics import retake_statistics
 from barlowmatch.optim import fixmatch_cosine, parameter_groups
 from barlowmatch.pseudo_labels import pseudo_labels
 from barlowmatch.randomness import SampleRandom
@@ -42,6 +43,7 @@ class FixMatch(ClassificationTask):
     def __init__(self, network: Network, images: Images, config: FixMatchConfig, compute: Compute) -> None:
         super().__init__(network, images, config, compute)
         self.config = config
+        self.start_share = config.start_share
         self.labeled_per_step = config.batch_size or config.usual_batch
         self.unlabeled_per_step = config.mu * self.labeled_per_step
         self.samples_per_step = self.labeled_per_step + self.unlabeled_per_step
@@ -93,6 +95,12 @@ class FixMatch(ClassificationTask):
     def rate(self, step: int, total: int) -> float:
         """Return cos(7πk/16K)."""
         return fixmatch_cosine(step, total)
+
+    def finish(self, network: Network) -> Network:
+        """Return the average with statistics of its own: those of its steps were of other weights, and of views."""
+        if self.fine_tune:
+            retake_statistics(network, self.images.store, self.images.learnable, self.compute, self.config.seed)
+        return network
 
     def extra_state(self) -> dict[str, Any]:
         """Return what the pseudo-labels' weighting has learned."""

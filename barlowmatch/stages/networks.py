@@ -175,6 +175,13 @@ def build_classifying_network(
     return network
 
 
+def knows_all(origin: Origin, classes: Sequence[ImageClass]) -> bool:
+    """Say whether a network of classification begins with a classifier that knows all classes."""
+    if origin.checkpoint is None or "classifier" not in origin.checkpoint:
+        return False
+    return min(_beginnings(classes_in(origin.checkpoint), classes)) >= 0
+
+
 def restore_network(checkpoint: Checkpoint, path: Path) -> Network:
     """Return the network of a checkpoint for use: the averaged model where the checkpoint has one.
 
@@ -185,8 +192,9 @@ def restore_network(checkpoint: Checkpoint, path: Path) -> Network:
     network = seeded_network(architecture, len(checkpoint["classes"]), 0)
     try:
         if checkpoint.get("ema"):
-            averaged = {name.removeprefix("module."): value for name, value in checkpoint["ema"].items()}
-            network.load_state_dict({name: value for name, value in averaged.items() if name != "steps"})
+            held, prefix = checkpoint["ema"].items(), "module."
+            averaged = {name.removeprefix(prefix): value for name, value in held if name.startswith(prefix)}
+            network.load_state_dict(averaged)
         else:
             network.load_parts(checkpoint)
     except (RuntimeError, KeyError, AttributeError, TypeError) as error:

@@ -22,6 +22,7 @@ from barlowmatch.inference import embed_rows
 from barlowmatch.losses import barlow_twins_loss
 from barlowmatch.models.network import Network
 from barlowmatch.muon import Muon
+from barlowmatch.norm_statistics import retake_statistics
 from barlowmatch.optim import LARS, parameter_groups, warmup_cosine
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.run_folders import place_run
@@ -108,6 +109,11 @@ class BarlowTwins(Task):
         """Return linear warm-up, then a cosine down to the final rate."""
         warmup = min(self.config.warmup_epochs * self.steps_per_epoch, total / 10)
         return warmup_cosine(step, total, warmup, self.config.final_rate)
+
+    def finish(self, network: Network) -> Network:
+        """Return the network with statistics of whole images, which it has only seen in views."""
+        retake_statistics(network, self.images.store, self.images.learnable, self.compute, self.config.seed)
+        return network
 
     def evaluate(self, network: Network) -> dict[str, float]:
         """Return the kNN accuracy on the validation split, with the labeled images voting; nothing without labels."""

@@ -11,10 +11,11 @@ from tests.commands import Started
 from tests.waiting import until
 
 SMALL = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "float32", "--batch-size", "32")
+HALFWAY = ("--start-share", "0.5")
 STAGES: dict[str, tuple[str, ...]] = {
     "pretrain": (*SMALL, "--projector-width", "64", "--num-epochs", "3"),
     "train-classifier": (*SMALL, "--classifier-width", "64", "--num-epochs", "12"),
-    "fixmatch": (*SMALL, "--classifier-width", "64", "--num-epochs", "3", "--num-steps", "6", "--mu", "3"),
+    "fixmatch": (*SMALL, "--classifier-width", "64", "--num-epochs", "3", "--num-steps", "6", "--mu", "3", *HALFWAY),
 }
 
 

@@ -19,7 +19,7 @@ from barlowmatch.embeddings.folder import read_embeddings
 from tests.commands import Started
 from tests.conftest import Command
 from tests.processes import free_port, rank_variables
-from tests.stages.running import saved_steps, tensors
+from tests.stages.running import HALFWAY, saved_steps, tensors
 from tests.waiting import until
 
 Made = Callable[[str], Path]
@@ -28,7 +28,7 @@ EXACT = ("--backbone", "resnet18_quarter", "--views", "digits", "--precision", "
 STAGES: dict[str, tuple[str, ...]] = {
     "pretrain": (*EXACT, "--projector-width", "32", "--num-epochs", "1"),
     "train-classifier": (*EXACT, "--classifier-width", "32", "--num-epochs", "2"),
-    "fixmatch": (*EXACT, "--classifier-width", "32", "--num-epochs", "1", "--num-steps", "20", "--mu", "2"),
+    "fixmatch": (*EXACT, "--classifier-width", "32", "--num-epochs", "1", "--num-steps", "20", "--mu", "2", *HALFWAY),
 }
 
 

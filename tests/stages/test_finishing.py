@@ -1,0 +1,79 @@
+"""What a stage does to its network once all steps are made, and what of its start it keeps."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from barlowmatch.checkpoints import load_checkpoint
+from barlowmatch.cli import parse_config
+from barlowmatch.compute import Compute
+from barlowmatch.data.layouts import read_dataset
+from barlowmatch.events import silent
+from barlowmatch.norm_statistics import retake_statistics
+from barlowmatch.stages import classify, fixmatch, pretrain
+from barlowmatch.stages.images import load_images
+from barlowmatch.stages.networks import restore_network
+from tests.stages.running import words
+
+RUN = {"pretrain": pretrain.run, "train-classifier": classify.run, "fixmatch": fixmatch.run}
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory, seed_layout: Path) -> dict[str, Path]:
+    """Return the last checkpoints of short runs, by stage."""
+    home = tmp_path_factory.mktemp("begun")
+    for stage in ("pretrain", "train-classifier"):
+        train(stage, seed_layout, home / f"{stage}.pt", "--num-epochs", "1")
+    return {stage: home / f"{stage}.pt" for stage in RUN}
+
+
+def train(stage: str, data: Path, path: Path, *more: str) -> None:
+    line = words(stage, data, path, *more)
+    RUN[stage](parse_config(line[0], line[1:]))
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "fixmatch"])
+def test_what_is_kept_knows_whole_images(stage: str, begun: dict[str, Path], tmp_path: Path, seed_layout: Path) -> None:
+    """Its statistics are those that are found when they are taken again, in both checkpoints."""
+    path = begun[stage]
+    if stage == "fixmatch":
+        path = tmp_path / "f.pt"
+        train(stage, seed_layout, path, "--transfer-path", str(begun["train-classifier"]), "--num-epochs", "1")
+    config = parse_config(stage, words(stage, seed_layout, path)[1:])
+    compute = Compute(torch.device("cpu"), torch.float32, autocast=False)
+    images = load_images(read_dataset(config), config, compute, silent)
+    for file in (path, path.with_suffix(".run") / "best.pt"):
+        network = restore_network(load_checkpoint(file), file)
+        compute.prepare(network)
+        before = {name: value.clone() for name, value in network.state_dict().items() if "running" in name}
+        retake_statistics(network, images.store, images.learnable, compute, config.seed)
+        for name, value in network.state_dict().items():
+            if "running" in name:
+                torch.testing.assert_close(before[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_a_frozen_backbone_keeps_the_statistics_it_came_with(
+    begun: dict[str, Path], tmp_path: Path, seed_layout: Path
+) -> None:
+    path, start = tmp_path / "f.pt", begun["train-classifier"]
+    train("fixmatch", seed_layout, path, "--transfer-path", str(start), "--fine-tune", "0", "--num-epochs", "1")
+    before, after = (
+        load_checkpoint(start)["backbone"],
+        load_checkpoint(path.with_suffix(".run") / "best.pt")["backbone"],
+    )
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(("start", "kept"), [("train-classifier", True), ("pretrain", False)])
+def test_a_start_has_a_share_where_it_is_a_classifier(
+    start: str, kept: bool, begun: dict[str, Path], tmp_path: Path, seed_layout: Path
+) -> None:
+    path = tmp_path / "f.pt"
+    train("fixmatch", seed_layout, path, "--transfer-path", str(begun[start]), "--num-epochs", "1")
+    average, first = load_checkpoint(path)["ema"], load_checkpoint(begun[start])
+    held = {name.removeprefix("start."): value for name, value in average.items() if name.startswith("start.")}
+    assert bool(held) == kept
+    for name, value in held.items():
+        part, _, rest = name.partition(".")
+        assert torch.equal(value, first[part][rest]), name
