@@ -84,8 +84,8 @@ def refuse_other_images(paths: "ProjectFolder", config: ServerConfig) -> None:
         )
     if config.class_folders not in (None, int(source.class_folders)):
         raise InputError(
-            f"--class-folders {config.class_folders}: {paths.folder} was made with {int(source.class_folders)}, and has "
-            "its labels and its sample by that; name another --project to begin anew, or leave it out to open this one"
+            f"--class-folders {config.class_folders}: {paths.folder} was made with {int(source.class_folders)}, and "
+            "its labels and its sample are by that; leave it out to open it, or begin anew in another --project"
         )
 
 

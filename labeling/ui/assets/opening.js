@@ -79,8 +79,8 @@ class OpeningPage {
 
   /** Whether folders are classes; it is asked where they would be taken for some. */
   choice() {
-    const words = h("small", { class: "op-words", id: "op-classes" });
-    const box = h("input", { type: "checkbox", name: "class_folders", checked: true, "aria-describedby": "op-classes" });
+    const words = h("small", { class: "op-words", id: "op-classes", "aria-live": "polite" });
+    const box = h("input", { type: "checkbox", name: "class_folders", checked: true, "aria-describedby": "op-classes", onchange: () => this.explain() });
     const element = h("div", { class: "op-choice", hidden: true }, h("label", { class: "pj-check" }, box, "Take folders for classes"), words);
     return { box, words, element };
   }
@@ -125,11 +125,16 @@ class OpeningPage {
 
   /** Offer to take folders for no classes; other images, another choice. */
   offer(classes, images) {
-    const { box, words, element } = this.classes;
-    if (images !== this.looked) box.checked = true;
+    if (images !== this.looked) this.classes.box.checked = true;
     this.looked = images;
-    element.hidden = !classes;
-    words.textContent = classes && `${classes} Are they days, cameras or photographers? Untick it: no image gets a label, and nothing is moved.`;
+    this.become = classes;
+    this.classes.element.hidden = !classes;
+    this.explain();
+  }
+
+  explain() {
+    const taken = `${this.become} Are they days, cameras or photographers? Then untick this; nothing is moved.`;
+    this.classes.words.textContent = this.classes.box.checked ? taken : "No image gets a label from its folder, and nothing is moved.";
   }
 
   submit() {
