@@ -60,16 +60,6 @@ def lone_split(tree: Tree, splits: dict[str, str]) -> str | None:
     return None if splits[name] == "train" and (len(beside) == 1 or strays) else name
 
 
-def class_folders(tree: Tree, splits: dict[str, str]) -> list[str]:
-    """Return the names of the folders that are taken for classes where neither tables nor tensors have labels."""
-    parts = [file.split("/") for file in tree.pictures]
-    if splits and lone_split(tree, splits) is None:
-        found = {names[1] for names in parts if len(names) > 2 and splits.get(names[0], "unlabeled") != "unlabeled"}
-    else:
-        found = {names[0] for names in parts} if why_no_classes(tree.pictures) is None else set()
-    return sorted(found, key=natural_key)
-
-
 def left_out(tree: Tree, splits: dict[str, str], train_split: str | None, files: AbstractSet[str]) -> str | None:
     """Return in a sentence which pictures are not among `files`, where they lie, and the way out; None if it is known.
 

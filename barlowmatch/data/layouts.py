@@ -22,15 +22,8 @@ import numpy as np
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.classes import ImageClass, number, read_classes
 from barlowmatch.data.dataset import SPLITS, Dataset, Rows
-from barlowmatch.data.folder_names import (
-    class_folders,
-    left_out,
-    lone_split,
-    other_training,
-    split_folders,
-    why_no_classes,
-)
-from barlowmatch.data.folders import Tree, describe_ignored, read_tree
+from barlowmatch.data.folder_names import left_out, lone_split, other_training, split_folders, why_no_classes
+from barlowmatch.data.folders import TENSOR, Tree, describe_ignored, read_tree
 from barlowmatch.data.labels import read_label_tensor
 from barlowmatch.data.listings import (
     Columns,
@@ -46,7 +39,6 @@ from barlowmatch.data.splits import hold_out, with_groups
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 
-_TENSOR = "_label_tensor.pt"
 _TAKEN = "the folders' names are taken as classes; if they are none, give --class-folders 0"
 LARGEST_UNLISTED = 10_000
 """The largest label that is taken for a class though there are fewer images than that, and no list of the classes."""
@@ -103,7 +95,7 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
     if options.train_split is not None and options.train_split not in splits and not has_split_column:
         folders = ", ".join(tree.folders) or "there is none"
         raise InputError(f"--train-split {options.train_split}: no such folder in {tree.root} ({folders})")
-    tensors = [folder for folder in splits if folder + _TENSOR in tree.others]
+    tensors = [folder for folder in splits if folder + TENSOR in tree.others]
     if has_labels(tables) and not tensors:
         others = other_training(tree, splits)
         files = [file for file in tree.pictures if file.partition("/")[0] not in others]
@@ -125,21 +117,6 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
     _tell_left_out(tree, splits, options.train_split, dataset.files, emit)
     columns = spread(tables, dataset.files, complain)
     return split_by_table(dataset, columns, options.train_split, emit), columns
-
-
-def classes_by_folders(tree: Tree) -> list[str]:
-    """Return the folders whose names are taken for classes unless somebody says that they are none.
-
-    There are none where a table or a label tensor has the labels, nor where a table cannot be read.
-    """
-    splits = split_folders(tree, None)
-    if any(folder + _TENSOR in tree.others for folder in splits):
-        return []
-    try:
-        told = has_labels(find_tables(tree, tuple(splits)))
-    except InputError:
-        told = True
-    return [] if told else class_folders(tree, splits)
 
 
 def _tell_left_out(
@@ -177,7 +154,7 @@ def _seed(tree: Tree, rows: _SplitRows, tensors: list[str], emit: Emit, complain
     listed = read_classes(tree.root)
     numbers = np.full(len(rows.files), -1, dtype=np.int64)
     for folder in tensors:
-        path = tree.root / (folder + _TENSOR)
+        path = tree.root / (folder + TENSOR)
         given = read_label_tensor(path)
         place = rows.ranges[folder]
         count = place.stop - place.start

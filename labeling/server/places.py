@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from barlowmatch.data.classes import some
+from barlowmatch.data.folder_classes import classes_by_folders
 from barlowmatch.data.folders import Tree, is_passed_over
 from barlowmatch.data.images import SUFFIXES
-from barlowmatch.data.layouts import classes_by_folders
 from barlowmatch.data.natural import natural_key
 from barlowmatch.data.tables import shown
 from labeling.project import NETWORK_DISKS, ProjectFolder, disk_kind

@@ -8,9 +8,10 @@ import torch
 from barlowmatch.configs.inspect import InspectConfig
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.classes import ImageClass, class_id, classes_of, places_among
+from barlowmatch.data.folder_classes import classes_by_folders
 from barlowmatch.data.folder_names import why_no_classes
 from barlowmatch.data.folders import read_tree
-from barlowmatch.data.layouts import classes_by_folders, read_dataset
+from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
 from barlowmatch.stages.inspect import run
