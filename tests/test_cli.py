@@ -19,7 +19,7 @@ from barlowmatch.errors import InputError
 from barlowmatch.selection.catalog import CATALOG
 from barlowmatch.stages.networks import backbone_name
 from tests.pictures import photo
-from tests.stages.small_datasets import class_folders
+from tests.stages.small_datasets import class_folders, pictures
 
 SEED_LINES: dict[str, tuple[str, dict[str, Any]]] = {
     "pretrain": (
@@ -185,6 +185,19 @@ def test_a_folder_whose_name_is_no_text_is_printed_to_any_terminal(tmp_path: Pat
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{tmp_path}/caf\\udce9: flat layout")
+
+
+def test_folders_that_are_no_classes_are_said_so_by_a_flag(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"{name}/{n}.png" for name in ("dawn", "noon") for n in range(3)))
+    words = [sys.executable, "-m", "barlowmatch", "inspect", "--dataset-folder", tmp_path]
+    taken = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "if they are none, give --class-folders 0" in taken.stderr
+    none = subprocess.run([*words, "--class-folders", "0"], capture_output=True, text=True, check=True)
+    assert none.stdout.startswith(f"{tmp_path}: flat layout, 6 images")
+    assert "--class-folders" not in none.stderr
+    wrong = subprocess.run([*words, "--class-folders", "2"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "--class-folders" in wrong.stderr
 
 
 def test_who_is_asked_to_stop_takes_back_what_it_has_begun(tmp_path: Path) -> None:

@@ -131,6 +131,11 @@ def test_a_launchers_restart_goes_on_with_its_own_job_alone(tmp_path: Path, monk
     assert not goes_on(config, place.folder), "of another job"
 
 
+@pytest.mark.parametrize(("class_folders", "changes"), [(1, []), (0, ["--class-folders 1 → 0"])])
+def test_runs_from_before_it_could_be_said_took_folders_for_classes(class_folders: int, changes: list[str]) -> None:
+    assert changed_fields({"lambd": 0.1}, {"lambd": 0.1, "class_folders": class_folders}) == changes
+
+
 @pytest.mark.parametrize(("optimizer", "changes"), [("lars", []), ("muon", ["--optimizer lars → muon"])])
 def test_runs_from_before_there_were_optimizers_were_of_lars(optimizer: str, changes: list[str]) -> None:
     assert changed_fields({"lambd": 0.1}, {"lambd": 0.1, "optimizer": optimizer}) == changes

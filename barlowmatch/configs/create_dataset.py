@@ -51,6 +51,7 @@ class CreateDatasetConfig(DatasetOptions):
             dataset_folder=folder,
             manifest=self.manifest,
             train_split=self.train_split,
+            class_folders=self.class_folders,
             group_by=self.group_by,
             val_share=self.val_share,
         )

@@ -39,6 +39,13 @@ class DatasetOptions(Checked):
     train_split: Annotated[str | None, Doc("Split that holds the labeled images; default train_new, else train.")] = (
         None
     )
+    class_folders: Annotated[
+        Literal[0, 1],
+        Doc(
+            "1 = folders that look like classes name those of the images in them; 0 = folders are days, cameras or "
+            "photographers and give no labels. Labels in tables and tensors count either way, and splits are splits."
+        ),
+    ] = 1
     group_by: Annotated[
         str | None,
         Doc(

@@ -19,7 +19,9 @@ from barlowmatch.inputs import need_images
 
 _JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
 
-_COMPANIONS = (".csv", "_label_tensor.pt", HELD_OUT_FILE)
+TENSOR = "_label_tensor.pt"
+"""What the name of a split's label tensor, beside the split's folder, ends with."""
+_COMPANIONS = (".csv", TENSOR, HELD_OUT_FILE)
 """Files that belong to a dataset's images and need no mention."""
 
 

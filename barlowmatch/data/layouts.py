@@ -7,6 +7,8 @@
 | class folders | `<split>/<class>/…`, or `<class>/…` | the folder's name |
 | flat | anything else, nested or not | none |
 
+With `--class-folders 0` folders are no classes: such a dataset is flat, in whatever splits it lies.
+
 Split folders are called train (or train_new after a round), val, test and unlabeled, with the usual variants. Images of
 the folder or split `unlabeled` are the pool: whatever labels lie with them are left aside. A folder with such a name
 that lies among others like it is one of them (`car/`, `train/`, `bus/`). A table's column `split` holds in any layout.
@@ -21,7 +23,7 @@ from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.classes import ImageClass, number, read_classes
 from barlowmatch.data.dataset import SPLITS, Dataset, Rows
 from barlowmatch.data.folder_names import left_out, lone_split, other_training, split_folders, why_no_classes
-from barlowmatch.data.folders import Tree, describe_ignored, read_tree
+from barlowmatch.data.folders import TENSOR, Tree, describe_ignored, read_tree
 from barlowmatch.data.labels import read_label_tensor
 from barlowmatch.data.listings import (
     Columns,
@@ -37,7 +39,7 @@ from barlowmatch.data.splits import hold_out, with_groups
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 
-_TENSOR = "_label_tensor.pt"
+_TAKEN = "the folders' names are taken as classes; if they are none, give --class-folders 0"
 LARGEST_UNLISTED = 10_000
 """The largest label that is taken for a class though there are fewer images than that, and no list of the classes."""
 
@@ -93,7 +95,7 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
     if options.train_split is not None and options.train_split not in splits and not has_split_column:
         folders = ", ".join(tree.folders) or "there is none"
         raise InputError(f"--train-split {options.train_split}: no such folder in {tree.root} ({folders})")
-    tensors = [folder for folder in splits if folder + _TENSOR in tree.others]
+    tensors = [folder for folder in splits if folder + TENSOR in tree.others]
     if has_labels(tables) and not tensors:
         others = other_training(tree, splits)
         files = [file for file in tree.pictures if file.partition("/")[0] not in others]
@@ -105,11 +107,13 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
         way_out = "if it is a split, move those into train/ or unlabeled/"
         emit(Said(message=f"{lone}/ is read like the folders beside it; {way_out}"))
     if not splits or lone is not None:
-        dataset = _without_splits(tree, emit)
+        dataset = _without_splits(tree, options.class_folders, emit)
     elif tensors:
         dataset = _seed(tree, _SplitRows(tree, splits), tensors, emit, complain)
-    else:
+    elif options.class_folders:
         dataset = _class_folders(tree, _SplitRows(tree, splits), emit)
+    else:
+        dataset = _flat_splits(tree, _SplitRows(tree, splits))
     _tell_left_out(tree, splits, options.train_split, dataset.files, emit)
     columns = spread(tables, dataset.files, complain)
     return split_by_table(dataset, columns, options.train_split, emit), columns
@@ -150,7 +154,7 @@ def _seed(tree: Tree, rows: _SplitRows, tensors: list[str], emit: Emit, complain
     listed = read_classes(tree.root)
     numbers = np.full(len(rows.files), -1, dtype=np.int64)
     for folder in tensors:
-        path = tree.root / (folder + _TENSOR)
+        path = tree.root / (folder + TENSOR)
         given = read_label_tensor(path)
         place = rows.ranges[folder]
         count = place.stop - place.start
@@ -204,7 +208,14 @@ def _class_folders(tree: Tree, rows: _SplitRows, emit: Emit) -> Dataset:
     if aside:
         emit(Said(message=f"{aside} images lie in folders inside unlabeled/; those folders are no classes"))
     classes, labels = number(names, read_classes(tree.root))
+    if (labels >= 0).any():
+        emit(Said(message=_TAKEN))
     return _dataset(tree, "class-folders" if classes else "flat", classes, rows, labels)
+
+
+def _flat_splits(tree: Tree, rows: _SplitRows) -> Dataset:
+    """Read `<split>/…` whose folders are no classes."""
+    return _dataset(tree, "flat", read_classes(tree.root) or (), rows, _nothing(len(rows.files)))
 
 
 def _dataset(tree: Tree, layout: str, classes: tuple[ImageClass, ...], rows: _SplitRows, labels: Rows) -> Dataset:
@@ -212,18 +223,22 @@ def _dataset(tree: Tree, layout: str, classes: tuple[ImageClass, ...], rows: _Sp
     return Dataset(tree.root, layout, classes, rows.files, splits, labels)
 
 
-def _without_splits(tree: Tree, emit: Emit) -> Dataset:
-    """Read `<class>/…` where the folders look like classes, else all images as the pool."""
+def _nothing(count: int) -> Rows:
+    return np.full(count, -1, dtype=np.int64)
+
+
+def _without_splits(tree: Tree, class_folders: int, emit: Emit) -> Dataset:
+    """Read `<class>/…` where the folders may be classes and look like some, else all images as the pool."""
     doubt = why_no_classes(tree.pictures)
     files = tuple(tree.pictures)
-    if doubt is None:
+    if doubt is None and class_folders:
         classes, labels = number([file.partition("/")[0] for file in files], read_classes(tree.root))
-        emit(Said(message="the folders' names are taken as classes; if they are none, move them into unlabeled/"))
+        emit(Said(message=_TAKEN))
         return Dataset(tree.root, "class-folders", classes, files, np.full(len(files), "train", "<U9"), labels)
-    if tree.folders:
+    if tree.folders and class_folders:
         emit(Said(message=f"no labels: {doubt}; if they are classes, move them into train/"))
-    nothing = np.full(len(files), -1, dtype=np.int64)
-    return Dataset(tree.root, "flat", (), files, np.full(len(files), "unlabeled", dtype="<U9"), nothing)
+    unlabeled = np.full(len(files), "unlabeled", dtype="<U9")
+    return Dataset(tree.root, "flat", (), files, unlabeled, _nothing(len(files)))
 
 
 def summary(dataset: Dataset) -> str:

@@ -4,14 +4,14 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import aside
 from barlowmatch.outputs import refuse_inside
 from labeling.configs import InitConfig
-from labeling.dataset.inspecting import INDEX, Found, Index, read_index
+from labeling.dataset.inspecting import INDEX, Found, Index, Source, read_index
 from labeling.dataset.judged import choose_judged
 from labeling.dataset.labels import import_own_labels
 from labeling.project import ProjectFolder, creating, writing
@@ -43,6 +43,7 @@ def init_project(
     dataset_folder: Path | None = None,
     manifest: Path | None = None,
     group_by: str | None = None,
+    class_folders: bool = True,
     control: int = InitConfig.control,
     events: Path | None = None,
 ) -> Control | None:
@@ -60,18 +61,19 @@ def init_project(
     paths = ProjectFolder(folder)
     if paths.exists:
         raise InputError(f"{paths.folder}: is a project already; open it, or name another folder")
-    source = manifest or dataset_folder
-    if source is None:
+    named = manifest or dataset_folder
+    if named is None:
         raise InputError("init: name the images by --dataset-folder or --manifest")
-    if not source.exists():
-        raise InputError(f"{source}: no such {'file' if manifest else 'folder'}; name what holds the images")
+    if not named.exists():
+        raise InputError(f"{named}: no such {'file' if manifest else 'folder'}; name what holds the images")
     refuse_inside("--project", folder, dataset_folder)
+    source = Source(manifest.name if manifest else None, group_by, class_folders)
     with _whole_project(paths):
         paths.make()
-        with _linked(paths, source.parent if manifest else source) as images:
-            index = read_index(paths, images, manifest.name if manifest else None, group_by, events)
+        with _linked(paths, named.parent if manifest else named) as images:
+            index = read_index(paths, images, source, events)
             with creating(paths) as db, transaction(db):
-                _enter(db, paths, index, manifest.name if manifest else None, group_by)
+                _enter(db, paths, index, source)
                 asked = choose_judged(db, control)
                 images.replace(paths.dataset)
     return asked
@@ -91,13 +93,18 @@ def _whole_project(paths: ProjectFolder) -> Iterator[None]:
         raise
 
 
-def _enter(db: Database, paths: ProjectFolder, index: Index, manifest: str | None, group_by: str | None) -> None:
+def _enter(db: Database, paths: ProjectFolder, index: Index, source: Source) -> None:
     put_setting(db, "id", secrets.token_hex(4))
     put_setting(db, "name", paths.folder.name)
     put_setting(db, "root", str(index.root))
-    put_setting(db, "manifest", manifest)
-    put_setting(db, "group_by", group_by)
+    for name, value in asdict(source).items():
+        put_setting(db, name, value)
     _enter_images(db, index, index.found)
+
+
+def read_source(db: Database) -> Source:
+    """Return how the images of a project are read; what earlier versions did not ask is as it was then."""
+    return Source(**{field.name: get_setting(db, field.name, field.default) for field in fields(Source)})
 
 
 def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> None:
@@ -150,7 +157,7 @@ def rescan(folder: Path, dataset_folder: Path | None = None, events: Path | None
     """
     paths = ProjectFolder(folder).need()
     with writing(folder) as db, _linked(paths, dataset_folder) as images:
-        index = read_index(paths, images, get_setting(db, "manifest"), get_setting(db, "group_by"), events)
+        index = read_index(paths, images, read_source(db), events)
         with transaction(db):
             put_setting(db, "root", str(index.root))
             rescanned = _compare(db, index)

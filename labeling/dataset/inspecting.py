@@ -26,6 +26,27 @@ _COMPLAINS = "barlowmatch: "
 
 
 @dataclass(frozen=True)
+class Source:
+    """How the images of a project are read, the first time and ever after.
+
+    Attributes:
+        manifest: name of the table in the dataset that lists the images, None to read the folder.
+        group_by: what belongs together.
+        class_folders: whether folders that look like classes are some.
+    """
+
+    manifest: str | None = None
+    group_by: str | None = None
+    class_folders: bool = True
+
+    def words(self, images: Path) -> list[str]:
+        """Return the words that tell `inspect` so; `images` is where the dataset lies."""
+        where = ["--manifest", str(images / self.manifest)] if self.manifest else ["--dataset-folder", str(images)]
+        grouping = ["--group-by", self.group_by] if self.group_by else []
+        return [*where, *grouping, "--class-folders", str(int(self.class_folders))]
+
+
+@dataclass(frozen=True)
 class Found:
     """An image that a dataset holds now."""
 
@@ -43,9 +64,7 @@ class Index:
     unreadable: int
 
 
-def read_index(
-    paths: ProjectFolder, images: Path, manifest: str | None, group_by: str | None, events: Path | None = None
-) -> Index:
+def read_index(paths: ProjectFolder, images: Path, source: Source, events: Path | None = None) -> Index:
     """Let `python -m barlowmatch inspect` read the dataset, keep its report, and return what it found.
 
     What it says meanwhile, how far it is and what folders are taken for, goes on to standard error.
@@ -53,8 +72,7 @@ def read_index(
     Args:
         paths: of the project.
         images: link to the dataset in the project folder.
-        manifest: name of the table in it that lists the images, None to read the folder.
-        group_by: what belongs together.
+        source: how they are read.
         events: a file that the progress is appended to, as JSON lines.
 
     Raises:
@@ -63,11 +81,9 @@ def read_index(
     root = Path(os.path.realpath(images))
     target = paths.folder / INDEX
     target.unlink(missing_ok=True)
-    source = ["--manifest", str(images / manifest)] if manifest else ["--dataset-folder", str(images)]
-    grouping = ["--group-by", group_by] if group_by else []
     telling = ["--events", str(events)] if events else []
     command = [
-        sys.executable, "-m", "barlowmatch", "inspect", *source, *grouping, *telling,
+        sys.executable, "-m", "barlowmatch", "inspect", *source.words(images), *telling,
         "--val-share", "0", "--manifest-out", str(target), "--json",
     ]  # fmt: skip
     report: dict[str, Any] = json.loads(_heard(command, images, root)) | {"root": str(root)}

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
@@ -26,6 +26,10 @@ class ServerConfig(Checked):
     ] = None
     dataset_folder: Annotated[Path | None, Doc("Folder of images for a new project; it is never written to.")] = None
     manifest: Annotated[Path | None, Doc("CSV of file, split, label, group for a new project.")] = None
+    class_folders: Annotated[
+        Literal[0, 1] | None,
+        Doc("For a new project, 0 = folders are no classes but days, cameras or photographers; default 1."),
+    ] = None
     host: Annotated[str, Doc("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Range(0, 65535), Doc("Port to listen on; 0 takes a free one.")] = 7860
     root_path: Annotated[str, Doc("Prefix of all URLs, behind a proxy: /label; people then log in.")] = ""
@@ -56,6 +60,9 @@ class ServerConfig(Checked):
             raise InputError("--dataset-folder and --manifest: give one of them, not both")
         if self.project is None and (self.dataset_folder or self.manifest):
             raise InputError("--project: name the folder of the new project, or leave out the images too")
+
+        if self.class_folders is not None and self.dataset_folder is None:
+            raise InputError("--class-folders: goes with --dataset-folder")
 
     @property
     def asks_login(self) -> str:

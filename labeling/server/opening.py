@@ -140,6 +140,7 @@ class Opening:
         return wire.CheckOut(
             images=_place(seen), project=_place(None if project is None else look_at_project(project, images)),
             suggested=str(suggest_project(images)) if images is not None and seen is not None and seen.ok else None,
+            classes=(seen.classes or None) if seen is not None else None,
         )  # fmt: skip
 
     def make(self, wish: wire.MakeIn) -> wire.OpeningOut:
@@ -149,6 +150,7 @@ class Opening:
             if not place.ok or place.state != "new":
                 raise Refused(place.words, field, None, "invalid")
         words = ["init", "--project", str(project), "--dataset-folder", str(images)]
+        words += ["--class-folders", str(int(wish.class_folders))]
         self._making.start(words, {"uuid": wish.uuid, "project": str(project)})
         return self.show()
 

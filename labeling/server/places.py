@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from barlowmatch.data.dataset import SYNONYMS
-from barlowmatch.data.folder_names import why_no_classes
-from barlowmatch.data.folders import is_passed_over
+from barlowmatch.data.classes import some
+from barlowmatch.data.folder_classes import classes_by_folders
+from barlowmatch.data.folders import Tree, is_passed_over
 from barlowmatch.data.images import SUFFIXES
-from barlowmatch.data.listings import TABLE_NAMES
 from barlowmatch.data.natural import natural_key
+from barlowmatch.data.tables import shown
 from labeling.project import NETWORK_DISKS, ProjectFolder, disk_kind
 
 _SECONDS = 1.5
 """How long files are counted; a folder that takes longer is said to hold at least so many."""
 _NAMED = 3
-"""How many folders that are taken for classes are named."""
+"""How many folders that would become classes are named."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,13 @@ class Place:
         ok: whether it will do.
         words: what it is, or why it will not do and the way out.
         state: `open` where there is a project already, else `new` or `no`.
+        classes: of images, which of their folders would become classes, in words; "" where none would.
     """
 
     ok: bool
     words: str
     state: Literal["new", "open", "no"] = "no"
+    classes: str = ""
 
 
 def look_at_images(folder: Path) -> Place:
@@ -50,26 +52,22 @@ def _look_at_images(folder: Path) -> Place:
         return Place(ok=False, words="There is no such folder.")
     if not os.access(folder, os.R_OK | os.X_OK):
         return Place(ok=False, words="This folder may not be read; ask its owner.")
-    pictures, all_of_them = _find_pictures(folder)
-    if not pictures:
+    tree, whole = _look_through(folder)
+    if not tree.pictures:
         return Place(ok=False, words="It holds no images (JPEG, PNG, WebP, BMP, TIFF, GIF).")
-    number = f"{len(pictures):,} {'image' if len(pictures) == 1 else 'images'}"
-    if not all_of_them:
-        return Place(ok=True, words=f"At least {number}; counting stopped there.", state="new")
-    return Place(ok=True, words=number + _said_of_classes(folder, pictures), state="new")
+    number = f"{len(tree.pictures):,} {'image' if len(tree.pictures) == 1 else 'images'}"
+    words = number if whole else f"At least {number}; counting stopped there."
+    return Place(ok=True, words=words, state="new", classes=_told_of_classes(tree, whole))
 
 
-def _said_of_classes(folder: Path, pictures: list[str]) -> str:
-    """Say so where the images' folders will be taken for classes: after that all of them are labeled already."""
-    folders = sorted({picture.partition("/")[0] for picture in pictures if "/" in picture}, key=natural_key)
-    told = any(name.lower() in SYNONYMS for name in folders) or any((folder / name).is_file() for name in TABLE_NAMES)
-    if told or why_no_classes(pictures) is not None:
-        return ""
-    more = f" and {len(folders) - _NAMED:,} more" if len(folders) > _NAMED else ""
-    return (
-        f". Their folders ({', '.join(folders[:_NAMED])}{more}) are taken for classes; "
-        "if they are none, move them into one folder called unlabeled first."
-    )
+def _told_of_classes(tree: Tree, whole: bool) -> str:
+    """Say which folders would become classes: after that all images in them are labeled already."""
+    names = shown(classes_by_folders(tree))
+    if not whole and not names and tree.folders:
+        return "Folders may become classes, where they look like some."
+    count = len(names)
+    become = f"{count:,} folders would become {count:,} classes" if count != 1 else "1 folder would become a class"
+    return f"{become}: {some(names, _NAMED)}." if names else ""
 
 
 def look_at_project(folder: Path, images: Path | None) -> Place:
@@ -134,9 +132,9 @@ def list_folders(folder: Path) -> list[str]:
     return sorted(names, key=str.casefold)
 
 
-def _find_pictures(folder: Path) -> tuple[list[str], bool]:
-    """Return the pictures inside a folder, and whether these are all; links are followed, each place once."""
-    pictures, ends, seen = list[str](), time.monotonic() + _SECONDS, set[tuple[int, int]]()
+def _look_through(folder: Path) -> tuple[Tree, bool]:
+    """Return what lies in a folder, and whether this is all of it; links are followed, each place once."""
+    tree, ends, seen = Tree(folder), time.monotonic() + _SECONDS, set[tuple[int, int]]()
     for here, folders, files in os.walk(folder, followlinks=True):
         status = os.stat(here)  # noqa: PTH116 - a Path for each of many is slow
         if (status.st_dev, status.st_ino) in seen:
@@ -146,10 +144,13 @@ def _find_pictures(folder: Path) -> tuple[list[str], bool]:
         folders[:] = [name for name in folders if not is_passed_over(name)]
         inside = os.path.relpath(here, folder)
         prefix = "" if inside == os.curdir else f"{inside}/"
-        pictures += [prefix + name for name in files if _is_picture(name)]
+        for name in files:
+            (tree.pictures if _is_picture(name) else tree.others).append(prefix + name)
+        if not prefix:
+            tree.folders = sorted(folders, key=natural_key)
         if time.monotonic() > ends:
-            return pictures, False
-    return pictures, True
+            return tree, False
+    return tree, True
 
 
 def _is_picture(name: str) -> bool:

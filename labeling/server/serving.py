@@ -42,7 +42,10 @@ def serve(config: ServerConfig) -> None:
 
     paths = None if config.project is None else ProjectFolder(config.project)
     if paths is not None and not paths.exists and (config.dataset_folder or config.manifest):
-        init_project(paths.folder, dataset_folder=config.dataset_folder, manifest=config.manifest)
+        init_project(
+            paths.folder, dataset_folder=config.dataset_folder, manifest=config.manifest,
+            class_folders=config.class_folders != 0,
+        )  # fmt: skip
     elif paths is not None and paths.exists:
         refuse_other_images(paths, config)
     if paths is None or not paths.exists:
@@ -58,11 +61,12 @@ def serve(config: ServerConfig) -> None:
 
 
 def refuse_other_images(paths: "ProjectFolder", config: ServerConfig) -> None:
-    """Refuse to serve a project that is there already under the name of other images.
+    """Refuse to serve a project that is there already under the name of other images, or of images read otherwise.
 
     Raises:
-        InputError: the images that are named are not the project's.
+        InputError: the images that are named are not the project's, or their folders are classes there and not here.
     """
+    from labeling.dataset.indexing import read_source
     from labeling.project import reading
     from storage.settings import get_setting
 
@@ -70,13 +74,18 @@ def refuse_other_images(paths: "ProjectFolder", config: ServerConfig) -> None:
     if named is None:
         return
     with reading(paths.folder) as db:
-        root, manifest = get_setting(db, "root", ""), get_setting(db, "manifest")
-    own = Path(root, manifest or "")
+        root, source = get_setting(db, "root", ""), read_source(db)
+    own = Path(root, source.manifest or "")
     if os.path.realpath(named) != os.path.realpath(own):
         raise InputError(
             f"{named}: {paths.folder} is a project of other images ({own}); leave them out to open it, name another "
             f"--project, or where they moved run python -m labeling import --project {paths.folder} --rescan "
             f"--dataset-folder {named}"
+        )
+    if config.class_folders not in (None, int(source.class_folders)):
+        raise InputError(
+            f"--class-folders {config.class_folders}: {paths.folder} was made with {int(source.class_folders)}, and "
+            "its labels and its sample are by that; leave it out to open it, or begin anew in another --project"
         )
 
 

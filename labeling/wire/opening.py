@@ -41,11 +41,17 @@ class CheckIn(Wire):
 
 
 class CheckOut(Wire):
-    """What was found; `suggested` is where a project of these images might lie."""
+    """What was found.
+
+    Attributes:
+        suggested: where a project of these images might lie.
+        classes: which of the images' folders would become classes, in words; None where none would.
+    """
 
     images: PlaceOut | None
     project: PlaceOut | None
     suggested: str | None
+    classes: str | None
 
 
 class FoldersOut(Wire):
@@ -57,10 +63,11 @@ class FoldersOut(Wire):
 
 
 class MakeIn(OnceIn):
-    """A project to make of a folder of images."""
+    """A project to make of a folder of images, whose folders may be no classes."""
 
     images: PathText
     project: PathText
+    class_folders: bool = True
 
 
 class OpenIn(Wire):

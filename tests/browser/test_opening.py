@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.bench import ROOT, Bench, Tab
+from tests.browser.bench import ROOT, Bench, Tab, check_looks, paint
 from tests.browser.test_project import bare_folder
 
 
@@ -60,6 +60,40 @@ def test_a_folder_becomes_a_project_that_is_then_served(server: Bench, context: 
     assert server.rows("SELECT count(*) FROM image")[0][0] == 30
     recent = (tmp_path / "config" / "barlowmatch" / "recent.json").read_text()
     assert str(server.project) in recent
+    assert (tab.complaints, tab.elsewhere) == ([], [])
+    tab.leave()
+
+
+def test_folders_are_said_to_be_no_classes_by_keys(server: Bench, context: BrowserContext, tmp_path: Path) -> None:
+    images = paint(tmp_path / "photos", *(f"{day}/{n}.png" for day in ("dawn", "noon") for n in range(6)))
+    (tmp_path / "one").mkdir()
+    paint(tmp_path / "one", "1.png")
+    tab = Tab(context, server, "Ann")
+    page = tab.page
+    page.goto(server.url)
+    folder, box = page.get_by_label("Folder of your images", exact=True), page.get_by_label("Take folders for classes")
+    folder.fill(str(tmp_path / "one"))
+    expect(page.locator("#op-images")).to_have_text("1 image")
+    expect(box).to_be_hidden()
+    folder.fill(str(images))
+    expect(page.locator("#op-images")).to_have_text("12 images")
+    expect(page.locator("#op-classes")).to_contain_text("2 folders would become 2 classes: dawn, noon.")
+    expect(box).to_be_checked()
+    expect(page.get_by_role("button", name="Make the project")).to_be_enabled()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(box).to_be_focused()
+    page.keyboard.press("Space")
+    expect(box).not_to_be_checked()
+    expect(page.locator("#op-classes")).to_have_text("No image gets a label from its folder, and nothing is moved.")
+    check_looks(page)
+    page.get_by_label("Where the project is kept", exact=True).fill(str(server.project))
+    expect(page.get_by_role("button", name="Make the project")).to_be_enabled()
+    expect(box).not_to_be_checked()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/project", timeout=60_000)
+    assert server.rows("SELECT count(*) FROM image WHERE state <> 'none'")[0][0] == 0
+    assert server.rows("SELECT count(*) FROM class")[0][0] == 0
     assert (tab.complaints, tab.elsewhere) == ([], [])
     tab.leave()
 

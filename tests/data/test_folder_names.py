@@ -8,7 +8,9 @@ import torch
 from barlowmatch.configs.inspect import InspectConfig
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.classes import ImageClass, class_id, classes_of, places_among
+from barlowmatch.data.folder_classes import classes_by_folders
 from barlowmatch.data.folder_names import why_no_classes
+from barlowmatch.data.folders import read_tree
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said
@@ -46,6 +48,33 @@ def warnings(folder: Path, **options: object) -> list[str]:
 def test_folders_that_are_classes_and_folders_that_are_none(names: list[str], why: str | None) -> None:
     found = why_no_classes(names)
     assert found is None if why is None else found is not None and why in found
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        some("10", "9", "cat"),
+        some("bus", "car", "train"),
+        some("plate1", "plate2"),
+        [*some("train/dog", "train/9/deep", "val/cat", "unlabeled/day"), "train/loose.png"],
+        some("train", "unlabeled/day"),
+        ["a.png"],
+    ],
+)
+def test_folders_that_will_be_classes_are_known_before_they_are_read(names: list[str], tmp_path: Path) -> None:
+    touch(tmp_path, *names)
+    assert tuple(classes_by_folders(read_tree(tmp_path))) == read(tmp_path).class_names
+    (tmp_path / "metadata.csv").write_text(f"file_name,plate\n{names[0]},p\n")
+    assert tuple(classes_by_folders(read_tree(tmp_path))) == read(tmp_path).class_names
+    (tmp_path / "metadata.csv").write_text(f"file_name,label\n{names[0]},crow\n")
+    assert classes_by_folders(read_tree(tmp_path)) == [], "a table says what the labels are"
+    (tmp_path / "metadata.csv").write_text("")
+    assert classes_by_folders(read_tree(tmp_path)) == [], "it cannot be read"
+
+
+def test_where_tensors_have_the_labels_no_folder_is_a_class(tmp_path: Path) -> None:
+    touch(tmp_path, *some("train/a", "train/b"), "train_label_tensor.pt")
+    assert classes_by_folders(read_tree(tmp_path)) == []
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ class OpeningPage {
     Object.assign(this, { host, found });
     this.images = this.field("images", "Folder of your images", "Only read, never written to.");
     this.project = this.field("project", "Where the project is kept", "Labels, models and everything else; on a local disk.");
+    this.classes = this.choice();
     this.error = alertBox();
     this.progress = h("div", { "aria-live": "polite" });
     this.go = h("button", { class: "wb-main", type: "submit", disabled: true }, "Make the project");
@@ -32,6 +33,7 @@ class OpeningPage {
       { class: "pj-card", onsubmit: (event) => (event.preventDefault(), this.submit()) },
       h("h2", {}, "A new project"),
       this.images.element,
+      this.classes.element,
       this.project.element,
       h("div", { class: "pj-act" }, this.go, this.stop),
       this.error,
@@ -75,6 +77,14 @@ class OpeningPage {
     return { input, words, element, hint };
   }
 
+  /** Whether folders are classes; it is asked where they would be taken for some. */
+  choice() {
+    const words = h("small", { class: "op-words", id: "op-classes", "aria-live": "polite" });
+    const box = h("input", { type: "checkbox", name: "class_folders", checked: true, "aria-describedby": "op-classes", onchange: () => this.explain() });
+    const element = h("div", { class: "op-choice", hidden: true }, h("label", { class: "pj-check" }, box, "Take folders for classes"), words);
+    return { box, words, element };
+  }
+
   recent() {
     if (!this.found.recent.length) return null;
     const open = (folder) => this.attempt(() => this.open(folder));
@@ -102,6 +112,7 @@ class OpeningPage {
     this.tell(this.images, seen.images);
     this.tell(this.project, seen.project);
     this.opens = seen.project?.state === "open";
+    this.offer(this.opens ? null : seen.classes, wish.images);
     this.go.textContent = this.opens ? "Open the project" : "Make the project";
     this.go.disabled = !(this.opens || (seen.images?.ok && seen.project?.ok));
   }
@@ -112,11 +123,25 @@ class OpeningPage {
     field.input.setAttribute("aria-invalid", String(place?.ok === false));
   }
 
+  /** Offer to take folders for no classes; other images, another choice. */
+  offer(classes, images) {
+    if (images !== this.looked) this.classes.box.checked = true;
+    this.looked = images;
+    this.become = classes;
+    this.classes.element.hidden = !classes;
+    this.explain();
+  }
+
+  explain() {
+    const taken = `${this.become} Are they days, cameras or photographers? Then untick this; nothing is moved.`;
+    this.classes.words.textContent = this.classes.box.checked ? taken : "No image gets a label from its folder, and nothing is moved.";
+  }
+
   submit() {
     const project = this.project.input.value.trim();
     if (this.opens) return this.attempt(() => this.open(project));
     return this.attempt(async () => {
-      await api.post("api/opening/make", { uuid: uuid(), images: this.images.input.value.trim(), project });
+      await api.post("api/opening/make", { uuid: uuid(), images: this.images.input.value.trim(), project, class_folders: this.classes.box.checked });
       await this.follow();
     });
   }

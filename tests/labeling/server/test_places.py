@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from barlowmatch.data.folders import read_tree
 from labeling.security.guard import App
+from labeling.server import places
 from labeling.server.config import ServerConfig
 from labeling.server.opening import Opening
 from labeling.server.places import list_folders, look_at_images, look_at_project, suggest_project
@@ -60,17 +61,35 @@ def test_folders_that_will_be_taken_for_classes_are_named(tmp_path: Path) -> Non
             (images / folder / f"{number}.png").touch()
     said = look_at_images(images)
     assert said.ok
-    assert said.words == (
-        "8 images. Their folders (a, b, microscope 1 and 1 more) are taken for classes; "
-        "if they are none, move them into one folder called unlabeled first."
-    )
-    (images / "labels.csv").touch()
-    assert look_at_images(images).words == "8 images", "a table says what the labels are"
+    assert said.words == "8 images"
+    assert said.classes == "4 folders would become 4 classes: a, b, microscope 1 and 1 more."
+    (images / "labels.csv").write_text("file,label\na/0.png,crow\n")
+    assert look_at_images(images).classes == "", "a table says what the labels are"
     (images / "labels.csv").unlink()
     images.rename(tmp_path / "unlabeled")
     images.mkdir()
     (tmp_path / "unlabeled").rename(images / "unlabeled")
-    assert look_at_images(images).words == "8 images"
+    assert look_at_images(images).classes == ""
+    (images / "unlabeled").rename(images / "train")
+    assert look_at_images(images).classes == said.classes, "in a split too"
+    shutil.rmtree(images / "train" / "a")
+    (images / "train" / os.fsdecode(b"caf\xe9")).mkdir()
+    (images / "train" / os.fsdecode(b"caf\xe9") / "1.png").touch()
+    with TestClient(Opening(_unopened, lambda app: None), base_url="http://127.0.0.1") as client:
+        seen = client.post("/api/opening/check", json={"images": str(images)}).json()
+        assert seen["classes"].startswith("4 folders would become 4 classes: b, caf")
+
+
+def test_of_folders_that_are_too_many_to_look_through_the_choice_is_offered_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "_SECONDS", 0.0)
+    (tmp_path / "a").mkdir()
+    for name in ("0.png", "a/1.png"):
+        (tmp_path / name).touch()
+    seen = look_at_images(tmp_path)
+    assert seen.words == "At least 1 image; counting stopped there."
+    assert seen.classes == "Folders may become classes, where they look like some."
 
 
 def test_a_project_lies_beside_its_images_on_a_disk_one_may_write_to(

@@ -6,16 +6,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import psutil
 import pytest
 
+from barlowmatch.errors import InputError
 from benchmarks.labeling_server import Client
 from labeling.project import ProjectFolder
 from labeling.security.guard import own_names
 from labeling.server import exclusive
+from labeling.server.config import ServerConfig
+from labeling.server.serving import refuse_other_images
+from tests.browser.bench import paint
 
 ROOT = Path(__file__).parents[3]
 
@@ -86,6 +91,7 @@ def test_a_server_with_nothing_to_do_does_nothing(folder: Path) -> None:
         (["--project", "p", "--root-path", "label"], "must begin with a slash"),
         (["--prot", "3"], "app.py: --prot: no such flag; did you mean --port?"),
         (["--project", "p", "--dataset-folder", "nowhere"], "no such folder"),
+        (["--project", "p", "--class-folders", "0"], "--class-folders: goes with --dataset-folder"),
         (["--project", "p" * 300], "cannot be used (File name too long); name another path"),
     ],
 )
@@ -105,8 +111,7 @@ def test_what_cannot_be_served_is_one_line(
 def test_a_project_is_not_served_as_one_of_other_images(
     folder: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from labeling.server.config import ServerConfig
-    from labeling.server.serving import main, refuse_other_images
+    from labeling.server.serving import main
 
     (tmp_path / "other").mkdir()
     assert main(["--project", str(folder), "--dataset-folder", str(tmp_path / "other"), "--port", "0"]) == 2
@@ -116,6 +121,17 @@ def test_a_project_is_not_served_as_one_of_other_images(
     (tmp_path / "link").symlink_to(dataset)
     for same in (dataset, tmp_path / "link"):
         refuse_other_images(ProjectFolder(folder), ServerConfig(project=folder, dataset_folder=same))
+
+
+def test_a_served_project_keeps_what_was_said_of_its_folders(tmp_path: Path) -> None:
+    images = paint(tmp_path / "images", *(f"{day}/{n}.png" for day in ("dawn", "noon") for n in range(4)))
+    with serving(tmp_path / "p", "--dataset-folder", images, "--class-folders", 0) as (url, _):
+        assert Client(url, "Ann").get("/api/classes")["classes"] == []
+    same = ServerConfig(project=tmp_path / "p", dataset_folder=images, class_folders=0)
+    refuse_other_images(ProjectFolder(tmp_path / "p"), same)
+    refuse_other_images(ProjectFolder(tmp_path / "p"), replace(same, class_folders=None))
+    with pytest.raises(InputError, match=r"--class-folders 1: .*p was made with 0, .*begin anew in another --project"):
+        refuse_other_images(ProjectFolder(tmp_path / "p"), replace(same, class_folders=1))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +145,6 @@ def test_a_project_is_not_served_as_one_of_other_images(
     ],
 )
 def test_the_address_that_is_told_is_one_that_is_answered(host: str, names: tuple[str, ...], told: str) -> None:
-    from labeling.server.config import ServerConfig
     from labeling.server.serving import _url
 
     class Socket:
