@@ -69,9 +69,13 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
         expect(ann.get_by_role("button", name=words)).to_have_count(0)
     ann.goto(shut.url)
     ann.wait_for_selector(PAINTED, timeout=60_000)
+    elsewhere = ann.context.new_page()
+    elsewhere.goto(shut.url)
+    elsewhere.wait_for_selector(PAINTED, timeout=60_000)
     ann.locator(".wb-me button").click()
     ann.get_by_role("button", name="Log out", exact=True).click()
     expect(ann).to_have_url(shut.url + "/login")
+    expect(elsewhere).to_have_url(shut.url + "/login?next=")
     assert shut.rows("SELECT count(*) FROM lease WHERE state = 'active'") == [(0,)], "others need not wait for them"
     expect(ann.locator("h1")).to_have_text("digits")
     ann.goto(shut.url + "/browse?label=3&file=a%26b")
