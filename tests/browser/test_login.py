@@ -124,12 +124,13 @@ def test_what_hears_late_that_one_logged_out_leads_nowhere_else(browser: Browser
     page.route(hold, lambda route: (asked if "exports" in route.request.url else going).append(route))
     with page.expect_request(re.compile("/api/exports")):
         page.get_by_role("button", name="Export", exact=True).click()
+    error = page.locator(".wb-form .wb-error")
+    error.evaluate("box => new MutationObserver(() => console.log('heard')).observe(box, { childList: true })")
     page.locator(".wb-me button").click()
     with page.expect_request(re.compile("/login$")):
         page.get_by_role("button", name="Log out", exact=True).click()
-    with page.expect_event("requestfinished", lambda request: "/api/exports" in request.url):
+    with page.expect_console_message(lambda said: said.text == "heard"):
         asked[0].fulfill(status=401, json={"error": "nobody is logged in"})
-    page.wait_for_timeout(100)  # in which it would go elsewhere
 
     going[0].continue_()
 
