@@ -44,6 +44,7 @@ from barlowmatch.traces import CONFIG, EVENTS, LOG, PROCESS, RESULT, Traces
 
 SCHEMA = 1
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "timm", "scikit-learn", "faiss-cpu")
+_CHUNK = 2**16
 
 
 @dataclass(frozen=True)
@@ -232,10 +233,18 @@ def _refuse_a_live_run(folder: Path) -> None:
 
 
 def _last_line(path: Path) -> str:
+    """Return the last line that says anything, read from the end: a long run tells many megabytes."""
+    tail = b""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").rstrip().rsplit("\n", 1)[-1]
+        with path.open("rb") as file:
+            place = file.seek(0, os.SEEK_END)
+            while place > 0 and b"\n" not in tail.rstrip():
+                size = min(place, _CHUNK)
+                place = file.seek(place - size)
+                tail = file.read(size) + tail
     except OSError:
         return ""
+    return tail.rstrip().rsplit(b"\n", 1)[-1].decode("utf-8", "replace")
 
 
 def _tensorboard(folder: Path) -> Emit:

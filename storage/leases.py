@@ -136,10 +136,11 @@ def set_state(db: Database, token: int, state: str) -> None:
 def fill_slots(db: Database, image: int, person: int, at: Instant) -> None:
     """Let an answer that came without a valid lease count where a request still wants one of this person.
 
-    A lease the person holds is answered by it; else a free slot is. A slot in somebody else's hands stays theirs.
+    A lease the person holds is answered by it; else a free slot is. A slot in somebody else's hands stays theirs. An
+    image whose file is gone is not wanted now, but would be again once the file is back.
     """
     items = db.execute(
-        """SELECT request FROM request_item WHERE image = :image AND left > 0 AND NOT EXISTS (
+        """SELECT request FROM request_item WHERE image = :image AND NOT EXISTS (
                SELECT 1 FROM lease WHERE lease.request = request_item.request AND lease.image = :image
                AND lease.person = :person AND lease.state = 'done')""",
         {"image": image, "person": person},

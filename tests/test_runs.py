@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import pytest
 import torch
 
 from barlowmatch.configs.training import ClassifyConfig
+from barlowmatch.errors import InputError
 from barlowmatch.evaluation import judge
 from barlowmatch.events import Console, Progress, RunFinished, Said, progress_line, read_events, rounded, silent
+from barlowmatch.processes import born
 from barlowmatch.run_folders import changed_fields, goes_on, place_run, plain, wants_resume, why_afresh
 from barlowmatch.runs import finish, keep_old_results, open_run, start
 
@@ -70,6 +74,21 @@ def test_progress_is_a_line_of_plain_numbers() -> None:
 def test_a_run_folder_is_named_after_its_checkpoint(name: str, folder: str, tmp_path: Path) -> None:
     config = ClassifyConfig(checkpoint_path=tmp_path / name)
     assert place_run("train-classifier", config, "d").folder == tmp_path / folder
+
+
+@pytest.mark.parametrize("last", ["RunFinished", "Progress"])
+def test_only_the_end_of_what_a_long_run_told_is_read(last: str, tmp_path: Path) -> None:
+    """4 TiB of it, mostly holes, are more than any memory holds."""
+    config = ClassifyConfig(run_dir=tmp_path)
+    process = {"pid": os.getppid(), "start_time": born(os.getppid())}
+    (tmp_path / "process.json").write_text(json.dumps(process), encoding="utf-8")
+    with (tmp_path / "events.jsonl").open("wb") as file:
+        file.truncate(2**42)
+        file.seek(2**42)
+        file.write(f'\n{{"event": "{last}", "work": "{"x" * 2**17}"}}\n\n'.encode())
+    run = open_run("train-classifier", config, place_run("train-classifier", config, "d"), {}, silent)
+    with nullcontext() if last == "RunFinished" else pytest.raises(InputError, match="is using this folder"), run:
+        pass
 
 
 def test_no_backup_is_ever_replaced(tmp_path: Path) -> None:

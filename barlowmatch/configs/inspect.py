@@ -18,5 +18,5 @@ class InspectConfig(DatasetOptions):
         Path | None,
         Doc("Write the dataset as a manifest (file, sha256, split, label, group) to this file, beside or above it."),
     ] = None
-    json: Annotated[bool, Doc("Print the report as one JSON object.")] = False
+    json: Annotated[bool, Doc("Print the report as one JSON object, all equal images in it.")] = False
     workers: Annotated[int | None, Range(1, 256), Doc("Processes that read images; default one per core.")] = None

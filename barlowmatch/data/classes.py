@@ -1,6 +1,7 @@
 """Classes: their names, and ids that outlive renaming and new classes."""
 
 import hashlib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,13 @@ def class_id(name: str) -> int:
         return int(name)
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return HASHED + int.from_bytes(digest[:8], "big") % HASHED
+
+
+def spelled_otherwise(item: ImageClass) -> list[int]:
+    """Return the ids that a class has where its name is spelled with composed signs, or with them taken apart."""
+    if item.id != class_id(item.name):
+        return []
+    return [class_id(unicodedata.normalize(form, item.name)) for form in ("NFC", "NFD")]
 
 
 def classes_of(names: Sequence[str]) -> tuple[ImageClass, ...]:

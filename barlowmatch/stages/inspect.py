@@ -19,6 +19,8 @@ from barlowmatch.events import Emit, Event, Said, silent
 from barlowmatch.outputs import check_output_file, refuse_to_lose
 
 _COMMON = 5
+_COPIES = 20
+"""Sets of equal images that are listed for people; every file that cannot be read is."""
 
 
 def run(config: InspectConfig, emit: Emit = silent) -> dict[str, Any]:
@@ -132,7 +134,9 @@ def report_lines(report: dict[str, Any]) -> Iterator[str]:
     yield f"unreadable: {len(report['unreadable']):,}"
     yield from (f"  {printable(item['file'])}: {item['reason']}" for item in report["unreadable"])
     yield f"images that are there more than once: {len(report['duplicates']):,}"
-    yield from (f"  {_duplicate_line(item)}" for item in report["duplicates"])
+    yield from (f"  {_duplicate_line(item)}" for item in report["duplicates"][:_COPIES])
+    if len(report["duplicates"]) > _COPIES:
+        yield f"  and {len(report['duplicates']) - _COPIES:,} more; --json lists them all"
     if report["manifest"]:
         yield f"manifest: {report['manifest']}"
 

@@ -90,7 +90,7 @@ def tell_about_copies(images: Images, emit: Emit) -> None:
     if images.dataset.held_out:
         message = f"{what}: nothing is learned from them"
     else:
-        message = f"{what}: what judges is learned from; `inspect` lists copies, remove them on one side"
+        message = f"{what}: what judges is learned from; `inspect --json` lists copies, remove them on one side"
     emit(Said(message=message, level="warning"))
 
 

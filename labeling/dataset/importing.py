@@ -230,9 +230,12 @@ def take_back(folder: Path, own: str, undo: str, emit: Emit) -> dict[str, Any]:
 
 
 def register(db: Database) -> list[dict[str, Any]]:
-    """Return the imports of a project, newest first: uuid, source, by, time, and stored and undone where they are."""
+    """Return the imports of a project, the last first: uuid, source, by, time, and stored and undone where they are.
+
+    Their times say nothing of that: a clock may have been set back between two.
+    """
     entries: list[dict[str, Any]] = get_setting(db, _REGISTER, [])
-    return sorted(entries, key=lambda entry: str(entry["time"]), reverse=True)
+    return entries[::-1]
 
 
 def _register(db: Database, own: str, **facts: Any) -> None:

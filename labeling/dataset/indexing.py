@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from barlowmatch.data.classes import ImageClass, spelled_otherwise
 from barlowmatch.errors import InputError
 from barlowmatch.files import aside
 from barlowmatch.outputs import refuse_inside
@@ -109,18 +110,28 @@ def read_source(db: Database) -> Source:
 
 def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> None:
     """Store new images, the classes they are of, and their labels."""
+    ids = _enter_classes(db, index)
+    held = held_groups(db)
+    entered = (replace(found.new, split="val") if found.new.group in held else found.new for found in fresh)
+    images = add_images(db, entered)
+    labeled = [(image, found.label) for image, found in zip(images, fresh, strict=True) if found.label]
+    import_own_labels(db, labeled, ids)
+
+
+def _enter_classes(db: Database, index: Index) -> dict[str, int]:
+    """Store new classes, and return the id that each has here: its folder may have been spelled otherwise."""
     known = class_ids(db)
+    ids = {}
     for number, name in index.classes:
-        if number not in known:
+        alike = (number, *spelled_otherwise(ImageClass(number, name)))
+        ids[name] = next((there for there in alike if there in known), number)
+        if ids[name] not in known:
             try:
                 add_class(db, number, name, None, None)
             except Refused as error:
                 told = f'the class "{name}": {error}, and names that differ in upper and lower case alone count as one'
                 raise InputError(f"{index.root}: {told}; rename one of the two") from error
-    held = held_groups(db)
-    ids = add_images(db, (replace(found.new, split="val") if found.new.group in held else found.new for found in fresh))
-    labeled = [(image, found.label) for image, found in zip(ids, fresh, strict=True) if found.label]
-    import_own_labels(db, labeled, {name: number for number, name in index.classes})
+    return ids
 
 
 @contextmanager

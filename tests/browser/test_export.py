@@ -74,6 +74,10 @@ def test_a_finished_export_is_removed_when_asked_twice(tab: Tab) -> None:
         expect(tab.page.get_by_role("dialog")).to_contain_text("exports/needless goes from the disk")
         assert (tab.bench.project / "exports" / "needless").is_dir()
         check_looks(tab.page)
+        words, buttons = (tab.page.locator(f"dialog {part}").bounding_box() for part in ("p", ".wb-row"))
+        assert words is not None
+        assert buttons is not None
+        assert buttons["y"] - words["y"] - words["height"] <= 20, "nothing is left out between them"
         tab.page.get_by_role("button", name=answer).click()
         expect(tab.page.get_by_role("dialog")).to_have_count(0)
 

@@ -69,9 +69,13 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
         expect(ann.get_by_role("button", name=words)).to_have_count(0)
     ann.goto(shut.url)
     ann.wait_for_selector(PAINTED, timeout=60_000)
+    elsewhere = ann.context.new_page()
+    elsewhere.goto(shut.url)
+    elsewhere.wait_for_selector(PAINTED, timeout=60_000)
     ann.locator(".wb-me button").click()
     ann.get_by_role("button", name="Log out", exact=True).click()
     expect(ann).to_have_url(shut.url + "/login")
+    expect(elsewhere).to_have_url(shut.url + "/login?next=")
     assert shut.rows("SELECT count(*) FROM lease WHERE state = 'active'") == [(0,)], "others need not wait for them"
     expect(ann.locator("h1")).to_have_text("digits")
     ann.goto(shut.url + "/browse?label=3&file=a%26b")
@@ -120,12 +124,13 @@ def test_what_hears_late_that_one_logged_out_leads_nowhere_else(browser: Browser
     page.route(hold, lambda route: (asked if "exports" in route.request.url else going).append(route))
     with page.expect_request(re.compile("/api/exports")):
         page.get_by_role("button", name="Export", exact=True).click()
+    error = page.locator(".wb-form .wb-error")
+    error.evaluate("box => new MutationObserver(() => console.log('heard')).observe(box, { childList: true })")
     page.locator(".wb-me button").click()
     with page.expect_request(re.compile("/login$")):
         page.get_by_role("button", name="Log out", exact=True).click()
-    with page.expect_event("requestfinished", lambda request: "/api/exports" in request.url):
+    with page.expect_console_message(lambda said: said.text == "heard"):
         asked[0].fulfill(status=401, json={"error": "nobody is logged in"})
-    page.wait_for_timeout(100)  # in which it would go elsewhere
 
     going[0].continue_()
 

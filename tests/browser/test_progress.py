@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,21 @@ def test_the_figures_are_those_of_the_run_and_cells_open_their_pictures(page: Pa
     page.keyboard.press("Enter")
     expect(page.locator(".wb-tile")).to_have_count(number)
     expect(page.locator("[name=split]")).to_have_value("val")
+
+
+def test_images_on_which_people_differ_are_one_press_away(browser: Browser, page: Page, bench: Bench) -> None:
+    (image,) = bench.rows("SELECT id FROM image WHERE split = 'unlabeled' ORDER BY id LIMIT 1")[0]
+    for place, name in enumerate(("Cy", "Di")):
+        person = browser.new_context().request
+        assert person.post(f"{bench.url}/api/people/me", data={"name": name}).ok
+        cls = person.get(f"{bench.url}/api/classes").json()["classes"][place]["id"]
+        said = {"uuid": str(uuid.uuid4()), "kind": "label", "image": image, "class": cls, "source": "browse"}
+        assert person.post(f"{bench.url}/api/labels", data={"client": name, "events": [said]}).ok
+    page.reload()
+    expect(page.locator(".pg-page")).to_contain_text("they agree on 0 %")
+    page.get_by_role("link", name="Images to settle").click()
+    expect(page.locator(".wb-tile")).to_have_count(1)
+    expect(page.locator("[name=state]")).to_have_value("disputed")
 
 
 def test_a_forecast_stands_beside_what_the_round_brought(page: Page, bench: Bench) -> None:

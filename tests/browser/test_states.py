@@ -157,7 +157,7 @@ def test_what_is_transparent_is_white_as_in_training_and_browse_names_no_key_of_
     context: BrowserContext, tmp_path: Path
 ) -> None:
     (tmp_path / "images").mkdir()
-    Image.new("RGBA", (60, 40)).save(tmp_path / "images" / "clear.png")
+    Image.new("RGBA", (60, 40)).save(tmp_path / "images" / "all  clear.png")
     init_project(tmp_path / "project", dataset_folder=tmp_path / "images", control=0)
     ask_all_blindly(tmp_path / "project")
     with serving(tmp_path / "project") as bench:
@@ -165,12 +165,14 @@ def test_what_is_transparent_is_white_as_in_training_and_browse_names_no_key_of_
         page = tab.open().ready().page
         middle = "canvas => canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data.join()"
         assert page.locator(".wb-canvas").evaluate(middle) == "255,255,255,255"
+        assert page.locator(".wb-name").inner_text() == "all  clear.png"
         page.keyboard.press("z")
         assert page.locator(".wb-canvas").evaluate(middle) == "255,255,255,255"
 
         page.goto(bench.url + "/browse")
         page.locator(".wb-tile").first.click()
         expect(page.locator(".wb-large")).to_have_css("background-color", "rgb(255, 255, 255)")
+        assert page.locator(".wb-file").inner_text().startswith("all  clear.png")
         expect(page.locator(".wb-none")).to_have_text(re.compile("^No classes yet: they are made on Project"))
         tab.leave()
         assert tab.complaints == []

@@ -95,6 +95,31 @@ def test_who_goes_gives_images_back_and_keeps_what_waits(tab: Tab) -> None:
     tab.complaints.clear()
 
 
+def test_who_goes_from_one_tab_goes_from_all_tabs_of_the_browser(tab: Tab, context: BrowserContext) -> None:
+    held = "SELECT count(*) FROM lease JOIN person ON person.id = person WHERE state = 'active' AND person.name = ?"
+    other = Tab(context, tab.bench, tab.person)
+    tab.open().ready()
+    other.open().ready()
+    other.press("4")
+    tab.page.locator(".wb-me button").click()
+    tab.page.fill("dialog input[name=person]", "dataset")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("dialog .wb-error")).to_contain_text("imported labels")
+    other.ready().press("5")
+    tab.page.keyboard.press("Escape")
+    tab.ready()
+
+    switch_to(tab.page, f"{tab.person} and a friend")
+
+    assert tab.bench.rows(held, tab.person) == [(0,)]
+    expect(other.page.locator(".wb-me span")).to_have_text(f"{tab.person} and a friend")
+    other.ready()
+    expect(other.page.locator(".wb-others")).to_be_hidden()
+    assert [(name, late) for _, _, name, _, late in tab.bench.events(tab.person)] == [("4", 0), ("5", 0)]
+    assert tab.bench.events(f"{tab.person} and a friend") == []
+    tab.complaints.clear()  # the browser notes what was refused
+
+
 def test_a_tab_of_somebody_who_is_no_longer_there_labels_nothing_for_who_came(
     tab: Tab, context: BrowserContext
 ) -> None:

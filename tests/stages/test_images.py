@@ -90,5 +90,5 @@ def test_nothing_is_learned_from_copies_of_what_was_held_out(tmp_path: Path) -> 
 
 def test_of_splits_that_lie_there_copies_are_named_and_left(tmp_path: Path) -> None:
     images, (said,) = copied(tmp_path, "train", "val")
-    assert said.endswith("`inspect` lists copies, remove them on one side")
+    assert said.endswith("`inspect --json` lists copies, remove them on one side")
     assert len(images.train) == len(images.dataset.train) == 82

@@ -93,6 +93,23 @@ def test_equal_images_within_and_across_splits(tmp_path: Path) -> None:
     assert "different labels, such as train/0/2.png (0) and train/1/other-class.png (1)" in disputed
 
 
+def test_of_many_equal_images_only_the_first_are_listed_and_where_the_others_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures(tmp_path, *(f"{number:02}.png" for number in range(33)))
+    for number in range(33):
+        shutil.copy(tmp_path / f"{number:02}.png", tmp_path / f"{number:02} again.png")
+    config = InspectConfig(dataset_folder=tmp_path)
+    report = run(config)
+    present(config, report)
+    told = capsys.readouterr().out
+    first, *listed, rest = told[told.index("images that are there more than once") :].splitlines()
+    assert first.endswith(": 33")
+    assert listed == [f"  {n:02} again.png (unlabeled) = {n:02}.png (unlabeled)" for n in range(20)]
+    assert rest == "  and 13 more; --json lists them all"
+    assert len(report["duplicates"]) == 33
+
+
 def test_groups_that_cross_splits_are_a_problem(tmp_path: Path) -> None:
     pictures(tmp_path, "train/cat/a7/1.png", "val/cat/a7/2.png", "train/dog/a8/1.png")
     report = run(InspectConfig(dataset_folder=tmp_path, group_by="folder"))

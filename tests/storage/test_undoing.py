@@ -7,6 +7,7 @@ import pytest
 from storage import leases
 from storage.checks import find_faults
 from storage.database import transaction
+from storage.images import mark_gone, relink
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess, Kind
 from storage.requests import answers_left
@@ -133,3 +134,21 @@ def test_an_undone_send_back_gives_nobody_two_places_of_an_image(scene: Scene) -
     assert [lease.image for lease in take(scene, "Bob", 1)] == [first.image]
     assert scene.say("Ann", "label", again.image, class_id=0, lease=again.token).status == "acknowledged"
     assert answers_left(scene.db) == 1
+
+
+def test_what_is_redone_while_the_file_is_gone_is_not_asked_again_when_it_is_back(scene: Scene) -> None:
+    scene.ask(scene.images[:1])
+    (lease,) = take(scene, "Ann", 1)
+    said = scene.say("Ann", "label", lease.image, class_id=0, lease=lease.token)
+    undone = scene.say("Ann", "undo", undoes=said.uuid)
+    scene.later(2 * TERM)  # nobody holds it any more
+    assert take(scene, "Ann", 0) == []
+    with transaction(scene.db):
+        mark_gone(scene.db, [lease.image])
+    scene.say("Ann", "redo", undoes=undone.uuid)
+    assert (scene.state(lease.image), answers_left(scene.db)) == (("labeled", 0), 0)
+    with transaction(scene.db):
+        relink(scene.db, lease.image, b"back.png", "back.png", 1, 1)
+        leases.recount(scene.db, lease.image)
+    assert answers_left(scene.db) == 0
+    assert find_faults(scene.db) == []

@@ -76,11 +76,10 @@ function toLogin() {
   window.location.assign(new URL(`login?next=${encodeURIComponent(here)}`, BASE));
 }
 
-/** End the session and go to the login page: what is still under way and hears of the end leads nowhere else. */
-export async function logOut() {
+/** End the session of a page that goes: what is still under way and hears of the end leads nowhere else. */
+export async function endSession() {
   leaving = true;
   await post("api/logout", {}).catch(() => {});
-  window.location.assign(new URL("login", BASE));
 }
 
 /** Somebody else is at work in this browser: build the page anew for them, once for all calls that hear of it. */

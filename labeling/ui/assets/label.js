@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { searchClasses } from "./classes.js";
+import { beforeDeparting } from "./departing.js";
 import { h } from "./dom.js";
 import { Grid } from "./grid.js";
 import { Learning } from "./learning.js";
@@ -15,7 +16,6 @@ import { Session } from "./session.js";
 import { Tally } from "./tally.js";
 import { othersUnsent } from "./unsent.js";
 import { Vocabulary } from "./vocabulary.js";
-import { beforeDeparting } from "./who.js";
 
 const ASK_PROGRESS = 8_000; // milliseconds between questions how far the work is, and whether classes changed
 const ASK_PICTURE = 1_500; // milliseconds before a picture that did not arrive is asked for again
@@ -93,7 +93,7 @@ class LabelPage {
     for (const move of ["keydown", "pointermove", "pointerdown"])
       document.addEventListener(move, () => this.session.touch(), { passive: true });
     window.addEventListener("pagehide", () => api.releaseOnLeaving(this.client, this.spare));
-    beforeDeparting(() => this.depart());
+    beforeDeparting(this.client, () => this.depart(), () => this.session.open());
     this.stage.say(h("p", {}, "Fetching images…"));
     await this.outbox.flush();
     await this.session.refill({ force: true });
@@ -109,8 +109,10 @@ class LabelPage {
   /** Send what was decided and give the images back while they are this person's to give. */
   async depart() {
     await this.outbox.flush();
+    const { spare } = this;
     this.session.close();
-    await api.release(this.client, this.spare);
+    this.showSingle();
+    await api.release(this.client, spare);
   }
 
   // ---- views ---------------------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ export class LabelView {
   surround(session, nameOf, { why }) {
     const item = session.current;
     this.name.hidden = !item || this.stage.painted === null;
-    if (item) fill(this.name, item.flagged && h("b", {}, "⚑ Flagged  "), item.file);
+    if (item) fill(this.name, item.flagged && h("b", {}, "⚑ Flagged "), item.file);
     this.whyPart.hidden = !why || !item;
     if (why && item) fill(this.why, whyPanel(item, nameOf));
     this.film.update(session.acts, session.queue, (act) => words(act, nameOf));

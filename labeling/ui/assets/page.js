@@ -1,10 +1,11 @@
 // What all pages share: who is at the keyboard, the classes, the theme, the tab's own name.
 
 import * as api from "./api.js";
+import { depart, departed, followDepartures, stay } from "./departing.js";
 import { openDialog } from "./dialog.js";
 import { alertBox, h, uuid } from "./dom.js";
 import { sayElsewhere } from "./elsewhere.js";
-import { depart, showWho } from "./who.js";
+import { showWho } from "./who.js";
 
 /**
  * A name for this tab that survives a reload. A duplicated tab copies the session's storage while the first one lives;
@@ -25,31 +26,29 @@ export function clientName() {
 export async function whoAmI(host) {
   const { me, people, login, project, project_id } = await api.get("api/people");
   api.actIn(project_id, project, (words) => sayElsewhere(host, words));
+  followDepartures(project_id);
   const person = me ?? (await askName(host, people));
   api.actAs(person.id);
   const another = async () => {
-    let departed = false;
-    const before = async () => {
-      await depart();
-      departed = true;
-    };
-    if ((await askName(host, people, { mayCancel: true, before })) || departed) window.location.reload();
+    if (await askName(host, people, { mayCancel: true })) window.location.reload();
   };
   showWho(host, person, login, another);
   return person;
 }
 
-/** Ask for a name; resolves to the person. `before` is awaited before the server hears of it. */
-function askName(host, people, { mayCancel = false, before = async () => {} } = {}) {
+/** Ask for a name; resolves to the person. Whoever was here departs before the server hears of it. */
+function askName(host, people, { mayCancel = false } = {}) {
   return new Promise((resolve) => {
     const input = h("input", { autofocus: true, autocomplete: "nickname", maxlength: 100, name: "person" });
     const error = alertBox();
     const choose = async (name) => {
       try {
-        await before();
+        await depart();
         chosen = await api.post("api/people/me", { name });
+        departed();
         dialog.close();
       } catch (problem) {
+        stay();
         error.textContent = problem.message;
         input.focus();
       }

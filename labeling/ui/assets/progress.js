@@ -234,15 +234,16 @@ function teamTable({ people, per_hour: rate, agreement, pairs, newest, break_s: 
     ),
   );
   const agreed = agreement
-    ? `Where two people answered the same image they agree on ${percent(agreement.share)} (${interval(agreement)}, ${count(agreement.count, "pair")} of answers on ${count(agreement.images, "image")}).`
+    ? `Where two people answered the same image they agree on ${percent(agreement.share)} (${interval(agreement)}, ${count(agreement.count, "pair")} of answers on ${count(agreement.images, "image")}). `
     : "No image was answered by two people yet; ask with “People for each” above 1 on Request to see how far they agree.";
+  const differ = agreement?.share < 1 && h("a", { href: browseAddress({ state: "disputed" }) }, "Images to settle");
   const others = pairs.length > 1 && [
     h("h3", {}, "Pair by pair"),
     h("ul", {}, pairs.map(({ person, other, same }) => h("li", {}, `${person} and ${other}: ${percent(same.share)} of ${count(same.count, "image")} (${interval(same)})`))),
   ];
   return [
     h("h2", {}, rate === null ? "Labels an hour" : `${Math.round(rate).toLocaleString("en")} labels an hour of work`),
-    h("p", { class: "wb-hint" }, `Of the newest ${count(newest, "answer")}; a gap of over ${pause / 60} minutes is a break. ${agreed}`),
+    h("p", { class: "wb-hint" }, `Of the newest ${count(newest, "answer")}; a gap of over ${pause / 60} minutes is a break. ${agreed}`, differ),
     h("div", { class: "pg-scroll" }, table(["Person", "Answers", "At work", "An hour"], rows, TABLE)),
     others,
   ];

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { uuid } from "./dom.js";
-import { Steps } from "./steps.js";
+import { Steps, earlierAct } from "./steps.js";
 
 const MOST_AHEAD = 40; // images leased ahead
 const LEAST_AHEAD = 8; // so many even where hardly any is left: the next one is painted from memory
@@ -79,10 +79,18 @@ export class Session {
     return api.release(this.client, leases).catch(() => {}); // else they lapse
   }
 
-  /** Take no images any more: whoever sits here has another name at once, and asks on a page of their own. */
+  /** Have no images any more: whoever sits here has another name at once, and asks on a page of their own. */
   close() {
     this.closed = true;
     clearTimeout(this.timer);
+    this.queue = [];
+    this.state = "loading";
+  }
+
+  /** Go on where nobody went after all. */
+  open() {
+    this.closed = false;
+    return this.refill({ force: true });
   }
 
   /** Ask for images when few are left; also renews the leases held. */
@@ -95,7 +103,9 @@ export class Session {
       const waiting = this.outbox.waiting().flatMap((event) => event.lease ?? []);
       const holding = [...new Set([...this._known(), ...waiting])];
       const count = Math.max(0, this.ahead - this.queue.length);
-      this._take(await api.post("api/lease", { client: this.client, count, holding }), waiting, count);
+      const answer = await api.post("api/lease", { client: this.client, count, holding });
+      if (this.closed) return api.release(this.client, answer.items.map((item) => item.lease)).catch(() => {}); // else they lapse
+      this._take(answer, waiting, count);
     } catch (error) {
       this.state = error.offline ? "offline" : "failed";
       this.problem = error;
@@ -234,33 +244,14 @@ export class Session {
   async _undoOnServer() {
     const result = await this.steps.ask("undo");
     const undo = result && { uuid: result.uuid };
-    return result && { ...this._earlier(result, result.items), flagged: result.flagged, undo };
+    return result && { ...earlierAct(result, result.items, this.queue), flagged: result.flagged, undo };
   }
 
   async _redoOnServer() {
     const result = await this.steps.ask("redo");
     const images = new Set(result?.images);
-    return (
-      result &&
-      this._earlier(
-        result,
-        this.queue.filter((item) => images.has(item.image)),
-      )
-    );
-  }
-
-  /** An act the server told of: a flag changes images on hand, anything else has items that come or go. */
-  _earlier({ kind, act, images }, items) {
-    const flag = kind === "flag" || kind === "unflag";
-    return {
-      kind: flag ? kind : "earlier",
-      said: kind,
-      images,
-      class: null,
-      items: flag ? this.queue.filter((item) => item.image === images[0]) : items,
-      events: [],
-      undoes: act,
-    };
+    const items = this.queue.filter((item) => images.has(item.image));
+    return result && earlierAct(result, items, this.queue);
   }
 
   /** Do again what was undone last; resolves to the act, or to null when there is none. */

@@ -45,3 +45,17 @@ export class Steps {
     }
   }
 }
+
+/** An act the server told of: a flag changes images on hand, anything else has items that come or go. */
+export function earlierAct({ kind, act, images }, items, queue) {
+  const flag = kind === "flag" || kind === "unflag";
+  return {
+    kind: flag ? kind : "earlier",
+    said: kind,
+    images,
+    class: null,
+    items: flag ? queue.filter((item) => item.image === images[0]) : items,
+    events: [],
+    undoes: act,
+  };
+}

@@ -1,6 +1,7 @@
 // Who is at the keyboard, at the top of every page: switch to another name, or log out.
 
 import * as api from "./api.js";
+import { depart, departed } from "./departing.js";
 import { openDialog } from "./dialog.js";
 import { alertBox, attempt, h } from "./dom.js";
 
@@ -8,22 +9,6 @@ export const ROLES = { annotator: "Annotator", admin: "Admin" };
 
 /** Whether the one at the keyboard may do what is for admins; what has the class `wb-admins` others do not see. */
 export const isAdmin = () => !document.querySelector('[data-role="annotator"]');
-
-let departure = async () => {};
-
-/** Say what a page has to do before somebody else is at the keyboard: later it would not be theirs to do. */
-export function beforeDeparting(work) {
-  departure = work;
-}
-
-/** Do it; what the server refuses is left undone. */
-export async function depart() {
-  try {
-    await departure();
-  } catch (error) {
-    if (error.offline !== false) throw error;
-  }
-}
 
 /** Show who it is beside the page links; `switchPerson` asks for another name where nobody logs in. */
 export function showWho(host, me, login, switchPerson) {
@@ -56,7 +41,9 @@ function openAccount(host, me, login) {
 async function logOut(button) {
   button.disabled = true;
   await depart().catch(() => {}); // the server is out of reach: what is held here lapses
-  await api.logOut();
+  await api.endSession();
+  departed();
+  window.location.assign(new URL("login", api.BASE));
 }
 
 function passwordForm() {

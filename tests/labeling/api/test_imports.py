@@ -6,9 +6,11 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from labeling.dataset.importing import Choice, store
-from labeling.project import reading
+from labeling.dataset.importing import Choice, register, store
+from labeling.project import reading, writing
 from storage.checks import find_faults
+from storage.database import transaction
+from storage.settings import get_setting, put_setting
 from tests.labeling.api.test_dataset import finished, fresh
 from tests.labeling.conftest import Tab
 
@@ -86,6 +88,22 @@ def test_names_that_are_no_utf8_are_shown_escaped(ann: Tab, folder: Path, tmp_pa
     table.write_text("file,label\nunlabeled/000.png,cat\n")
     store(folder, table, fresh(), Choice(add_classes=False, also_labeled=False), "Ann", lambda event: None)
     assert [entry["source"] for entry in ann.get("/api/imports")["imports"]] == ["caf\\xe9.csv"]
+
+
+def test_the_last_import_comes_first_also_where_the_clock_was_set_back_before_it(folder: Path, tmp_path: Path) -> None:
+    def bring(name: str) -> None:
+        table = tmp_path / name
+        table.write_text("file,label\nunlabeled/000.png,cat\n")
+        store(folder, table, fresh(), Choice(add_classes=False, also_labeled=False), "Ann", lambda event: None)
+
+    bring("first.csv")
+    with writing(folder) as db, transaction(db):
+        put_setting(
+            db, "imports", [entry | {"time": "2999-01-01T00:00:00.000Z"} for entry in get_setting(db, "imports")]
+        )
+    bring("second.csv")
+    with reading(folder) as db:
+        assert [entry["source"] for entry in register(db)] == ["second.csv", "first.csv"]
 
 
 def test_an_import_is_stored_once_and_taken_back_whole(ann: Tab, folder: Path) -> None:

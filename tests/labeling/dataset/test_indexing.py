@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -267,6 +268,24 @@ def test_a_renamed_class_is_still_that_of_its_folder(own: Path) -> None:
     Image.new("RGB", (9, 9), (1, 2, 3)).save(new)
     assert rescan(own) == Rescanned(added=1, moved=0, gone=0, replaced=0)
     assert by_name(own)["train/cat/new.png"].label.class_id == cat
+
+
+def test_a_class_whose_folder_is_spelled_with_composed_signs_by_now_is_the_one_it_was(tmp_path: Path) -> None:
+    apart, composed = (tmp_path / "images" / unicodedata.normalize(form, "Bär") for form in ("NFD", "NFC"))
+    write_pictures(apart, 3)
+    write_pictures(tmp_path / "images" / "cat", 3, seed=1)
+    init_project(tmp_path / "p", dataset_folder=tmp_path / "images")
+    with writing(tmp_path / "p") as db, transaction(db):
+        bear = db.execute("SELECT id FROM class WHERE name <> 'cat'").fetchone()["id"]
+        rename_class(db, bear, "bear")
+    apart.rename(composed)
+    Image.new("RGB", (9, 9), (1, 2, 3)).save(composed / "new.png")
+
+    assert rescan(tmp_path / "p") == Rescanned(added=1, moved=3, gone=0, replaced=0)
+
+    found = by_name(tmp_path / "p")
+    assert {image.label.class_id for name, image in found.items() if name.startswith(composed.name)} == {bear}
+    assert rescan(tmp_path / "p") == Rescanned(0, 0, 0, 0)
 
 
 def test_a_project_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
