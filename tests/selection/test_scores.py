@@ -1,9 +1,12 @@
 """The strategies without a peer, against their formulas in float64 and brute force."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import scipy.stats
 import torch
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
 
 from barlowmatch.evaluation import expected_calibration_error
 from barlowmatch.selection import covering, typiclust
@@ -120,22 +123,63 @@ def test_the_temperature_calibrates() -> None:
     assert expected_calibration_error(overconfident.amax(1).numpy(), right) > 0.1
 
 
-def typical(points: Array, count: int, neighbours: int) -> list[int]:
-    """Return the most typical points by the authors' procedure: recompute after each pick without it."""
+def typical(points: Array, count: int, neighbours: int) -> tuple[list[int], list[float]]:
+    """Return the most typical points by the authors' procedure, recomputed after each pick without it, and how much."""
     left = list(range(len(points)))
-    picks = []
+    picks: list[int] = []
+    values: list[float] = []
     for _ in range(count):
         near = np.sort(distances(points[left], points[left]), 1)
         width = min(neighbours, len(left) // 2)
         scores = np.array([1 / row[1 : width + 1].mean() for row in near]) if width else np.ones(len(left))
+        values.append(float(np.round(scores, 5).max()))
         picks.append(left.pop(int(np.round(scores, 5).argmax())))
-    return picks
+    return picks, values
 
 
-def test_typicality_is_the_authors(scene: Scene) -> None:
+def test_typicality_is_the_authors(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typiclust, "ROWS", 40)
     points = unit(scene.points)[:90]
-    chosen, _ = most_typical(torch.from_numpy(points), 90, 20)
-    assert chosen == typical(points, 90, 20)
+    expected, values = typical(points, 90, 20)
+    chosen, scores = most_typical(torch.from_numpy(points), 90, 20)
+    assert chosen == expected
+    assert scores == pytest.approx(values, abs=1.1e-5)
+
+
+def test_many_images_of_few_clusters_are_each_clusters_most_typical() -> None:
+    """No more clusters than `clusters`, in turn; each pick has the score and the reason of its own cluster."""
+    scene = clustered(300, 16, classes=3, labeled=12, seed=3, spread=0.1)
+    unlabeled = np.flatnonzero(scene.labels < 0)
+    chosen = TypiClust(TypiClustConfig(clusters=3)).select(scene.pool, 30)
+    for kin in range(3):
+        own = unlabeled[scene.truth[unlabeled] == kin]
+        picks, values = typical(unit(scene.points)[own], 10, 20)
+        found = scene.truth[chosen.rows] == kin
+        assert chosen.rows[found].tolist() == own[picks].tolist()
+        assert chosen.scores[found].tolist() == pytest.approx(values, abs=1.1e-5)
+        size, labels = (scene.truth == kin).sum(), (scene.labels == kin).sum()
+        reasons = {reason for reason, mine in zip(chosen.reasons, found, strict=True) if mine}
+        assert reasons == {f"typical of a cluster of {size} images with {labels} labels"}
+
+
+def test_of_very_many_images_all_get_the_cluster_that_a_part_of_them_makes() -> None:
+    scene = clustered(12_000, 8, classes=5, labeled=0, seed=3, spread=0.1)
+    owners = typiclust.assign_clusters(scene.pool.vectors, 5, np.random.default_rng(0), lambda event: None)
+    assert adjusted_rand_score(scene.truth, owners) == 1
+
+
+def test_clusters_are_as_tight_as_scikit_learns_and_the_seeds_own(scene: Scene) -> None:
+    vectors, points = scene.pool.vectors, scene.pool.vectors.whole().numpy()
+
+    def inertia(owners: npt.NDArray[np.int64]) -> float:
+        return sum(float(((part - part.mean(0)) ** 2).sum()) for part in (points[owners == n] for n in range(40)))
+
+    found = [
+        typiclust.assign_clusters(vectors, 40, np.random.default_rng(seed), lambda event: None) for seed in range(5)
+    ]
+    theirs = [KMeans(40, n_init=1, random_state=seed).fit(points).labels_ for seed in range(5)]
+    assert np.mean([inertia(owners) for owners in found]) <= 1.005 * np.mean([inertia(owners) for owners in theirs])
+    assert adjusted_rand_score(found[0], found[1]) < 1
 
 
 def test_of_a_large_cluster_some_are_drawn_and_what_is_chosen_is_typical_of_all(
@@ -152,6 +196,10 @@ def test_of_a_large_cluster_some_are_drawn_and_what_is_chosen_is_typical_of_all(
         near = np.sort(distances(np.array([unit(scene.points)[row], *kin[:200]]), kin), 1)[:, 1:21].mean(1)
         assert near[0] < np.quantile(near, 0.1)
     assert TypiClust(config).select(pool, 2, seed=1).rows.tolist() == chosen.rows.tolist()
+    others = [TypiClust(config).select(pool, 2, seed).rows.max() for seed in range(2, 6)]
+    assert max(others) > 3000, "drawn from the whole of the cluster"
+    monkeypatch.setattr(typiclust, "LARGE", 20)
+    assert len(TypiClust(config).select(pool, 60).rows) == 60, "more are drawn where more are wanted"
 
 
 def test_clusters_without_labels_come_first_then_the_larger() -> None:
@@ -159,6 +207,8 @@ def test_clusters_without_labels_come_first_then_the_larger() -> None:
     available = np.array([50, 79, 2, 4, 60])
     assert visits(sizes, labels, available, 12).tolist() == [4, 0, 2, 1, 4, 0, 2, 1, 4, 0, 1, 4]
     assert np.bincount(visits(sizes, labels, available, 195)).tolist() == available.tolist()
+    # As in the authors' code clusters of five are outliers, which come when the others have run out, those of six not.
+    assert visits(np.array([5, 6]), np.array([0, 1]), np.array([5, 2]), 4).tolist() == [1, 1, 0, 0]
 
 
 def test_auto_goes_from_typical_to_uncertain(scene: Scene) -> None:
