@@ -11,12 +11,13 @@ from sklearn.metrics import adjusted_rand_score
 from barlowmatch.evaluation import expected_calibration_error
 from barlowmatch.selection import covering, typiclust
 from barlowmatch.selection.auto import Auto
-from barlowmatch.selection.configs import AutoConfig, RandomConfig, TypiClustConfig, UHerdingConfig
+from barlowmatch.selection.configs import AutoConfig, MaxHerdingConfig, RandomConfig, TypiClustConfig, UHerdingConfig
 from barlowmatch.selection.covering import Coverage, cover_greedily
 from barlowmatch.selection.loading import create_strategy
+from barlowmatch.selection.maxherding import MaxHerding
 from barlowmatch.selection.pool import Pool
 from barlowmatch.selection.random import Random
-from barlowmatch.selection.representing import ball, gaussian
+from barlowmatch.selection.representing import ball, draw_places, gaussian
 from barlowmatch.selection.typiclust import TypiClust, most_typical, visits
 from barlowmatch.selection.uherding import UHerding, best_temperature, tempered
 from tests.selection.scenes import Array, LargestMade, Scene, clustered, distances, unit
@@ -97,6 +98,37 @@ def test_lazy_search_equals_plain_greedy(scene: Scene, monkeypatch: pytest.Monke
     places, gains = cover_greedily(coverage, vectors, torch.arange(500), 200)
     assert places.tolist() == greedy(points, weights / weights.sum(), points[:0], 0.5, 200)
     assert float(coverage.best @ coverage.weights) == pytest.approx(float(gains.sum()))
+
+
+def test_of_more_images_than_are_looked_at_random_ones_are(scene: Scene) -> None:
+    """The best of the drawn candidates by what they add to the drawn anchors."""
+    said: list[str] = []
+    config = MaxHerdingConfig(anchors=100, candidates=100)
+    pool, points = Pool.from_arrays(scene.points, np.full(600, -1)), unit(scene.points)
+    selection = MaxHerding(config).select(pool, 20, seed=4, emit=lambda event: said.append(str(event)))
+    random = np.random.default_rng(4)
+    anchors, candidates = (draw_places(600, 100, random).numpy() for _ in range(2))
+    similar = np.exp(-(distances(points[candidates], points[anchors]) ** 2) / 2)
+    best = np.zeros(100)
+    for row, score in zip(selection.rows.tolist(), selection.scores, strict=True):
+        gains = np.maximum(similar - best, 0).mean(1)
+        assert (row, score) == (candidates[gains.argmax()], pytest.approx(gains.max()))
+        best = np.maximum(best, similar[gains.argmax()])
+    assert "choosing among 100 of 600 images, averaged over 100; both random" in said[0]
+    assert not any("nothing more to gain" in line for line in said)
+    few = MaxHerding(MaxHerdingConfig(candidates=1)).select(pool, 20, emit=lambda event: said.append(str(event)))
+    assert len(few.rows) == 20
+    assert any("choosing among 80 of 600" in line for line in said), "four for each that is wanted"
+
+
+def test_drawn_places_are_different_in_order_and_each_as_likely() -> None:
+    counts = np.zeros(300)
+    for seed in range(300):
+        places = draw_places(300, 60, np.random.default_rng(seed)).numpy()
+        assert (np.diff(places) > 0).all()
+        counts[places] += 1
+    assert scipy.stats.chisquare(counts).pvalue > 1e-4
+    assert draw_places(60, 60, np.random.default_rng(0)).tolist() == list(range(60))
 
 
 def test_gains_of_anchors_are_those_of_any_candidates(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
