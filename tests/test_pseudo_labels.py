@@ -118,6 +118,22 @@ def test_a_class_that_nobody_guesses_spoils_no_figure() -> None:
     assert rule.penalty(torch.tensor([[1.0, 2.0]]), torch.ones(1)).isfinite()
 
 
+def test_one_image_alone_has_no_variance_and_spoils_none() -> None:
+    rule = SoftMatch(2)
+    assert rule.weigh(torch.tensor([[0.9, 0.1]]))[1].isfinite().all()
+    assert rule.variance == pytest.approx(M)
+
+
+def test_rules_are_known_by_name() -> None:
+    fixed = pseudo_labels("fixed", 0.7, CLASSES)
+    assert isinstance(fixed, FixedThreshold)
+    assert fixed.threshold == 0.7
+    assert isinstance(pseudo_labels("softmatch", 0.7, CLASSES), SoftMatch)
+    freematch = pseudo_labels("freematch", 0.7, CLASSES)
+    assert isinstance(freematch, FreeMatch)
+    assert freematch.fairness == 0.01
+
+
 def test_freematch_asks_nothing_when_no_guess_counts() -> None:
     logits = torch.randn(3, CLASSES, requires_grad=True)
     penalty = FreeMatch(CLASSES).penalty(logits, torch.zeros(3))
