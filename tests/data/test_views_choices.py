@@ -13,7 +13,7 @@ from barlowmatch.configs.shared import Views
 from barlowmatch.data import views
 from barlowmatch.data.randaugment import OPERATIONS, cutout, randaugment
 from barlowmatch.data.resampling import BLUR_RADIUS
-from barlowmatch.data.views import FAMILIES, barlow_views, weak_view
+from barlowmatch.data.views import FAMILIES, barlow_views, strong_view, weak_view
 from barlowmatch.randomness import SampleRandom
 from tests.data.photos import photos
 
@@ -104,6 +104,13 @@ def test_randaugment_is_its_operations_with_what_the_image_drew() -> None:
         for turn in range(2):
             image = OPERATIONS[names[int(drawn[place, turn])]](image, magnitudes[place : place + 1, turn])
         torch.testing.assert_close(found[place], image[0], atol=1e-6, rtol=0)
+
+
+def test_a_strong_view_is_the_weak_one_augmented_and_cut_out() -> None:
+    of, images, random = FAMILIES["digits"], photos(20, 32), source(20)
+    expected = weak_view(of, 32)(images, random)
+    randaugment(expected, random, of.operations)
+    assert torch.equal(strong_view(of, 32)(images, random), cutout(expected, random))
 
 
 def test_cutouts_lie_anywhere_and_are_of_any_size() -> None:
