@@ -36,10 +36,14 @@ def test_a_crop_keeps_as_much_as_the_family_asks(family: Views, smallest: float)
     view = barlow_views(of, 32)[0](ramps(count, size), random)
     alone = ~random.happens("jitter", 0.8) & ~random.happens("grey", of.grey)
     ends = view[alone].amax((2, 3)) - view[alone].amin((2, 3))
-    area = (ends[:, 0] * 255 / 4 + 1) * (ends[:, 1] * 255 / 4 + 1) / size**2
+    wide, high = (ends[:, channel] * 255 / 4 + 1 for channel in (0, 1))
+    area, ratio = wide * high / size**2, wide / high
     assert len(area) > 300
     assert 0.85 * smallest < area.min() < 1.2 * smallest + 0.02
     assert area.max() > 0.95
+    assert 0.7 < ratio.min() < 0.78
+    assert 1.28 < ratio.max() < 1.43
+    assert ((wide > size - 0.5) & (high > size - 0.5)).float().mean() < 0.02, "of ten draws hardly ever none fits"
 
 
 def test_crops_lie_anywhere_with_no_side_preferred() -> None:
@@ -116,6 +120,11 @@ def test_a_strong_view_is_the_weak_one_augmented_and_cut_out() -> None:
 def test_cutouts_lie_anywhere_and_are_of_any_size() -> None:
     count, size = 4000, 64
     hidden = (cutout(torch.zeros(count, 1, size, size), source(count)) == 0.5)[:, 0]
+    half = source(count).uniform("cutout size", 1).double().numpy() * size / 4
+    middles, pixels = source(count).uniform("cutout place", 2).double().numpy() * size, np.arange(size) + 0.5
+    for place in range(50):
+        near = [np.abs(pixels - middle) <= half[place] for middle in middles[place]]
+        assert (hidden[place].numpy() == np.outer(*near)).all()
     rows, columns = hidden.any(2), hidden.any(1)
     inside = ~(rows[:, 0] | rows[:, -1] | columns[:, 0] | columns[:, -1])
     sides = rows[inside].sum(1).double()
