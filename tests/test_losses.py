@@ -11,6 +11,7 @@ from barlowmatch import distributed
 from barlowmatch.losses import EPSILON, barlow_twins_loss, fixmatch_loss
 from barlowmatch.pseudo_labels import FixedThreshold, FreeMatch, PseudoLabels, SoftMatch
 from tests.processes import in_processes
+from tests.selection.scenes import LargestMade
 
 
 def random(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -165,6 +166,25 @@ def test_fixmatch_reports_its_parts() -> None:
     torch.testing.assert_close(parts["unlabeled_loss"], F.cross_entropy(weak[[0, 2]], torch.tensor([0, 1])) / 2)
 
 
+def test_what_the_rule_wants_of_the_strong_views_is_added() -> None:
+    labeled, weak, strong = (3 * random(9, 5, seed=seed) for seed in (1, 2, 3))
+    parts = fixmatch_loss(labeled[:2], torch.tensor([0, 1]), weak, strong, FreeMatch(5, 0.5), weight=3.0)
+    rule = FreeMatch(5, 0.5)
+    penalty = rule.penalty(strong, rule.weigh(weak.softmax(1))[1])
+    assert abs(penalty) > 0.1
+    torch.testing.assert_close(parts["loss"], parts["labeled_loss"] + 3 * parts["unlabeled_loss"] + penalty)
+
+
+def test_fixmatch_in_bfloat16_keeps_its_sums_in_float32() -> None:
+    labeled, weak, strong = ((2 * random(count, 5, seed=count)).bfloat16() for count in (12, 84, 84))
+    labels = torch.arange(12) % 5
+    expected = fixmatch_loss(labeled.double(), labels, weak.double(), strong.double(), FreeMatch(5, 1.0))["loss"]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = fixmatch_loss(labeled, labels, weak, strong, FreeMatch(5, 1.0))["loss"]
+    assert found.dtype == torch.float32
+    assert relative(found, expected) < 1e-5
+
+
 WIDTH, COUNT = 8, 11
 
 
@@ -214,8 +234,12 @@ def test_several_processes_compute_the_loss_of_one() -> None:
             torch.testing.assert_close(many, one, rtol=1e-9, atol=1e-11)
 
 
-def test_the_matrix_is_spared_exactly_where_it_is_the_larger(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_matrix_is_spared_where_it_is_the_larger(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways give the same loss on the same projections."""
+    for width in (47, 48):
+        with LargestMade() as made:
+            barlow_twins_loss(*projections(24, width), 0.01)
+        assert made.numbers == (47 * 47 if width == 47 else 24 * 48)
     first, second = projections(24, 64)
     spared = barlow_twins_loss(first, second, 0.01)
     monkeypatch.setattr("barlowmatch.losses.world_size", lambda: 2)

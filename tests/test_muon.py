@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from barlowmatch.muon import Muon, orthogonal
 from barlowmatch.optim import parameter_groups
@@ -34,12 +34,14 @@ def test_singular_values_come_near_one_and_vectors_stay(shape: tuple[int, ...]) 
     assert (diagonal > 0.65).all()
     assert (diagonal < 1.25).all()
     torch.testing.assert_close(found, torch.diag_embed(diagonal))
+    torch.testing.assert_close(orthogonal(1e-9 * matrices), orthogonal(matrices))
+    assert torch.equal(orthogonal(0 * matrices), 0 * matrices)
 
 
 def test_bfloat16_is_as_near_as_needs_be() -> None:
     matrices = torch.randn(4, 32, 48, generator=torch.Generator().manual_seed(1))
     exact = orthogonal(matrices.double())
-    assert (orthogonal(matrices, torch.bfloat16).double() - exact).norm() < 0.05 * exact.norm()
+    assert 1e-4 < (orthogonal(matrices, torch.bfloat16).double() - exact).norm() / exact.norm() < 0.05
 
 
 def test_steps_go_where_torchs_go() -> None:
@@ -71,21 +73,36 @@ def test_a_step_turns_a_weight_by_its_rate_and_keeps_its_norm() -> None:
 
 
 def test_filters_are_matrices_and_the_rest_takes_plain_steps() -> None:
+    """The steps of the formula, one weight after another."""
     module = network()
-    filters, linear = module[0].weight.detach().clone(), nn.Linear(27, 8, bias=False).double()
-    linear.weight.data = filters.flatten(1)
-    before = module[1].weight.detach().clone()
     groups = parameter_groups(module, lr=0.1, weight_decay=0.0, lr_biases=0.5)
-    optimizer, alone = Muon(groups, eta=0.3), Muon(linear.parameters(), lr=0.1, eta=0.3)
-    velocity: Tensor | float = 0.0
+    optimizer, rate = Muon(groups, eta=0.3), 0.1 * 0.3
+    expected = [parameter.detach().clone() for parameter in module.parameters()]
+    velocities = [torch.zeros_like(weight) for weight in expected]
     for step in range(4):
         set_gradients(module, step)
-        linear.weight.grad = module[0].weight.grad.flatten(1)
-        optimizer.step(), alone.step()
-        velocity = 0.95 * velocity + module[1].weight.grad
-        before = before - 0.5 * velocity
-    torch.testing.assert_close(module[0].weight.detach().flatten(1), linear.weight.detach())
-    torch.testing.assert_close(module[1].weight.detach(), before)
+        optimizer.step()
+        for place, (weight, parameter) in enumerate(zip(expected, module.parameters(), strict=True)):
+            assert parameter.grad is not None
+            velocities[place] = 0.95 * velocities[place] + parameter.grad
+            if weight.dim() == 1:
+                expected[place] = weight - 0.5 * velocities[place]
+            else:
+                update = orthogonal((parameter.grad + 0.95 * velocities[place]).flatten(1)[None])[0].view_as(weight)
+                move = rate * weight.norm() / update.norm() * update
+                expected[place] = (weight - move) / math.sqrt(1 + rate**2)
+    for weight, parameter in zip(expected, module.parameters(), strict=True):
+        torch.testing.assert_close(parameter.detach(), weight)
+
+
+def test_products_are_in_the_wanted_arithmetic() -> None:
+    exact, rough = nn.Linear(24, 16, bias=False), nn.Linear(24, 16, bias=False)
+    rough.load_state_dict(exact.state_dict())
+    set_gradients(exact, 0), set_gradients(rough, 0)
+    before = exact.weight.detach().clone()
+    Muon(exact.parameters()).step(), Muon(rough.parameters(), dtype=torch.bfloat16).step()
+    apart = float((exact.weight - rough.weight).detach().norm() / (exact.weight - before).detach().norm())
+    assert 1e-4 < apart < 0.05
 
 
 def test_it_goes_on_from_its_state() -> None:

@@ -54,7 +54,7 @@ def test_lars_is_the_published_one(eta: float, clip: bool) -> None:
     mine, theirs = network(), network()
     with torch.no_grad():  # a weight of norm zero takes a plain step
         mine[3].weight.zero_(), theirs[3].weight.zero_()
-    optimizer = LARS(parameter_groups(mine, lr=0.2, weight_decay=1e-2, lr_biases=0.2), momentum=0.9, eta=eta, clip=clip)
+    optimizer = LARS(parameter_groups(mine, lr=0.2, weight_decay=1e-2, lr_biases=0.2), eta=eta, clip=clip)
     weights = list(theirs.parameters())
     velocities = [torch.zeros_like(weight) for weight in weights]
     for step in range(20):
@@ -98,6 +98,9 @@ def test_lars_leaves_alone_what_has_no_gradient() -> None:
     module[0].weight.grad = None
     LARS(module.parameters(), weight_decay=1.0).step()
     assert torch.equal(module[0].weight, before)
+    module[0].weight.grad = torch.zeros_like(before)
+    LARS(module.parameters()).step()
+    assert torch.equal(module[0].weight, before), "a gradient of zeros has no length to divide by"
 
 
 def test_groups_separate_weights_from_biases_and_norms() -> None:

@@ -71,7 +71,7 @@ def normalised(values: list[float]) -> list[float]:
 
 def test_freematch_equals_its_paper() -> None:
     """2205.07246: self-adaptive thresholds from running means, and the fairness of the strong views that count."""
-    rule = FreeMatch(CLASSES, fairness=0.05)
+    rule = FreeMatch(CLASSES)
     assert rule.threshold == 1 / CLASSES
     # As after many steps: with the first τ every guess counts.
     tau, p, h = 0.8, [1 / CLASSES] * CLASSES, [1 / CLASSES] * CLASSES
@@ -98,9 +98,40 @@ def test_freematch_equals_its_paper() -> None:
             for c, column in enumerate(columns(strong))
         ]
         wanted = normalised([a / b for a, b in zip(p, h, strict=True)])
-        penalty = 0.05 * entropy_term(wanted, normalised(ratio))
+        penalty = 0.01 * entropy_term(wanted, normalised(ratio))
         assert rule.penalty(logits, weights).item() == pytest.approx(penalty, rel=1e-6)
     assert len(fractions) > 1
+
+
+def test_a_confidence_at_freematchs_threshold_reaches_it() -> None:
+    labels, weights = FreeMatch(4).weigh(torch.full((3, 4), 0.25))
+    assert (labels.tolist(), weights.tolist()) == ([0, 0, 0], [1, 1, 1])
+
+
+def test_a_class_that_nobody_guesses_spoils_no_figure() -> None:
+    """In float32 a probability may be no more than 0, and so is the frequency of what was not guessed for long."""
+    probabilities = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    assert SoftMatch(2).weigh(probabilities)[1].isfinite().all()
+    rule = FreeMatch(2)
+    rule.weigh(probabilities)
+    rule.probability[1] = rule.frequency[1] = 0
+    assert rule.penalty(torch.tensor([[1.0, 2.0]]), torch.ones(1)).isfinite()
+
+
+def test_one_image_alone_has_no_variance_and_spoils_none() -> None:
+    rule = SoftMatch(2)
+    assert rule.weigh(torch.tensor([[0.9, 0.1]]))[1].isfinite().all()
+    assert rule.variance == pytest.approx(M)
+
+
+def test_rules_are_known_by_name() -> None:
+    fixed = pseudo_labels("fixed", 0.7, CLASSES)
+    assert isinstance(fixed, FixedThreshold)
+    assert fixed.threshold == 0.7
+    assert isinstance(pseudo_labels("softmatch", 0.7, CLASSES), SoftMatch)
+    freematch = pseudo_labels("freematch", 0.7, CLASSES)
+    assert isinstance(freematch, FreeMatch)
+    assert freematch.fairness == 0.01
 
 
 def test_freematch_asks_nothing_when_no_guess_counts() -> None:

@@ -12,6 +12,8 @@ from barlowmatch.randomness import (
     SampleRandom,
     _fractions,
     _fractions_on_device,
+    _key,
+    _signed,
     _words,
     _words_on_device,
     permutation,
@@ -56,9 +58,9 @@ def test_draws_of_a_sample_are_a_splitmix64_stream() -> None:
 @pytest.mark.parametrize("count", [1, 7])
 def test_a_device_draws_the_numbers_of_the_cpu(count: int) -> None:
     index = torch.arange(-3, 50)
-    stream = 0xFEDCBA9876543210
-    words = _words(index, stream, count)
-    assert torch.equal(_words_on_device(index, stream, count), words)
+    for stream in (0xFEDCBA9876543210, 0x7EDCBA9876543210, 0x9EDCBA9876543210, 1):
+        words = _words(index, stream, count)
+        assert torch.equal(_words_on_device(index, stream, count), words)
     assert torch.equal(_fractions_on_device(words, 2 * count - 1), _fractions(words, 2 * count - 1))
 
 
@@ -148,6 +150,21 @@ def test_happens_as_often_as_asked() -> None:
         assert abs(share - probability) <= 4.5 * (probability * (1 - probability) / MANY) ** 0.5
 
 
+def test_what_has_no_probability_never_happens_whatever_is_drawn() -> None:
+    """The sample whose draw is 0, found by going back through the generator."""
+    mask, golden = (1 << 64) - 1, 0x9E3779B97F4A7C15
+    mixed = invert_splitmix64(invert_splitmix64(0)) + golden
+    index = (mixed - _key(3, 7, ("x",))) * pow(golden, -1, 1 << 64) & mask
+    sample = SampleRandom(3, 7, torch.tensor([_signed(index)]))
+    assert sample.uniform("x").tolist() == [0]
+    assert sample.happens("x", 0.0).tolist() == [False]
+
+
+def test_numbers_between_bounds_are_stretched_from_one_to_the_other() -> None:
+    found = source().between("x", -1.0, 3.0, 2)
+    torch.testing.assert_close((found + 1) / 4, source().uniform("x", 2))
+
+
 def test_a_permutation_depends_on_seed_pass_and_count_alone() -> None:
     orders = [permutation(1, number, 1000) for number in range(50)]
     assert all(torch.equal(order.sort().values, torch.arange(1000)) for order in orders)
@@ -164,6 +181,7 @@ def test_values_never_change_silently() -> None:
     assert random.bits("golden").tolist() == GOLDEN_BITS
     assert (random.child("view").uniform("golden", 2) * 2**24).long().tolist() == GOLDEN_UNIFORM
     assert random.integers("golden", 1000, 2).tolist() == GOLDEN_INTEGERS
+    assert random.permutations("golden", 4).tolist() == GOLDEN_ORDERS
     assert permutation(11, 5, 10).tolist() == GOLDEN_PERMUTATION
 
 
@@ -177,3 +195,4 @@ GOLDEN_BITS: list[int] = [-4910596772722234535, 1191902567761107452, 85228527604
 GOLDEN_UNIFORM: list[list[int]] = [[5785191, 8709516], [8998063, 2974854], [8797645, 2173069]]
 GOLDEN_INTEGERS: list[list[int]] = [[733, 919], [64, 159], [462, 931]]
 GOLDEN_PERMUTATION: list[int] = [4, 1, 6, 0, 8, 9, 7, 2, 5, 3]
+GOLDEN_ORDERS: list[list[int]] = [[0, 1, 3, 2], [3, 2, 0, 1], [2, 1, 0, 3]]

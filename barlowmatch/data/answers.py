@@ -66,11 +66,11 @@ def _latest(folder: Path, pattern: re.Pattern[str], number: str | None) -> Path 
     """Return the file with this number, else with none, else (where any number will do) with the highest."""
     found = {path: pattern.fullmatch(path.name) for path in (folder.iterdir() if folder.is_dir() else ())}
     ranked = sorted(
-        (float(match[1] or "inf"), path)
+        (match[1] == number, int(match[1] or 0), path)
         for path, match in found.items()
         if match and (number is None or match[1] in (number, None))
     )
-    return ranked[-1][1] if ranked else None
+    return ranked[-1][-1] if ranked else None
 
 
 def read_request(path: Path, dataset: Dataset) -> tuple[int, ...]:

@@ -61,7 +61,6 @@ class Badge(Strategy[BadgeConfig]):
         """Draw by D²; the score is the distance to the nearest chosen gradient at the moment of the choice."""
         gradients = Gradients(pool.unlabeled, pool.probabilities)
         first, _ = largest(gradients.squares, 1)
-        first = first[:1]
         minima = gradients.squares.clone()
         minima.fill_(torch.inf)
         gradients.lower(minima, first)

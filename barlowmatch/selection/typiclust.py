@@ -39,7 +39,7 @@ class TypiClust(Strategy[TypiClustConfig]):
     def choose(self, pool: Pool, budget: int, random: np.random.Generator, emit: Emit) -> Picks:
         """Choose the most typical images; the score is the typicality."""
         labeled = len(pool.labels)
-        clusters = min(labeled + budget, self.config.clusters, len(pool.vectors))
+        clusters = min(labeled + budget, self.config.clusters)
         owners = assign_clusters(pool.vectors, clusters, random, emit)
         sizes = np.bincount(owners, minlength=clusters)
         labels = np.bincount(owners[:labeled], minlength=clusters)

@@ -60,7 +60,7 @@ class Judged:
 
 
 def judged_runs(paths: ProjectFolder) -> list[Judged]:
-    """Return the project's networks that were judged, by labels, then by when they were finished."""
+    """Return the project's networks that were judged, by label event, then by when they were finished."""
     found = []
     for path in paths.runs.glob("*/result.json"):
         try:

@@ -9,7 +9,7 @@ from barlowmatch.data.sampling import Stream
 from barlowmatch.randomness import permutation
 
 
-@pytest.mark.parametrize(("count", "batch"), [(10, 3), (7, 64), (1, 5)])
+@pytest.mark.parametrize(("count", "batch"), [(11, 3), (7, 64), (1, 5)])
 def test_every_image_once_a_pass_in_a_new_order(count: int, batch: int) -> None:
     rows = np.arange(100, 100 + count)
     stream = Stream(rows, batch, seed=3)
@@ -20,6 +20,8 @@ def test_every_image_once_a_pass_in_a_new_order(count: int, batch: int) -> None:
     assert all(sorted(one) == rows.tolist() for one in passes)
     if count > 5:
         assert len({tuple(one) for one in passes[:3]}) == 3
+    for number in range(3):
+        assert passes[number].tolist() == rows[permutation(3, number, count).numpy()].tolist()
     assert all((Stream(rows, batch, seed=3).at(step)[0] == steps[step][0]).all() for step in (2, 0))
     assert stream.steps_per_pass == max(1, round(count / batch))
 

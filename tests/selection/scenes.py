@@ -59,6 +59,11 @@ def distances(left: Array, right: Array) -> Array:
     return np.array([np.sqrt(((right - row) ** 2).sum(1)) for row in left])
 
 
+def missing(scene: Scene) -> Array:
+    """Return the labels as scikit-activeml has them: NaN for none."""
+    return np.where(scene.labels < 0, np.nan, scene.labels)
+
+
 class LargestMade(TorchDispatchMode):
     """Take note of how many numbers the largest tensor has."""
 

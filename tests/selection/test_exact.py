@@ -163,6 +163,19 @@ def test_d2_sampling_follows_its_law() -> None:
     assert np.abs(pairs / 6000 - expected).max() < 0.02
 
 
+def test_d2_sampling_goes_on_among_near_points_until_copies_are_left() -> None:
+    """Block after block; each value is the distance to the nearest that was chosen before."""
+    random = np.random.default_rng(0)
+    points = np.repeat(np.array([1.0, 0, 0]) + 0.03 * random.normal(size=(300, 3)), 2, 0)
+    space = Euclidean(Pool.from_arrays(points, np.full(600, -1)).unlabeled)
+    exact = distances(unit(points), unit(points)) ** 2
+    places, squares = d2_sample(space, torch.from_numpy(exact[0].copy()), 599, random)
+    chosen = [0, *places.tolist()]
+    assert len(chosen) == 300
+    expected = [exact[place, chosen[:number]].min() for number, place in enumerate(chosen) if number]
+    np.testing.assert_allclose(squares, expected, atol=1e-14)
+
+
 def test_blocks_do_not_matter(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = KCenter(KCenterConfig()).select(scene.pool, 200).rows
     monkeypatch.setattr(vectors, "BLOCK_ROWS", 97)

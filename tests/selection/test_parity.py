@@ -1,7 +1,6 @@
 """The strategies that scikit-activeml has too, on 1,000 vectors of 32 numbers: the same picks, or as good ones.
 
-On purpose ours differ: TypiClust's distances are true and its neighbours at most half of the cluster, as in the paper;
-ProbCover goes on with the farthest images once all is covered; radii are exact quantiles instead of a grid.
+On purpose ours differ: TypiClust's distances are true and its neighbours at most half of the cluster, as in the paper.
 """
 
 import warnings
@@ -15,19 +14,17 @@ from skactiveml.pool import Badge as PeerBadge
 from skactiveml.pool import CoreSet
 from skactiveml.pool import DropQuery as PeerDropQuery
 from skactiveml.pool import MaxHerding as PeerMaxHerding
-from skactiveml.pool import ProbCover as PeerProbCover
 from skactiveml.pool import TypiClust as PeerTypiClust
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.linear_model import LogisticRegression
 
-from barlowmatch.selection import typiclust
+from barlowmatch.selection import badge, typiclust
 from barlowmatch.selection.badge import Badge, Gradients
 from barlowmatch.selection.configs import (
     BadgeConfig,
     DropQueryConfig,
     KCenterConfig,
     MaxHerdingConfig,
-    ProbCoverConfig,
     TypiClustConfig,
 )
 from barlowmatch.selection.dropquery import DropQuery
@@ -35,9 +32,8 @@ from barlowmatch.selection.head import LinearHead, fit_head
 from barlowmatch.selection.k_center import KCenter
 from barlowmatch.selection.maxherding import MaxHerding
 from barlowmatch.selection.pool import Pool
-from barlowmatch.selection.probcover import ProbCover, pure_radius
 from barlowmatch.selection.typiclust import TypiClust
-from tests.selection.scenes import Array, Scene, clustered, distances, unit
+from tests.selection.scenes import Array, Scene, clustered, distances, missing, unit
 
 BUDGET = 40
 
@@ -45,11 +41,6 @@ BUDGET = 40
 @pytest.fixture(scope="module")
 def scene() -> Scene:
     return clustered(1000, 32, classes=8, labeled=30, seed=11)
-
-
-def missing(scene: Scene) -> Array:
-    """Return the labels as the peer has them: NaN for none."""
-    return np.where(scene.labels < 0, np.nan, scene.labels)
 
 
 def test_core_set(scene: Scene) -> None:
@@ -66,61 +57,7 @@ def test_max_herding(scene: Scene, sigma: float, labeled: bool) -> None:
     theirs = peer.query(scene.points.astype(np.float64), np.where(labels < 0, np.nan, labels), batch_size=BUDGET)
     ours = MaxHerding(MaxHerdingConfig(sigma=sigma)).select(Pool.from_arrays(scene.points, labels), BUDGET)
     assert ours.rows.tolist() == theirs.tolist()
-
-
-@pytest.mark.parametrize("radius", [0.6, 0.9])
-def test_prob_cover(scene: Scene, radius: float) -> None:
-    """Each pick covers as many new images as any could; ties, which the peer breaks by chance, change little."""
-    points = unit(scene.points)
-    ours = ProbCover(ProbCoverConfig(radius=radius)).select(scene.pool, BUDGET)
-    values = []
-    for seed in range(5):
-        peer = PeerProbCover(deltas=[radius], n_classes=8, random_state=seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the purity of a radius that is given
-            theirs = peer.query(points, missing(scene), batch_size=BUDGET)
-        values.append(covered(points, scene, theirs, radius))
-    assert covered(points, scene, ours.rows, radius) >= 0.995 * np.mean(values)
-    inside = distances(points, points) <= radius
-    is_covered = inside[scene.labels >= 0].any(0)
-    for row, score in zip(ours.rows, ours.scores, strict=True):
-        gains = (inside & ~is_covered)[:, scene.labels < 0].sum(1)[scene.labels < 0]
-        assert (
-            round(max(0, score) * len(scene.pool)) == gains.max() == (inside[row] & ~is_covered)[scene.labels < 0].sum()
-        )
-        is_covered |= inside[row]
-
-
-def covered(points: Array, scene: Scene, rows: npt.NDArray[np.int64], radius: float) -> float:
-    centres = np.concatenate([points[scene.labels >= 0], points[rows]])
-    return float((distances(points, centres).min(1) <= radius).mean())
-
-
-def test_prob_cover_goes_on_when_all_is_covered(scene: Scene) -> None:
-    """The peer's (and the authors') picks have no meaning then; ours are k-center's after the covering ones."""
-    selection = ProbCover(ProbCoverConfig(radius=1.6)).select(scene.pool, 30)
-    covering = sum(score > 0 for score in selection.scores)
-    assert 0 <= covering < 30
-    points = unit(scene.points)
-    chosen = np.concatenate([points[scene.labels >= 0], points[selection.rows[:covering]]])
-    nearest = distances(points, chosen).min(1)
-    assert selection.rows[covering] == int(np.where(scene.labels < 0, nearest, -1).argmax())
-    assert "from the nearest labeled or chosen image" in selection.reasons[-1]
-
-
-def test_the_radius_is_the_largest_pure_one(scene: Scene) -> None:
-    vectors = scene.pool.vectors
-    points = vectors.take(np.arange(len(vectors))).numpy()
-    clusters = torch.from_numpy(np.random.default_rng(0).integers(3, size=len(points)) * (points[:, 0] > 0))
-    radius = pure_radius(vectors, clusters, 0.9)
-    between = distances(points, points)
-    alike = clusters.numpy()[:, None] == clusters.numpy()[None]
-
-    def purity(value: float) -> float:
-        inside = between <= value
-        return float(((inside & alike).sum(1) / inside.sum(1)).mean())
-
-    assert purity(radius) >= 0.9 > purity(radius * 1.00001)
+    assert ours.reasons[0] == f"adds {ours.scores[0]:.2%} to how well the pool is represented"
 
 
 class OurClusters(ClusterMixin, BaseEstimator):
@@ -179,7 +116,9 @@ def gradients(scene: Scene) -> Array:
     return (residuals[:, :, None] * unit(scene.points)[:, None, :]).reshape(len(shares), -1)
 
 
-def test_badge_knows_distances_of_gradients(scene: Scene) -> None:
+def test_badge_knows_distances_of_gradients() -> None:
+    scene = clustered(1000, 32, classes=8, labeled=30, seed=11)
+    scene.points[np.flatnonzero(scene.labels < 0)[[7, 8]]] = 0
     pool = scene.pool
     factorised = Gradients(pool.unlabeled, pool.probabilities)
     explicit = gradients(scene)[pool.rows]
@@ -190,6 +129,21 @@ def test_badge_knows_distances_of_gradients(scene: Scene) -> None:
     minima = torch.full((len(pool),), torch.inf, dtype=torch.float64)
     factorised.lower(minima, places)
     np.testing.assert_allclose(minima.sqrt(), distances(explicit, explicit[places]).min(1), atol=1e-7)
+
+
+def test_badge_says_how_far_each_gradient_was_and_what_the_classifier_thought(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(badge, "BLOCK_ROWS", 16)
+    selection = Badge(BadgeConfig()).select(scene.pool, BUDGET, seed=5)
+    explicit = gradients(scene)[selection.rows]
+    expected = [np.linalg.norm(explicit[0])]
+    expected += [distances(explicit[[place]], explicit[:place]).min() for place in range(1, BUDGET)]
+    np.testing.assert_allclose(selection.scores, expected, atol=1e-7)
+    for row, reason in zip(selection.rows, selection.reasons, strict=True):
+        shares = scene.probabilities[row]
+        said = f"uncertain (class {shares.argmax()} at {shares.max():.0%}) and unlike the others chosen"
+        assert reason == said
 
 
 def test_badge(scene: Scene) -> None:

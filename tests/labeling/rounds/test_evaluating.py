@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import lsq_linear
 from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
@@ -79,6 +80,41 @@ def test_without_noise_the_curve_itself_is_forecast() -> None:
         assert said.high - said.low < 0.002
 
 
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        [Measured(50, 10, 40), Measured(100, 300, 400), Measured(400, 90, 100)],
+        [Measured(100, 50, 100), Measured(200, 100, 100)],  # no error left: steeper than any curve
+        [Measured(100, 80, 100), Measured(200, 70, 100)],
+        [Measured(10, 0, 20), Measured(20, 1, 20)],
+    ],
+)
+def test_what_is_likely_is_the_bounded_least_squares_of_logarithms(rounds: list[Measured]) -> None:
+    """Scipy's, each round weighted by one over the variance of its log error, half an error and half a hit added."""
+    n, right, count = np.array([(item.labels, item.right, item.count) for item in rounds], np.float64).T
+    error = (count - right + 0.5) / (count + 1)
+    root = np.sqrt(count * error / (1 - error))
+    design = np.stack([np.ones_like(n), -np.log(n)], 1)
+    log_a, b = lsq_linear(root[:, None] * design, root * np.log(error), ([-np.inf, 0], [np.inf, 1]), tol=1e-14).x
+    for said in forecast(rounds, [2, 500, 3000]):
+        assert said.accuracy == pytest.approx(1 - min(1, math.exp(log_a) / said.labels**b), abs=1e-6)
+
+
+def test_the_interval_is_as_wide_as_few_errors_make_it() -> None:
+    """By propagation of errors, where there are many images but for the last round's, by which is measured."""
+    n, count = np.array([50.0, 100, 200]), np.array([10**6, 10**6, 2 * 10**4])
+    error = 2 / np.sqrt(n)
+    rounds = [Measured(int(a), round(c * (1 - e)), int(c)) for a, c, e in zip(n, count, error, strict=True)]
+    variance = (1 - error) / (error * count)  # of log error
+    x, ahead = np.log(n), 1600
+    design = np.stack([np.ones(3), x], 1)
+    spread = np.linalg.inv(design.T @ (design / variance[:, None]))
+    place, there = np.array([1, math.log(ahead)]), 2 / math.sqrt(ahead)
+    expected = there**2 * (place @ spread @ place) + there * (1 - there) / count[-1]
+    (said,) = forecast(rounds, [ahead])
+    assert said.high - said.low == pytest.approx(2 * 1.96 * math.sqrt(expected), rel=0.08)
+
+
 def test_a_round_stays_one_though_people_label_while_it_trains(folder: Path) -> None:
     write_run(folder, "train-classifier-1", labels=100, event=10, right=140, within="round-1")
     write_run(folder, "fixmatch-1", labels=110, event=20, right=150, stage="fixmatch", within="round-1")
@@ -94,14 +130,15 @@ def test_more_labels_are_never_forecast_to_harm_and_fewer_images_to_judge_by_are
     few = forecast([Measured(100, 35, 50), Measured(200, 40, 50)], [400])[0]
     many = forecast([Measured(100, 1400, 2000), Measured(200, 1600, 2000)], [400])[0]
     assert few.high - few.low > 3 * (many.high - many.low)
-    assert forecast([Measured(100, 35, 50), Measured(200, 40, 50)], [400])[0] == few
+    assert forecast([Measured(100, 1400, 2000), Measured(200, 1600, 2000)], [400])[0] == many
+    assert forecast([Measured(100, 1400, 2000), Measured(200, 1600, 2000)], [400], seed=1)[0] != many
     with pytest.raises(ValueError, match="two different numbers"):
         forecast([Measured(100, 1, 2), Measured(100, 2, 2)], [200])
 
 
 def test_a_kept_forecast_is_read_off_between_its_points() -> None:
     points = forecast([Measured(100, 140, 200), Measured(200, 160, 200)], [200, 400, 800])
-    assert between(points, 400) == points[1]
+    assert [between(points, labels) for labels in (200, 400, 800)] == list(points)
     middle = between(points, round(400 * 2**0.5))
     assert middle is not None
     assert middle.accuracy == pytest.approx((points[1].accuracy + points[2].accuracy) / 2, abs=1e-3)
