@@ -101,12 +101,13 @@ FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 FASHION_CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
 
 
-def write_fashion_mnist(folder: Path, train: int, val: int, seed: int = 0) -> None:
-    """Write a part of Fashion-MNIST (28×28, grey) as PNG files in class folders, all labeled.
+def write_fashion_mnist(folder: Path, train: int, labeled: int, val: int, seed: int = 0) -> None:
+    """Write a part of Fashion-MNIST (28×28, grey) as PNG files in class folders.
 
     Args:
         folder: where to; must be new.
         train: images drawn uniformly from the training part.
+        labeled: of these, those in `train/<class>/`; the rest go to `unlabeled/`.
         val: images drawn uniformly from the test part.
         seed: of the draw.
 
@@ -117,8 +118,10 @@ def write_fashion_mnist(folder: Path, train: int, val: int, seed: int = 0) -> No
     for split, part, count in (("train", "train", train), ("val", "t10k", val)):
         images = _read_idx(FASHION_MNIST / f"{part}-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
         labels = _read_idx(FASHION_MNIST / f"{part}-labels-idx1-ubyte.gz", 8)
-        for row in np.sort(random.choice(len(images), count, replace=False)):
-            target = folder / split / FASHION_CLASSES[labels[row]] / f"{row:05d}.png"
+        for place, row in enumerate(random.choice(len(images), count, replace=False)):
+            name, file = FASHION_CLASSES[labels[row]], f"{row:05d}.png"
+            in_pool = split == "train" and place >= labeled
+            target = folder / "unlabeled" / f"{name}-{file}" if in_pool else folder / split / name / file
             target.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(images[row]).save(target)
 

@@ -36,7 +36,7 @@ class Data:
 
 
 DATA = {
-    "fashion-mnist": Data(lambda folder: write_fashion_mnist(folder, train=10_000, val=2_000)),
+    "fashion-mnist": Data(lambda folder: write_fashion_mnist(folder, train=10_000, labeled=10_000, val=2_000)),
     "cifar10": Data(lambda folder: write_cifar10(folder, train=10_000, labeled=10_000, val=2_000)),
     "digits": Data(lambda folder: write_digits(folder, labeled=1_097, val=700), ("--views", "digits")),
 }

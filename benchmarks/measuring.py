@@ -13,7 +13,7 @@ LARS = ("--optimizer", "lars", "--trust", "0.001", "--trust-as", "scale")
 """With the presets `quick` and `laptop`: pretraining as it was before they took Muon, on which older figures rest."""
 
 
-FIXED = ("--pseudo-label", "fixed", "--learning-rate", "0.003")
+FIXED = ("--pseudo-label", "fixed", "--learning-rate", "0.003", "--start-share", "0")
 """With the same presets: FixMatch as it was before they took SoftMatch's weights, on which older figures rest."""
 
 
