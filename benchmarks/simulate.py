@@ -34,7 +34,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         if options.data == "cifar10":
             write_cifar10(data, train=options.images, labeled=options.images, val=options.test_images)
         else:
-            write_fashion_mnist(data, train=options.images, val=options.test_images)
+            write_fashion_mnist(data, train=options.images, labeled=options.images, val=options.test_images)
     checkpoint = options.checkpoint or options.home / f"{options.data}.pt"
     if not checkpoint.is_file():
         barlowmatch(

@@ -65,7 +65,7 @@ def write_labels(home: Path, data: str, images: int, labels: int, share: float) 
     if data == "cifar10":
         write_cifar10_flat(home / "images", images, 32)
     else:
-        write_fashion_mnist(home / "images", images, 0)
+        write_fashion_mnist(home / "images", train=images, labeled=images, val=0)
     draw = np.random.default_rng(0)
     files = sorted(path.relative_to(home) for path in (home / "images").rglob("*.*"))
     names = sorted({file.parent.name for file in files})
