@@ -106,7 +106,8 @@ def soften(probabilities: Floats, labels: Rows) -> Floats:
         return float((np.logaddexp.reduce(scaled, axis=1) - scaled[np.arange(len(sample)), labels[sample]]).sum())
 
     scaled = logs / min(_TEMPERATURES, key=surprise)
-    softened: Floats = np.exp(scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True)).astype(np.float32)
+    with np.errstate(invalid="ignore"):  # what was not judged stays not a number
+        softened: Floats = np.exp(scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True)).astype(np.float32)
     return softened
 
 
