@@ -199,5 +199,5 @@ def plot(path: Path, name: str, sides: dict[str, Accuracies]) -> None:
     axes.set_ylabel("accuracy, %")
     axes.set_title(name)
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="lower right")
     figure.savefig(path, format="png", dpi=130)
