@@ -11,12 +11,10 @@ import pytest
 from PIL import Image
 
 from barlowmatch.errors import InputError
-from labeling.dataset.indexing import Rescanned, init_project, read_source, rescan
-from labeling.dataset.inspecting import Source
+from labeling.dataset.indexing import Rescanned, init_project, rescan
 from labeling.project import reading, writing
-from labeling.runs.manifests import write_manifest
 from storage.checks import find_faults
-from storage.classes import list_classes, rename_class
+from storage.classes import rename_class
 from storage.clock import instant
 from storage.control import find_control
 from storage.database import transaction
@@ -26,7 +24,6 @@ from storage.people import find_or_add_person
 from storage.records import Image as Known
 from storage.records import NewItem
 from storage.requests import add_request, list_requests
-from tests.browser.bench import paint
 from tests.data.loading import write_pictures
 from tests.waiting import until
 
@@ -75,35 +72,6 @@ def test_what_is_read_is_told_meanwhile(tmp_path: Path, capfd: pytest.CaptureFix
     assert "the folders' names are taken as classes; if they are none, give --class-folders 0" in told
     assert f"{tmp_path / 'images'}: class-folders layout, 2 classes, images: 6 train" in told
     assert any(line.startswith("examine images 6/6") for line in told)
-
-
-def test_a_project_remembers_that_folders_are_no_classes(tmp_path: Path) -> None:
-    """On reading them again, by a process of its own, and in what its runs learn from."""
-    folder = paint(tmp_path / "images", *(f"{day}/{n}.png" for day in ("dawn", "noon") for n in range(4)))
-    before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
-    init_project(tmp_path / "p", dataset_folder=folder, class_folders=False)
-    assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
-    paint(folder, "dusk/10.jpg", "dusk/11.jpg")
-    command = [sys.executable, "-m", "labeling", "import", "--rescan", "--project", tmp_path / "p"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert said.stdout.startswith("files: 2 new")
-    assert "--class-folders" not in said.stderr
-    with reading(tmp_path / "p") as db:
-        assert {image.label.class_id for image in all_images(db)} == {None}
-        assert list_classes(db) == []
-        assert find_control(db) is not None
-        assert "train" not in write_manifest(db, tmp_path).labels
-        assert read_source(db).class_folders is False
-
-
-def test_projects_of_earlier_versions_take_folders_for_classes(own: Path) -> None:
-    with writing(own) as db, transaction(db):
-        db.execute("DELETE FROM project WHERE key = 'class_folders'")
-    with reading(own) as db:
-        assert read_source(db) == Source()
-    Image.new("RGB", (9, 9), (1, 2, 3)).save(own.parent / "images" / "train" / "cat" / "new.png")
-    rescan(own)
-    assert by_name(own)["train/cat/new.png"].label.state == "labeled"
 
 
 def test_no_project_is_made_inside_its_dataset(dataset: Path) -> None:
