@@ -171,6 +171,7 @@ def test_an_infinite_loss_stops_the_run_with_its_step(tmp_path: Path, barlowmatc
 
 @pytest.mark.slow
 def test_minutes_end_in_time(tmp_path: Path, barlowmatch: Command, seed_layout: Path) -> None:
+    barlowmatch("pretrain", "--help")  # what commands are forked from has begun
     started = time.monotonic()
     done = barlowmatch(*words("pretrain", seed_layout, tmp_path / "p.pt", "--minutes", "0.2"))
     assert done.returncode == 0, done.stderr
