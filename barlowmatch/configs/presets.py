@@ -97,7 +97,7 @@ def fixmatch_quick() -> FixMatchConfig:
 
     A network of so few labels is rarely sure: by the fixed threshold one guess in ten counted, and so few steps at a
     tenth of FixMatch's rate left the classifier what it was. SoftMatch weighs every guess; a quarter of the way back
-    to the classifier, half of what wrong guesses can spoil is mended.
+    to the classifier, less is lost where most guesses are wrong.
     """
     return FixMatchConfig(
         num_epochs=3, batch_size=32, mu=4, learning_rate=0.03, pseudo_label="softmatch", start_share=0.25,
