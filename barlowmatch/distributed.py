@@ -13,6 +13,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from barlowmatch import launcher
 
@@ -37,7 +39,13 @@ def process_group(device: torch.device) -> Iterator[None]:
     if not launcher.is_one_of_several():
         yield
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    store, place, count = next(rendezvous("env://", timeout=PATIENCE))
+    if launcher.local_count() == count:
+        # torchrun keeps one store over its restarts, and in it the addresses of processes that were lost. Several
+        # machines count restarts each for itself: there an environment variable helps (docs/scaling.md).
+        store = PrefixStore(f"restart {launcher.restarts()}", store)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=place, world_size=count, timeout=PATIENCE)
     try:
         yield
     finally:

@@ -26,7 +26,7 @@ def run_folder(stage: str, config: RunOptions, dataset: str) -> Path:
             raise InputError(f"--checkpoint-path {config.checkpoint_path}: is a folder; name a file in it")
         name = config.checkpoint_path.name.split(".")[0] or config.checkpoint_path.name
         return config.checkpoint_path.with_name(f"{name}.run")
-    if wants_resume(config) or launcher.was_restarted():
+    if wants_resume(config) or launcher.restarts() > 0:
         found = _newest_unfinished(stage, config, dataset)
         if found is not None:
             return found
@@ -60,7 +60,7 @@ def goes_on(config: RunOptions, folder: Path) -> bool:
 
 
 def _begun_by_this_job(folder: Path) -> bool:
-    return launcher.was_restarted() and _described(folder).get(JOB) == launcher.job()
+    return launcher.restarts() > 0 and _described(folder).get(JOB) == launcher.job()
 
 
 def _described(folder: Path) -> dict[str, Any]:

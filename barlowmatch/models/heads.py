@@ -91,5 +91,5 @@ def keep_known_classes(new: nn.Linear, old_weight: Tensor, old_bias: Tensor, pla
     """
     rows = [row for row, place in enumerate(places) if place >= 0]
     before = [place for place in places if place >= 0]
-    new.weight[rows], new.bias[rows] = old_weight[before], old_bias[before]
+    new.weight[rows], new.bias[rows] = old_weight[before].to(new.weight), old_bias[before].to(new.bias)
     return len(rows)

@@ -46,10 +46,12 @@ def test_the_classifier_grows_with_the_classes(classes: int, width: int) -> None
     assert classifier_width(classes) == width
 
 
-def test_surviving_classes_keep_their_row() -> None:
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_surviving_classes_keep_their_row(kind: torch.dtype) -> None:
+    """Also those of a network that was trained at another precision."""
     old, new = nn.Linear(4, 3), nn.Linear(4, 3)
     fresh = new.weight.detach().clone()
-    kept = keep_known_classes(new, old.weight.detach(), old.bias.detach(), [2, -1, 0])
+    kept = keep_known_classes(new, old.weight.detach().to(kind), old.bias.detach().to(kind), [2, -1, 0])
     assert kept == 2
     assert torch.equal(new.weight[0], old.weight[2])
     assert torch.equal(new.weight[2], old.weight[0])
