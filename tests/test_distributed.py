@@ -54,6 +54,27 @@ def test_gradients_and_batch_norm_equal_one_process(processes: int, count: int) 
             torch.testing.assert_close(many, one, rtol=1e-9, atol=1e-9)
 
 
+def of_timms_norms(_rank: int) -> list[Tensor]:
+    """Return what a network of timm's norms, which hold their activations, gives in training, and then in use."""
+    from timm.layers import BatchNormAct2d
+
+    torch.manual_seed(5)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), BatchNormAct2d(4), nn.Conv2d(4, 4, 3), BatchNormAct2d(4, act_layer=nn.SiLU))
+    synchronise_batch_norm(net)
+    outputs = net(images(BATCH)[distributed.share(BATCH)])
+    outputs.square().sum().backward()
+    distributed.average_gradients(net.parameters())
+    gradients = [weight.grad * distributed.world_size() for weight in net.parameters() if weight.grad is not None]
+    return [*(gradient.detach() for gradient in gradients), net.eval()(images(BATCH)).detach()]
+
+
+def test_norms_that_hold_their_activation_keep_it() -> None:
+    expected = of_timms_norms(0)
+    for found in in_processes(2, of_timms_norms):
+        for one, many in zip(expected, found, strict=True):
+            torch.testing.assert_close(many, one, rtol=1e-3, atol=1e-3)
+
+
 def shares_and_decisions(rank: int) -> tuple[list[int], tuple[bool, ...], str]:
     part = list(range(BATCH))[distributed.share(BATCH)]
     return part, distributed.any_process((rank == 1, False), torch.device("cpu")), distributed.from_main(f"from {rank}")
