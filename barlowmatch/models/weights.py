@@ -44,10 +44,12 @@ def load_weights(backbone: nn.Module, tensors: dict[str, Tensor], path: Path) ->
     """Put the user's tensors into a backbone; its final layer, if the file has one, is left out.
 
     Raises:
-        InputError: a tensor of the backbone is missing in the file or has another shape; the line names it.
+        InputError: a tensor of the backbone is missing in the file or has another shape, or the file has more blocks;
+            the line names it.
     """
     wanted = backbone.state_dict()
-    given = _renamed(backbone, {name: value for name, value in tensors.items() if not name.startswith(HEADS)})
+    needed = {name: value for name, value in tensors.items() if name in wanted or not name.startswith(HEADS)}
+    given = _renamed(backbone, needed)
     counters = {name for name in wanted if name.endswith("num_batches_tracked")}  # old files lack them
     missing = [name for name in wanted if name not in given and name not in counters]
     if missing:
@@ -61,7 +63,19 @@ def load_weights(backbone: nn.Module, tensors: dict[str, Tensor], path: Path) ->
                 f"{path}: {name} has shape {tuple(given[name].shape)}, the backbone wants {tuple(wanted[name].shape)}; "
                 "name the network these weights belong to with --backbone"
             )
+    kinds = {_kind(name) for name in wanted}
+    more = [name for name in given if name not in wanted and _kind(name) in kinds]
+    if more:
+        raise InputError(
+            f"{path}: has {len(more)} tensors of blocks that the backbone lacks, first {more[0]}; "
+            "name the network these weights belong to with --backbone"
+        )
     backbone.load_state_dict({name: given.get(name, value) for name, value in wanted.items()})
+
+
+def _kind(name: str) -> str:
+    """Return the name of a tensor without the numbers that tell a network's blocks apart."""
+    return ".".join("" if part.isdigit() else part for part in name.split("."))
 
 
 def has_own_stem(tensors: dict[str, Tensor]) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import timm
 import torch
 import torchvision
 from torch import nn
@@ -112,6 +113,21 @@ def test_dinov2s_names_are_understood(tmp_path: Path) -> None:
     load_weights(backbone, read_weights(tmp_path / "dino.pt"), tmp_path / "dino.pt")
     assert backbone.pos_embed.shape == (1, 1 + 4 * 4, 384)
     assert backbone(torch.zeros(1, 3, 56, 56)).shape == (1, 384)
+
+
+def test_a_norm_in_the_head_of_timms_network_belongs_to_the_backbone() -> None:
+    state = timm.create_model("convnext_atto", num_classes=3).state_dict()
+    state["head.norm.weight"] = torch.rand(320)
+    backbone = build_backbone("convnext_atto", 32, "own")
+    load_weights(backbone, state, Path("w.pt"))
+    assert torch.equal(backbone.state_dict()["head.norm.weight"], state["head.norm.weight"])
+
+
+def test_weights_of_a_deeper_network_are_refused() -> None:
+    """ResNet-34 has all tensors of ResNet-18, in the same shapes, and more."""
+    state = torchvision.models.resnet34(weights=None).state_dict()
+    with pytest.raises(InputError, match=r"w\.pt: has 96 tensors .* first layer1\.2\.conv1\.weight; .*--backbone"):
+        load_weights(build_backbone("resnet18", 64, "own"), state, Path("w.pt"))
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
