@@ -1,5 +1,6 @@
 """Weights the user brings: safetensors or a plain state dict, with the key names of torchvision, timm or DINOv2."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     )
     if not tensors:
         raise InputError(f"{path}: holds no named tensors; give a state dict or a safetensors file")
-    while any(all(name.startswith(prefix) for name in tensors) for prefix in PREFIXES):
-        prefix = next(prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in tensors))
+    while prefix := _common_prefix(tensors):
         tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
     return tensors
+
+
+def _common_prefix(names: Iterable[str]) -> str | None:
+    """Return a known prefix that all names begin with, but for those of heads beside the backbone."""
+    own = [name for name in names if not name.startswith(HEADS)]
+    return next((prefix for prefix in PREFIXES if own and all(name.startswith(prefix) for name in own)), None)
 
 
 def load_weights(backbone: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

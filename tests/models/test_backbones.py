@@ -123,6 +123,17 @@ def test_a_norm_in_the_head_of_timms_network_belongs_to_the_backbone() -> None:
     assert torch.equal(backbone.state_dict()["head.norm.weight"], state["head.norm.weight"])
 
 
+@pytest.mark.parametrize("head", ["dino_head.mlp.0.weight", "projector.0.weight"])
+def test_a_backbone_beside_the_heads_it_was_pretrained_with_is_found(tmp_path: Path, head: str) -> None:
+    """As in DINOv2's teacher checkpoints, and in solo-learn's."""
+    state = torchvision_weights()
+    named = {f"backbone.{name}": value for name, value in state.items()}
+    torch.save({"teacher": {**named, head: torch.zeros(2, 512)}}, tmp_path / "w.pt")
+    backbone = build_backbone("resnet18", 64, "own")
+    load_weights(backbone, read_weights(tmp_path / "w.pt"), tmp_path / "w.pt")
+    assert torch.equal(backbone.state_dict()["conv1.weight"], state["conv1.weight"])
+
+
 def test_weights_of_a_deeper_network_are_refused() -> None:
     """ResNet-34 has all tensors of ResNet-18, in the same shapes, and more."""
     state = torchvision.models.resnet34(weights=None).state_dict()
