@@ -66,7 +66,7 @@ def recompute_blocks(backbone: nn.Module) -> int:
 
 
 def blocks(backbone: nn.Module) -> list[nn.Module]:
-    """Return the parts that a backbone runs one after the other: what its sequences hold, outermost first."""
+    """Return the parts that a backbone runs one after the other: what its sequences hold, the outermost there are."""
     found: list[nn.Module] = []
     for child in backbone.children():
         if isinstance(child, (nn.Sequential, nn.ModuleList)):
@@ -74,7 +74,7 @@ def blocks(backbone: nn.Module) -> list[nn.Module]:
             found += inner or [child]
         elif isinstance(backbone, (nn.Sequential, nn.ModuleList)) and next(child.children(), None) is not None:
             found.append(child)
-    return found
+    return found or [block for child in backbone.children() for block in blocks(child)]
 
 
 def _recomputed(block: nn.Module, forward: Callable[..., Any], *inputs: Any, **named: Any) -> Any:

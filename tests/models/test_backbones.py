@@ -40,6 +40,13 @@ def test_timms_networks_are_taken_by_name() -> None:
     assert backbone(torch.zeros(2, 3, 64, 64)).shape == (2, 192)
 
 
+def test_torchvisions_transformers_are_made_for_the_images() -> None:
+    backbone = build_backbone("vit_b_32", 64, "small")
+    assert backbone(torch.zeros(2, 3, 64, 64)).shape == (2, 768)
+    with pytest.raises(InputError, match="--backbone vit_b_32: cannot take images of 48 px"):
+        build_backbone("vit_b_32", 48, "small")
+
+
 @pytest.mark.parametrize("name", ["mobilenetv3_small_050", "mobilenetv4_conv_small_035", "ghostnet_050"])
 def test_a_layer_that_widens_the_features_at_the_end_counts(name: str) -> None:
     backbone = build_backbone(name, 64, "small")
