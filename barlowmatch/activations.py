@@ -58,8 +58,11 @@ def activation_bytes(network: Network, compute: Compute) -> float:
 
 
 def recompute_blocks(backbone: nn.Module) -> int:
-    """Have each block of `backbone` forget its activations and compute them again; return how many blocks there are."""
-    found = blocks(backbone)
+    """Have each block of `backbone` forget its activations and compute them again; return how many blocks there are.
+
+    Where there are no sequences of blocks, as in timm's RegNets, its stages are taken.
+    """
+    found = blocks(backbone) or [part for part in backbone.children() if next(part.children(), None) is not None]
     for block in found:
         block.forward = partial(_recomputed, block, block.forward)
     return len(found)

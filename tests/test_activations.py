@@ -43,7 +43,7 @@ def kept(module: Network, images: Tensor) -> int:
     return sum(storages.values())
 
 
-@pytest.mark.parametrize("backbone", ["resnet18_quarter", "mobilenet_v3_small"])
+@pytest.mark.parametrize("backbone", ["resnet18_quarter", "mobilenet_v3_small", "regnetx_002"])
 def test_gradients_and_statistics_are_the_same(backbone: str) -> None:
     plain, saving = network(backbone), network(backbone)
     assert recompute_blocks(saving.backbone) > 4
