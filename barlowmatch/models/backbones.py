@@ -73,10 +73,10 @@ def build_backbone(name: str, image_size: int, stem: Stem) -> nn.Module:
 
 def _create(name: str, image_size: int) -> nn.Module:
     if name in THIN:
-        return _without_last_layer(ThinResNet(THIN[name]))
+        return _without_last_layer(name, ThinResNet(THIN[name]))
     if name in torchvision.models.list_models(module=torchvision.models):
         builder = torchvision.models.get_model_builder(name)
-        return _without_last_layer(_of_size(name, partial(builder, weights=None), image_size=image_size))
+        return _without_last_layer(name, _of_size(name, partial(builder, weights=None), image_size=image_size))
     return _create_timm(name, image_size)
 
 
@@ -90,7 +90,7 @@ def _of_size(name: str, build: Callable[..., nn.Module], **size: int) -> nn.Modu
         raise InputError(f"--backbone {name}: cannot take images of {max(size.values())} px ({error})") from error
 
 
-def _without_last_layer(network: nn.Module) -> nn.Module:
+def _without_last_layer(name: str, network: nn.Module) -> nn.Module:
     """Replace the final linear layer of a torchvision network, whatever it is called, by the identity."""
     for attribute in ("fc", "classifier", "heads", "head"):
         head = getattr(network, attribute, None)
@@ -102,7 +102,7 @@ def _without_last_layer(network: nn.Module) -> nn.Module:
         network.dimension = linears[0].in_features  # type: ignore[assignment]
         setattr(network, attribute, nn.Flatten(1))
         return network
-    raise InputError(f"--backbone {type(network).__name__}: has no linear last layer; name a classification network")
+    raise InputError(f"--backbone {name}: has no linear last layer; name another, such as resnet18")
 
 
 def _create_timm(name: str, image_size: int) -> nn.Module:
