@@ -58,15 +58,18 @@ def activation_bytes(network: Network, compute: Compute) -> float:
 
 
 def recompute_blocks(backbone: nn.Module) -> int:
-    """Have each block of `backbone` forget its activations and compute them again; return how many blocks there are."""
-    found = blocks(backbone)
+    """Have each block of `backbone` forget its activations and compute them again; return how many blocks there are.
+
+    Where there are no sequences of blocks, as in timm's RegNets, its stages are taken.
+    """
+    found = blocks(backbone) or [part for part in backbone.children() if next(part.children(), None) is not None]
     for block in found:
         block.forward = partial(_recomputed, block, block.forward)
     return len(found)
 
 
 def blocks(backbone: nn.Module) -> list[nn.Module]:
-    """Return the parts that a backbone runs one after the other: what its sequences hold, outermost first."""
+    """Return the parts that a backbone runs one after the other: what its sequences hold, the outermost there are."""
     found: list[nn.Module] = []
     for child in backbone.children():
         if isinstance(child, (nn.Sequential, nn.ModuleList)):
@@ -74,7 +77,7 @@ def blocks(backbone: nn.Module) -> list[nn.Module]:
             found += inner or [child]
         elif isinstance(backbone, (nn.Sequential, nn.ModuleList)) and next(child.children(), None) is not None:
             found.append(child)
-    return found
+    return found or [block for child in backbone.children() for block in blocks(child)]
 
 
 def _recomputed(block: nn.Module, forward: Callable[..., Any], *inputs: Any, **named: Any) -> Any:

@@ -20,6 +20,8 @@ from tqdm import tqdm
 from barlowmatch.data.tables import shown
 
 VERSION = 1
+LINE_SECONDS = 10.0
+"""Between two lines of progress where there is no terminal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +179,8 @@ class JsonLines:
 class Console:
     """Draws progress on a terminal and prints the rest as lines; without a terminal it prints a line now and then."""
 
-    def __init__(self, stream: IO[str] | None = None, every_seconds: float = 10.0) -> None:
+    def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._every = every_seconds
         self._bar: tqdm[Any] | None = None
         self._work = ""
         self._last_line = 0.0
@@ -216,7 +217,7 @@ class Console:
     def _progress(self, event: Progress) -> None:
         if not self._stream.isatty():
             now = time.monotonic()
-            if event.work != self._work or event.done >= event.total or now - self._last_line >= self._every:
+            if event.work != self._work or event.done >= event.total or now - self._last_line >= LINE_SECONDS:
                 self._work, self._last_line = event.work, now
                 self._line(progress_line(event))
             return

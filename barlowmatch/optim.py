@@ -121,7 +121,7 @@ def warmup_cosine(step: int, total: int, warmup: float, final: float = 0.0) -> f
 
 
 def fixmatch_cosine(step: int, total: int) -> float:
-    """Return cos(7π·step / 16·total) (FixMatch, 2001.07685, section 2.3)."""
+    """Return cos(7π·step / 16·total) (FixMatch, 2001.07685, section 2.4)."""
     return math.cos(7 * math.pi * step / (16 * total))
 
 

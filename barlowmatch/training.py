@@ -181,8 +181,8 @@ class Trainer:
         bad, stop, save = distributed.any_process(
             (int(self.last_bad) >= 0, request.status is not None, self._saving_due()), device
         )
-        if bad:
-            self._stop_for_bad_loss(int(self.last_bad))
+        if bad:  # perhaps in another process alone
+            self._stop_for_bad_loss(int(self.last_bad) if self.last_bad >= 0 else step - 1)
         if stop or save:
             self._save()
         if stop:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torchvision.models import VisionTransformer
 
 from barlowmatch import activations
 from barlowmatch.activations import activation_bytes, blocks, bound_activations, memory_advice, recompute_blocks
@@ -42,7 +43,7 @@ def kept(module: Network, images: Tensor) -> int:
     return sum(storages.values())
 
 
-@pytest.mark.parametrize("backbone", ["resnet18_quarter", "mobilenet_v3_small"])
+@pytest.mark.parametrize("backbone", ["resnet18_quarter", "mobilenet_v3_small", "regnetx_002"])
 def test_gradients_and_statistics_are_the_same(backbone: str) -> None:
     plain, saving = network(backbone), network(backbone)
     assert recompute_blocks(saving.backbone) > 4
@@ -57,6 +58,12 @@ def test_gradients_and_statistics_are_the_same(backbone: str) -> None:
         assert torch.equal(mine.grad, theirs.grad), name
     for (name, mine), theirs in zip(plain.state_dict().items(), saving.state_dict().values(), strict=True):
         assert torch.equal(mine, theirs), name
+
+
+def test_blocks_are_found_within_the_encoder_of_torchvisions_transformers() -> None:
+    small = VisionTransformer(image_size=32, patch_size=16, num_layers=3, num_heads=2, hidden_dim=32, mlp_dim=64)
+    small.heads = nn.Flatten(1)
+    assert blocks(small) == list(small.encoder.layers)
 
 
 def test_a_copy_recomputes_with_its_own_weights() -> None:

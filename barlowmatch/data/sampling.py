@@ -1,4 +1,4 @@
-"""Which images a step sees: a pure function of (seed, step), so that no position needs to be saved."""
+"""Which images a step sees: a pure function of (seed, step), so that no position needs to be saved; and samples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +11,14 @@ from torch import Tensor
 from barlowmatch.data.dataset import Rows
 from barlowmatch.distributed import share
 from barlowmatch.randomness import permutation
+
+
+def sample(rows: Rows, most: int, seed: int) -> Rows:
+    """Return `rows`, or where they are more than `most` so many of them, drawn at random, in ascending order."""
+    if len(rows) <= most:
+        return rows
+    chosen: Rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """Backbones: images to embeddings, by name, with the stem that suits the image size."""
 
 import copy
-import inspect
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -72,15 +73,24 @@ def build_backbone(name: str, image_size: int, stem: Stem) -> nn.Module:
 
 def _create(name: str, image_size: int) -> nn.Module:
     if name in THIN:
-        return _without_last_layer(ThinResNet(THIN[name]))
+        return _without_last_layer(name, ThinResNet(THIN[name]))
     if name in torchvision.models.list_models(module=torchvision.models):
         builder = torchvision.models.get_model_builder(name)
-        sized = {"image_size": image_size} if "image_size" in inspect.signature(builder).parameters else {}
-        return _without_last_layer(builder(weights=None, **sized))
+        return _without_last_layer(name, _of_size(name, partial(builder, weights=None), image_size=image_size))
     return _create_timm(name, image_size)
 
 
-def _without_last_layer(network: nn.Module) -> nn.Module:
+def _of_size(name: str, build: Callable[..., nn.Module], **size: int) -> nn.Module:
+    """Return a network for images of a size; convolutional ones take any and have no such parameter."""
+    try:
+        return build(**size)
+    except TypeError:
+        return build()
+    except (AssertionError, ValueError) as error:
+        raise InputError(f"--backbone {name}: cannot take images of {max(size.values())} px ({error})") from error
+
+
+def _without_last_layer(name: str, network: nn.Module) -> nn.Module:
     """Replace the final linear layer of a torchvision network, whatever it is called, by the identity."""
     for attribute in ("fc", "classifier", "heads", "head"):
         head = getattr(network, attribute, None)
@@ -92,7 +102,7 @@ def _without_last_layer(network: nn.Module) -> nn.Module:
         network.dimension = linears[0].in_features  # type: ignore[assignment]
         setattr(network, attribute, nn.Flatten(1))
         return network
-    raise InputError(f"--backbone {type(network).__name__}: has no linear last layer; name a classification network")
+    raise InputError(f"--backbone {name}: has no linear last layer; name another, such as resnet18")
 
 
 def _create_timm(name: str, image_size: int) -> nn.Module:
@@ -105,12 +115,7 @@ def _create_timm(name: str, image_size: int) -> nn.Module:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else "; see timm.list_models()"
         raise InputError(f"--backbone {name}: unknown to torchvision and timm{hint}")
-    try:
-        network = timm.create_model(name, pretrained=False, num_classes=0, img_size=image_size)
-    except TypeError:  # convolutional networks take any size and have no such parameter
-        network = timm.create_model(name, pretrained=False, num_classes=0)
-    except (AssertionError, ValueError) as error:
-        raise InputError(f"--backbone {name}: cannot take images of {image_size} px ({error})") from error
+    network = _of_size(name, partial(timm.create_model, name, pretrained=False, num_classes=0), img_size=image_size)
     network.dimension = getattr(network, "head_hidden_size", None) or network.num_features
     return network
 

@@ -38,6 +38,18 @@ class SyncBatchNorm(_BatchNorm):
         self.running_var.lerp_(unbiased_variance.to(self.running_var.dtype), momentum)
 
 
+class SyncBatchNormAct(SyncBatchNorm):
+    """The same of timm's norms, which hold what follows them: `drop` and the activation `act`."""
+
+    drop: nn.Module
+    act: nn.Module
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """Normalise `input` (N, C, …) and activate it."""
+        result: Tensor = self.act(self.drop(super().forward(input)))
+        return result
+
+
 def _moments(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return how many values a channel has in all processes, their means and their variances.
 
@@ -99,4 +111,4 @@ def synchronise_batch_norm(module: nn.Module) -> None:
         return
     for part in module.modules():
         if isinstance(part, _BatchNorm):
-            part.__class__ = SyncBatchNorm
+            part.__class__ = SyncBatchNormAct if hasattr(part, "act") else SyncBatchNorm

@@ -1,5 +1,6 @@
 """Weights the user brings: safetensors or a plain state dict, with the key names of torchvision, timm or DINOv2."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +35,27 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     )
     if not tensors:
         raise InputError(f"{path}: holds no named tensors; give a state dict or a safetensors file")
-    while any(all(name.startswith(prefix) for name in tensors) for prefix in PREFIXES):
-        prefix = next(prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in tensors))
+    while prefix := _common_prefix(tensors):
         tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
     return tensors
+
+
+def _common_prefix(names: Iterable[str]) -> str | None:
+    """Return a known prefix that all names begin with, but for those of heads beside the backbone."""
+    own = [name for name in names if not name.startswith(HEADS)]
+    return next((prefix for prefix in PREFIXES if own and all(name.startswith(prefix) for name in own)), None)
 
 
 def load_weights(backbone: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """Put the user's tensors into a backbone; its final layer, if the file has one, is left out.
 
     Raises:
-        InputError: a tensor of the backbone is missing in the file or has another shape; the line names it.
+        InputError: a tensor of the backbone is missing in the file or has another shape, or the file has more blocks;
+            the line names it.
     """
     wanted = backbone.state_dict()
-    given = _renamed(backbone, {name: value for name, value in tensors.items() if not name.startswith(HEADS)})
+    needed = {name: value for name, value in tensors.items() if name in wanted or not name.startswith(HEADS)}
+    given = _renamed(backbone, needed)
     counters = {name for name in wanted if name.endswith("num_batches_tracked")}  # old files lack them
     missing = [name for name in wanted if name not in given and name not in counters]
     if missing:
@@ -61,7 +69,19 @@ def load_weights(backbone: nn.Module, tensors: dict[str, Tensor], path: Path) ->
                 f"{path}: {name} has shape {tuple(given[name].shape)}, the backbone wants {tuple(wanted[name].shape)}; "
                 "name the network these weights belong to with --backbone"
             )
+    kinds = {_kind(name) for name in wanted}
+    more = [name for name in given if name not in wanted and _kind(name) in kinds]
+    if more:
+        raise InputError(
+            f"{path}: has {len(more)} tensors of blocks that the backbone lacks, first {more[0]}; "
+            "name the network these weights belong to with --backbone"
+        )
     backbone.load_state_dict({name: given.get(name, value) for name, value in wanted.items()})
+
+
+def _kind(name: str) -> str:
+    """Return the name of a tensor without the numbers that tell a network's blocks apart."""
+    return ".".join("" if part.isdigit() else part for part in name.split("."))
 
 
 def has_own_stem(tensors: dict[str, Tensor]) -> bool:

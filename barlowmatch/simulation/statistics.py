@@ -73,7 +73,7 @@ def labels_at_random(budgets: Sequence[int], random_accuracies: Values, accuracy
     if not fitted[0] <= accuracy <= fitted[-1]:
         return None
     place = int(np.searchsorted(fitted, accuracy))
-    if place == 0 or fitted[place] == fitted[place - 1]:
+    if place == 0:
         return float(budgets[place])
     share = (accuracy - fitted[place - 1]) / (fitted[place] - fitted[place - 1])
     return float(budgets[place - 1] + share * (budgets[place] - budgets[place - 1]))

@@ -11,6 +11,7 @@ from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import ImageOptions
 from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.pixels import Pixels, load_pixels
+from barlowmatch.data.sampling import sample
 from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
@@ -57,9 +58,7 @@ class Images:
     @property
     def val(self) -> Rows:
         """Labeled rows to judge by: never trained on, never requested."""
-        rows = self._readable(self.dataset.val)
-        labeled: Rows = rows[self.dataset.labels[rows] >= 0]
-        return labeled
+        return self._readable(self.dataset.val)
 
     @cached_property
     def copies(self) -> Rows:
@@ -87,10 +86,7 @@ class Images:
 
     def statistics(self, seed: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return mean and standard deviation of the channels in [0, 1], over a seeded sample of the learnable rows."""
-        rows = self.learnable
-        if len(rows) > STATISTICS_SAMPLE:
-            rows = np.sort(np.random.default_rng(seed).choice(rows, STATISTICS_SAMPLE, replace=False))
-        counts = self._levels(rows)
+        counts = self._levels(sample(self.learnable, STATISTICS_SAMPLE, seed))
         shares, values = counts / counts.sum(1, keepdims=True), np.arange(256) / 255
         mean = shares @ values
         std = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -11,9 +10,8 @@ from torch.optim import Optimizer
 from barlowmatch import distributed
 from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.training import ClassifyConfig, PretrainConfig
-from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
-from barlowmatch.data.sampling import Stream
+from barlowmatch.data.sampling import Stream, sample
 from barlowmatch.data.views import barlow_views, family_of
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import knn_accuracy
@@ -122,7 +120,7 @@ class BarlowTwins(Task):
 
 def knn_figures(network: Network, images: Images, compute: Compute, seed: int) -> dict[str, float]:
     """Return the kNN accuracy on (a sample of) the validation split, or nothing where labels are lacking."""
-    bank, queries = _sample(images.train, seed), _sample(images.val, seed)
+    bank, queries = sample(images.train, KNN_ROWS, seed), sample(images.val, KNN_ROWS, seed)
     if len(bank) == 0 or len(queries) == 0:
         return {}
     labels = images.dataset.labels
@@ -153,13 +151,6 @@ def batch_size(config: PretrainConfig | ClassifyConfig, available: int) -> int:
     if size < distributed.world_size():
         raise InputError(f"--batch-size {size}: fewer than the {distributed.world_size()} processes")
     return size
-
-
-def _sample(rows: Rows, seed: int) -> Rows:
-    if len(rows) <= KNN_ROWS:
-        return rows
-    chosen: Rows = np.sort(np.random.default_rng(seed).choice(rows, KNN_ROWS, replace=False))
-    return chosen
 
 
 def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from barlowmatch.simulation.report import table_lines, write_report
 from barlowmatch.simulation.running import Setting, run_trials
 from barlowmatch.simulation.world import World, build_world
 
-VERSION = 5
+VERSION = 6
 """Of what a trial means; a new one makes finished trials count no more."""
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import timm
 import torch
 import torchvision
 from torch import nn
@@ -39,6 +40,13 @@ def test_timms_networks_are_taken_by_name() -> None:
     assert backbone(torch.zeros(2, 3, 64, 64)).shape == (2, 192)
 
 
+def test_torchvisions_transformers_are_made_for_the_images() -> None:
+    backbone = build_backbone("vit_b_32", 64, "small")
+    assert backbone(torch.zeros(2, 3, 64, 64)).shape == (2, 768)
+    with pytest.raises(InputError, match="--backbone vit_b_32: cannot take images of 48 px"):
+        build_backbone("vit_b_32", 48, "small")
+
+
 @pytest.mark.parametrize("name", ["mobilenetv3_small_050", "mobilenetv4_conv_small_035", "ghostnet_050"])
 def test_a_layer_that_widens_the_features_at_the_end_counts(name: str) -> None:
     backbone = build_backbone(name, 64, "small")
@@ -50,6 +58,7 @@ def test_a_layer_that_widens_the_features_at_the_end_counts(name: str) -> None:
     [
         ("googlenet", 64, "does not give one embedding an image"),
         ("inception_v3", 96, "cannot take images of 96 px"),
+        ("squeezenet1_1", 64, "has no linear last layer"),
         ("maxvit_t", 224, "does not give one embedding an image"),
     ],
 )
@@ -112,6 +121,32 @@ def test_dinov2s_names_are_understood(tmp_path: Path) -> None:
     load_weights(backbone, read_weights(tmp_path / "dino.pt"), tmp_path / "dino.pt")
     assert backbone.pos_embed.shape == (1, 1 + 4 * 4, 384)
     assert backbone(torch.zeros(1, 3, 56, 56)).shape == (1, 384)
+
+
+def test_a_norm_in_the_head_of_timms_network_belongs_to_the_backbone() -> None:
+    state = timm.create_model("convnext_atto", num_classes=3).state_dict()
+    state["head.norm.weight"] = torch.rand(320)
+    backbone = build_backbone("convnext_atto", 32, "own")
+    load_weights(backbone, state, Path("w.pt"))
+    assert torch.equal(backbone.state_dict()["head.norm.weight"], state["head.norm.weight"])
+
+
+@pytest.mark.parametrize("head", ["dino_head.mlp.0.weight", "projector.0.weight"])
+def test_a_backbone_beside_the_heads_it_was_pretrained_with_is_found(tmp_path: Path, head: str) -> None:
+    """As in DINOv2's teacher checkpoints, and in solo-learn's."""
+    state = torchvision_weights()
+    named = {f"backbone.{name}": value for name, value in state.items()}
+    torch.save({"teacher": {**named, head: torch.zeros(2, 512)}}, tmp_path / "w.pt")
+    backbone = build_backbone("resnet18", 64, "own")
+    load_weights(backbone, read_weights(tmp_path / "w.pt"), tmp_path / "w.pt")
+    assert torch.equal(backbone.state_dict()["conv1.weight"], state["conv1.weight"])
+
+
+def test_weights_of_a_deeper_network_are_refused() -> None:
+    """ResNet-34 has all tensors of ResNet-18, in the same shapes, and more."""
+    state = torchvision.models.resnet34(weights=None).state_dict()
+    with pytest.raises(InputError, match=r"w\.pt: has 96 tensors .* first layer1\.2\.conv1\.weight; .*--backbone"):
+        load_weights(build_backbone("resnet18", 64, "own"), state, Path("w.pt"))
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
