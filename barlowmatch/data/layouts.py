@@ -32,7 +32,7 @@ from barlowmatch.data.folder_names import (
     why_no_classes,
 )
 from barlowmatch.data.folders import TENSOR, Tree, describe_ignored, read_tree
-from barlowmatch.data.labels import read_label_tensor
+from barlowmatch.data.labels import largest_unlisted, read_label_tensor
 from barlowmatch.data.listings import (
     Columns,
     Complain,
@@ -48,8 +48,6 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 
 _TAKEN = f"the folders' names are taken as classes; if they are none, {IF_THEY_ARE_NONE}"
-LARGEST_UNLISTED = 10_000
-"""The largest label that is taken for a class though there are fewer images than that, and no list of the classes."""
 
 
 def refuse(problem: str) -> None:
@@ -197,7 +195,7 @@ def _seed(tree: Tree, rows: _SplitRows, tensors: list[str], emit: Emit, complain
 def _check_largest(path: Path, labels: Rows, images: int) -> None:
     """Refuse a label that would claim far more classes than there are images, most of them without any."""
     entry = int(labels.argmax()) if len(labels) else 0
-    if len(labels) and labels[entry] > max(LARGEST_UNLISTED, images):
+    if len(labels) and labels[entry] > largest_unlisted(images):
         raise InputError(
             f"{path}: entry {entry} is {labels[entry]}, and there are {images:,} images for so many classes; write -1 "
             "where it means that there is no label (255 and 65535 often do), else list the classes in classes.csv"
