@@ -45,8 +45,8 @@ export function againCard({ people, requested }) {
     h(
       "form",
       { class: "rq-again", onsubmit: ask },
-      h("label", {}, "Pictures to ask again", pictures),
-      h("label", {}, "People for each again", overlap),
+      h("label", {}, "Pictures", pictures),
+      h("label", {}, "Opinions on each", overlap),
       go,
       error,
     ),

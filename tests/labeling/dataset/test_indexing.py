@@ -80,18 +80,6 @@ def test_what_is_read_is_told_meanwhile(tmp_path: Path, capfd: pytest.CaptureFix
     assert taken in capfd.readouterr().err.splitlines()
 
 
-def test_where_folders_are_no_classes_ways_to_label_are_named_that_a_project_has(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    for number, folder in enumerate(("plate1", "plate2")):
-        write_pictures(tmp_path / "images" / folder, 3, seed=number)
-    init_project(tmp_path / "p", dataset_folder=tmp_path / "images")
-    rescan(tmp_path / "p")
-    why = "folders such as plate1 look like dates, batches or cameras"
-    told = f"no labels: {why}; label in the app, or bring labels in by import --labels"
-    assert capfd.readouterr().err.splitlines().count(told) == 2
-
-
 def test_no_project_is_made_inside_its_dataset(dataset: Path) -> None:
     with pytest.raises(InputError, match=r"--project .*: would be written into the dataset folder"):
         init_project(dataset / "project", dataset_folder=dataset)
