@@ -23,6 +23,7 @@ class Filter:
         round: is asked about by this request.
         flagged, skipped, missing: True: only such.
         suspect: True: only those whose label the other labels speak against, the most doubtful first.
+        settled: True: only those on which people disagree and somebody decided.
         split: of this split.
         file: part of its name, ASCII case ignored.
     """
@@ -36,6 +37,7 @@ class Filter:
     skipped: bool | None = None
     missing: bool | None = None
     suspect: bool | None = None
+    settled: bool | None = None
     split: Split | None = None
     file: str | None = None
 
@@ -54,6 +56,8 @@ _CONDITIONS = {
     "skipped": "(image.skips > 0) = :skipped",
     "missing": "image.present = NOT :missing",
     "suspect": "(image.id IN (SELECT image FROM suspected)) = :suspect",
+    "settled": """(EXISTS (SELECT 1 FROM label_event AS said WHERE said.id = image.event AND said.kind = 'confirm')
+        AND (SELECT count(DISTINCT answer) FROM vote WHERE vote.image = image.id AND NOT decides) > 1) = :settled""",
     "split": "image.split = :split",
     "file": r"image.name LIKE :file ESCAPE '\'",
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from storage.database import Database, Row, now
 from storage.errors import Refused
 from storage.images import set_split
+from storage.people import DATASET
 from storage.records import Neighbour, NewItem, Purpose, Request, Why
 
 
@@ -90,8 +91,25 @@ def count_drawable(db: Database) -> int:
 
 def draw_unlabeled(db: Database, count: int, seed: int | None = None) -> list[int]:
     """Draw images uniformly among those that nobody has answered or is asked about, outside validation."""
-    rows = db.execute(f"SELECT id {_DRAWABLE} ORDER BY id").fetchall()
-    pool = [row["id"] for row in rows]
+    return _sample(db, f"SELECT id {_DRAWABLE} ORDER BY id", count, seed)
+
+
+def draw_answered(db: Database, count: int) -> list[int]:
+    """Draw images uniformly among those that people agreed on and that nobody is asked about, outside validation.
+
+    Labels that came with the images are nobody's answers. What judges stays blind: who repeats sees the guesses.
+    """
+    sql = f"""SELECT id FROM image WHERE state IN ('labeled', 'rejected') AND present = 1
+                AND split IN ('train', 'unlabeled')
+                AND NOT EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)
+                AND EXISTS (SELECT 1 FROM label_event JOIN person ON person.id = label_event.person
+                            WHERE image = image.id AND kind IN ('label', 'reject') AND folded <> '{DATASET}')
+              ORDER BY id"""  # noqa: S608 - a constant
+    return _sample(db, sql, count, None)
+
+
+def _sample(db: Database, sql: str, count: int, seed: int | None) -> list[int]:
+    pool = [row["id"] for row in db.execute(sql).fetchall()]
     generator = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - a sample, no secret
     return generator.sample(pool, min(count, len(pool)))
 

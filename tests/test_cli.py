@@ -226,6 +226,9 @@ sys.exit(run_command(COMMANDS["create-dataset"], parse_config("create-dataset", 
 @pytest.mark.parametrize(
     ("command", "status"),
     [
+        ("--help", 0),
+        ("embed --help", 0),
+        ("fixmatch --preset quick --help", 0),
         ("pretrain --epochs 3", 2),
         ("inspect --dataset-folder {pictures}", 0),
         ("pretrain --dataset-folder {pictures}/none", 2),
@@ -236,7 +239,12 @@ sys.exit(run_command(COMMANDS["create-dataset"], parse_config("create-dataset", 
 )
 def test_what_computes_nothing_waits_for_no_torch(command: str, status: int, tmp_path: Path) -> None:
     photo(np.random.default_rng(0)).save(tmp_path / "a.png")
-    program = "import sys; from barlowmatch.cli import main; print(main(sys.argv[1:]), 'torch' in sys.modules)"
+    program = (
+        "import sys; from barlowmatch.cli import main\n"
+        "try: status = main(sys.argv[1:])\n"
+        "except SystemExit as end: status = end.code\n"
+        "print(status, 'torch' in sys.modules)"
+    )
     words = command.format(pictures=tmp_path).split()
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == f"{status} False", "torch takes seconds to import"

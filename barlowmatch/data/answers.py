@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +13,7 @@ import numpy as np
 from barlowmatch.data.classes import CLASSES_FILE, ImageClass, class_id, classes_of, some
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.file_rows import FileRows, composed
-from barlowmatch.data.labels import LARGEST_LABEL, read_label_tensor
+from barlowmatch.data.labels import LARGEST_LABEL, largest_unlisted, read_label_tensor
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, delimiter_of, read_csv_text, read_table, unguard
 from barlowmatch.errors import InputError
 
@@ -136,13 +136,13 @@ def with_answers(dataset: Dataset, answers: Answers, source: Path, new_classes: 
     """
     known = set(map(composed, dataset.class_names))
     unknown = sorted(name for name in set(answers.names) if composed(name) not in known)
+    where = {name: f"{source}: {dataset.files[row]}" for row, name in zip(answers.rows, answers.names, strict=True)}
     if unknown and dataset.classes and not new_classes:
-        place = answers.names.index(unknown[0])
         raise InputError(
-            f'{source}: {dataset.files[answers.rows[place]]}: the label "{unknown[0]}" is outside the '
-            f"{len(dataset.classes)} classes ({some(dataset.class_names)}); correct it, or add --new-classes"
+            f'{where[unknown[0]]}: the label "{unknown[0]}" is outside the {len(dataset.classes)} classes '
+            f"({some(dataset.class_names)}); correct it, or add --new-classes"
         )
-    classes = _extended(dataset, unknown, source)
+    classes = _extended(dataset, unknown, where)
     position = {composed(item.name): place for place, item in enumerate(classes)}
     old = np.array([position[composed(name)] for name in dataset.class_names] + [-1], np.int64)
     labels, splits = old[dataset.labels], dataset.splits.copy()
@@ -152,8 +152,14 @@ def with_answers(dataset: Dataset, answers: Answers, source: Path, new_classes: 
     return replace(dataset, classes=classes, labels=labels, splits=splits)
 
 
-def _extended(dataset: Dataset, unknown: Sequence[str], source: Path) -> tuple[ImageClass, ...]:
-    """Return the classes with new ones, in the order in which the layout will be read again."""
+def _extended(dataset: Dataset, unknown: Sequence[str], where: Mapping[str, str]) -> tuple[ImageClass, ...]:
+    """Return the classes with new ones, in the order in which the layout will be read again.
+
+    Args:
+        dataset: the round before.
+        unknown: names of the new ones.
+        where: an image that was answered so, by name, for errors.
+    """
     if not unknown:
         return dataset.classes
     if (dataset.root / CLASSES_FILE).is_file():
@@ -161,9 +167,13 @@ def _extended(dataset: Dataset, unknown: Sequence[str], source: Path) -> tuple[I
     if dataset.layout == "seed":
         wrong = [name for name in unknown if class_id(name) > LARGEST_LABEL]
         if wrong:
-            raise InputError(f'{source}: the label "{wrong[0]}" is no number; this dataset numbers its classes from 0')
+            told = f'the label "{wrong[0]}" is no number; this dataset numbers its classes from 0'
+            raise InputError(f"{where[wrong[0]]}: {told}")
         ids = {item.id: item for item in dataset.classes}
         largest = max(map(int, unknown))
+        if largest > largest_unlisted(len(dataset)):
+            told = f'the label "{largest}" would make {largest + 1:,} classes of {len(dataset):,} images'
+            raise InputError(f"{where[str(largest)]}: {told}; correct it, or list the classes in {CLASSES_FILE}")
         return tuple(ids.get(value, ImageClass(value, str(value))) for value in range(max(largest, *ids, 0) + 1))
     named = {item.name: item for item in dataset.classes}
     both = classes_of([*named, *unknown])

@@ -16,6 +16,12 @@ _NO_CLASS = re.compile(
     re.IGNORECASE,
 )
 """Names that people give to folders of unsorted pictures: dates, cameras, plates, batches."""
+IF_THEY_ARE_NONE = "give --class-folders 0"
+"""The way out where folders are taken for classes and are none."""
+IF_THEY_ARE_CLASSES = (
+    "label in the app, or in a labels.csv of file,label beside them; folders inside train/ are taken as classes"
+)
+"""The ways to labels where folders are not taken for classes."""
 _STRAY_SHARE = 0.1
 """Pictures beside the folder `train` that are fewer than this share of all are strays, no classes beside a class."""
 _PLACES = 3
@@ -60,10 +66,13 @@ def lone_split(tree: Tree, splits: dict[str, str]) -> str | None:
     return None if splits[name] == "train" and (len(beside) == 1 or strays) else name
 
 
-def left_out(tree: Tree, splits: dict[str, str], train_split: str | None, files: AbstractSet[str]) -> str | None:
+def left_out(
+    tree: Tree, splits: dict[str, str], train_split: str | None, files: AbstractSet[str], *, by_folders: bool
+) -> str | None:
     """Return in a sentence which pictures are not among `files`, where they lie, and the way out; None if it is known.
 
-    It is known of training folders that `train_new` stands in for, or the one that was asked for.
+    It is known of training folders that `train_new` stands in for, or the one that was asked for. Folders of a class
+    belong into the training folder only where `by_folders`: where folders and no table or tensor say the labels.
     """
     train = next((name for name, split in splits.items() if split == "train"), "train")
     pool = next((name for name, split in splits.items() if split == "unlabeled"), "unlabeled")
@@ -75,9 +84,10 @@ def left_out(tree: Tree, splits: dict[str, str], train_split: str | None, files:
         return None
     places = [f"{count:,} in {f'{folder}/' if folder else 'the folder itself'}" for folder, count in counts.items()]
     more = f", and those in {len(places) - _PLACES} more folders" if len(places) > _PLACES else ""
+    classes = f", or folders of a class into {train}/" if by_folders else ""
     return (
         f"{tree.root}: {counts.total():,} images outside the splits ({', '.join(splits)}) are left out: "
-        f"{', '.join(places[:_PLACES])}{more}; move them into {pool}/, or folders of a class into {train}/"
+        f"{', '.join(places[:_PLACES])}{more}; move them into {pool}/{classes}"
     )
 
 

@@ -9,6 +9,15 @@ from barlowmatch.errors import InputError
 from barlowmatch.files import whole_file
 
 LARGEST_LABEL = 10_000_000
+_LARGEST_OF_FEW = 10_000
+
+
+def largest_unlisted(images: int) -> int:
+    """Return the largest label that is taken for a class where no list names the classes: all below it are some too.
+
+    There may be more classes than images, but not by far.
+    """
+    return max(_LARGEST_OF_FEW, images)
 
 
 def read_label_tensor(path: Path) -> Rows:

@@ -22,9 +22,17 @@ import numpy as np
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.classes import ImageClass, number, read_classes
 from barlowmatch.data.dataset import SPLITS, Dataset, Rows
-from barlowmatch.data.folder_names import left_out, lone_split, other_training, split_folders, why_no_classes
+from barlowmatch.data.folder_names import (
+    IF_THEY_ARE_CLASSES,
+    IF_THEY_ARE_NONE,
+    left_out,
+    lone_split,
+    other_training,
+    split_folders,
+    why_no_classes,
+)
 from barlowmatch.data.folders import TENSOR, Tree, describe_ignored, read_tree
-from barlowmatch.data.labels import read_label_tensor
+from barlowmatch.data.labels import largest_unlisted, read_label_tensor
 from barlowmatch.data.listings import (
     Columns,
     Complain,
@@ -39,9 +47,7 @@ from barlowmatch.data.splits import hold_out, with_groups
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 
-_TAKEN = "the folders' names are taken as classes; if they are none, give --class-folders 0"
-LARGEST_UNLISTED = 10_000
-"""The largest label that is taken for a class though there are fewer images than that, and no list of the classes."""
+_TAKEN = f"the folders' names are taken as classes; if they are none, {IF_THEY_ARE_NONE}"
 
 
 def refuse(problem: str) -> None:
@@ -71,6 +77,7 @@ def read_with_columns(
         dataset, columns = read_manifest(options.manifest, options.train_split, emit)
     elif options.dataset_folder is not None:
         dataset, columns = _read_folder(read_tree(options.dataset_folder), options, emit, complain)
+        _tell_blind_val(dataset, emit)
     else:
         raise InputError("--dataset-folder: name the folder of images, or a --manifest")
     dataset = with_groups(dataset, options.group_by, columns, emit, complain)
@@ -99,7 +106,7 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
     if has_labels(tables) and not tensors:
         others = other_training(tree, splits)
         files = [file for file in tree.pictures if file.partition("/")[0] not in others]
-        _tell_left_out(tree, splits, options.train_split, files, emit)
+        _tell_left_out(tree, splits, options.train_split, files, emit, by_folders=False)
         columns = spread(tables, files, complain)
         return table_dataset(tree, files, splits, columns, options.train_split, emit), columns
     lone = None if tensors or options.train_split is not None else lone_split(tree, splits)
@@ -114,17 +121,27 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
         dataset = _class_folders(tree, _SplitRows(tree, splits), emit)
     else:
         dataset = _flat_splits(tree, _SplitRows(tree, splits))
-    _tell_left_out(tree, splits, options.train_split, dataset.files, emit)
+    by_folders = not tensors and bool(options.class_folders)
+    _tell_left_out(tree, splits, options.train_split, dataset.files, emit, by_folders=by_folders)
     columns = spread(tables, dataset.files, complain)
     return split_by_table(dataset, columns, options.train_split, emit), columns
 
 
+def _tell_blind_val(dataset: Dataset, emit: Emit) -> None:
+    """Warn of a validation split without any label: it keeps its images from learning, and judges nothing."""
+    val = dataset.splits == "val"
+    if val.any() and (dataset.labels[val] < 0).all():
+        told = f"none of the {int(val.sum()):,} images of val has a label, so they judge nothing and teach nothing"
+        way_out = "label some of them, in the app or in a labels.csv of file,label, or move them into unlabeled/"
+        emit(Said(message=f"{dataset.root}: {told}; {way_out}", level="warning"))
+
+
 def _tell_left_out(
-    tree: Tree, splits: dict[str, str], train_split: str | None, files: Sequence[str], emit: Emit
+    tree: Tree, splits: dict[str, str], train_split: str | None, files: Sequence[str], emit: Emit, *, by_folders: bool
 ) -> None:
     """Warn of pictures that are not among `files`, those of the dataset."""
     if len(files) < len(tree.pictures):
-        sentence = left_out(tree, splits, train_split, set(files))
+        sentence = left_out(tree, splits, train_split, set(files), by_folders=by_folders)
         if sentence is not None:
             emit(Said(message=sentence, level="warning"))
 
@@ -178,7 +195,7 @@ def _seed(tree: Tree, rows: _SplitRows, tensors: list[str], emit: Emit, complain
 def _check_largest(path: Path, labels: Rows, images: int) -> None:
     """Refuse a label that would claim far more classes than there are images, most of them without any."""
     entry = int(labels.argmax()) if len(labels) else 0
-    if len(labels) and labels[entry] > max(LARGEST_UNLISTED, images):
+    if len(labels) and labels[entry] > largest_unlisted(images):
         raise InputError(
             f"{path}: entry {entry} is {labels[entry]}, and there are {images:,} images for so many classes; write -1 "
             "where it means that there is no label (255 and 65535 often do), else list the classes in classes.csv"
@@ -236,7 +253,7 @@ def _without_splits(tree: Tree, class_folders: int, emit: Emit) -> Dataset:
         emit(Said(message=_TAKEN))
         return Dataset(tree.root, "class-folders", classes, files, np.full(len(files), "train", "<U9"), labels)
     if tree.folders and class_folders:
-        emit(Said(message=f"no labels: {doubt}; if they are classes, move them into train/"))
+        emit(Said(message=f"no labels: {doubt}; {IF_THEY_ARE_CLASSES}"))
     unlabeled = np.full(len(files), "unlabeled", dtype="<U9")
     return Dataset(tree.root, "flat", (), files, unlabeled, _nothing(len(files)))
 

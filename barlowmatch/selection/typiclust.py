@@ -99,7 +99,7 @@ def visits(
 def most_typical(points: Tensor, count: int, neighbours: int) -> tuple[list[int], list[float]]:
     """Choose the most typical of a cluster's unlabeled points (n, D), one after another.
 
-    A point that was chosen no longer counts as a neighbour of the others.
+    A point that was chosen no longer counts as a neighbour of the others: those that it was one of are measured anew.
 
     Returns:
         Places and typicalities.
@@ -108,14 +108,22 @@ def most_typical(points: Tensor, count: int, neighbours: int) -> tuple[list[int]
     width = min(size - 1, min(neighbours, size // 2) + count)
     near, who = _sorted_neighbours(points, width)
     alive = torch.ones(size, dtype=torch.bool)
+    typicality = torch.empty(size, dtype=points.dtype)
+    kin = torch.empty(size, 0, dtype=torch.int64)
+    stale = alive
     chosen: list[int] = []
     scores: list[float] = []
     for left in range(size, size - count, -1):
-        typicality = _typicality(near, who, alive, min(neighbours, left // 2))
+        counted = min(neighbours, left // 2)
+        if counted != kin.shape[1]:
+            kin, stale = torch.empty(size, counted, dtype=torch.int64), alive
+        for rows in torch.split(torch.nonzero(stale).squeeze(1), ROWS):
+            typicality[rows], kin[rows] = _typicality(near[rows], who[rows], alive, counted)
         best = int(typicality.argmax())
         chosen.append(best)
         scores.append(float(typicality[best]))
-        alive[best] = False
+        alive[best], typicality[best] = False, -torch.inf
+        stale = (kin == best).any(1) & alive
     return chosen, scores
 
 
@@ -132,12 +140,18 @@ def _sorted_neighbours(points: Tensor, width: int) -> tuple[Tensor, Tensor]:
     return near, who
 
 
-def _typicality(near: Tensor, who: Tensor, alive: Tensor, neighbours: int) -> Tensor:
-    """Return 1 / mean distance to the nearest living neighbours (n,); −inf for the dead, 1 for the only one."""
+def _typicality(near: Tensor, who: Tensor, alive: Tensor, neighbours: int) -> tuple[Tensor, Tensor]:
+    """Return 1 / mean distance of some points to their nearest living neighbours (r,), 1 for the last, and those.
+
+    Args:
+        near: distances (r, width) to the nearest others, nearest first.
+        who: their places.
+        alive: which of all points were not chosen yet (n,).
+        neighbours: how many count.
+    """
     if neighbours == 0:
-        return torch.where(alive, 1.0, -torch.inf)
+        return torch.ones(len(near), dtype=near.dtype), who[:, :0]
     counted = alive[who]
     counted &= counted.cumsum(1) <= neighbours
     mean = torch.where(counted, near, 0).sum(1) / neighbours
-    typicality = 1 / mean.clamp_min(1e-9)
-    return torch.where(alive, torch.round(typicality, decimals=5), -torch.inf)
+    return torch.round(1 / mean.clamp_min(1e-9), decimals=5), who[counted].view(len(who), neighbours)

@@ -80,7 +80,10 @@ def check_labels(dataset: Dataset, emit: Emit) -> None:
     missing = some(dataset.class_names[label] for label in lost)
     if len(present) < 2:
         found = "no training image has a label"
-        way = "label images of two classes at least, in class folders or in a labels.csv with the columns file,label"
+        way = (
+            "label images of two classes at least, in a labels.csv with the columns file,label, or in class folders "
+            "(not with --class-folders 0)"
+        )
         if len(present):
             found = f"labeled training images of 1 class ({dataset.class_names[present[0]]})"
             way = "label at least one image of two classes"

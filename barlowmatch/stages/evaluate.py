@@ -62,7 +62,8 @@ def _labeled_rows(applied: Applied, split: str) -> Rows:
     rows = rows[images.dataset.labels[rows] >= 0]
     if len(rows) == 0:
         known = ", ".join(sorted(set(images.dataset.splits.tolist())))
-        raise InputError(f"--split {split}: has no labeled images; the dataset has {known}")
+        way_out = "label some of them, or measure on another split"
+        raise InputError(f"--split {split}: has no labeled images; {way_out} (the dataset has {known})")
     return rows
 
 

@@ -36,6 +36,7 @@ class Wanted(Wire):
     skipped: bool | None = None
     missing: bool | None = None
     suspect: bool | None = None
+    settled: bool | None = None
     split: Split | None = None
     file: Annotated[str | None, Field(max_length=1000)] = None
     after: Id | None = None

@@ -10,7 +10,7 @@ from storage import requests as store
 from storage.database import Database
 from storage.errors import Refused
 from storage.images import find_images
-from storage.records import NewItem, Request
+from storage.records import NewItem, Purpose, Request
 
 routes = APIRouter(tags=["requests"])
 
@@ -25,14 +25,15 @@ def list_requests(here: Here) -> wire.RequestsOut:
 
 @routes.post("/api/requests")
 async def add_request(new: wire.RequestIn, here: Here, who: Who) -> wire.RequestAdded:
-    """Ask for labels of random images, or of the named ones in their order."""
-    if (new.random is None) == (new.items is None):
-        raise Refused("give either random or items", "items", None, "invalid")
+    """Ask for labels of random images, again of some that are answered already, or of the named ones in their order."""
+    if [new.random, new.again, new.items].count(None) != 2:
+        raise Refused("give one of random, again and items", "items", None, "invalid")
 
     def work(db: Database) -> Any:
         items, unknown = _wanted(db, new)
         strategy = "random" if new.random is not None else new.strategy
-        added = store.add_request(db, items, purpose="train", strategy=strategy, overlap=new.overlap)
+        purpose: Purpose = "train" if new.again is None else "repeat"
+        added = store.add_request(db, items, purpose=purpose, strategy=strategy, overlap=new.overlap)
         left_out = dict(added.left_out) | ({"unknown file": unknown} if unknown else {})
         return {"id": added.id, "items": added.items, "left_out": left_out}
 
@@ -41,6 +42,8 @@ async def add_request(new: wire.RequestIn, here: Here, who: Who) -> wire.Request
 
 def _wanted(db: Database, new: wire.RequestIn) -> tuple[list[NewItem], int]:
     """Return the images to ask about, and how many names are of no image."""
+    if new.again is not None:
+        return [NewItem(image, None, None, "answered before, asked again") for image in _answered(db, new.again)], 0
     if new.items is None:
         drawn = store.draw_unlabeled(db, new.random or 0)
         return [NewItem(image, "random", None, "drawn at random") for image in drawn], 0
@@ -51,6 +54,13 @@ def _wanted(db: Database, new: wire.RequestIn) -> tuple[list[NewItem], int]:
         if image is not None
     ]
     return items, len(found) - len(items)
+
+
+def _answered(db: Database, count: int) -> list[int]:
+    drawn = store.draw_answered(db, count)
+    if not drawn:
+        raise Refused("there is no picture to ask about again", "again", "answer some first, outside of validation")
+    return drawn
 
 
 def request_out(item: Request) -> wire.RequestOut:

@@ -9,11 +9,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.data.folder_names import IF_THEY_ARE_CLASSES, IF_THEY_ARE_NONE
 from barlowmatch.data.tables import read_table, shown
 from barlowmatch.errors import InputError
 from labeling.dataset.reports import keep_report
@@ -23,6 +24,11 @@ from storage.records import NewImage
 INDEX = "index.csv"
 """The manifest that `inspect` writes into the project folder."""
 _COMPLAINS = "barlowmatch: "
+_HERE = {
+    IF_THEY_ARE_NONE: "make another project with --class-folders 0",
+    IF_THEY_ARE_CLASSES: "label in the app, or bring labels in by import --labels",
+}
+"""Ways out that `inspect` names, and those of a project: how its folder is read is said once, when it is made."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def read_index(paths: ProjectFolder, images: Path, source: Source, events: Path 
         sys.executable, "-m", "barlowmatch", "inspect", *source.words(images), *telling,
         "--val-share", "0", "--manifest-out", str(target), "--json",
     ]  # fmt: skip
-    report: dict[str, Any] = json.loads(_heard(command, images, root)) | {"root": str(root)}
+    report: dict[str, Any] = json.loads(_heard(command, _HERE | {str(images): str(root)})) | {"root": str(root)}
     keep_report(paths, report)
     unreadable = {item["file"] for item in report["unreadable"]}
     found = tuple(_found(root, *row) for row in _rows(target, images) if row[0] not in unreadable)
@@ -94,8 +100,8 @@ def read_index(paths: ProjectFolder, images: Path, source: Source, events: Path 
     return Index(root, found, classes, len(unreadable))
 
 
-def _heard(command: list[str], images: Path, root: Path) -> bytes:
-    """Return what a command writes to its standard output; `root` is named where it says `images`.
+def _heard(command: list[str], here: Mapping[str, str]) -> bytes:
+    """Return what a command writes to its standard output; `here` has words for some of those that it says meanwhile.
 
     Raises:
         InputError: what it complained of last.
@@ -106,7 +112,9 @@ def _heard(command: list[str], images: Path, root: Path) -> bytes:
         subprocess.Popen(command, stdout=written, stderr=subprocess.PIPE, encoding="utf-8", errors="replace") as told,
     ):
         for line in told.stderr or ():
-            said = line.rstrip().replace(str(images), str(root))
+            said = line.rstrip()
+            for words, ours in here.items():
+                said = said.replace(words, ours)
             if said.startswith(_COMPLAINS):
                 complaint = said.removeprefix(_COMPLAINS)
             elif said:

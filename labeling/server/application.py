@@ -77,19 +77,19 @@ async def _no_route(rest: str) -> None:
 
 
 def serve_assets(app: "FastAPI") -> None:
-    """Serve the pages' own scripts and styles, by their names and nothing else."""
-    from fastapi.responses import FileResponse
+    """Serve the pages' own scripts and styles, by their names and nothing else.
 
-    from barlowmatch.data.natural import natural_key
+    They stay as they are now, as do the routes that they talk to: an upgrade beside a running server must not serve new
+    scripts to old pages.
+    """
+    from fastapi.responses import Response
 
-    files = sorted(
-        (path for path in ASSETS.glob("*") if path.suffix in _ASSET_TYPES), key=lambda p: natural_key(p.name)
-    )
-    known = {path.name: path for path in files}
+    types = {path: _ASSET_TYPES[path.suffix] for path in ASSETS.iterdir() if path.suffix in _ASSET_TYPES}
+    known = {path.name: (path.read_bytes(), media_type) for path, media_type in types.items()}
 
     @app.get(ASSETS_URL + "/{name}", include_in_schema=False)
-    async def asset(name: str) -> FileResponse:
+    async def asset(name: str) -> Response:
         if name not in known:
             raise Refused(f"no file {name!r}", "name", None, "missing")
-        media_type = _ASSET_TYPES[known[name].suffix]
-        return FileResponse(known[name], media_type=media_type, headers={"cache-control": "no-cache"})
+        content, media_type = known[name]
+        return Response(content, media_type=media_type, headers={"cache-control": "no-cache"})

@@ -39,9 +39,10 @@ class RequestItemIn(Wire):
 
 
 class RequestIn(OnceIn):
-    """A new request: so many random images, or the named ones."""
+    """A new request: so many random images, so many that are answered already, or the named ones."""
 
     random: int | None = Field(default=None, ge=1, le=100_000)
+    again: int | None = Field(default=None, ge=1, le=100_000)
     items: list[RequestItemIn] | None = Field(default=None, min_length=1, max_length=10_000)
     strategy: Name | None = None
     overlap: int = Field(default=1, ge=1, le=20)

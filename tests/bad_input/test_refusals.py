@@ -51,7 +51,8 @@ def test_one_labeled_class(refused: Callable[..., None], home: Path) -> None:
 @pytest.mark.parametrize("stage", ["train-classifier", "fixmatch"])
 def test_no_labels_at_all(refused: Callable[..., None], home: Path, stage: str) -> None:
     (home / "data" / "train_label_tensor.pt").unlink()
-    refused(f"{stage} --dataset-folder data/unlabeled", "no training image has a label", "file,label", "class folders")
+    said = ("no training image has a label", "file,label", "class folders (not with --class-folders 0)")
+    refused(f"{stage} --dataset-folder data/unlabeled", *said)
 
 
 def test_a_negative_label(refused: Callable[..., None], home: Path) -> None:
@@ -193,3 +194,9 @@ def test_a_dataset_is_never_written_into_its_input(refused: Callable[..., None],
     (requested / "labels.csv").write_text("file,label\nunlabeled/3.png,1\nunlabeled/4.png,1\n")
     refused(create("labels.csv").replace("--out-path next", "--out-path data"), "data")
     refused(create("labels.csv").replace("--out-path next", "--out-path data/next"), "data")
+
+
+def test_measuring_on_a_split_without_labels(refused: Callable[..., None], home: Path, classifier: Path) -> None:
+    (home / "data" / "val_label_tensor.pt").unlink()
+    line = f"evaluate --dataset-folder data --checkpoint-path {classifier}"
+    refused(line, "--split val: has no labeled images; label some of them, or measure on another split")

@@ -1,6 +1,7 @@
 """The Request page by mouse and keys: preview, drop, ask; and what it says where strategies lack something."""
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from barlowmatch.data.classes import ImageClass
 from barlowmatch.embeddings.folder import EmbeddedFiles
 from barlowmatch.embeddings.writer import EmbeddingsWriter
 from labeling.example import CELLS
-from labeling.project import reading
+from labeling.project import reading, writing
 from storage.classes import list_classes
+from storage.database import transaction
 from storage.images import all_images
+from storage.people import find_or_add_person
 from tests.browser.bench import Bench, check_looks, serving
 
 
@@ -114,3 +117,24 @@ def test_by_keys_alone_a_strategy_is_set_previewed_pruned_and_asked(page: Page, 
     page.reload()
     expect(page.locator(".rq-tile:disabled")).to_have_count(8)
     expect(page.get_by_role("button", name="Request 1 label")).to_be_visible()
+
+
+def test_where_there_are_several_people_pictures_are_asked_again(page: Page, bench: Bench) -> None:
+    expect(page.get_by_role("button", name="Ask again")).to_be_hidden()  # whom else?
+    with writing(bench.project) as db, transaction(db):
+        for name in ("Bob", "Cid"):
+            find_or_add_person(db, name)
+    page.reload()
+    again = page.get_by_role("button", name="Ask again")
+    again.click()
+    expect(page.get_by_role("alert").filter(has_text="there is no picture to ask about again")).to_be_visible()
+    free = "image WHERE split = 'unlabeled' AND id NOT IN (SELECT image FROM request_item)"
+    image, cat = (bench.rows(f"SELECT id FROM {table} LIMIT 1")[0][0] for table in (free, "class"))
+    said = {"uuid": str(uuid.uuid4()), "kind": "label", "image": image, "class": cat, "source": "browse"}
+    body = {"client": "browse", "events": [said]}
+    assert page.request.post(f"{bench.url}/api/labels", data=body).ok
+    again.click()
+    expect(page.get_by_text("1 picture is asked for again.")).to_be_visible()
+    expect(page.locator(".rq-requests li").last).to_contain_text("repeat 0 of 2 answers")
+    check_looks(page)
+    assert bench.rows("SELECT purpose, overlap, items FROM request ORDER BY id DESC LIMIT 1") == [("repeat", 2, 1)]

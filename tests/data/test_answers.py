@@ -155,3 +155,14 @@ def test_a_class_whose_id_is_too_large_for_a_listed_ones_layout_takes_the_next_s
 def test_a_word_among_numbered_classes_is_refused() -> None:
     with pytest.raises(InputError, match=r'the label "bird" is no number; this dataset numbers its classes from 0'):
         with_answers(dataset("seed"), Answers((3,), ("bird",)), Path("labels.csv"), new_classes=True)
+
+
+def test_a_mistyped_number_makes_no_thousands_of_classes() -> None:
+    """As many as a dataset may be read with where it is written; listed ones are not numbered through."""
+    few, mistyped = Answers((3, 13), ("dog", "10000")), Answers((3, 13), ("dog", "10001"))
+    assert len(with_answers(dataset("seed"), few, Path("labels.csv"), new_classes=True).classes) == 10_001
+    told = 'labels.csv: unlabeled/deep/8.png: the label "10001" would make 10,002 classes of 15 images; correct it, or'
+    with pytest.raises(InputError, match=told):
+        with_answers(dataset("seed"), mistyped, Path("labels.csv"), new_classes=True)
+    many = replace(dataset("seed"), files=tuple(f"{number}.png" for number in range(10_001)))
+    assert len(with_answers(many, mistyped, Path("labels.csv"), new_classes=True).classes) == 10_002

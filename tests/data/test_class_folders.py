@@ -9,6 +9,7 @@ import pytest
 
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.layouts import read_dataset
+from tests.data.test_folder_names import warnings
 from tests.data.test_layouts import told, touch, truth
 from tests.stages.small_datasets import LAYOUTS
 
@@ -49,3 +50,17 @@ def test_where_folders_are_taken_for_classes_the_way_out_is_named(tmp_path: Path
     for folder in (tmp_path, tmp_path / "train"):
         assert taken in told(folder)
         assert told(folder, class_folders=0) == f"{folder}: flat layout, no labels, images: 8 unlabeled"
+
+
+def test_a_val_of_such_folders_is_said_to_judge_nothing(tmp_path: Path) -> None:
+    """It may have labels all the same, by a table; and where it has them as classes nothing is to be said."""
+    days(tmp_path / "train")
+    days(tmp_path / "val")
+    assert warnings(tmp_path) == []
+    (warning,) = warnings(tmp_path, class_folders=0)
+    assert warning.startswith(f"{tmp_path}: none of the 8 images of val has a label, so they judge nothing and teach")
+    assert "in a labels.csv of file,label, or move them into unlabeled/" in warning
+    (tmp_path / "labels.csv").write_text("file,label\ntrain/first/1.png,cat\n")
+    assert warnings(tmp_path, class_folders=0) == [warning]
+    (tmp_path / "labels.csv").write_text("file,label\nval/first/1.png,cat\n")
+    assert warnings(tmp_path, class_folders=0) == []

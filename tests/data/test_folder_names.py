@@ -29,6 +29,10 @@ def warnings(folder: Path, **options: object) -> list[str]:
     return [event.message for event in heard if isinstance(event, Said) and event.level == "warning"]
 
 
+def of_left_out(folder: Path, **options: object) -> list[str]:
+    return [warning for warning in warnings(folder, **options) if "outside the splits" in warning]
+
+
 @pytest.mark.parametrize(
     ("names", "why"),
     [
@@ -110,12 +114,14 @@ def test_such_a_folder_among_folders_that_are_no_classes_is_part_of_the_pool(tmp
 def test_what_lies_outside_the_splits_is_named(names: list[str], left_out: str, tmp_path: Path) -> None:
     touch(tmp_path, *names)
     dataset = read(tmp_path)
-    (warning,) = warnings(tmp_path)
+    (warning,) = of_left_out(tmp_path)
     count = len(names) - len(dataset)
     assert f"{tmp_path}: {count} images outside the splits" in warning
     assert left_out in warning
     assert "move them into unlabeled/, or folders of a class into train/" in warning
     assert "\n" not in warning
+    (warning,) = of_left_out(tmp_path, class_folders=0)
+    assert warning.endswith("move them into unlabeled/"), "folders in train/ are no classes then"
 
 
 def test_where_a_table_gives_the_labels_only_a_second_training_folder_is_left_out(tmp_path: Path) -> None:
@@ -140,7 +146,7 @@ def test_labels_beside_it_make_a_folder_a_split(tmp_path: Path) -> None:
     touch(tmp_path, *some("bus", "car", "train"))
     torch.save(torch.arange(3) % 2, tmp_path / "train_label_tensor.pt")
     assert read(tmp_path).layout == "seed"
-    assert "3 in bus/, 3 in car/;" in warnings(tmp_path)[0]
+    assert warnings(tmp_path)[0].endswith("3 in bus/, 3 in car/; move them into unlabeled/")
     (tmp_path / "train_label_tensor.pt").unlink()
     (tmp_path / "train" / "labels.csv").write_text("file,label\n0.png,a\n1.png,b\n")
     assert read(tmp_path).layout == "table"

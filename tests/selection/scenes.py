@@ -65,13 +65,16 @@ def missing(scene: Scene) -> Array:
 
 
 class LargestMade(TorchDispatchMode):
-    """Take note of how many numbers the largest tensor has."""
+    """Take note of how many numbers the largest tensor has, and all of them together."""
 
     numbers = 0
+    together = 0
 
     def __torch_dispatch__(
         self, func: Callable[..., object], types: object, args: tuple[object, ...] = (), kwargs: object = None
     ) -> object:
         made = func(*args, **(kwargs or {}))
-        self.numbers = max(self.numbers, made.numel() if isinstance(made, torch.Tensor) else 0)
+        size = made.numel() if isinstance(made, torch.Tensor) else 0
+        self.numbers = max(self.numbers, size)
+        self.together += size
         return made

@@ -178,6 +178,13 @@ def test_typicality_is_the_authors(scene: Scene, monkeypatch: pytest.MonkeyPatch
     assert scores == pytest.approx(values, abs=1.1e-5)
 
 
+def test_a_pick_has_only_those_measured_anew_that_it_was_a_neighbour_of() -> None:
+    points = torch.from_numpy(clustered(1000, 16, classes=3, labeled=0, seed=3).points)
+    with LargestMade() as made:
+        most_typical(points, 300, 20)
+    assert made.together < 300 * 1000 * 320, "all neighbours of all, once a pick"
+
+
 def test_many_images_of_few_clusters_are_each_clusters_most_typical() -> None:
     """No more clusters than `clusters`, in turn; each pick has the score and the reason of its own cluster."""
     scene = clustered(300, 16, classes=3, labeled=12, seed=3, spread=0.1)

@@ -48,6 +48,12 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         kind: Any = draw.choice(["label", "label", "label", "reject", "skip", "flag", "unflag"])
         further = {"class_id": draw.randrange(3)} if kind == "label" else {}
         scene.say(draw.choice(["Ann", "Bob"]), kind, draw.choice(scene.images[:90]), source="browse", **further)
+    disputed = [image for image in scene.images if scene.state(image)[0] == "disputed"]
+    for image in disputed[::2]:
+        scene.say("Cid", "confirm", image, class_id=draw.randrange(3), source="browse")
+    for image in scene.images[:20:4]:  # some of them nobody disagreed on
+        if scene.state(image)[0] == "labeled":
+            scene.say("Cid", "confirm", image, class_id=draw.randrange(3), source="browse")
     with transaction(db):
         mark_gone(db, scene.images[85:95])
     return scene

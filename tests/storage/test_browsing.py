@@ -16,7 +16,7 @@ FILTERS = st.fixed_dictionaries(
         "state": st.sampled_from(["none", "labeled", "rejected", "disputed"]), "label": st.integers(0, 3),
         "predicted": st.integers(0, 3), "person": st.sampled_from(["Ann", "Bob"]), "round": st.integers(1, 3),
         "flagged": st.booleans(), "skipped": st.booleans(), "missing": st.booleans(),
-        "split": st.sampled_from(["train", "val", "test", "unlabeled"]),
+        "settled": st.booleans(), "split": st.sampled_from(["train", "val", "test", "unlabeled"]),
         "file": st.sampled_from(["7", "0001", "%", "_", "png"]),
     },
 )  # fmt: skip
@@ -44,6 +44,7 @@ def _matches(scene: Scene, image: Any, wanted: dict[str, Any]) -> bool:
     facts = {
         "state": image.label.state, "label": image.label.class_id, "predicted": None if blind else guess,
         "flagged": image.flagged, "skipped": image.skips > 0, "missing": not image.present, "split": image.split,
+        "settled": _is_settled(scene, image.id),
     }  # fmt: skip
     for name, value in wanted.items():
         if name in facts and facts[name] != value:
@@ -65,6 +66,21 @@ def _asked(scene: Scene, image: int, *, left_only: bool = False) -> set[int]:
 def _has_vote(scene: Scene, image: int, person: int) -> bool:
     name = scene.db.execute("SELECT name FROM person WHERE id = ?", (person,)).fetchone()["name"]
     return any(past.person == name and past.kind in ("label", "reject") for past in history(scene.db, image))
+
+
+def _is_settled(scene: Scene, image: int) -> bool:
+    """Say whether several people's last answers differ, and one decided: nothing is undone in this project."""
+    sql = "SELECT person, kind, class FROM label_event WHERE image = ? AND kind IN ('label', 'reject') ORDER BY id"
+    last = {row["person"]: (row["kind"], row["class"]) for row in scene.db.execute(sql, (image,))}
+    decided = scene.db.execute("SELECT 1 FROM label_event WHERE image = ? AND kind = 'confirm'", (image,)).fetchone()
+    return decided is not None and len(set(last.values())) > 1
+
+
+def test_what_was_disputed_is_found_once_it_is_settled(busy: Scene) -> None:
+    settled = {shown.image.id for shown in browse(busy.db, Filter(settled=True), 0, 200)}
+    decided = {row[0] for row in busy.db.execute("SELECT image FROM label_event WHERE kind = 'confirm'")}
+    assert 2 < len(settled) < len(decided), "not what was corrected with nobody at odds"
+    assert not settled & {shown.image.id for shown in browse(busy.db, Filter(state="disputed"), 0, 200)}
 
 
 def test_a_hidden_guess_is_not_shown(busy: Scene) -> None:

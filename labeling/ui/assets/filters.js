@@ -47,6 +47,7 @@ export class Filters {
       this._check("flagged", "Flagged"),
       this._check("skipped", "Skipped"),
       this._check("suspect", "Suspect", "Labels that the other labels speak against, the most doubtful first"),
+      this._check("settled", "Settled", "People disagreed, and somebody decided"),
       this._check("missing", "Missing"),
       clear,
     );

@@ -1,5 +1,6 @@
 // The Request page: a strategy, its parameters and how many; a preview to drop pictures from; then the request.
 
+import { againCard } from "./again.js";
 import * as api from "./api.js";
 import { ChosenGrid } from "./chosen.js";
 import { alertBox, attempt, count, fill, h, meter, uuid, when } from "./dom.js";
@@ -15,15 +16,16 @@ const ROUND_MINUTES = 10;
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
   await whoAmI(host);
-  const [facts, simulation] = await Promise.all([api.get("api/strategies"), api.get("api/simulation")]);
-  const page = new RequestPage(host, facts, simulation);
+  const paths = ["api/strategies", "api/simulation", "api/people"];
+  const [facts, simulation, { people }] = await Promise.all(paths.map((path) => api.get(path)));
+  const page = new RequestPage(host, facts, simulation, people.length);
   await Promise.all([page.refresh(), page.listRequests()]);
   setInterval(() => page.look(), LOOK_AGAIN);
   document.addEventListener("visibilitychange", () => page.look());
 }
 
 class RequestPage {
-  constructor(host, facts, simulation) {
+  constructor(host, facts, simulation, people) {
     Object.assign(this, { facts, simulation });
     this.form = new StrategyForm(facts, { preview: (wish) => this.preview(wish), changed: () => this.plot() });
     this.result = h("section", { class: "rq-result", "aria-label": "Preview" });
@@ -36,6 +38,7 @@ class RequestPage {
       h("p", { class: "wb-hint" }, `${simulation.name}: means over repetitions with their 95 % intervals.`),
     );
     this.requests = h("section", { class: "rq-card" });
+    const again = againCard({ people, requested: () => this.listRequests() });
     this.facing = this.about();
     const head = pageHead("Ask for labels");
     fill(
@@ -43,7 +46,7 @@ class RequestPage {
       h(
         "div",
         { class: "rq-page" },
-        h("div", { class: "rq-side" }, head, this.facing, this.form.element, this.plotSection, this.requests),
+        h("div", { class: "rq-side" }, head, this.facing, this.form.element, this.plotSection, this.requests, again),
         this.result,
       ),
     );

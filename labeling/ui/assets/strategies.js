@@ -124,6 +124,7 @@ function needWords(needs, lacks) {
   return h("small", { class: lacks === null ? "" : "rq-lacks" }, lacks ?? words);
 }
 
-function number(name, value, min, max) {
+/** A field for a whole number. */
+export function number(name, value, min, max) {
   return h("input", { type: "number", name, value, min, max, step: 1, required: true, inputmode: "numeric" });
 }

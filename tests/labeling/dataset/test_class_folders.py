@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from labeling.dataset.indexing import init_project, read_source, rescan
 from labeling.dataset.inspecting import Source
 from labeling.project import reading, writing
@@ -13,6 +15,7 @@ from storage.control import find_control
 from storage.database import transaction
 from storage.images import all_images
 from tests.browser.bench import paint
+from tests.data.loading import write_pictures
 
 
 def test_a_project_remembers_that_folders_are_no_classes(tmp_path: Path) -> None:
@@ -45,3 +48,15 @@ def test_projects_of_earlier_versions_take_folders_for_classes(tmp_path: Path) -
     assert rescan(tmp_path / "p").added == 1
     with reading(tmp_path / "p") as db:
         assert {image.label.state for image in all_images(db)} == {"labeled"}
+
+
+def test_where_folders_are_no_classes_ways_to_label_are_named_that_a_project_has(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number, folder in enumerate(("plate1", "plate2")):
+        write_pictures(tmp_path / "images" / folder, 3, seed=number)
+    init_project(tmp_path / "p", dataset_folder=tmp_path / "images")
+    rescan(tmp_path / "p")
+    why = "folders such as plate1 look like dates, batches or cameras"
+    told = f"no labels: {why}; label in the app, or bring labels in by import --labels"
+    assert capfd.readouterr().err.splitlines().count(told) == 2

@@ -64,14 +64,20 @@ def test_a_dataset_becomes_a_project_and_is_not_written_to(dataset: Path, tmp_pa
 
 
 def test_what_is_read_is_told_meanwhile(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Also that folders are taken for classes, which makes all their images labeled ones."""
+    """Also that folders are taken for classes, which makes all their images labeled ones, and what to do about it.
+
+    A project that is there keeps how its folder is read, so that it takes another one.
+    """
     for number, folder in enumerate(("morning", "noon")):
         write_pictures(tmp_path / "images" / folder, 3, seed=number)
     init_project(tmp_path / "p", dataset_folder=tmp_path / "images")
     told = capfd.readouterr().err.splitlines()
-    assert "the folders' names are taken as classes; if they are none, give --class-folders 0" in told
+    taken = "the folders' names are taken as classes; if they are none, make another project with --class-folders 0"
+    assert taken in told
     assert f"{tmp_path / 'images'}: class-folders layout, 2 classes, images: 6 train" in told
     assert any(line.startswith("examine images 6/6") for line in told)
+    rescan(tmp_path / "p")
+    assert taken in capfd.readouterr().err.splitlines()
 
 
 def test_no_project_is_made_inside_its_dataset(dataset: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from labeling.requests.pool import write_pool
 from storage.database import Database
 from storage.images import all_images
 from storage.requests import count_drawable, draw_unlabeled
-from tests.labeling.conftest import Tab
+from tests.labeling.conftest import Tab, new
 from tests.labeling.embeddings.test_importing import write as write_embeddings
 from tests.waiting import until
 
@@ -205,3 +206,26 @@ def test_a_simulation_of_the_project_is_shown(folder: Path, ann: Tab) -> None:
     assert found["name"] == run.name
     assert found["curves"]["auto"][1] == {"labels": 20, "accuracy": 0.7, "low": 0.6, "high": 0.8}
     assert found["curves"]["random"] == [{"labels": 10, "accuracy": 0.4, "low": None, "high": None}]
+
+
+def test_pictures_that_people_answered_are_asked_again_so_that_agreement_is_known(
+    ann: Tab, open_tab: Callable[[str], Tab]
+) -> None:
+    """Neither those that came with their label nor those that judge."""
+    wish = {"uuid": new(), "again": 10, "overlap": 2}
+    refused = ann.post("/api/requests", wish, 409)
+    assert (refused["error"], refused["field"]) == ("there is no picture to ask about again", "again")
+    answered = [item["image"] for item in ann.lease(3) if ann.label(item, "cat")]
+    assert ann.post("/api/requests", wish) == {"id": 2, "items": 3, "left_out": {}}
+    assert ann.post("/api/requests", wish)["id"] == 2
+    ann.post("/api/requests", wish | {"uuid": new()}, 409)
+    assert ann.get("/api/requests")["requests"][-1]["purpose"] == "repeat"
+
+    bob = open_tab("Bob")
+    ann.post("/api/release", {"client": ann.id})
+    again = [item for item in bob.lease(20) if item["purpose"] == "repeat"]
+    assert sorted(item["image"] for item in again) == sorted(answered)
+    for item, name in zip(again, ("cat", "cat", "dog"), strict=True):
+        bob.label(item, name)
+    (pair,) = bob.get("/api/pace")["pairs"]
+    assert (pair["same"]["count"], pair["same"]["share"]) == (3, pytest.approx(2 / 3))

@@ -12,12 +12,14 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
 from barlowmatch.errors import InputError
 from benchmarks.labeling_server import Client
 from labeling.project import ProjectFolder
 from labeling.security.guard import own_names
-from labeling.server import exclusive
+from labeling.server import application, exclusive
 from labeling.server.config import ServerConfig
 from labeling.server.serving import refuse_other_images
 from tests.browser.bench import paint
@@ -164,3 +166,21 @@ def test_a_taken_port_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["--project", str(folder), "--port", str(port)]) == 2
     assert f"--port {port}: cannot listen there" in capsys.readouterr().err
     taken.close()
+
+
+def test_an_upgrade_beside_it_changes_no_script_of_a_running_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page.js").write_text("import './old.js';")
+    (tmp_path / "old.js").write_text("old")
+    monkeypatch.setattr(application, "ASSETS", tmp_path)
+    app = FastAPI()
+    application.serve_assets(app)
+    (tmp_path / "page.js").write_text("import './new.js';")
+    (tmp_path / "old.js").unlink()
+    (tmp_path / "new.js").write_text("new")
+    with TestClient(app) as client:
+        page = client.get("/workbench/page.js")
+        assert (page.text, page.headers["cache-control"]) == ("import './old.js';", "no-cache")
+        assert page.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert client.get("/workbench/old.js").text == "old"
