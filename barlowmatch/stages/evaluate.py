@@ -62,7 +62,9 @@ def _labeled_rows(applied: Applied, split: str) -> Rows:
     rows = rows[images.dataset.labels[rows] >= 0]
     if len(rows) == 0:
         known = ", ".join(sorted(set(images.dataset.splits.tolist())))
-        raise InputError(f"--split {split}: has no labeled images; the dataset has {known}")
+        raise InputError(
+            f"--split {split}: has no labeled images; the dataset has {known}; label some of it, or name another split"
+        )
     return rows
 
 
