@@ -22,7 +22,7 @@ from barlowmatch.files import whole_folder
 from barlowmatch.flags import read_flags
 from labeling.dataset.indexing import init_project
 from labeling.project import ProjectFolder, writing
-from storage.classes import class_ids, list_classes, set_key
+from storage.classes import class_ids
 from storage.database import Database, transaction
 from storage.images import all_images
 from storage.predictions import NewPrediction, add_run, put_predictions
@@ -65,7 +65,6 @@ def write_example(folder: Path) -> Path:
     if not ProjectFolder(project).exists:
         init_project(project, dataset_folder=images)
         with writing(project) as db, transaction(db):
-            _name_keys(db)
             _ask(db, images)
     return project
 
@@ -83,12 +82,6 @@ def _write_images(folder: Path) -> None:
         paper = np.pad(255 - digits.images[row] * (255 / 16), 1, constant_values=255)
         small = Image.fromarray(paper.astype(np.uint8))
         small.resize((CELLS * ENLARGED, CELLS * ENLARGED), Image.Resampling.BICUBIC).save(target)
-
-
-def _name_keys(db: Database) -> None:
-    """Give each digit the key that bears its name."""
-    for item in list_classes(db):
-        set_key(db, item.id, item.name)
 
 
 def _ask(db: Database, images: Path) -> None:

@@ -1,11 +1,16 @@
 """What people type as the name of a class or of themselves, as a key or a path: what is accepted, and as what."""
 
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from barlowmatch.data.classes import class_id
+from barlowmatch.data.file_rows import local
+from storage.database import Database
 from storage.errors import Refused
+from storage.images import find_images
 from storage.people import DATASET, fold
+from storage.settings import get_setting
 
 LONGEST_NAME = 100
 
@@ -126,3 +131,21 @@ def typed_path(text: str) -> Path:
         return path.expanduser()
     except RuntimeError:
         return path
+
+
+def named_images(db: Database, names: Sequence[str]) -> list[int | None]:
+    """Return the image that each name in a table means, None where it means none.
+
+    A name that is no file as it is written may be a whole path, have backslashes, or its letters put together otherwise
+    than the file's, as those of macOS are.
+    """
+    root = Path(get_setting(db, "root", ""))
+    found = zip(names, find_images(db, names), strict=True)
+    return [_alike(db, local(name, root)) if image is None else image for name, image in found]
+
+
+def _alike(db: Database, name: str) -> int | None:
+    """Return the image of a name, else the only one whose name looks alike."""
+    written, *others = find_images(db, (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))))
+    alike = {image for image in others if image is not None}
+    return alike.pop() if written is None and len(alike) == 1 else written

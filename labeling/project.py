@@ -6,6 +6,7 @@ it can name them by relative paths.
 
 import os
 import queue
+import shlex
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
@@ -60,7 +61,8 @@ class ProjectFolder:
         """
         if not self.exists:
             raise InputError(
-                f"{self.folder}: no labeling project; make one with python -m labeling init --project {self.folder}"
+                f"{self.folder}: no labeling project; make one with python -m labeling init --project "
+                f"{shlex.quote(str(self.folder))}"
             )
         return self
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from barlowmatch.data.classes import CLASSES_FILE, ImageClass, class_id, classes_of, some
 from barlowmatch.data.dataset import Dataset
-from barlowmatch.data.file_rows import FileRows, composed
+from barlowmatch.data.file_rows import FileRows, composed, local
 from barlowmatch.data.labels import LARGEST_LABEL, largest_unlisted, read_label_tensor
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, delimiter_of, read_csv_text, read_table, unguard
 from barlowmatch.errors import InputError
@@ -199,12 +199,12 @@ class _Finder:
         self._rows = FileRows(dataset.files)
         self._last = {name: row for row, name in enumerate(names)}
         self._counts = Counter(names)
-        self._root = dataset.root
+        self._root = dataset.root.absolute()
 
     def row(self, name: str, where: str) -> int:
         """Return the row that a name means as it is written, else without spaces around it: files may have them too."""
-        for written in (name, name.strip()):
-            row = self._find(written.removeprefix("./"), where)
+        for written in (name, local(name, self._root), name.strip(), local(name.strip(), self._root)):
+            row = self._find(written, where)
             if row is not None:
                 return row
         raise InputError(f"{where}: {name.strip()} is not among the images of {self._root}")

@@ -4,11 +4,22 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 
 def composed(name: str) -> str:
     """Return a name with each letter and its marks as one sign: macOS takes them apart, spreadsheets do not."""
     return unicodedata.normalize("NFC", name)
+
+
+def local(name: str, folder: Path) -> str:
+    """Return what a name means that is no file as it is written: below the folder, by its whole path, with backslashes.
+
+    Args:
+        name: as a person, a spreadsheet or another system wrote it.
+        folder: that its files are in; absolute.
+    """
+    return name.replace("\\", "/").removeprefix(f"{folder}/").removeprefix("./")
 
 
 class FileRows:

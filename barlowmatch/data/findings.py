@@ -1,4 +1,4 @@
-"""What can be wrong with a dataset beside single files: equal images where they do harm."""
+"""What can be wrong with a dataset beside single files: equal images where they do harm, pages that nobody reads."""
 
 from collections.abc import Iterator, Sequence
 
@@ -34,6 +34,16 @@ def duplicate_warnings(dataset: Dataset, duplicates: Sequence[Sequence[int]]) ->
         labels = {dataset.class_names[dataset.labels[row]]: row for row in disputed[0] if dataset.labels[row] >= 0}
         names = " and ".join(f"{dataset.files[row]} ({name})" for name, row in list(labels.items())[:2])
         yield f"{len(disputed):,} images carry different labels, such as {names}; correct one of them"
+
+
+def page_warnings(dataset: Dataset, pages: Sequence[int]) -> Iterator[str]:
+    """Yield in words which files hold more pictures than the first, which alone is read."""
+    rows = [row for row, count in enumerate(pages) if count > 1]
+    if rows:
+        yield (
+            f"{len(rows):,} TIFF files hold more pages or layers than the first, which alone is read, such as "
+            f"{dataset.files[rows[0]]} ({pages[rows[0]]:,}); save those that you need as files of their own"
+        )
 
 
 def _in_pool_and_measured(splits: set[str]) -> bool:

@@ -86,6 +86,19 @@ def read_header(source: Path | bytes) -> Header:
         return Header(image.format or "", image.mode, width, height)
 
 
+def count_pages(content: bytes) -> int:
+    """Return how many pictures a TIFF holds, of which the first is read; 1 of any other file.
+
+    Raises:
+        Unreadable: no picture of a format that is read, or too large.
+    """
+    with _open(content) as image:
+        try:
+            return int(getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
+        except Exception:  # what comes after a whole first page may be damaged
+            return 1
+
+
 def read_image(
     source: Path | bytes, *, sixteen_bit_range: Range | None = None, at_least: int | None = None
 ) -> Image.Image:

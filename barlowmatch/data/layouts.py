@@ -43,7 +43,7 @@ from barlowmatch.data.listings import (
     spread,
     table_dataset,
 )
-from barlowmatch.data.splits import hold_out, with_groups
+from barlowmatch.data.splits import draws_sample, hold_out, none_held_out, with_groups
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 
@@ -81,13 +81,21 @@ def read_with_columns(
     else:
         raise InputError("--dataset-folder: name the folder of images, or a --manifest")
     dataset = with_groups(dataset, options.group_by, columns, emit, complain)
-    labeled = len(dataset.train)
-    dataset = hold_out(dataset, options.val_share)
-    if labeled > len(dataset.train):
-        held = f"{labeled - len(dataset.train):,} of {labeled:,} labeled images are held out as val"
-        emit(Said(message=f"{held}: never trained on, never requested; --val-share sets the share"))
+    if draws_sample(dataset, options.val_share):
+        labeled = len(dataset.train)
+        dataset = hold_out(dataset, options.val_share)
+        if labeled:
+            emit(Said(message=_about_sample(labeled - len(dataset.train), labeled, options.val_share)))
     emit(Said(message=summary(dataset)))
     return dataset, columns
+
+
+def _about_sample(held: int, labeled: int, share: float) -> str:
+    """Return what is to be said of the sample that was drawn: of few labels, or of few groups, it may be none."""
+    if held:
+        what = f"{held:,} of {labeled:,} labeled images are held out as val"
+        return f"{what}: never trained on, never requested; --val-share sets the share"
+    return f"{none_held_out(labeled, share)}; a larger --val-share holds some out"
 
 
 def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Complain) -> tuple[Dataset, Columns]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from barlowmatch.data.classes import ImageClass, number, read_classes
 from barlowmatch.data.dataset import SYNONYMS, Dataset
-from barlowmatch.data.file_rows import FileRows
+from barlowmatch.data.file_rows import FileRows, local
 from barlowmatch.data.folders import Tree
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, read_table, write_table
 from barlowmatch.errors import InputError
@@ -155,8 +155,12 @@ def spread(tables: dict[str, Table], files: Sequence[str], complain: Complain) -
     columns: Columns = {}
     known = FileRows(files)
     for prefix, table in tables.items():
-        names = [prefix + name.removeprefix("./") for name in table.need(FILE_COLUMNS)]
-        places = [known.find(name) for name in names]
+        names, folder = table.need(FILE_COLUMNS), table.path.parent.absolute()
+        places = [known.find(prefix + name) for name in names]
+        places = [
+            known.find(prefix + local(name, folder)) if place is None else place
+            for name, place in zip(names, places, strict=True)
+        ]
         refuse_repeats(
             table, [name if place is None else files[place] for name, place in zip(names, places, strict=True)]
         )

@@ -23,9 +23,17 @@ def hold_out(dataset: Dataset, share: float) -> Dataset:
     group without a label has nothing to judge by and stays in the pool.
     Images of test stay where they are: what picks the best model must not report how good it is.
     """
-    if share == 0 or "val" in dataset.splits or (dataset.root / HELD_OUT_FILE).is_file():
-        return dataset
-    return _held_out(dataset, dataset.train, share)
+    return _held_out(dataset, dataset.train, share) if draws_sample(dataset, share) else dataset
+
+
+def draws_sample(dataset: Dataset, share: float) -> bool:
+    """Say whether a sample is to be drawn, as there is no val and none was drawn in an earlier round."""
+    return share > 0 and "val" not in dataset.splits and not (dataset.root / HELD_OUT_FILE).is_file()
+
+
+def none_held_out(labeled: int, share: float) -> str:
+    """Return in words that a sample is empty."""
+    return f"none of {labeled:,} labeled images fell into the share {share:g} held out as val: no model is judged"
 
 
 def hold_out_answered(dataset: Dataset, rows: Rows, share: float) -> Dataset:
@@ -146,7 +154,7 @@ def _groups(dataset: Dataset, group_by: str, columns: Mapping[str, Sequence[str]
         named = f" (columns: {', '.join(columns)})" if columns else ""
         raise InputError(
             f"--group-by {group_by}: neither `folder` nor a column{named}, and as a regular expression it has no "
-            "group in parentheses"
+            "group in parentheses; put the part that names the group into them, as in (plate\\d+)"
         )
     whole = "/" in group_by
     matches = [pattern.search(file if whole else PurePosixPath(file).name) for file in dataset.files]

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from barlowmatch.data.images import Unreachable, Unreadable, read_deep, read_file, read_header, read_image
+from barlowmatch.data.images import Unreachable, Unreadable, count_pages, read_deep, read_file, read_header, read_image
 from barlowmatch.data.squares import to_jpeg, to_square
 
 TIME_LIMIT = 120
@@ -47,7 +47,7 @@ def hash_file(_setup: Setup, file: str) -> dict[str, Any]:
 
 
 def examine(_setup: Setup, file: str) -> dict[str, Any]:
-    """Return content hash, bytes, format, mode, sides of a picture, and the reason why it is unreadable where it is."""
+    """Return content hash, bytes, format, mode, sides, pages of a picture, and the reason where it is unreadable."""
     found: dict[str, Any] = {}
     try:
         content = read_file(Path(file))
@@ -55,6 +55,7 @@ def examine(_setup: Setup, file: str) -> dict[str, Any]:
         header = read_header(content)
         found |= {"format": header.format, "mode": header.mode, "width": header.width, "height": header.height}
         read_image(content, at_least=1)
+        found["pages"] = count_pages(content)
     except Unreadable as error:
         found |= _without_picture(error)
     return found

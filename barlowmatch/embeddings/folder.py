@@ -1,6 +1,7 @@
 """An embeddings folder as it is read: which files, which classes, which vectors."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,8 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     path = folder / META
     if not path.is_file():
         missing = "holds no finished embeddings" if folder.is_dir() else "no such folder"
-        raise InputError(f"{folder}: {missing}; write them with python -m barlowmatch embed --out-path {folder}")
+        way_out = f"python -m barlowmatch embed --out-path {shlex.quote(str(folder))}"
+        raise InputError(f"{folder}: {missing}; write them with {way_out}")
     try:
         meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         newer = int(meta["schema"]) > SCHEMA

@@ -10,11 +10,11 @@ from barlowmatch.configs.create_dataset import CreateDatasetConfig
 from barlowmatch.data.answers import labels_for, latest_request, read_answers, read_request, with_answers
 from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.layouts import read_with_columns
-from barlowmatch.data.splits import held_out_note, hold_out_answered, refuse_other_groups, val_is_sample
+from barlowmatch.data.splits import held_out_note, hold_out_answered, none_held_out, refuse_other_groups, val_is_sample
 from barlowmatch.data.workers import run_tasks
 from barlowmatch.data.writing import write_dataset
 from barlowmatch.errors import InputError
-from barlowmatch.events import Emit, silent
+from barlowmatch.events import Emit, Said, silent
 
 _ROUND = re.compile(r"(.*)-round-(\d+)")
 
@@ -40,6 +40,10 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     if val_is_sample(dataset):
         refuse_other_groups(dataset.root, config.group_by)
         grown = hold_out_answered(grown, np.array(rows, np.int64), config.val_share)
+        if config.val_share and "val" not in grown.splits:
+            way_out = "a larger --val-share holds some out, into another --out-path"
+            message = f"{none_held_out(len(grown.train), config.val_share)}; {way_out}"
+            emit(Said(message=message, level="warning"))
     requested = set(rows)
     order = [row for row in range(len(grown)) if row not in requested]
     beside = held_out_note(dataset, config.val_share, config.group_by)

@@ -9,7 +9,7 @@ import numpy as np
 
 from barlowmatch.configs.inspect import InspectConfig
 from barlowmatch.data.dataset import SPLITS, Dataset
-from barlowmatch.data.findings import duplicate_warnings, find_duplicates
+from barlowmatch.data.findings import duplicate_warnings, find_duplicates, page_warnings
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.listings import MANIFEST_COLUMNS, write_manifest
 from barlowmatch.data.progress import Rate
@@ -45,7 +45,8 @@ def run(config: InspectConfig, emit: Emit = silent) -> dict[str, Any]:
     readable = [answer for answer in found if "reason" not in answer]
     duplicates = find_duplicates([answer.get("sha256", "") if answer.get("bytes") else "" for answer in found])
     left_out = [f"{len(unreadable):,} of {len(dataset):,} images cannot be read; training leaves them out"]
-    further = [*(left_out if unreadable else []), *duplicate_warnings(dataset, duplicates)]
+    pages = page_warnings(dataset, [answer.get("pages", 1) for answer in found])
+    further = [*(left_out if unreadable else []), *pages, *duplicate_warnings(dataset, duplicates)]
     report = {
         "root": str(dataset.root),
         "layout": dataset.layout,

@@ -49,7 +49,8 @@ def run(config: SimulateConfig, emit: Emit = silent) -> dict[str, Any]:
     protocol = Protocol(budgets=config.budget_list, pool_share=config.pool_share, start=config.start, seed=config.seed)
     if protocol.budgets[-1] > round(protocol.pool_share * len(world.files)):
         raise InputError(
-            f"--budgets {config.budgets}: a repetition sees {round(protocol.pool_share * len(world.files))} images"
+            f"--budgets {config.budgets}: a repetition sees {round(protocol.pool_share * len(world.files))} images; "
+            "name smaller budgets, or embeddings with more labels to play with"
         )
     for name in config.strategy_list:
         simulated_strategy(name, world)

@@ -5,10 +5,12 @@ import dataclasses
 import hashlib
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import NoReturn
 
+from barlowmatch.data.tables import shown
 from barlowmatch.errors import InputError
 from labeling.cli.telling import telling
 from labeling.configs import (
@@ -132,6 +134,10 @@ def do_preview_labels(config: PreviewLabelsConfig) -> int:
         found = account.results = preview(config.project, config.source)
     for name in ("rows", "fresh", "same", "differ", "empty", "unknown_files", "twice", "measured"):
         print(f"{name.replace('_', ' ')}: {found[name]:,}")
+    for name in found["first_unknown_files"]:
+        print(f"no such file: {shown(name)}")
+    for name in found["first_twice"]:
+        print(f"two different labels: {shown(name)}")
     for item in found["unknown_classes"]:
         print(f"no class yet: {item['name']} ({item['rows']:,})")
     return 0
@@ -145,7 +151,8 @@ def do_store_labels(config: StoreLabelsConfig) -> int:
     with telling("store-labels", config.project, config.events) as account:
         account.results = store(config.project, config.source, config.uuid, choice, config.by, account.emit)
     print(f"{config.source}: {account.results['stored']:,} labels stored")
-    print(f"take them back: python -m labeling undo-labels --project {config.project} --uuid {config.uuid}")
+    way_back = shlex.join(["undo-labels", "--project", str(config.project), "--uuid", config.uuid])
+    print(f"take them back: python -m labeling {way_back}")
     return 0
 
 

@@ -6,15 +6,16 @@ so an import that was cut off is finished by running it again, and none is store
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.data.classes import some
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.tables import shown
 from barlowmatch.errors import InputError
-from barlowmatch.events import Emit
+from barlowmatch.events import Emit, Said
 from labeling.dataset.classes import add_classes, known_classes
 from labeling.dataset.labelsets import Row, read_labels
 from labeling.dataset.uploads import Uploads
@@ -101,10 +102,12 @@ def make_plan(db: Database, source: Path) -> Plan:
     Raises:
         InputError: the source cannot be read.
     """
-    rows = list(read_labels(db, source, Path(get_setting(db, "root", ""))))
+    rows = list(read_labels(db, source))
     known = known_classes(db)
     plan = Plan(rows=len(rows), unknown_files=[row.file for row in rows if row.image is None])
-    for image, label, file in _settled(rows, plan):
+    spelled: dict[str, str] = {}
+    for image, written, file in _settled(rows, plan):
+        label = written if fold(written) in known else spelled.setdefault(fold(written), written)
         if fold(label) not in known:
             plan.unknown_classes[label] += 1
         _place(plan, db, image, label, known.get(fold(label)), file)
@@ -168,6 +171,7 @@ def store(folder: Path, source: Path, own: str, choice: Choice, who: str, emit: 
                 add_classes(db, plan.unknown_classes)
             _register(db, own, source=shown(source.name), by=who, time=now(), parts=-(-plan.rows // _AT_ONCE))
         known = known_classes(db)
+        _tell_left_out(plan, choice, known, emit)
         labeled = [(image, known[fold(label)]) for image, label in wanted if fold(label) in known]
         rate = Rate("store labels", len(labeled), emit, unit="label")
         for part, rows in enumerate(parts_of(labeled)):
@@ -179,6 +183,25 @@ def store(folder: Path, source: Path, own: str, choice: Choice, who: str, emit: 
             _register(db, own, stored=_stored(db, own))
         Uploads(ProjectFolder(folder)).drop(source)
         return _entry(db, own)
+
+
+def _tell_left_out(plan: Plan, choice: Choice, known: Mapping[str, int], emit: Emit) -> None:
+    """Say which rows are not stored, and why."""
+    missing = {name: count for name, count in plan.unknown_classes.items() if fold(name) not in known}
+    differ = 0 if choice.also_labeled else len(plan.differ)
+    kinds = (
+        (len(plan.unknown_files), f"of files that are not in the project ({_first(plan.unknown_files)}); correct them"),
+        (len(plan.twice), f"of files that are given two different labels ({_first(plan.twice)}); keep one of them"),
+        (sum(missing.values()), f"of classes that are not there ({some(missing)}); --add-classes makes them"),
+        (differ, "of images that have another answer; --also-labeled stores them too"),
+    )
+    for count, why in kinds:
+        if count:
+            emit(Said(message=f"labels left out: {count:,} {why}", level="warning"))
+
+
+def _first(names: Sequence[str]) -> str:
+    return some(map(shown, names), most=3)
 
 
 def parts_of(labeled: Sequence[tuple[int, int]]) -> Iterator[Sequence[tuple[int, int]]]:

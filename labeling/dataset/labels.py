@@ -19,7 +19,6 @@ from storage.events import append_imported, imported_class, record
 from storage.people import DATASET, find_or_add_person, fold
 from storage.present import refresh_all
 from storage.records import Sent
-from storage.settings import get_setting
 from storage.written import body_hash
 
 
@@ -64,7 +63,7 @@ def import_table(folder: Path, path: Path, name: str = DATASET, new_classes: boo
     table = read_table(path)
     with writing(folder) as db, transaction(db):
         person = find_or_add_person(db, clean_name(name, "person")).id
-        rows = list(table_rows(db, table, Path(get_setting(db, "root"))))
+        rows = list(table_rows(db, table))
         if new_classes:
             add_classes(db, (row.label for row in rows if row.label))
         ids = known_classes(db)

@@ -1,7 +1,6 @@
 """Labels as people bring them: a table of file and label, or folders that are named like classes."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,9 @@ from pathlib import Path
 from barlowmatch.data.folders import read_tree
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, read_table
 from barlowmatch.errors import InputError
+from labeling.names import named_images
 from storage.database import Database
-from storage.images import find_images, images_with_hash
+from storage.images import images_with_hash
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Row:
     label: str
 
 
-def read_labels(db: Database, source: Path, root: Path) -> Iterator[Row]:
+def read_labels(db: Database, source: Path) -> Iterator[Row]:
     """Yield the labels of a CSV of file and label, or of class folders.
 
     Files of a CSV are named relative to the folder of images, or absolutely. The pictures in class folders are found
@@ -31,7 +31,6 @@ def read_labels(db: Database, source: Path, root: Path) -> Iterator[Row]:
     Args:
         db: the project.
         source: CSV, or a folder with a folder a class.
-        root: folder of the project's images.
 
     Raises:
         InputError: no such source, not a table of file and label, or no pictures in it.
@@ -39,21 +38,19 @@ def read_labels(db: Database, source: Path, root: Path) -> Iterator[Row]:
     if source.is_dir():
         yield from _folder_rows(db, source)
     elif source.is_file():
-        yield from table_rows(db, read_table(source), root)
+        yield from table_rows(db, read_table(source))
     else:
         raise InputError(f"{source}: no such file or folder; name a CSV of file,label or a folder of class folders")
 
 
-def table_rows(db: Database, table: Table, root: Path) -> Iterator[Row]:
+def table_rows(db: Database, table: Table) -> Iterator[Row]:
     """Yield the labels of a table of file and label, one for each of its rows.
 
     Raises:
         InputError: it has no column of files or of labels.
     """
     files, labels = table.need(FILE_COLUMNS), table.need(LABEL_COLUMNS)
-    below = f"{root}{os.sep}"
-    images = find_images(db, (file.removeprefix("./").removeprefix(below) for file in files))
-    for file, image, label in zip(files, images, labels, strict=True):
+    for file, image, label in zip(files, named_images(db, files), labels, strict=True):
         yield Row(file, image, label.strip())
 
 

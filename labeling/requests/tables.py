@@ -4,10 +4,10 @@ from pathlib import Path
 
 from barlowmatch.data.tables import FILE_COLUMNS, Table, read_table
 from barlowmatch.errors import InputError
+from labeling.names import named_images
 from labeling.project import writing
 from storage.database import Database, transaction
 from storage.errors import Refused
-from storage.images import find_images
 from storage.records import NewItem, Purpose
 from storage.requests import Added, add_request
 
@@ -39,9 +39,8 @@ def read_request(db: Database, path: Path) -> list[NewItem]:
     files = table.need(FILE_COLUMNS)
     if not files:
         raise InputError(f"{path}: requests no image")
-    images = find_images(db, (file.removeprefix("./") for file in files))
     items = []
-    for row, image in enumerate(images):
+    for row, image in enumerate(named_images(db, files)):
         if image is None:
             raise InputError(
                 f"{path}: line {table.lines[row]} names {files[row]}, which is no image of the project; correct it "

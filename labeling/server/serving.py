@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -79,8 +80,8 @@ def refuse_other_images(paths: "ProjectFolder", config: ServerConfig) -> None:
     if os.path.realpath(named) != os.path.realpath(own):
         raise InputError(
             f"{named}: {paths.folder} is a project of other images ({own}); leave them out to open it, name another "
-            f"--project, or where they moved run python -m labeling import --project {paths.folder} --rescan "
-            f"--dataset-folder {named}"
+            f"--project, or where they moved run python -m labeling import --project "
+            f"{shlex.quote(str(paths.folder))} --rescan --dataset-folder {shlex.quote(str(named))}"
         )
     if config.class_folders not in (None, int(source.class_folders)):
         raise InputError(
@@ -104,7 +105,7 @@ def need_admin(project: "Project", config: ServerConfig) -> None:
     if not found:
         raise InputError(
             f"{config.asks_login}: people must log in, and there is no admin yet; add one with "
-            f"python -m labeling people add NAME --role admin --project {project.paths.folder}"
+            f"python -m labeling people add NAME --role admin --project {shlex.quote(str(project.paths.folder))}"
         )
 
 

@@ -1,14 +1,18 @@
 """Keyboards of other countries: what a press types comes before the place of its key."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, expect
 
 from labeling.dataset.indexing import init_project
 from labeling.project import writing
 from storage.classes import add_class
 from storage.database import transaction
+from storage.images import all_images
+from storage.records import NewItem
+from storage.requests import add_request
 from tests.browser.bench import Bench, Tab, paint, serving
 
 CONTROL, SHIFT = 2, 8
@@ -102,3 +106,18 @@ def test_a_class_is_given_the_sign_that_a_press_types(tab: Tab) -> None:
     _type(tab, "=", "Digit0")
 
     expect(tab.page.get_by_label("Key for class 3: =")).to_be_visible()
+
+
+def test_a_class_that_is_called_by_a_digit_has_that_key_whatever_its_place(
+    tmp_path: Path, context: BrowserContext
+) -> None:
+    init_project(tmp_path / "p", dataset_folder=paint(tmp_path / "images", *(f"{n}.png" for n in range(8))), control=0)
+    with writing(tmp_path / "p") as db, transaction(db):
+        for number, name in enumerate(("0", "1", "2", "unclear", "7", "a", "b")):
+            add_class(db, number, name, "3" if name == "b" else None, None)
+        add_request(db, [NewItem(image.id) for image in all_images(db)], purpose="train", strategy="random")
+    with serving(tmp_path / "p") as bench:
+        tab = Tab(context, bench, "Ann").open().ready()
+        tab.press("0", "1", "2", "3", "4", "6", "7")
+        assert [name for _, _, name, _, _ in tab.events()] == ["0", "1", "2", "b", "unclear", "a", "7"]
+        tab.leave()

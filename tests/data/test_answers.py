@@ -65,7 +65,8 @@ def test_labels_are_those_of_the_requests_number_else_the_latest(tmp_path: Path)
         ("5.png", "5.png"), ("unlabeled/5.png", "unlabeled/5.png"), ("6.png", "unlabeled/6.png"),
         ("x/6.png", "unlabeled/x/6.png"), ("./unlabeled/3.png", "unlabeled/3.png"), ("8.png", "unlabeled/deep/8.png"),
         ("'=7.png", "unlabeled/=7.png"), ("unlabeled/a/\u00e9.png", "unlabeled/a/e\u0301.png"),
-        ("n\u0303.png", "unlabeled/deep/n\u0303.png"),
+        ("n\u0303.png", "unlabeled/deep/n\u0303.png"), (r"unlabeled\deep\8.png", "unlabeled/deep/8.png"),
+        (f"{Path('nowhere').absolute()}/unlabeled/3.png", "unlabeled/3.png"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("header", ["", " FILE \n"])

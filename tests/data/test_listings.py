@@ -193,6 +193,18 @@ def test_a_table_may_put_letters_together_that_the_names_of_the_files_take_apart
         read(tmp_path)
 
 
+@pytest.mark.parametrize("where", ["", "train/"])
+def test_a_table_may_name_files_by_their_whole_path_or_with_backslashes(where: str, tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{where}day/{name}" for name in ("a.png", "b.png", "c.png", "d\\.png")))
+    rows = [f"{tmp_path}/{where}day/a.png,cat", r"day\b.png,dog", "./day/c.png,dog", r"day/d\.png,cat"]
+    (tmp_path / where / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    labels = {file: label for file, (_, label) in truth(read(tmp_path, val_share=0)).items()}
+    assert list(labels.values()) == ["cat", "dog", "dog", "cat"]
+    (tmp_path / where / "labels.csv").write_text("\n".join(["file,label", *rows, "day/b.png,cat"]))
+    with pytest.raises(InputError, match=f"lines 3 and 6 both name {where}day/b.png"):
+        read(tmp_path)
+
+
 @given(st.text())
 def test_guarded_cells_come_back_and_are_no_formulas(value: str) -> None:
     assert unguard(guard(value)) == value

@@ -75,6 +75,15 @@ def test_where_a_sample_is_kept_nothing_is_drawn_on_reading(tmp_path: Path) -> N
     assert len(hold_out(replace(labeled(100, 50), root=tmp_path), 0.5).val) == 0
 
 
+def test_a_sample_that_is_empty_is_told_of_with_the_way_out(tmp_path: Path) -> None:
+    names = [name for name in (f"train/cat/{n}.png" for n in range(20)) if 0.2 <= draw(name) < 0.5][:3]
+    touch(tmp_path, *names)
+    empty = "none of 3 labeled images fell into the share 0.2 held out as val: no model is judged; a larger --val-share"
+    assert empty in told(tmp_path, val_share=0.2)
+    assert "3 of 3 labeled images are held out as val" in told(tmp_path, val_share=0.5)
+    assert "held out" not in told(tmp_path, val_share=0)
+
+
 def test_a_sample_stays_one_though_none_of_the_newly_labeled_images_falls_into_it() -> None:
     before = hold_out(labeled(100, 50), 0.2)
     rows = np.array([row for row in before.unlabeled if draw(before.files[row]) >= 0.2][:3])
@@ -178,6 +187,8 @@ def test_what_groups_nothing_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "1.png")
     with pytest.raises(InputError, match="--group-by plate: neither `folder` nor a column"):
         read(tmp_path, group_by="plate")
+    with pytest.raises(InputError, match=r"no group in parentheses; put .* into them, as in \(plate\\d\+\)$"):
+        read(tmp_path, group_by=r"p\d+")
     with pytest.raises(InputError, match=r"--group-by \(a: no column and no regular expression"):
         read(tmp_path, group_by="(a")
 

@@ -18,6 +18,7 @@ from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.layouts import read_dataset, read_with_columns
 from barlowmatch.data.splits import draw
 from barlowmatch.errors import InputError
+from barlowmatch.events import Event
 from barlowmatch.stages.create_dataset import run
 from tests.stages.small_datasets import (
     LAYOUTS,
@@ -241,6 +242,16 @@ def test_labels_that_nobody_asked_for_are_their_own_request(tmp_path: Path) -> N
     with pytest.raises(InputError, match=r"by --request, for labels that nobody asked for their own file"):
         run(config(source, request=asked, labels=labels, out_path=tmp_path / "new"))
     assert run(config(source, request=labels, labels=labels, out_path=tmp_path / "new"))["added"] == 1
+
+
+def test_where_no_label_is_held_out_the_way_out_is_named(tmp_path: Path) -> None:
+    files = [name for name in (f"{n}.png" for n in range(20)) if 0.2 <= draw(name) < 0.5][:2]
+    pictures(tmp_path / "dataset", *files)
+    labels = write_csv(tmp_path / "own.csv", ("file", "label"), [(name, name[0]) for name in files])
+    for share, warned in ((0.5, False), (0.2, True)):
+        source, heard = DatasetOptions(dataset_folder=tmp_path / "dataset", val_share=share), list[Event]()
+        run(config(source, request=labels, labels=labels, out_path=tmp_path / f"{share}"), heard.append)
+        assert ("none of 2 labeled images fell into the share 0.2" in str(heard)) == warned
 
 
 def test_the_sources_names_are_the_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,21 @@ def test_a_table_that_names_a_missing_image_is_reported_not_fatal(tmp_path: Path
     assert report["splits"]["train"] == {"images": 1, "labeled": 1}
 
 
+def test_pages_that_nobody_reads_are_named(tmp_path: Path) -> None:
+    pages = [Image.new("L", (8, 8), value) for value in (10, 20, 30)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "one.tif")
+    pages[0].save(tmp_path / "moves.gif", save_all=True, append_images=pages[1:])
+    content = (tmp_path / "stack.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(content[: len(content) * 4 // 5])
+    report = run(InspectConfig(dataset_folder=tmp_path))
+    (warning,) = report["warnings"]
+    assert warning in warned(InspectConfig(dataset_folder=tmp_path))
+    assert "1 TIFF files hold more pages or layers than the first" in warning
+    assert "stack.tif (3); save" in warning
+    assert report["unreadable"] == []
+
+
 def test_equal_images_within_and_across_splits(tmp_path: Path) -> None:
     class_folders(tmp_path)
     for source, target in (

@@ -85,7 +85,7 @@ def test_shards_make_one_table(folder: Path, tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({"budgets": "10,10"}, "--budgets 10,10: must be ascending numbers"),
-        ({"budgets": "5000"}, "--budgets 5000: a repetition sees 960 images"),
+        ({"budgets": "5000"}, "--budgets 5000: a repetition sees 960 images; name smaller"),
         ({"strategies": "best"}, "--strategy best: no such strategy"),
         ({"junk": "300%"}, "--junk 300%: must be a share"),
         ({"shard": "3/2"}, "--shard 3/2: must be i/n"),

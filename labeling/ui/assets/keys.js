@@ -75,7 +75,11 @@ export class Keymap {
     this.arrange(classes);
   }
 
-  /** Give everything its key: actions first, then the classes' own letters, then digits by the place of the class. */
+  /**
+   * Give everything its key: actions first, then the classes' own letters, then digits. A class that is called by a
+   * digit has that one, whatever its place, as everybody presses it; the others go by place, and where that digit is
+   * somebody else's, get the first that is left.
+   */
   arrange(classes) {
     this.classes = classes;
     this.meaning = new Map([
@@ -91,8 +95,11 @@ export class Keymap {
     };
     for (const { id, key } of ACTIONS) take(this.actions[id] ?? key, { action: id }, this.byAction, id);
     for (const { id, key } of classes) take(key?.toLowerCase(), { class: id }, this.byClass, id);
-    for (const [place, { id }] of classes.entries()) {
-      if (!this.byClass.has(id)) take(CLASS_KEYS[place], { class: id }, this.byClass, id);
+    const give = (id, key) => this.byClass.has(id) || take(key, { class: id }, this.byClass, id);
+    for (const { id, name } of classes) if (DIGITS.includes(name)) give(id, name);
+    for (const [place, { id }] of classes.entries()) give(id, CLASS_KEYS[place]);
+    for (const { id } of classes.slice(0, CLASS_KEYS.length)) {
+      give(id, CLASS_KEYS.find((key) => !this.meaning.has(key)));
     }
   }
 

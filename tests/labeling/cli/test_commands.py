@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -149,9 +150,10 @@ def test_an_import_is_taken_back_by_the_line_it_ends_with(
 ) -> None:
     table = tmp_path / "labels.csv"
     table.write_text("file,label\nunlabeled/000.png,cat\nunlabeled/001.png,dog\n")
-    assert main(["store-labels", "--project", str(folder), "--source", str(table)]) == 0
+    own = folder.rename(tmp_path / "my project's")
+    assert main(["store-labels", "--project", str(own), "--source", str(table)]) == 0
     way_back = capsys.readouterr().out.splitlines()[-1].partition("python -m labeling ")[2]
-    assert main(way_back.split()) == 0
+    assert main(shlex.split(way_back)) == 0
     assert "2 labels taken back" in capsys.readouterr().out
 
 
@@ -161,9 +163,34 @@ def test_labels_are_named_on_the_command_line_as_in_the_app(
     with reading(folder) as db:
         root = get_setting(db, "root")
     table = tmp_path / "labels.csv"
-    table.write_text(f"file,label\n./unlabeled/000.png, cat\n{root}/unlabeled/001.png,dog \n")
+    table.write_text(f"file,label\n./unlabeled/000.png, cat\n{root}/unlabeled/001.png,dog \nunlabeled\\002.png,dog\n")
     assert main(["import", "--project", str(folder), "--labels", str(table)]) == 0
-    assert "2 labels stored" in capsys.readouterr().out
+    assert "3 labels stored" in capsys.readouterr().out
+
+
+def test_labels_that_are_left_out_are_named_with_the_reason(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "labels.csv"
+    rows = ["000.png,cat", "000.png,dog", "001.png,Möwe", "002.png,möwe", "003.png,cat", "none.png,cat"]
+    table.write_text("file,label\n" + "".join(f"unlabeled/{row}\n" for row in rows), encoding="utf-8")
+    source = ["--project", str(folder), "--source", str(table)]
+    assert main(["preview-labels", *source]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[-3:] == [
+        "no such file: unlabeled/none.png",
+        "two different labels: unlabeled/000.png",
+        "no class yet: Möwe (2)",
+    ]
+    assert main(["store-labels", *source]) == 0
+    out, err = capsys.readouterr()
+    assert "1 labels stored" in out
+    assert "1 of files that are not in the project (unlabeled/none.png)" in err
+    assert "1 of files that are given two different labels (unlabeled/000.png)" in err
+    assert "2 of classes that are not there (Möwe); --add-classes makes them" in err
+    table.write_text("file,label\nunlabeled/003.png,dog\n", encoding="utf-8")
+    assert main(["store-labels", *source]) == 0
+    assert "1 of images that have another answer; --also-labeled stores them too" in capsys.readouterr().err
 
 
 def test_verify_finds_what_is_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from storage.database import transaction
 from storage.events import record
 from storage.people import DATASET, find_or_add_person
 from storage.records import Sent
+from tests.browser.bench import paint
 from tests.labeling.conftest import new
 
 IMAGE = "unlabeled/000.png"
@@ -64,3 +65,18 @@ def test_all_images_of_a_content_get_the_label_of_its_sorted_copy(dataset: Path,
     (own / "unlabeled" / "again.png").unlink()
     rescan(folder)
     assert preview(folder, sorted_copies.parent)["fresh"] == 1, "the file of the other is gone"
+
+
+def test_a_table_may_put_letters_together_that_the_names_of_the_files_take_apart(tmp_path: Path) -> None:
+    apart, whole, mixed = "e\u0301a\u0300.png", "\u00e9\u00e0.png", "\u00e9a\u0300.png"
+    images = paint(tmp_path / "images", apart)
+    init_project(tmp_path / "p", dataset_folder=images, control=0)
+    table = tmp_path / "labels.csv"
+    for name in (apart, whole):
+        table.write_text(f"file,label\n{name},cat\n", encoding="utf-8")
+        assert preview(tmp_path / "p", table)["fresh"] == 1
+    paint(images, whole)
+    rescan(tmp_path / "p")
+    table.write_text(f"file,label\n{apart},cat\n{whole},dog\n{mixed},cow\n", encoding="utf-8")
+    found = preview(tmp_path / "p", table)
+    assert (found["fresh"], found["first_unknown_files"]) == (2, [mixed]), "which of both is meant is not known"
