@@ -168,6 +168,8 @@ def test_what_is_transparent_is_white_as_in_training_and_browse_names_no_key_of_
         assert page.locator(".wb-name").inner_text() == "all  clear.png"
         page.keyboard.press("z")
         assert page.locator(".wb-canvas").evaluate(middle) == "255,255,255,255"
+        page.get_by_role("button", name="Name a class").click()
+        expect(page.locator("dialog[open] input[name=name]")).to_be_focused()
 
         page.goto(bench.url + "/browse")
         page.locator(".wb-tile").first.click()
