@@ -115,7 +115,7 @@ def test_a_forecast_stands_beside_what_the_round_brought(page: Page, bench: Benc
 
 def test_the_name_of_an_axis_stands_beside_its_marks(page: Page, bench: Bench) -> None:
     page.goto(bench.url + "/progress")
-    page.locator(".pg-page").wait_for()
+    page.locator(".pg-headline > *").first.wait_for()
     page.evaluate(
         """async () => {
           const { drawPlot } = await import(new URL("workbench/plot.js", location.origin));
