@@ -50,6 +50,15 @@ def test_filters_pages_and_a_corrected_label(tab: Tab) -> None:
     assert tab.bench.label_of(image) != "9"
 
 
+def test_filters_that_no_image_passes_are_taken_off_at_one_press(tab: Tab) -> None:
+    page = tab.open("/browse?state=disputed&flagged=true").page
+
+    page.get_by_role("button", name="Show all images").click()
+
+    expect(page.locator(".wb-tile").first).to_be_visible()
+    assert page.url.endswith("/browse")
+
+
 def test_a_filter_of_a_link_that_means_nothing_here_is_left_out_and_named(tab: Tab) -> None:
     tab.open("/browse?split=val&label=99&colour=red&flagged=maybe")
 

@@ -152,3 +152,19 @@ def test_on_a_phone_ten_classes_are_in_sight_under_a_large_picture(
     assert all(box and box["height"] >= 44 and box["width"] >= 100 and box["y"] + box["height"] <= below["y"]
                for box in boxes)  # fmt: skip
     assert picture["height"] >= 844 / 3
+
+
+def test_many_classes_leave_the_rest_of_the_panel_in_sight(tab: Tab) -> None:
+    tab.open().ready()
+    for number in range(40):
+        made = {"uuid": str(uuid4()), "name": f"strain {number:02} of the many that there are"}
+        assert tab.page.context.request.post(f"{tab.bench.url}/api/classes", data=made).ok
+
+    tab.open().ready()
+    expect(tab.page.get_by_role("heading", name="Why this image")).to_be_in_viewport()
+    expect(tab.page.get_by_role("button", name="Skip X")).to_be_in_viewport(ratio=1)
+    tab.open("/browse")
+    tab.page.locator(".wb-tile").first.click()
+    for name in ("None R", "Flag F", "Undo ⌫", "Send back"):
+        expect(tab.page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    check_looks(tab.page)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
@@ -44,6 +45,20 @@ def test_a_slash_that_is_shift_and_seven_searches(tab: Tab) -> None:
     _type(tab, "/", "Digit7")
 
     expect(tab.page.locator("dialog[open] input")).to_be_focused()
+    assert tab.events() == []
+
+
+def test_the_search_has_the_name_on_top_that_has_the_words_typed(tab: Tab) -> None:
+    tab.open().ready()
+    for name in ("tern 104", "tern 14", "tern 1"):
+        made = {"uuid": str(uuid4()), "name": name}
+        assert tab.page.context.request.post(f"{tab.bench.url}/api/classes", data=made).ok
+    tab.open().ready()
+
+    tab.page.keyboard.press("/")
+    for typed, first in {"te 14": "tern 14", "tern 1": "tern 1", "14 tern": "tern 14"}.items():
+        tab.page.fill("dialog[open] input", typed)
+        expect(tab.page.locator("dialog[open] [aria-selected=true]")).to_have_text(first)
     assert tab.events() == []
 
 

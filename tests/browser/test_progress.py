@@ -111,3 +111,22 @@ def test_a_forecast_stands_beside_what_the_round_brought(page: Page, bench: Benc
     page.get_by_role("button", name="Shares").click()
     expect(page.locator(".pg-matrix a").first).to_contain_text("%")
     check_looks(page)
+
+
+def test_the_name_of_an_axis_stands_beside_its_marks(page: Page, bench: Bench) -> None:
+    page.goto(bench.url + "/progress")
+    page.locator(".pg-headline > *").first.wait_for()
+    page.evaluate(
+        """async () => {
+          const { drawPlot } = await import(new URL("workbench/plot.js", location.origin));
+          const points = [{ x: 1, y: 0.0009 }, { x: 2, y: 0.00391 }];
+          const place = document.querySelector(".pg-headline");
+          drawPlot(place, { series: [{ name: "rate", points }], x: { label: "step" }, y: { label: "learning rate" } });
+        }"""
+    )
+    texts = page.locator(".pg-headline .plot svg text")
+    expect(texts.last).to_have_text("learning rate")
+    marks = page.locator(".pg-headline .plot svg text[text-anchor=end]")
+    left = marks.evaluate_all("all => Math.min(...all.map(one => one.getBoundingClientRect().x))")
+
+    assert left > texts.last.evaluate("one => one.getBoundingClientRect().right")

@@ -168,6 +168,12 @@ def test_what_is_transparent_is_white_as_in_training_and_browse_names_no_key_of_
         assert page.locator(".wb-name").inner_text() == "all  clear.png"
         page.keyboard.press("z")
         assert page.locator(".wb-canvas").evaluate(middle) == "255,255,255,255"
+        page.get_by_role("button", name="Name a class").click()
+        expect(page.locator("dialog[open] input[name=name]")).to_be_focused()
+        page.get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="Grid G").click()
+        expect(page.get_by_role("link", name="What next")).to_be_visible()
+        expect(page.locator(".wb-grid button:visible")).to_have_text("One at a timeG")
 
         page.goto(bench.url + "/browse")
         page.locator(".wb-tile").first.click()

@@ -123,7 +123,13 @@ class BrowsePage {
   show(images) {
     const suspect = this.filters.values.get("suspect") === "true";
     if (images.length > 0) this.gallery.show(images);
-    else this.gallery.say(suspect ? "No label here looks wrong beside the others." : "No image passes these filters.");
+    else this.gallery.say(suspect ? "No label here looks wrong beside the others." : "No image passes these filters.", this.wayOut());
+  }
+
+  /** The button that takes the filters off, where any is on. */
+  wayOut() {
+    const on = this.filters.values.size > 0;
+    return on && h("button", { type: "button", onclick: () => this.filters.clear() }, "Show all images");
   }
 
   inspect(tile) {

@@ -7,7 +7,7 @@ const SHORT = 12; // letters of a name that fit into a third of a phone's width
 
 /** The list of classes, each a button with its key and its number of labels. */
 export class ClassList {
-  /** `choose` gets a class id and the event; `none` are the words shown where there is no class, made for a keymap. */
+  /** `choose` gets a class id and the event; `none` makes what is shown where there is no class. */
   constructor(choose, none) {
     Object.assign(this, { choose, none });
     this.buttons = new Map();
@@ -32,8 +32,8 @@ export class ClassList {
     );
     const short = classes.every(({ name }) => name.length <= SHORT);
     this.element.classList.toggle("wb-short", short);
-    this.rows = Math.ceil(classes.length / (short ? 3 : 2)); // on a phone
-    const none = () => h("p", { class: "wb-none" }, "No classes yet: ", this.none(keymap));
+    this.rows = Math.ceil(classes.length / (short ? 3 : 2)) || 2; // on a phone
+    const none = () => h("p", { class: "wb-none" }, "No classes yet: ", this.none());
     fill(this.element, classes.length > 0 ? [...this.buttons.values()].map(({ button }) => button) : none());
   }
 
@@ -57,15 +57,24 @@ export class ClassList {
 /** How well a name matches what was typed: smaller is better, null is not at all. */
 function match(name, typed) {
   const lower = name.toLowerCase();
-  if (lower.startsWith(typed)) return 0;
-  const place = lower.indexOf(typed);
-  if (place > 0) return /[\s_-]/.test(lower[place - 1]) ? 1 : 2;
+  if (lower === typed) return 0;
+  if (lower.startsWith(typed)) return 1;
+  if (lower.includes(typed)) return beginsWord(lower, typed) ? 2 : 3;
+  const words = typed.split(/\s+/);
+  if (words.every((word) => lower.includes(word))) return words.every((word) => beginsWord(lower, word)) ? 4 : 5;
   let from = 0; // letters in order, with gaps
   for (const letter of typed) {
     from = lower.indexOf(letter, from) + 1;
     if (from === 0) return null;
   }
-  return 3;
+  return 6;
+}
+
+/** Whether a word of `name` begins with `typed`. */
+function beginsWord(name, typed) {
+  for (let place = name.indexOf(typed); place >= 0; place = name.indexOf(typed, place + 1))
+    if (place === 0 || /[^\p{L}\p{N}]/u.test(name[place - 1])) return true;
+  return false;
 }
 
 /** Search the classes by name; `choose` gets a class id, `create` a name that does not exist yet. */

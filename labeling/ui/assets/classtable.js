@@ -50,7 +50,7 @@ export class ClassTable {
       if (!stored && input.value === typed) input.value = input.defaultValue; // a field says how things are
     };
     const name = h("input", {
-      class: "pj-name", value: cls.name, maxlength: 100, disabled: !isAdmin(), "aria-label": `Name of ${cls.name}`, autocomplete: "off",
+      class: "pj-name", value: cls.name, title: cls.name, maxlength: 100, disabled: !isAdmin(), "aria-label": `Name of ${cls.name}`, autocomplete: "off",
       onchange: () => change("name", name.value),
     });
     const key = h("input", {

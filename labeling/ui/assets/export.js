@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
 import { alertBox, attempt, count, fill, h, meter, uuid, when } from "./dom.js";
-import { pageHead, whoAmI } from "./page.js";
+import { browseAddress, pageHead, whoAmI } from "./page.js";
 import { stopButton } from "./wait.js";
 
 const FORMATS = [
@@ -42,11 +42,11 @@ class ExportPage {
     this.cards = new Map();
     const waiting =
       disputed > 0
-        ? ` ${count(disputed, "image")} on which people disagree ${disputed === 1 ? "is" : "are"} left out; settle them in Browse.`
+        ? [` ${count(disputed, "image")} on which people disagree ${disputed === 1 ? "is" : "are"} left out; settle them `, toBrowse({ state: "disputed" }), "."]
         : "";
     const doubted =
-      suspects > 0 ? ` ${count(suspects, "label")} ${suspects === 1 ? "looks" : "look"} wrong; Browse has them under Suspect.` : "";
-    const about = `${count(labeled, "image")} of ${images.toLocaleString("en")} ${labeled === 1 ? "has" : "have"} a label.${waiting}${doubted}`;
+      suspects > 0 ? [` ${count(suspects, "label")} ${suspects === 1 ? "looks" : "look"} wrong; see them `, toBrowse({ suspect: true }), "."] : "";
+    const about = [`${count(labeled, "image")} of ${images.toLocaleString("en")} ${labeled === 1 ? "has" : "have"} a label.`, waiting, doubted];
     const choices = FORMATS.map(([format, title, text], place) =>
       h(
         "label",
@@ -142,6 +142,10 @@ class ExportPage {
     );
     const dialog = openDialog(this.host, `Remove the export ${name}?`, content);
   }
+}
+
+function toBrowse(filters) {
+  return h("a", { href: browseAddress(filters) }, "in Browse");
 }
 
 /** What tells an export from an earlier one of its name. */

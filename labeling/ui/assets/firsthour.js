@@ -61,7 +61,7 @@ export class FirstHour {
     const state = JSON.stringify(sizes || next.act);
     if (state === this.acting) return; // a choice that is left alone keeps its focus
     this.acting = state;
-    if (sizes) fill(this.act, this.sizes(sizes, control), this.main("Start labeling", () => this.label()));
+    if (sizes) fill(this.act, this.sizes(sizes, control), this.main("Start labeling", () => this.label()), sizeWords());
     else if (next.act === "label") fill(this.act, link("Label", "", true));
     else if (next.act === "export") fill(this.act, link("Ask for more", "request", true), link("Export", "export", false));
     else fill(this.act);
@@ -77,12 +77,7 @@ export class FirstHour {
         h("option", { value: count, selected: count === chosen }, `${count.toLocaleString("en")}: known to ±${points(half)} points`),
       ),
     );
-    return h(
-      "div",
-      { class: "pj-sizes" },
-      h("label", {}, "How many random pictures, and how well the accuracy is then known", this.count),
-      h("p", { class: "wb-hint" }, "Points are percentage points, half of the 95 % interval at its widest. Fewer pictures are quicker to label; the number can be changed until the first label."),
-    );
+    return h("label", { class: "pj-sizes" }, "How many random pictures, and how well the accuracy is then known", this.count);
   }
 
   async resize() {
@@ -178,6 +173,11 @@ function sizesOf(control) {
   const sizes = new Map(control.sizes.map((size) => [size.count, size.half_width]));
   if (control.items && control.items <= control.largest) sizes.set(control.items, control.half_width);
   return [...sizes].sort(([left], [right]) => left - right);
+}
+
+function sizeWords() {
+  const words = "Points are percentage points, half of the 95 % interval at its widest. Fewer pictures are quicker to label; the number can be changed until the first label.";
+  return h("p", { class: "wb-hint" }, words);
 }
 
 function lower(text) {

@@ -33,10 +33,10 @@ export class Gallery {
     this.tiles[0]?.element.setAttribute("tabindex", "0");
   }
 
-  /** Show words in place of images. */
-  say(words) {
+  /** Show words in place of images, and a way on. */
+  say(words, way = null) {
     this.show([]);
-    fill(this.element, h("p", { class: "wb-hint" }, words));
+    fill(this.element, h("div", { class: "wb-hint" }, h("p", {}, words), way));
   }
 
   tile(image) {

@@ -27,6 +27,7 @@ export class Grid {
     this.other = h("button", { type: "button", onclick: () => this.search() });
     const how =
       " by pointer, or with arrows and Space; a class key gives the tiles left out, or the one you are on, that class; A turns the choice about.";
+    this.how = h("p", { class: "wb-hint" }, "All are taken in: leave out the exceptions", h("span", { class: "wb-keyboard" }, how));
     this.list = h("div", {
       class: "wb-tiles",
       role: "listbox",
@@ -46,12 +47,7 @@ export class Grid {
         this.leave,
         this.save,
       ),
-      h(
-        "p",
-        { class: "wb-hint" },
-        "All are taken in: leave out the exceptions",
-        h("span", { class: "wb-keyboard" }, how),
-      ),
+      this.how,
       this.list,
     );
     this._mouse();
@@ -96,6 +92,7 @@ export class Grid {
     if (cls === null)
       return this.say(
         "There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.",
+        h("a", { href: new URL("project", api.BASE) }, "What next"),
       );
     const { items } = await api.post("api/grid", { client: this.client, class: cls, count: PAGE });
     if (turn !== this.turn) return this._giveBack(items);
@@ -122,9 +119,9 @@ export class Grid {
   }
 
   /** Say something where the tiles would be. */
-  say(words) {
+  say(words, way = null) {
     this.tiles = [];
-    fill(this.list, h("div", { class: "wb-notice" }, h("p", {}, words)));
+    fill(this.list, h("div", { class: "wb-notice" }, h("p", {}, words), way && h("div", { class: "wb-row" }, way)));
     this.changed();
   }
 
@@ -134,6 +131,7 @@ export class Grid {
     const taken = this.tiles.filter((tile) => !tile.out).length;
     const waiting = this.tiles.some((tile) => !tile.loaded);
     this.words.textContent = this.tiles.length ? `${taken} taken in, ${this.tiles.length - taken} left out` : "";
+    this.how.hidden = this.other.hidden = this.save.hidden = this.says.hidden && this.tiles.length === 0;
     this.save.disabled = taken === 0 || waiting;
     fill(this.save, waiting ? "Loading…" : `Label ${count(taken, "image")}`, this.keyOf("first_guess"));
     fill(this.other, "Another class", this.keyOf("search"));

@@ -24,7 +24,7 @@ export class LabelView {
     this.chip = new Chip(flush);
     this.list = new ClassList(
       (cls, event) => this._click(event, { class: cls }),
-      (keymap) => ["name what you see with New ", keycap(keymap.byAction.get("new_class"))],
+      () => ["name what you see, and the picture gets it as its label.", this._tool("new_class", "wb-main", "Name a class")],
     );
     this.film = new Filmstrip();
     this.messages = new Messages();
@@ -121,14 +121,14 @@ export class LabelView {
     if (pressed !== undefined) button.setAttribute("aria-pressed", String(Boolean(pressed)));
   }
 
-  _tool(id, style) {
+  _tool(id, style, words = null) {
     const action = ACTIONS.find((entry) => entry.id === id);
     const key = this.keymap.byAction.get(id);
     const onclick = (event) => this._click(event, { action: id });
     return h(
       "button",
       { class: style, type: "button", title: action.text, dataset: { action: id }, onclick },
-      action.short,
+      words ?? action.short,
       key && keycap(key),
     );
   }

@@ -36,8 +36,8 @@ function number(value) {
 /** The chip that says whether what was decided is stored. */
 export class Chip {
   constructor(onclick) {
-    this.words = h("span", {}, "Saved");
-    this.element = h("button", { class: "wb-chip", dataset: { state: "saved" }, role: "status", onclick }, this.words);
+    this.words = h("span", { role: "status" }, "Saved");
+    this.element = h("button", { class: "wb-chip", type: "button", dataset: { state: "saved" }, onclick }, this.words);
   }
 
   /** Show the state of an outbox. */

@@ -76,7 +76,7 @@ class PeoplePage {
       h("td", {}, role),
       h("td", {}, way),
       h("td", {}, count(person.answers, "image")),
-      h("td", {}, person.latest ? new Date(person.latest).toLocaleDateString("en-GB") : "never"),
+      h("td", {}, person.latest ? new Date(person.latest).toLocaleDateString([], { dateStyle: "medium" }) : "never"),
       h("td", { class: "pp-acts" }, person.active && reset, !mine && active),
     );
   }

@@ -5,6 +5,7 @@ import { fill, h, table } from "./dom.js";
 import { logTicks, numberWords, scale, ticks } from "./ticks.js";
 
 const MARGIN = { top: 10, right: 14, bottom: 42, left: 56 };
+const DIGIT = 7; // pixels a sign of a mark takes at most
 const HEIGHT = 260; // pixels, where nothing else is asked for
 const FEW = 40; // series of up to so many points have each of them marked
 const SVG = "http://www.w3.org/2000/svg";
@@ -75,9 +76,11 @@ class Plot {
     this.details.hidden = this.places.length === 0;
     if (this.places.length === 0) return this.svg.replaceChildren(nothingYet(width, height));
     fill(this.legend, series.map(legendEntry));
-    const inner = { left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
-    this.across = axis(xDomain(this.places), x, [inner.left, inner.right], Math.max(2, Math.floor(width / 72)));
+    const inner = { right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
     this.up = axis(yDomain(series, y), y, [inner.bottom, inner.top], Math.max(2, Math.floor(height / 55)));
+    const longest = Math.max(...this.up.marks.values.map((value) => this.up.words(value).length));
+    inner.left = Math.max(MARGIN.left, 30 + DIGIT * longest); // beside the name of the axis
+    this.across = axis(xDomain(this.places), x, [inner.left, inner.right], Math.max(2, Math.floor(width / 72)));
     this.inner = inner;
     this.cursor = s("g", { class: "plot-cursor" });
     this.svg.replaceChildren(

@@ -108,9 +108,9 @@ function facts(report) {
 }
 
 function sizeWords({ smallest, largest, median_side, different, common }) {
-  if (different === 1) return `all ${shape(smallest)}`;
+  if (different === 1) return `all ${shape(smallest)} px`;
   const most = common.slice(0, 3).map((item) => `${shape(item)} (${item[2].toLocaleString("en")})`);
-  return `${shape(smallest)} to ${shape(largest)}, shorter side ${Math.round(median_side)} px in the middle; most often ${most.join(", ")}`;
+  return `${shape(smallest)} to ${shape(largest)} px, shorter side ${Math.round(median_side)} px in the middle; most often ${most.join(", ")}`;
 }
 
 const shape = ([width, height]) => `${width} × ${height}`;

@@ -76,13 +76,14 @@ export class History {
   }
 
   compare(pair) {
-    const names = pair.map((run) => `${stageWords(run.stage)}, ${when(run.created)}`);
+    const named = (run) => `${stageWords(run.stage)}, ${when(run.created)}`;
+    const names = pair.map(named);
     const alike = names[0] === names[1] ? pair.map((run) => run.name) : names;
     const settings = (run) => ({
       stage: stageWords(run.stage),
       preset: run.about.preset ?? "",
-      minutes: run.about.minutes ?? "",
-      "started from": run.about.starts_from ?? "",
+      "time given": run.about.minutes ? duration(60 * run.about.minutes) : "",
+      "started from": this.runs.filter(({ name }) => name === run.about.starts_from).map(named)[0] ?? run.about.starts_from ?? "",
       ...run.about.config,
       "labels learned from": run.labels.train ?? "",
       took: duration(run.seconds),
