@@ -123,6 +123,17 @@ def test_a_class_is_given_the_sign_that_a_press_types(tab: Tab) -> None:
     expect(tab.page.get_by_label("Key for class 3: =")).to_be_visible()
 
 
+def test_a_press_right_after_a_dialog_was_closed_is_the_pages(tab: Tab) -> None:
+    tab.open().ready()
+    dialog = tab.page.locator("dialog[open]")
+    tab.page.keyboard.press("/")
+    for _ in range(20):
+        dialog.locator("input").wait_for()
+        tab.page.keyboard.press("Escape")
+        tab.page.keyboard.press("/")  # before the next frame: the closed dialog's field has the focus yet
+    dialog.locator("input").wait_for()
+
+
 def test_a_class_that_is_called_by_a_digit_has_that_key_whatever_its_place(
     tmp_path: Path, context: BrowserContext
 ) -> None:

@@ -96,16 +96,20 @@ export function when(time) {
   return new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
+/** What has the focus of a dialog that is closed already has it until the next frame alone: a press means the page. */
+const isGone = (element) => Boolean(element?.closest?.("dialog:not([open])"));
+
 /** Whether an event comes from a field that takes text. */
 export function isTyping(event) {
   const target = event.target;
+  if (isGone(target)) return false;
   return event.isComposing || target?.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target?.tagName ?? "");
 }
 
 /** Enter and Space belong to the button or link that has the focus, tiles apart; held down, they press it once. */
 export function buttonTakes(event) {
   const focused = document.activeElement?.closest?.("button:not(.wb-tile), a, summary");
-  if (!focused || !["Enter", " "].includes(event.key)) return false;
+  if (!focused || isGone(focused) || !["Enter", " "].includes(event.key)) return false;
   if (event.repeat) event.preventDefault();
   return true;
 }
