@@ -63,7 +63,7 @@ class ExportPage {
       h("div", { class: "wb-take" }, h("label", {}, "Name", this.name), this.go),
       this.error,
     );
-    const head = pageHead("Take the labels away");
+    const head = pageHead("Export labels and images");
     fill(
       host,
       h(

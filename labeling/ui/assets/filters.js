@@ -117,7 +117,7 @@ export class Filters {
     const input = h("input", {
       type: "search",
       name: "file",
-      placeholder: "Part of the name",
+      placeholder: "Part of name",
       autocomplete: "off",
       spellcheck: "false",
     });
