@@ -3,6 +3,9 @@
 import gzip
 import os
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -150,3 +153,31 @@ def write_cifar10_flat(folder: Path, count: int, size: int, seed: int = 0) -> No
                     image.resize((size, size), Image.Resampling.BICUBIC).save(enlarged, "JPEG", quality=92)
                     content = enlarged.getvalue()
             _write(folder / Path(name).parent.name / Path(name).name, content)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images whose classes are all known, to learn from and to judge by.
+
+    Attributes:
+        write_part: writes them into a new folder; takes `labeled` and `val`.
+        count: how many there are to learn from.
+        val: how many judge.
+        flags: what suits them.
+    """
+
+    write_part: Callable[..., None]
+    count: int
+    val: int
+    flags: tuple[str, ...] = ()
+
+    def write(self, folder: Path, labeled: int | None = None) -> None:
+        """Write them into a new folder, of those to learn from `labeled` ones with their label, or all."""
+        self.write_part(folder, labeled=self.count if labeled is None else labeled, val=self.val)
+
+
+PICTURES = {
+    "cifar10": Pictures(partial(write_cifar10, train=10_000), count=10_000, val=5_000),
+    "digits": Pictures(write_digits, count=1_097, val=700, flags=("--views", "digits")),
+    "fashion-mnist": Pictures(partial(write_fashion_mnist, train=10_000), count=10_000, val=2_000),
+}

@@ -8,15 +8,14 @@ import argparse
 import csv
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets import true_label, write_cifar10, write_digits, write_fashion_mnist
+from benchmarks.datasets import PICTURES, Pictures, true_label
 from benchmarks.measuring import barlowmatch, final_accuracy, table
 
 BACKBONE = "resnet18_quarter"
@@ -27,25 +26,10 @@ Accuracies = dict[int, list[float]]
 """Accuracy in percent of each seed, by the number of labels."""
 
 
-@dataclass(frozen=True)
-class Data:
-    """Pictures to learn from and to judge by, all with their class in their path; and what suits them."""
-
-    write: Callable[[Path], None]
-    flags: tuple[str, ...] = ()
-
-
-DATA = {
-    "fashion-mnist": Data(lambda folder: write_fashion_mnist(folder, train=10_000, labeled=10_000, val=2_000)),
-    "cifar10": Data(lambda folder: write_cifar10(folder, train=10_000, labeled=10_000, val=2_000)),
-    "digits": Data(lambda folder: write_digits(folder, labeled=1_097, val=700), ("--views", "digits")),
-}
-
-
 def run(arguments: list[str]) -> dict[str, Any]:
     """Measure, print a table, and return accuracies in percent and how many times fewer labels were needed."""
     parser = argparse.ArgumentParser(prog="benchmarks fewer-labels", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", choices=list(DATA), default="fashion-mnist")
+    parser.add_argument("--data", choices=list(PICTURES), default="fashion-mnist")
     parser.add_argument("--epochs", default="7", help="passes of pretraining")
     parser.add_argument("--asked", type=int, nargs="+", default=[20, 40, 80], help="labels that BarlowMatch asks for")
     parser.add_argument("--alone", type=int, nargs="+", default=[50, 100, 200, 500], help="labels alone")
@@ -55,7 +39,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = parser.parse_args(arguments)
     sides: dict[str, Accuracies] = {"fixmatch": {}, "classifier": {}, "labels_alone": {}}
     with tempfile.TemporaryDirectory() as temporary:
-        bench = Bench(Path(temporary), DATA[options.data])
+        bench = Bench(Path(temporary), PICTURES[options.data])
         for seed in range(options.seeds):
             for side, count, accuracy in bench.learn(options.asked, options.epochs, options.alone, options.steps, seed):
                 sides[side].setdefault(count, []).append(accuracy)
@@ -71,14 +55,14 @@ def run(arguments: list[str]) -> dict[str, Any]:
 class Bench:
     """Runs the product's commands in one folder, on one set of pictures."""
 
-    def __init__(self, home: Path, data: Data) -> None:
+    def __init__(self, home: Path, pictures: Pictures) -> None:
         self.home = home
         self.folder = home / "dataset"
-        data.write(self.folder / "images")
+        pictures.write(self.folder / "images")
         files = sorted((self.folder / "images").rglob("*.*"))
         self.files = [path.relative_to(self.folder).as_posix() for path in files]
         self.pool = [file for file in self.files if not file.startswith("images/val/")]
-        self.common = ("--preset", "quick", "--cache-folder", str(home / "cache"), *data.flags)
+        self.common = ("--preset", "quick", "--cache-folder", str(home / "cache"), *pictures.flags)
 
     def learn(
         self, asked: Sequence[int], epochs: str, alone: Sequence[int], steps: int, seed: int

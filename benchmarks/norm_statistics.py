@@ -14,22 +14,16 @@ from typing import Any
 from barlowmatch.cli import parse_config
 from barlowmatch.events import CheckpointSaved, Event
 from barlowmatch.stages import pretrain
-from benchmarks.datasets import write_cifar10, write_digits, write_fashion_mnist
+from benchmarks.datasets import PICTURES
 from benchmarks.measuring import barlowmatch, table
 
-DATA = {
-    "cifar10": lambda folder: write_cifar10(folder, train=10_000, labeled=10_000, val=5_000),
-    "fashion-mnist": lambda folder: write_fashion_mnist(folder, train=10_000, labeled=10_000, val=5_000),
-    "digits": lambda folder: write_digits(folder, labeled=1_097, val=700),
-}
-FLAGS = {"cifar10": (), "fashion-mnist": (), "digits": ("--views", "digits")}
 NEIGHBOURS = (20, 200)
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Measure, print a table, and return accuracies in percent."""
     parser = argparse.ArgumentParser(prog="benchmarks norm-statistics", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", nargs="+", choices=list(DATA), default=list(DATA))
+    parser.add_argument("--data", nargs="+", choices=list(PICTURES), default=list(PICTURES))
     parser.add_argument("--epochs", default="7", help="passes of pretraining")
     parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args(arguments)
@@ -37,7 +31,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary)
         for data in options.data:
-            DATA[data](home / data)
+            PICTURES[data].write(home / data)
             for seed in range(options.seeds):
                 for side, checkpoint in _pretrain(home, data, options.epochs, seed).items():
                     for neighbours in NEIGHBOURS:
@@ -52,7 +46,7 @@ def _pretrain(home: Path, data: str, epochs: str, seed: int) -> dict[str, Path]:
     last, steps = home / f"{data}-{seed}" / "last.pt", home / f"{data}-{seed}.pt"
     flags = (
         "--preset", "quick", "--dataset-folder", str(home / data), "--cache-folder", str(home / "cache"),
-        "--seed", str(seed), "--num-epochs", epochs, "--run-dir", str(last.parent), *FLAGS[data],
+        "--seed", str(seed), "--num-epochs", epochs, "--run-dir", str(last.parent), *PICTURES[data].flags,
     )  # fmt: skip
     total = 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.datasets import write_cifar10, write_digits, write_fashion_mnist
+from benchmarks.datasets import PICTURES
 from benchmarks.measuring import FIXED, barlowmatch, final_accuracy, table
 
 _FASTER = ("--learning-rate", "0.03", "--start-share")
@@ -22,29 +22,23 @@ SIDES = {
     "softmatch_0.03_quarter_of_the_start": ("--pseudo-label", "softmatch", *_FASTER, "0.25"),
 }
 """By rule, rate, and share of the classifier in what is kept."""
-FLAGS = {"cifar10": (), "digits": ("--views", "digits"), "fashion-mnist": ()}
+LABELED = {"cifar10": 500, "digits": 50, "fashion-mnist": 40}
 EPOCHS = {"cifar10": "3", "digits": "6", "fashion-mnist": "3"}
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Measure, print a table, and return accuracies in percent."""
     parser = argparse.ArgumentParser(prog="benchmarks pseudo-labels", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", nargs="+", choices=list(FLAGS), default=list(FLAGS))
+    parser.add_argument("--data", nargs="+", choices=list(LABELED), default=list(LABELED))
     parser.add_argument("--preset", default="quick", help="recipe of all stages")
-    parser.add_argument("--images", type=int, default=10_000, help="images of CIFAR-10 to learn from")
-    parser.add_argument("--val", type=int, default=10_000, help="images of CIFAR-10 to judge by")
     parser.add_argument("--epochs", type=int, default=7, help="passes of pretraining")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each side")
     options = parser.parse_args(arguments)
     figures: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary)
-        if "cifar10" in options.data:
-            write_cifar10(home / "cifar10", options.images, options.images // 20, options.val)
-        if "digits" in options.data:
-            write_digits(home / "digits", labeled=50, val=700)
-        if "fashion-mnist" in options.data:
-            write_fashion_mnist(home / "fashion-mnist", train=10_000, labeled=40, val=2_000)
+        for data in options.data:
+            PICTURES[data].write(home / data, labeled=LABELED[data])
         for seed in range(options.seeds):
             for data in options.data:
                 for side, accuracy in _learn(home, data, seed, options.preset, options.epochs).items():
@@ -58,7 +52,7 @@ def _learn(home: Path, data: str, seed: int, preset: str, epochs: int) -> dict[s
     """Pretrain, train a classifier, and fine-tune it by each side; return the accuracies of all but the first."""
     common = (
         "--preset", preset, "--dataset-folder", str(home / data), "--cache-folder", str(home / "cache"),
-        "--seed", str(seed), *FLAGS[data],
+        "--seed", str(seed), *PICTURES[data].flags,
     )  # fmt: skip
     pretrained, classifier = home / f"{data}-{seed}", home / f"{data}-{seed}-classifier"
     barlowmatch("pretrain", *common, "--num-epochs", str(epochs), "--run-dir", str(pretrained))
