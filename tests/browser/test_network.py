@@ -45,16 +45,18 @@ def test_what_waits_is_sent_from_every_page(tab: Tab) -> None:
     """Who goes from labeling to the export takes all along that was decided."""
     tab.open().ready()
     pictures_ahead(tab)
-    tab.page.route(re.compile("/api/"), lambda route: route.abort())
+    everything = re.compile("/api/")
+    tab.page.route(re.compile("/api/labels"), lambda route: route.abort())
+    tab.page.route(everything, lambda route: route.abort())
     images = tab.press("3", "4")
     expect(tab.page.locator(".wb-chip")).to_contain_text("Offline, 2 kept here")
-    tab.page.unroute_all()
-    tab.page.route(re.compile("/api/labels"), lambda route: route.abort(), times=1)
+    tab.page.unroute(everything)
 
     tab.open("/export")
 
     message = tab.page.locator(".wb-message")
     expect(message).to_contain_text("2 decisions of yours still wait in this browser. The server cannot be reached.")
+    tab.page.unroute_all()
     expect(message).to_contain_text("stored now. Load the page again")
     assert [(image, name) for _, image, name, *_ in tab.bench.events(tab.person)] == list(
         zip(images, "34", strict=True)
