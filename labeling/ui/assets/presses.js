@@ -131,7 +131,8 @@ export class Presses {
   why() {
     this.settings.display = { ...this.settings.display, why: this.settings.display?.why === false };
     this.page.surround();
-    api.put("api/settings", this.settings).catch((error) => this.refuse(error.message));
+    const { display } = this.settings; // alone: the keys may be others by now
+    api.put("api/settings", { display }).catch((error) => this.refuse(error.message));
   }
 
   help() {
