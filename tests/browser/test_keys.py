@@ -163,3 +163,20 @@ def test_keys_and_looks_that_were_changed_on_another_page_stay(tab: Tab) -> None
 
     kept = tab.page.context.request.get(settings).json()
     assert (kept["keys"]["skip"], kept["keys"]["zoom"], kept["display"]["why"]) == ("j", "y", False)
+
+
+def test_the_first_keys_come_back_or_it_is_said_why_not(tab: Tab) -> None:
+    tab.open().ready()
+    tab.page.keyboard.press("?")
+    tab.page.get_by_label("Key for Don't know").click()
+    tab.page.keyboard.press("j")
+    expect(tab.page.get_by_label("Key for Don't know")).to_have_text("J")
+
+    tab.page.route("**/api/settings", lambda route: route.abort(), times=1)
+    tab.page.get_by_role("button", name="Back to the first keys").click()
+    expect(tab.page.locator("dialog .wb-error")).to_contain_text("cannot be reached")
+    expect(tab.page.get_by_label("Key for Don't know")).to_have_text("J")
+    tab.complaints.clear()
+
+    tab.page.get_by_role("button", name="Back to the first keys").click()
+    expect(tab.page.get_by_label("Key for Don't know")).to_have_text("X")

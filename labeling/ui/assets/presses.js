@@ -69,6 +69,12 @@ export class Presses {
     if (kind === "label") this.view.list.hit(cls);
   }
 
+  /** Label the picture that a dialog was opened on, which may have gone to others since. */
+  decideOf(item, cls) {
+    if (item === this.session.current) this.decide("label", cls, null);
+    else this.refuse("The picture that you said this of is no longer here: it got no label.");
+  }
+
   first_guess(event) {
     const guess = this.session.current?.guesses?.[0];
     if (tooSoon(event, this.page.reguessed)) this.refuse("The model's guess has just changed: look again.");
@@ -142,9 +148,9 @@ export class Presses {
   search(event) {
     const item = this.session.current;
     const { classes } = this.vocabulary;
-    const decide = (id) => item === this.session.current && this.decide("label", id, null);
+    const choose = (id) => this.decideOf(item, id);
     const create = (name) => this.new_class(null, name);
-    if (this.belongs(event, "search")) searchClasses(this.host, classes, { choose: decide, create });
+    if (this.belongs(event, "search")) searchClasses(this.host, classes, { choose, create });
   }
 
   /** Name a class and label the picture with it, whether the class is new or was there. */
@@ -152,7 +158,7 @@ export class Presses {
     const item = this.session.current;
     const create = async (typed) => {
       const cls = await this.vocabulary.named(typed);
-      if (item && item === this.session.current && this.stage.painted !== null) this.decide("label", cls, null);
+      if (item) this.decideOf(item, cls);
     };
     newClass(this.host, create, name);
   }
