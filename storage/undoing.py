@@ -167,7 +167,7 @@ def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) 
     for token, state in wanted.items():
         if state == "done" and token != kept:
             leases.set_state(db, token, "released")
-    return leases.lease_again(db, kept, client, at, term) if kept in wanted else None
+    return None if kept is None or kept not in wanted else leases.lease_again(db, kept, client, at, term)
 
 
 def _count_again(db: Database, image: int) -> None:
