@@ -151,7 +151,8 @@ class Project:
             db.execute("BEGIN")
             yield db
         finally:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # where memory or the disk failed, SQLite has ended it by itself
+                db.execute("ROLLBACK")
             self._idle.put(db)
 
     def close(self) -> None:

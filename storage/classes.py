@@ -146,10 +146,10 @@ def merge_class(db: Database, class_id: int, into: int) -> None:
 
 
 def split_class(db: Database, class_id: int) -> None:
-    """Take the merge of a class back; what was merged into it goes with it.
+    """Take the merge of a class back; what was merged into it goes with it, its key only where no other has it by now.
 
     Raises:
-        Refused: no such class, it is not merged, or its name or key is taken by now.
+        Refused: no such class, it is not merged, or its name is taken by now.
     """
     source = get_class(db, class_id)
     if source.merged_into is None:

@@ -18,9 +18,11 @@ _ANSWERS = ("label", "reject", "confirm")
 _ANSWERED = """
 SELECT said.person FROM standing AS said
 WHERE said.image = :image AND said.kind IN ('label', 'reject', 'confirm')
+  AND said.id > coalesce((SELECT round.event FROM request JOIN round ON round.id = request.round
+                          WHERE request.id = lease.request), 0)
   AND NOT EXISTS (SELECT 1 FROM standing AS back
                   WHERE back.image = said.image AND back.kind = 'send-back' AND back.id > said.id)
-"""  # who has said what an image is, and it was not sent back since
+"""  # who has said what an image is since the request of `lease` was made, and it was not sent back since
 
 
 @dataclass(frozen=True)
@@ -151,17 +153,21 @@ def _append(db: Database, sent: Sent, events: list[Row]) -> int:
 
 
 def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) -> int | None:
-    """Let the image of an undone answer be wanted again; return the lease this person has of it, if any."""
-    image, person = event["image"], event["person"]
-    answered = db.execute(f"SELECT 1 WHERE :person IN ({_ANSWERED})", {"image": image, "person": person}).fetchone()
-    if answered is not None:
-        return None  # an earlier answer of theirs counts again
+    """Let the image of an undone answer be wanted again; return the lease this person has of it, if any.
+
+    Where an earlier answer of theirs is one to the same request, that one counts again and nothing more is wanted.
+    """
+    rows = db.execute(
+        f"""SELECT token, state FROM lease WHERE image = :image AND person = :person
+            AND state IN ('done', 'skipped') AND person NOT IN ({_ANSWERED})""",
+        {"image": event["image"], "person": event["person"]},
+    ).fetchall()
+    wanted = {row["token"]: row["state"] for row in rows}
     kept = _lease_to_keep(db, event)
-    db.execute(
-        "UPDATE lease SET state = 'released' WHERE image = ? AND person = ? AND state = 'done' AND token IS NOT ?",
-        (image, person, kept),
-    )
-    return None if kept is None else leases.lease_again(db, kept, client, at, term)
+    for token, state in wanted.items():
+        if state == "done" and token != kept:
+            leases.set_state(db, token, "released")
+    return None if kept is None or kept not in wanted else leases.lease_again(db, kept, client, at, term)
 
 
 def _count_again(db: Database, image: int) -> None:

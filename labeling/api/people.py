@@ -63,7 +63,7 @@ def get_settings(here: Here, who: Who) -> wire.SettingsOut:
 
 @routes.put("/api/settings")
 async def put_settings(new: wire.SettingsIn, here: Here, who: Who) -> wire.SettingsOut:
-    """Replace my keys and how pages look to me."""
+    """Replace my keys, how pages look to me, or both."""
     try:
         size = len(json.dumps(new.display, allow_nan=False))
     except ValueError:
@@ -72,11 +72,14 @@ async def put_settings(new: wire.SettingsIn, here: Here, who: Who) -> wire.Setti
         raise Refused(f"display is larger than {LARGEST_DISPLAY} bytes", "display", "keep less in it", "invalid")
 
     def work(db: Database) -> wire.SettingsOut:
-        kept = store.get_person_settings(db, who).get("keys", {})
-        fresh = {key for action, key in new.keys.items() if kept.get(action) != key}
-        # A class may have been given a key that was mine before: that must not stand in the way of all else.
-        merged_keys(new.keys, {key: name for key, name in _class_keys(db).items() if key in fresh})
-        store.put_person_settings(db, who, {"keys": new.keys, "display": new.display})
+        kept = store.get_person_settings(db, who)
+        if new.keys is not None:
+            mine = kept.get("keys", {})
+            fresh = {key for action, key in new.keys.items() if mine.get(action) != key}
+            # A class may have been given a key that was mine before: that must not stand in the way of all else.
+            merged_keys(new.keys, {key: name for key, name in _class_keys(db).items() if key in fresh})
+        sent = {"keys": new.keys, "display": new.display}
+        store.put_person_settings(db, who, kept | {name: value for name, value in sent.items() if value is not None})
         return _settings(db, who)
 
     return await here.write(work)

@@ -24,26 +24,30 @@ def list_requests(here: Here) -> wire.RequestsOut:
 
 
 @routes.post("/api/requests")
-async def add_request(new: wire.RequestIn, here: Here, who: Who) -> wire.RequestAdded:
+def add_request(new: wire.RequestIn, here: Here, who: Who) -> wire.RequestAdded:
     """Ask for labels of random images, again of some that are answered already, or of the named ones in their order."""
     if [new.random, new.again, new.items].count(None) != 2:
         raise Refused("give one of random, again and items", "items", None, "invalid")
+    with here.project.reading() as db:  # not inside the write, for which everybody's labels wait
+        items, unknown = _wanted(db, new)
 
     def work(db: Database) -> Any:
-        items, unknown = _wanted(db, new)
+        if new.again is not None and not items:  # here, as a request that is sent again is answered as before
+            raise Refused("there is no picture to ask about again", "again", "answer some first, outside of validation")
         strategy = "random" if new.random is not None else new.strategy
         purpose: Purpose = "train" if new.again is None else "repeat"
         added = store.add_request(db, items, purpose=purpose, strategy=strategy, overlap=new.overlap)
         left_out = dict(added.left_out) | ({"unknown file": unknown} if unknown else {})
         return {"id": added.id, "items": added.items, "left_out": left_out}
 
-    return wire.RequestAdded(**await here.write(done_once(new, who, work)))
+    return wire.RequestAdded(**here.project.write(done_once(new, who, work)))
 
 
 def _wanted(db: Database, new: wire.RequestIn) -> tuple[list[NewItem], int]:
     """Return the images to ask about, and how many names are of no image."""
     if new.again is not None:
-        return [NewItem(image, None, None, "answered before, asked again") for image in _answered(db, new.again)], 0
+        drawn = store.draw_answered(db, new.again)
+        return [NewItem(image, None, None, "answered before, asked again") for image in drawn], 0
     if new.items is None:
         drawn = store.draw_unlabeled(db, new.random or 0)
         return [NewItem(image, "random", None, "drawn at random") for image in drawn], 0
@@ -54,13 +58,6 @@ def _wanted(db: Database, new: wire.RequestIn) -> tuple[list[NewItem], int]:
         if image is not None
     ]
     return items, len(found) - len(items)
-
-
-def _answered(db: Database, count: int) -> list[int]:
-    drawn = store.draw_answered(db, count)
-    if not drawn:
-        raise Refused("there is no picture to ask about again", "again", "answer some first, outside of validation")
-    return drawn
 
 
 def request_out(item: Request) -> wire.RequestOut:

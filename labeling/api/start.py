@@ -41,14 +41,10 @@ async def size_control(wish: wire.ControlIn, here: Here, who: Who) -> wire.Contr
 
 
 @routes.put("/api/views/{change}")
-async def answer(change: Change, said: wire.AnswerIn, here: Here) -> wire.StartOut:
+def answer(change: Change, said: wire.AnswerIn, here: Here) -> wire.StartOut:
     """Say whether a picture that is changed is still of the same class."""
-
-    def work(db: Database) -> wire.StartOut:
-        put_answer(db, change, said.answer)
-        return _start(db, here)
-
-    return await here.write(work)
+    here.project.write(lambda db: put_answer(db, change, said.answer))
+    return show_start(here)  # not inside the write, for which everybody's labels wait
 
 
 def _start(db: Database, here: Context) -> wire.StartOut:

@@ -53,6 +53,7 @@ def change_member(person_id: Id, change: wire.MemberChange, request: Request, he
     if change.password is not None:
         passwords.check_new(change.password)
     hashed = None if change.password is None else passwords.hash_password(change.password)
+    digest = _digest(change, who, person_id)
 
     def work(db: Database) -> Any:
         member = store.get_member(db, person_id)
@@ -71,7 +72,7 @@ def change_member(person_id: Id, change: wire.MemberChange, request: Request, he
             keep_out(db, person_id)
         return person_id
 
-    return _done(request, here, here.project.write(lambda db: once(db, change.uuid, _digest(change, who), who, work)))
+    return _done(request, here, here.project.write(lambda db: once(db, change.uuid, digest, who, work)))
 
 
 def _keep_an_admin(db: Database, member: Member) -> None:
@@ -80,9 +81,9 @@ def _keep_an_admin(db: Database, member: Member) -> None:
         raise Refused(f"{member.name} is the only admin", "role", "make somebody else an admin first")
 
 
-def _digest(said: wire.MemberIn | wire.MemberChange, who: int) -> bytes:
-    """Return a hash of what was said but for the password, which must not be stored in any form but its own hash."""
-    return body_hash(said.model_dump(mode="json", exclude={"password"}), who)
+def _digest(said: wire.MemberIn | wire.MemberChange, who: int, of: int | None = None) -> bytes:
+    """Return a hash of what was said, `of` whom, but for the password: that must be stored as its own hash alone."""
+    return body_hash(said.model_dump(mode="json", exclude={"password"}) | {"of": of}, who)
 
 
 def _done(request: Request, here: Context, person: int) -> wire.MemberOut:

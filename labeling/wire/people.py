@@ -119,7 +119,7 @@ class SettingsOut(Wire):
 
 
 class SettingsIn(Wire):
-    """Keys that differ from the defaults, and how pages shall look to me."""
+    """Keys that differ from the defaults, and how pages shall look to me; what is not sent stays as it is."""
 
-    keys: dict[str, str] = Field(default={}, max_length=100)
-    display: dict[str, Any] = Field(default={})
+    keys: dict[str, str] | None = Field(default=None, max_length=100)
+    display: dict[str, Any] | None = None

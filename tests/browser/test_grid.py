@@ -51,6 +51,31 @@ def test_a_page_is_committed_as_one_act_and_undone_as_one(tab: Tab) -> None:
     tab.ready()
 
 
+PRESS_AT_ONCE = """() => {
+  const before = new Set([...document.querySelectorAll(".wb-grid .wb-tile img")].map(({ src }) => src));
+  const press = () => {
+    const pictures = [...document.querySelectorAll(".wb-grid .wb-tile img")];
+    if (window.pressed || !pictures.every(({ complete, src }) => complete && !before.has(src))) return;
+    window.pressed = true;
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", code: "Enter", bubbles: true }));
+  };
+  document.addEventListener("load", () => setTimeout(press, 0), true);
+}"""  # with the last picture of the next page, as the second of two presses would
+
+
+def test_a_page_that_has_only_just_come_is_not_committed(tab: Tab) -> None:
+    """Whoever presses twice has seen one page."""
+    _open(tab)
+    tab.page.evaluate(PRESS_AT_ONCE)
+
+    tab.page.keyboard.press("Enter")
+
+    tab.page.wait_for_function("window.pressed")
+    tab.says("only just come")
+    expect(tab.page.locator(".wb-grid .wb-main")).to_be_enabled()
+    assert len(tab.events()) == 48
+
+
 def test_shift_click_takes_a_range_and_a_turns_the_choice_about(tab: Tab) -> None:
     _open(tab)
     tab.page.locator(TILE).nth(2).click()

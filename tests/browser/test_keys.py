@@ -147,3 +147,36 @@ def test_a_class_that_is_called_by_a_digit_has_that_key_whatever_its_place(
         tab.press("0", "1", "2", "3", "4", "6", "7")
         assert [name for _, _, name, _, _ in tab.events()] == ["0", "1", "2", "b", "unclear", "a", "7"]
         tab.leave()
+
+
+def test_keys_and_looks_that_were_changed_on_another_page_stay(tab: Tab) -> None:
+    settings = f"{tab.bench.url}/api/settings"
+    tab.open().ready()
+    assert tab.page.context.request.put(settings, data={"keys": {"skip": "j"}, "display": {"theme": "dark"}}).ok
+
+    with tab.page.expect_response(settings):
+        tab.page.keyboard.press("w")
+    tab.page.keyboard.press("?")
+    tab.page.get_by_role("button", name="Key for Zoom to the pixels").click()
+    with tab.page.expect_response(lambda answer: answer.url == settings and answer.request.method == "PUT"):
+        tab.page.keyboard.press("y")
+
+    kept = tab.page.context.request.get(settings).json()
+    assert (kept["keys"]["skip"], kept["keys"]["zoom"], kept["display"]["why"]) == ("j", "y", False)
+
+
+def test_the_first_keys_come_back_or_it_is_said_why_not(tab: Tab) -> None:
+    tab.open().ready()
+    tab.page.keyboard.press("?")
+    tab.page.get_by_label("Key for Don't know").click()
+    tab.page.keyboard.press("j")
+    expect(tab.page.get_by_label("Key for Don't know")).to_have_text("J")
+
+    tab.page.route("**/api/settings", lambda route: route.abort(), times=1)
+    tab.page.get_by_role("button", name="Back to the first keys").click()
+    expect(tab.page.locator("dialog .wb-error")).to_contain_text("cannot be reached")
+    expect(tab.page.get_by_label("Key for Don't know")).to_have_text("J")
+    tab.complaints.clear()
+
+    tab.page.get_by_role("button", name="Back to the first keys").click()
+    expect(tab.page.get_by_label("Key for Don't know")).to_have_text("X")

@@ -39,6 +39,20 @@ def test_images_go_back_to_others_where_nobody_moves(tab: Tab) -> None:
     assert [name for _, _, name, *_ in tab.events()] == ["6", "7"]
 
 
+def test_a_class_chosen_for_a_picture_that_went_to_others_is_refused(tab: Tab) -> None:
+    tab.page.clock.install()
+    tab.open().ready()
+    tab.page.keyboard.press("/")
+    tab.page.clock.fast_forward("16:00")
+    expect(tab.page.locator(".wb-stage")).to_contain_text("Nobody moved here for 15 minutes")
+
+    tab.page.keyboard.type("6")
+    tab.page.keyboard.press("Enter")
+
+    tab.says("no longer here: it got no label")
+    assert tab.events() == []
+
+
 def test_a_decoder_that_cannot_be_had_is_asked_for_again(tab: Tab) -> None:
     tab.page.route(re.compile("decoder.js"), lambda route: route.abort(), times=1)
     tab.open().ready()

@@ -1,13 +1,14 @@
-"""An open project: what becomes of it where its database is damaged."""
+"""An open project: what becomes of it where its database is damaged, or reading fails."""
 
+import resource
 import threading
 from pathlib import Path
 
 import pytest
 
 from barlowmatch.errors import InputError
-from labeling.project import Project, writing
-from storage.database import pragma
+from labeling.project import READERS, Project, writing
+from storage.database import Database, pragma
 
 
 @pytest.mark.filterwarnings("error")  # of a thread that ends in an error
@@ -23,3 +24,20 @@ def test_a_damaged_project_is_refused_in_one_line_and_let_go_of(folder: Path) ->
     with pytest.raises(InputError, match=r"project\.db: cannot be used .*restore a backup"):
         Project(folder)
     assert threading.active_count() == before, "its writer has ended"
+
+
+def test_reads_that_fail_for_lack_of_memory_take_no_connection_from_others(folder: Path) -> None:
+    with Project(folder) as project:
+        for _ in range(READERS + 1):
+            with pytest.raises(MemoryError), project.reading() as db:
+                _read_beyond_memory(db)
+
+
+def _read_beyond_memory(db: Database) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**27, limits[1]))
+    try:
+        db.execute("SELECT randomblob(500000000) FROM image").fetchone()
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)

@@ -72,6 +72,23 @@ def test_an_answer_to_two_requests_is_wanted_by_both_again(scene: Scene) -> None
     assert find_faults(scene.db) == []
 
 
+@pytest.mark.parametrize("kind", ["label", "skip"])
+def test_what_is_undone_of_a_question_asked_again_is_wanted_again(scene: Scene, kind: Kind) -> None:
+    """The answer of before it was asked again is none to it, and still answers what it was given to."""
+    scene.ask(scene.images[:1])
+    (first,) = take(scene, "Ann", 1)
+    scene.say("Ann", "label", first.image, class_id=0, lease=first.token)
+    scene.ask(scene.images[:1], purpose="repeat")
+    (second,) = take(scene, "Ann", 1)
+    said = scene.say("Ann", kind, second.image, class_id=1 if kind == "label" else None, lease=second.token)
+    undone = scene.say("Ann", "undo", undoes=said.uuid)
+    assert (undone.again, answers_left(scene.db)) == (((second.image, second.token),), 1)
+    assert scene.state(second.image) == ("labeled", 0)
+    again = scene.say("Ann", "label", second.image, class_id=1, lease=second.token)
+    assert (again.status, answers_left(scene.db)) == ("acknowledged", 0)
+    assert find_faults(scene.db) == []
+
+
 @pytest.mark.parametrize("kind", ["label", "reject", "confirm"])
 def test_an_undone_correction_leaves_the_earlier_answer_to_count(scene: Scene, kind: Kind) -> None:
     scene.ask(scene.images[:1])

@@ -18,6 +18,7 @@ async function decode(blob, stage) {
   const large = Math.max(width, height) > LONGEST_SIDE;
   const limit = { width: LONGEST_SIDE, height: LONGEST_SIDE };
   const bitmap = large ? await scaled(whole, within(width, height, limit)) : whole;
+  if (large) whole.close(); // a worker that makes hardly any garbage is hardly ever rid of it
   const fitted = await scaled(bitmap, within(width, height, stage));
   return { bitmap, fitted, width, height };
 }

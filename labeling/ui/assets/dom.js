@@ -1,6 +1,6 @@
 // Building elements. Text only ever enters the page as text, so nothing needs escaping.
 
-const NOTICE = 300; // milliseconds one needs to see that something is another one
+export const NOTICE = 300; // milliseconds one needs to see that something is another one
 
 /**
  * Make an element: h("button", { class: "wide", onclick: act }, "Save").

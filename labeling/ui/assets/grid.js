@@ -2,7 +2,7 @@
 // given another class; Enter commits the page as one act.
 
 import * as api from "./api.js";
-import { arrowStep, count, fill, h, keycap } from "./dom.js";
+import { arrowStep, count, fill, h, keycap, NOTICE } from "./dom.js";
 import { Tile } from "./tile.js";
 
 const PAGE = 48;
@@ -71,6 +71,9 @@ export class Grid {
   /** Begin another page; an answer to a question of an earlier one belongs to nothing any more. */
   _turnPage() {
     this.turn += 1;
+    clearTimeout(this.looking);
+    this.looking = null;
+    this.seen = false; // whether all of the page was there for as long as one needs to see it
     return this.turn;
   }
 
@@ -129,11 +132,12 @@ export class Grid {
   changed() {
     for (const tile of this.tiles) tile.draw(this.predicted, this.nameOf);
     const taken = this.tiles.filter((tile) => !tile.out).length;
-    const waiting = this.tiles.some((tile) => !tile.loaded);
+    if (this.tiles.length > 0 && this.tiles.every((tile) => tile.loaded))
+      this.looking ??= setTimeout(() => ((this.seen = true), this.changed()), NOTICE);
     this.words.textContent = this.tiles.length ? `${taken} taken in, ${this.tiles.length - taken} left out` : "";
     this.how.hidden = this.other.hidden = this.save.hidden = this.says.hidden && this.tiles.length === 0;
-    this.save.disabled = taken === 0 || waiting;
-    fill(this.save, waiting ? "Loading…" : `Label ${count(taken, "image")}`, this.keyOf("first_guess"));
+    this.save.disabled = taken === 0 || !this.seen;
+    fill(this.save, this.tiles.length > 0 && !this.seen ? "Loading…" : `Label ${count(taken, "image")}`, this.keyOf("first_guess"));
     fill(this.other, "Another class", this.keyOf("search"));
     fill(this.leave, "One at a time", this.keyOf("grid"));
   }
@@ -141,7 +145,7 @@ export class Grid {
   /** Commit the page: what is taken in gets its class, the rest goes back. */
   commit(event) {
     if (event?.repeat || this.save.disabled || this.busy)
-      return this.refuse("Not yet: the tiles are still loading, or none is taken in.");
+      return this.refuse("Not yet: the tiles have only just come, or none is taken in.");
     this.busy = true;
     const taken = this.tiles.filter((tile) => !tile.out);
     this.session.extra = this.tiles.filter((tile) => tile.out).map((tile) => tile.item);

@@ -1,7 +1,7 @@
 // The cheat sheet: every key, and giving a key to something else.
 
 import { openDialog } from "./dialog.js";
-import { alertBox, fill, h, keycap } from "./dom.js";
+import { alertBox, attempt, fill, h, keycap } from "./dom.js";
 import { ACTIONS, givenKey } from "./keys.js";
 
 const PLACES = [
@@ -52,20 +52,12 @@ export function showKeys(host, keymap, assign) {
     );
   };
   const store = async (target, key) => {
-    error.textContent = keymap.objection(key, target) ?? "";
+    error.textContent = (key && keymap.objection(key, target)) ?? "";
     if (error.textContent) return;
-    try {
-      await assign(target, key);
-    } catch (problem) {
-      error.textContent = problem.message;
-    }
+    await attempt(error, () => assign(target, key));
     draw();
   };
-  const reset = async () => {
-    for (const action of ACTIONS) delete keymap.actions[action.id];
-    await assign({ action: null }, null);
-    draw();
-  };
+  const reset = () => store({ action: null }, null);
   const content = h(
     "div",
     { class: "wb-form" },

@@ -42,6 +42,7 @@ export class Outbox {
     this.send = send;
     this.storage = window.localStorage;
     this.entries = this._stored();
+    this.last = Number.parseInt(this.entries.at(-1)?.key.slice(this.prefix.length), 10) || 0;
     this.state = this.entries.length > 0 ? "pending" : "saved";
     this.problem = "";
     this.listeners = { state: () => {}, result: () => {} };
@@ -60,6 +61,11 @@ export class Outbox {
     return this.entries.length;
   }
 
+  /** Whether some of them are kept in memory alone. */
+  get volatile() {
+    return this.entries.some((entry) => entry.volatile);
+  }
+
   /** Events of an earlier page or another tab that wait here, oldest first. */
   waiting() {
     return this.entries.map((entry) => entry.event);
@@ -69,12 +75,11 @@ export class Outbox {
   add(...events) {
     const stamp = Date.now();
     const made = events.map((event, place) => ({ key: this._key(stamp, place, event), event }));
-    this.volatile = false;
     for (const entry of made) {
       try {
         this.storage.setItem(entry.key, JSON.stringify(entry.event));
       } catch {
-        this.volatile = true; // no room or no permission: kept in memory, and said so
+        entry.volatile = true; // no room or no permission: kept in memory, and said so
       }
     }
     this.entries.push(...made);
@@ -125,9 +130,9 @@ export class Outbox {
     this.listeners.state(this);
   }
 
-  // Keys sort by time, then by place in the act; the UUID keeps two tabs apart.
+  // Keys sort by time, whatever a clock that was set back says, then by place in the act; the UUID keeps two tabs apart.
   _key(stamp, place, event) {
-    this.last = Math.max(stamp, (this.last ?? 0) + 1);
+    this.last = Math.max(stamp, this.last + 1);
     return `${this.prefix}${String(this.last).padStart(15, "0")}.${String(place).padStart(4, "0")}.${event.uuid}`;
   }
 

@@ -69,6 +69,12 @@ export class Presses {
     if (kind === "label") this.view.list.hit(cls);
   }
 
+  /** Label the picture that a dialog was opened on, which may have gone to others since. */
+  decideOf(item, cls) {
+    if (item === this.session.current) this.decide("label", cls, null);
+    else this.refuse("The picture that you said this of is no longer here: it got no label.");
+  }
+
   first_guess(event) {
     const guess = this.session.current?.guesses?.[0];
     if (tooSoon(event, this.page.reguessed)) this.refuse("The model's guess has just changed: look again.");
@@ -131,7 +137,8 @@ export class Presses {
   why() {
     this.settings.display = { ...this.settings.display, why: this.settings.display?.why === false };
     this.page.surround();
-    api.put("api/settings", this.settings).catch((error) => this.refuse(error.message));
+    const { display } = this.settings; // alone: the keys may be others by now
+    api.put("api/settings", { display }).catch((error) => this.refuse(error.message));
   }
 
   help() {
@@ -141,9 +148,9 @@ export class Presses {
   search(event) {
     const item = this.session.current;
     const { classes } = this.vocabulary;
-    const decide = (id) => item === this.session.current && this.decide("label", id, null);
+    const choose = (id) => this.decideOf(item, id);
     const create = (name) => this.new_class(null, name);
-    if (this.belongs(event, "search")) searchClasses(this.host, classes, { choose: decide, create });
+    if (this.belongs(event, "search")) searchClasses(this.host, classes, { choose, create });
   }
 
   /** Name a class and label the picture with it, whether the class is new or was there. */
@@ -151,7 +158,7 @@ export class Presses {
     const item = this.session.current;
     const create = async (typed) => {
       const cls = await this.vocabulary.named(typed);
-      if (item && item === this.session.current && this.stage.painted !== null) this.decide("label", cls, null);
+      if (item) this.decideOf(item, cls);
     };
     newClass(this.host, create, name);
   }

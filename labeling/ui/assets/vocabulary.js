@@ -67,8 +67,9 @@ export class Vocabulary {
   /** Keep a key: an action's with the person's settings, a class's with the class; both null: all actions' first keys. */
   async assign(target, key) {
     if (target.class === undefined) {
-      const keys = target.action ? { ...this.keymap.actions, [target.action]: key } : {};
-      Object.assign(this.settings, await api.put("api/settings", { ...this.settings, keys }));
+      const present = async () => (await api.get("api/settings")).keys; // another page may have changed some
+      const keys = target.action ? { ...(await present()), [target.action]: key } : {};
+      Object.assign(this.settings, await api.put("api/settings", { keys }));
       this.keymap.actions = this.settings.keys;
       this.keymap.arrange(this.classes);
       this.changed();

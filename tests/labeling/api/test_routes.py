@@ -150,6 +150,14 @@ def test_settings_are_each_persons_own(ann: Tab, open_tab: Callable[[str], Tab])
     assert answer["error"] == "the key x belongs to the class cow"
 
 
+def test_settings_that_are_not_sent_stay(ann: Tab) -> None:
+    """A page that was opened before a key was changed elsewhere says how it looks, and nothing of keys."""
+    ann.send("PUT", "/api/settings", {"keys": {"skip": "j"}})
+    ann.send("PUT", "/api/settings", {"display": {"why": None}})
+    mine = ann.send("PUT", "/api/settings", {})
+    assert (mine["keys"]["skip"], mine["display"]) == ("j", {"why": None})
+
+
 def test_a_class_with_the_key_of_an_action_stands_in_the_way_of_no_other_key(
     ann: Tab, open_tab: Callable[[str], Tab]
 ) -> None:

@@ -105,6 +105,17 @@ def test_no_password_is_stored_in_any_other_form(root: TestClient, project: Proj
         assert not any("password" in str(tuple(row)) for row in db.execute("SELECT answer FROM written"))
 
 
+def test_a_wish_about_one_person_is_none_about_another(root: TestClient) -> None:
+    cid, dan = (
+        root.post("/api/team", json={"uuid": str(uuid.uuid4()), "name": name, "role": "annotator"}).json()["id"]
+        for name in ("Cid", "Dan")
+    )
+    wish = {"uuid": str(uuid.uuid4()), "active": False}
+    assert root.patch(f"/api/team/{cid}", json=wish).json()["active"] is False
+    answer = root.patch(f"/api/team/{dan}", json=wish)
+    assert (answer.status_code, answer.json()["field"]) == (409, "uuid")
+
+
 def test_the_last_admin_stays(root: TestClient) -> None:
     me = root.get("/api/people").json()["me"]["id"]
     for change in ({"role": "annotator"}, {"active": False}):
