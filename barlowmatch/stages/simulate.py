@@ -12,8 +12,10 @@ import numpy as np
 from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.simulate import SimulateConfig, share
+from barlowmatch.data.contents import fingerprint_of
 from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.pixels import known_contents
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import cores
 from barlowmatch.embeddings.folder import META, Embeddings, read_embeddings
@@ -92,8 +94,9 @@ def _own_embeddings(config: SimulateConfig, checkpoint: Path, dataset: Dataset, 
     folder = config.dest_path / "representations"
     if checkpoint.is_file() and (folder / META).is_file():
         found = read_embeddings(folder)
-        origin = found.meta["checkpoint"], found.meta.get("dataset")
-        if origin == (content_hash(checkpoint), dataset.fingerprint):
+        origin = [found.meta.get(name) for name in ("checkpoint", "dataset", "contents")]
+        contents = fingerprint_of(known_contents(dataset, config, emit).hexadecimal())
+        if origin == [content_hash(checkpoint), dataset.fingerprint, contents]:
             return found
     _embed(config, folder, emit)
     return read_embeddings(folder)

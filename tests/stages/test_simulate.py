@@ -158,3 +158,6 @@ def test_embeddings_of_another_checkpoint_or_dataset_are_made_anew(
     shutil.copy(data / "unlabeled" / "0.png", data / "unlabeled" / "300.png")
     assert simulated(second) != after
     assert json.loads(made.read_text())["rows"] == 401
+    grown = made.stat().st_mtime_ns
+    shutil.copy(data / "unlabeled" / "1.png", data / "unlabeled" / "300.png")
+    assert simulated(second) != grown, "another picture has the name"
