@@ -7,7 +7,7 @@ images there. Further columns of both can be grouped by.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
@@ -206,7 +206,8 @@ def local_name(table: Table, row: int, name: str) -> str:
         InputError: it is empty, absolute, or leads out of the folder.
     """
     path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\0" in name or not path.parts or ":" in path.parts[0]:
+    absolute = path.is_absolute() or PureWindowsPath(name).is_absolute() or Path(name).drive
+    if absolute or ".." in path.parts or "\0" in name or not path.parts:
         raise InputError(
             f'{table.path}: line {table.lines[row]} names "{name}", which is not inside the manifest\'s folder; '
             "move the image there, or the manifest to a folder above both"

@@ -7,7 +7,7 @@ semicolons or tabs. Names of files and folders may hold bytes that are no UTF-8;
 import csv
 import io
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -64,10 +64,11 @@ def read_table(path: Path) -> Table:
     Raises:
         InputError: missing, in another encoding, without a header, or with rows of another length.
     """
-    rows = list(_rows(path, read_csv_text(path)))
+    text = read_csv_text(path)
+    rows = list(rows_of(path, text, delimiter_of(text)))
     if not rows:
         raise InputError(f"{path}: is empty; the first line names the columns, such as file,label")
-    header = [name.strip().lower() for name in rows[0][1]]
+    header = [unguard(name.strip().lower()) for name in rows[0][1]]
     repeated = {name for name in header if header.count(name) > 1}
     if repeated:
         raise InputError(f'{path}: line 1 names the column "{min(repeated)}" twice; rename one')
@@ -114,10 +115,13 @@ def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def write_rows(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table as CSV into an open file, row by row, its cells guarded against formulas."""
+    _write_cells(file, ([guard(str(value)) for value in row] for row in itertools.chain([header], rows)))
+
+
+def _write_cells(file: TextIO, rows: Iterable[list[str]]) -> None:
     plain = csv.writer(file, lineterminator="\n")
     quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    guarded = ([guard(str(value)) for value in row] for row in rows)
-    for cells in itertools.chain([header], guarded):
+    for cells in rows:
         # A lone \r ends a line to every reader, but is quoted only by writers that end theirs with it.
         writer = quoted if any("\r" in cell for cell in cells) else plain
         writer.writerow(cells)
@@ -135,10 +139,10 @@ def write_numbers(file: TextIO, header: Sequence[str], rows: Iterable[tuple[Sequ
     for cells, numbers in rows:
         guarded = [guard(cell) for cell in cells]
         if any("\r" in cell for cell in cells):
-            write_rows(file, [*guarded, *numbers.split(",")], ())  # all cells are quoted then
+            _write_cells(file, [[*guarded, *numbers.split(",")]])  # all cells are quoted then
         else:
             begun = io.StringIO()
-            write_rows(begun, guarded, ())
+            _write_cells(begun, [guarded])
             file.write(f"{begun.getvalue()[:-1]},{numbers}\n")
 
 
@@ -167,9 +171,13 @@ def delimiter_of(text: str) -> str:
     return max(",;\t", key=text.split("\n", 1)[0].count)
 
 
-def _rows(path: Path, text: str) -> Iterable[tuple[int, list[str]]]:
-    """Yield line number and values of each row that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
+def rows_of(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and values of each row of a CSV that is not blank.
+
+    Raises:
+        InputError: it is no CSV; the line names the file.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for row in reader:
             if any(row):

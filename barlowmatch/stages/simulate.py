@@ -12,6 +12,7 @@ import numpy as np
 from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.simulate import SimulateConfig, share
+from barlowmatch.data.classes import places_among
 from barlowmatch.data.contents import fingerprint_of
 from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.layouts import read_dataset
@@ -117,11 +118,9 @@ def _labels(embeddings: Embeddings, dataset: Dataset | None, emit: Emit) -> Rows
     """Return the class of each row: the dataset's where one is named, else those in the folder."""
     if dataset is None:
         return embeddings.labels
-    place = {item.name: position for position, item in enumerate(embeddings.classes)}
+    places = places_among(embeddings.classes, dataset.classes)
     known = {
-        file: place.get(dataset.class_names[label], -1)
-        for file, label in zip(dataset.files, dataset.labels.tolist(), strict=True)
-        if label >= 0
+        file: places[label] for file, label in zip(dataset.files, dataset.labels.tolist(), strict=True) if label >= 0
     }
     labels = np.array([known.get(file, -1) for file in embeddings.table.files], np.int64)
     unknown = len(labels) - int((labels >= 0).sum())

@@ -80,6 +80,21 @@ def test_a_name_is_a_path_else_one_in_the_pool_else_the_only_one(
     assert read_request(request, pool) == (FILES.index(file),)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_list_of_names_may_come_from_any_system(end: str, tmp_path: Path) -> None:
+    request = tmp_path / "request_1.csv"
+    request.write_bytes(f"3.png{end}8.png{end}".encode())
+    assert read_request(request, dataset()) == (3, 13)
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, '3.png\n"8.png\n'])
+def test_what_is_no_list_of_names_is_told_in_one_line(text: str, tmp_path: Path) -> None:
+    request = tmp_path / "request_1.csv"
+    request.write_text(text)
+    with pytest.raises(InputError, match=r"request_1\.csv: line \d is no CSV"):
+        read_request(request, dataset())
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -94,7 +94,9 @@ def test_nothing_is_learned_from_copies_of_what_was_held_out(tmp_path: Path) -> 
 
 
 def test_nor_is_it_in_the_rounds_that_follow(tmp_path: Path) -> None:
-    pictures(tmp_path / "data", "val/cat/judge.png", *(f"train/{name}/{n}.png" for name in ("cat", "dog") for n in "123"))
+    pictures(
+        tmp_path / "data", "val/cat/judge.png", *(f"train/{name}/{n}.png" for name in ("cat", "dog") for n in "123")
+    )
     shutil.copy(tmp_path / "data/val/cat/judge.png", tmp_path / "data/train/cat/copy.png")
     (tmp_path / "data" / HELD_OUT_FILE).write_text('{"group_by": null}\n')  # as create-dataset writes it
     images, (said,) = loaded(tmp_path / "data", tmp_path / "cache")
