@@ -108,42 +108,36 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
 
 def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as CSV, its cells guarded against formulas."""
+    return rows_text(itertools.chain([header], rows))
+
+
+def rows_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV without a header, their cells guarded against formulas."""
     text = io.StringIO()
-    write_rows(text, header, rows)
-    return text.getvalue()
-
-
-def write_rows(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table as CSV into an open file, row by row, its cells guarded against formulas."""
-    _write_cells(file, ([guard(str(value)) for value in row] for row in itertools.chain([header], rows)))
-
-
-def _write_cells(file: TextIO, rows: Iterable[list[str]]) -> None:
-    plain = csv.writer(file, lineterminator="\n")
-    quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for cells in rows:
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        cells = [guard(str(value)) for value in row]
         # A lone \r ends a line to every reader, but is quoted only by writers that end theirs with it.
         writer = quoted if any("\r" in cell for cell in cells) else plain
         writer.writerow(cells)
+    return text.getvalue()
 
 
 def write_numbers(file: TextIO, header: Sequence[str], rows: Iterable[tuple[Sequence[str], str]]) -> None:
-    """Write a table whose rows end in many numbers, as `write_rows` would: these need neither guards nor quotes.
+    """Write a table whose rows end in many numbers, as `table_text` has it: these need neither guards nor quotes.
 
     Args:
         file: open for text.
         header: names of all columns.
         rows: the cells that each begins with, and its numbers as text, parted by commas.
     """
-    write_rows(file, header, ())
+    file.write(rows_text([header]))
     for cells, numbers in rows:
-        guarded = [guard(cell) for cell in cells]
         if any("\r" in cell for cell in cells):
-            _write_cells(file, [[*guarded, *numbers.split(",")]])  # all cells are quoted then
+            file.write(rows_text([[*cells, *numbers.split(",")]]))  # all cells are quoted then
         else:
-            begun = io.StringIO()
-            _write_cells(begun, [guarded])
-            file.write(f"{begun.getvalue()[:-1]},{numbers}\n")
+            file.write(f"{rows_text([cells])[:-1]},{numbers}\n")
 
 
 def guard(value: str) -> str:
