@@ -16,6 +16,7 @@ from barlowmatch.data.tables import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
     delimiter_of,
+    label_in,
     read_csv_text,
     read_table,
     rows_of,
@@ -125,7 +126,8 @@ def read_answers(path: Path, request: Path, rows: tuple[int, ...], dataset: Data
         )
     by_row = dict(zip(answered, labels, strict=True))
     _refuse_missing(path, [row for row in rows if not by_row.get(row, "").strip()], len(rows), dataset)
-    return Answers(rows, tuple(by_row[row].strip() for row in rows))
+    known = set(dataset.class_names)
+    return Answers(rows, tuple(label_in(by_row[row], known) for row in rows))
 
 
 def with_answers(dataset: Dataset, answers: Answers, source: Path, new_classes: bool) -> Dataset:

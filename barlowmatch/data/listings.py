@@ -15,7 +15,7 @@ from barlowmatch.data.classes import ImageClass, number, read_classes
 from barlowmatch.data.dataset import SYNONYMS, Dataset
 from barlowmatch.data.file_rows import FileRows, local
 from barlowmatch.data.folders import Tree
-from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, read_table, write_table
+from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, label_in, read_table, write_table
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 
@@ -141,9 +141,9 @@ def split_by_table(dataset: Dataset, columns: Columns, train_split: str | None, 
 
 
 def _labels(cells: Sequence[str], listed: tuple[ImageClass, ...] | None) -> list[str | None]:
-    """Return the label in each cell, None in a blank one; spaces around it count only where `classes.csv` has them."""
+    """Return the label in each cell, None in a blank one."""
     known = {item.name for item in listed or ()}
-    return [cell if cell in known else cell.strip() or None for cell in cells]
+    return [label_in(cell, known) or None for cell in cells]
 
 
 def spread(tables: dict[str, Table], files: Sequence[str], complain: Complain) -> Columns:

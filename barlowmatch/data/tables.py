@@ -7,7 +7,7 @@ semicolons or tabs. Names of files and folders may hold bytes that are no UTF-8;
 import csv
 import io
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -158,6 +158,11 @@ def _is_number(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def label_in(cell: str, classes: Container[str]) -> str:
+    """Return the label in a cell; spaces around it count only where the name of a class has them."""
+    return cell if cell in classes else cell.strip()
 
 
 def delimiter_of(text: str) -> str:

@@ -123,6 +123,13 @@ def test_labels_are_read_without_spaces_and_what_was_not_asked_for_is_counted(tm
         read_answers(labels, request, (3, 13), dataset())
 
 
+def test_a_class_whose_name_has_spaces_keeps_them(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,label\n3.png,cat \n8.png,cat\n")
+    spaced = dataset(classes=(ImageClass(5, "cat "), DOG))
+    assert read_answers(labels, tmp_path / "request.csv", (3, 13), spaced).names == ("cat ", "cat")
+
+
 def test_numbers_of_a_tensor_are_ids_in_the_seeds_layout_and_places_elsewhere(tmp_path: Path) -> None:
     tensor, request = tmp_path / "label_1.pt", tmp_path / "request_1.csv"
     torch.save(torch.tensor([1, 7, 0]), tensor)
