@@ -23,10 +23,10 @@ from barlowmatch.embeddings.folder import META, Embeddings, read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import write_json
-from barlowmatch.outputs import check_output_folder, refuse_inside
+from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lose
 from barlowmatch.simulation.learners import Learner, Neighbours, Probe
 from barlowmatch.simulation.protocol import Protocol, Trial, simulated_strategy
-from barlowmatch.simulation.report import table_lines, write_report
+from barlowmatch.simulation.report import TABLES, table_lines, write_report
 from barlowmatch.simulation.running import Setting, run_trials
 from barlowmatch.simulation.world import World, build_world
 
@@ -40,9 +40,12 @@ def run(config: SimulateConfig, emit: Emit = silent) -> dict[str, Any]:
     Finished trials are kept there and not run again; with `--shard` only a part of them is run.
 
     Raises:
-        InputError: the embeddings or labels cannot be used, a strategy does not exist, or the folder is not writable.
+        InputError: the embeddings or labels cannot be used, a strategy does not exist, or the folder is not writable or
+            holds a table that is no simulation's.
     """
     check_output_folder("--dest-path", config.dest_path, config.dataset_folder)
+    for name, columns in TABLES.items():
+        refuse_to_lose("--dest-path", config.dest_path / name, columns)
     embeddings, dataset = _read(config, emit)
     refuse_inside("--dest-path", config.dest_path, embeddings.dataset_folder)
     world = build_world(
