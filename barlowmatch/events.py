@@ -284,4 +284,6 @@ def _finite(value: Any) -> Any:
         return None
     if isinstance(value, Mapping):
         return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
     return value

@@ -18,7 +18,8 @@ from barlowmatch.errors import InputError
 
 def aside(path: Path) -> Path:
     """Return a name beside `path` that no reader takes for a result."""
-    return path.with_name(f".partial-{path.name[:120]}-{uuid.uuid4().hex[:8]}")
+    begin = path.name[:50]  # of 4 bytes at most; file systems take 255
+    return path.with_name(f".partial-{begin}-{uuid.uuid4().hex[:8]}")
 
 
 def keep_aside(path: Path) -> Path:
@@ -79,8 +80,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder to fill; on success it becomes `path` in one step, on any error it is removed.
 
     Raises:
-        InputError: `path` is a file or not empty, cannot be written, or the disk is full.
+        InputError: `path` is a file or not empty, the working folder, cannot be written, or the disk is full.
     """
+    refuse_working_folder(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is a file; name a folder")
     if path.is_dir() and any(path.iterdir()):
@@ -100,6 +102,16 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise InputError(cannot_write(path, error)) from error
+
+
+def refuse_working_folder(path: Path) -> None:
+    """Refuse a folder to be replaced that is the working one: whoever works there would be left in the old one.
+
+    Raises:
+        InputError: it is.
+    """
+    if path.resolve() == Path.cwd():
+        raise InputError(f"{path}: is the folder that this command runs in, and would be replaced; name another one")
 
 
 @contextmanager

@@ -60,6 +60,21 @@ def test_what_is_written_is_read(tmp_path: Path, number_format: str) -> None:
     assert read.meta["checkpoint"] == "c0ffee"
 
 
+def test_labels_are_known_however_their_accents_are_spelled(tmp_path: Path) -> None:
+    """The folders of a dataset may come from macOS, and the classes of a checkpoint from a table."""
+    table = EmbeddedFiles(["a.png", "b.png"], ["train"] * 2, ["cafe\u0301", "caf\u00e9"], [""] * 2)
+    settings = {"dimension": 1, "classes": [ImageClass(7, "caf\u00e9")], "checkpoint": "", "with_probabilities": False}
+    with EmbeddingsWriter(tmp_path / "e", table, **settings) as writer:  # type: ignore[arg-type]
+        writer.write(np.arange(2), np.ones((2, 1)))
+    assert read_embeddings(tmp_path / "e").labels.tolist() == [0, 0]
+
+
+def test_the_working_folder_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is the folder that this command runs in"):
+        write(Path())
+
+
 def test_no_cell_of_the_table_is_a_formula(tmp_path: Path) -> None:
     write(tmp_path / "e")
     cells = (tmp_path / "e" / "files.csv").read_text(encoding="utf-8", errors="surrogateescape").split(",")

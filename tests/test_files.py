@@ -45,6 +45,21 @@ def test_files_that_belong_together_leave_their_folders_together(tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("whole", [whole_file, whole_folder])
+def test_any_name_that_the_disk_takes_will_do(tmp_path: Path, whole: Whole) -> None:
+    with whole(tmp_path / ("\u6f22" * 85)) as partial:  # 255 bytes
+        partial.touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["\u6f22" * 85]
+
+
+def test_the_working_folder_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (".", tmp_path):
+        with pytest.raises(InputError, match="is the folder that this command runs in"), whole_folder(Path(name)):
+            pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_success_keeps_the_folders(tmp_path: Path) -> None:
     with whole_file(tmp_path / "a" / "b" / "c") as partial:
         partial.write_text("whole")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,7 +15,17 @@ import torch
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import judge
-from barlowmatch.events import Console, Progress, RunFinished, Said, progress_line, read_events, rounded, silent
+from barlowmatch.events import (
+    Console,
+    JsonLines,
+    Progress,
+    RunFinished,
+    Said,
+    progress_line,
+    read_events,
+    rounded,
+    silent,
+)
 from barlowmatch.processes import born
 from barlowmatch.run_folders import changed_fields, goes_on, place_run, plain, wants_resume, why_afresh
 from barlowmatch.runs import finish, keep_old_results, open_run, start
@@ -55,6 +66,16 @@ def test_the_console_ends_by_saying_where_the_model_is() -> None:
     assert stream.getvalue().splitlines() == [
         "finished after step 8; the model is pre.run/best.pt, the state to go on from pre.pt"
     ]
+
+
+def test_a_line_holds_only_numbers_that_json_knows(tmp_path: Path) -> None:
+    lines = JsonLines(tmp_path / "events.jsonl")
+    lines(RunFinished(step=1, results={"loss": math.nan, "norms": [1.0, math.inf], "val": {"recalls": (math.nan,)}}))
+    lines.close()
+    (event,) = read_events(tmp_path / "events.jsonl")
+    assert event == RunFinished(
+        time=event.time, step=1, results={"loss": None, "norms": [1.0, None], "val": {"recalls": [None]}}
+    )
 
 
 def test_progress_is_a_line_of_plain_numbers() -> None:

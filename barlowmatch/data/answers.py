@@ -1,7 +1,5 @@
 """Requests for labels and the labels that answer them, checked against each other and against the dataset."""
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +12,16 @@ from barlowmatch.data.classes import CLASSES_FILE, ImageClass, class_id, classes
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.file_rows import FileRows, composed, local
 from barlowmatch.data.labels import LARGEST_LABEL, largest_unlisted, read_label_tensor
-from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, delimiter_of, read_csv_text, read_table, unguard
+from barlowmatch.data.tables import (
+    FILE_COLUMNS,
+    LABEL_COLUMNS,
+    delimiter_of,
+    label_in,
+    read_csv_text,
+    read_table,
+    rows_of,
+    unguard,
+)
 from barlowmatch.errors import InputError
 
 _REQUEST = re.compile(r"request(?:_(\d+))?\.csv")
@@ -119,7 +126,8 @@ def read_answers(path: Path, request: Path, rows: tuple[int, ...], dataset: Data
         )
     by_row = dict(zip(answered, labels, strict=True))
     _refuse_missing(path, [row for row in rows if not by_row.get(row, "").strip()], len(rows), dataset)
-    return Answers(rows, tuple(by_row[row].strip() for row in rows))
+    known = set(dataset.class_names)
+    return Answers(rows, tuple(label_in(by_row[row], known) for row in rows))
 
 
 def with_answers(dataset: Dataset, answers: Answers, source: Path, new_classes: bool) -> Dataset:
@@ -223,12 +231,11 @@ class _Finder:
 def _requested_names(path: Path) -> list[tuple[int, str]]:
     """Return line and name of each requested image; the seed's file is a list of names without a header."""
     text = read_csv_text(path)
-    first = next(csv.reader(io.StringIO(text), delimiter=delimiter_of(text)), [])
+    _, first = next(rows_of(path, text, delimiter_of(text)), (0, []))
     if any(value.strip().lower() in FILE_COLUMNS for value in first):
         table = read_table(path)
         return list(zip(table.lines, table.need(FILE_COLUMNS), strict=True))
-    reader = csv.reader(io.StringIO(text, newline=""))
-    return [(reader.line_num, unguard(row[0])) for row in reader if row and row[0].strip()]
+    return [(line, unguard(row[0])) for line, row in rows_of(path, text, ",") if row[0].strip()]
 
 
 def _tensor_names(path: Path, request: Path, rows: tuple[int, ...], dataset: Dataset) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ never wrong. Records cut short by a crash match no path: the path's hash comes l
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,11 @@ class Contents:
         return tuple("" if row in self.reasons else digest for row, digest in enumerate(found))
 
 
+def fingerprint_of(sha256: Sequence[str]) -> str:
+    """Return one hash, in hex, of the contents of a dataset's files, each in hex, in their order."""
+    return hashlib.sha256("\n".join(sha256).encode("ascii")).hexdigest()
+
+
 def index_of(root: Path) -> str:
     """Return the name of the index of a folder."""
     return hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:24]
@@ -63,7 +69,6 @@ def read_contents(dataset: Dataset, index: Path, workers: int | None, emit: Emit
         emit: hears of progress.
     """
     records, reasons = _look_up(dataset, index)
-    paths = records["path"].copy()
     todo = np.flatnonzero(~records["sha256"].any(axis=1)).tolist()
     todo = [row for row in todo if row not in reasons]
     files = Computed(len(todo), lambda place: str(dataset.path(todo[place])))
@@ -82,7 +87,7 @@ def read_contents(dataset: Dataset, index: Path, workers: int | None, emit: Emit
             fresh = []
         rate.step()
     _append(index, records[fresh])
-    _compact(index, records[np.isin(np.arange(len(paths)), list(reasons), invert=True)])
+    _compact(index, records[np.isin(np.arange(len(records)), list(reasons), invert=True)])
     return Contents(records["sha256"].copy(), records["deep"].astype(bool), reasons)
 
 

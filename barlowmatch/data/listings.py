@@ -7,7 +7,7 @@ images there. Further columns of both can be grouped by.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from barlowmatch.data.classes import ImageClass, number, read_classes
 from barlowmatch.data.dataset import SYNONYMS, Dataset
 from barlowmatch.data.file_rows import FileRows, local
 from barlowmatch.data.folders import Tree
-from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, read_table, write_table
+from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, label_in, read_table, write_table
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 
@@ -141,9 +141,9 @@ def split_by_table(dataset: Dataset, columns: Columns, train_split: str | None, 
 
 
 def _labels(cells: Sequence[str], listed: tuple[ImageClass, ...] | None) -> list[str | None]:
-    """Return the label in each cell, None in a blank one; spaces around it count only where `classes.csv` has them."""
+    """Return the label in each cell, None in a blank one."""
     known = {item.name for item in listed or ()}
-    return [cell if cell in known else cell.strip() or None for cell in cells]
+    return [label_in(cell, known) or None for cell in cells]
 
 
 def spread(tables: dict[str, Table], files: Sequence[str], complain: Complain) -> Columns:
@@ -206,7 +206,8 @@ def local_name(table: Table, row: int, name: str) -> str:
         InputError: it is empty, absolute, or leads out of the folder.
     """
     path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\0" in name or not path.parts or ":" in path.parts[0]:
+    absolute = path.is_absolute() or PureWindowsPath(name).is_absolute() or Path(name).drive
+    if absolute or ".." in path.parts or "\0" in name or not path.parts:
         raise InputError(
             f'{table.path}: line {table.lines[row]} names "{name}", which is not inside the manifest\'s folder; '
             "move the image there, or the manifest to a folder above both"

@@ -84,9 +84,7 @@ def load_pixels(
         InputError: no image can be read, one cannot under `strict`, or the cache cannot be written.
     """
     folder = cache_folder(dataset, options.cache_folder)
-    index = index_of(dataset.root)
-    with locked(folder, index):
-        contents = read_contents(dataset, folder / "index" / index, options.workers, emit)
+    contents = known_contents(dataset, options, emit)
     reasons = dict(contents.reasons) | _changed(dataset, contents)
     refuse = _Refusal(dataset, options.strict)
     for row, reason in sorted(reasons.items()):
@@ -108,6 +106,13 @@ def load_pixels(
     readable[list(reasons)] = False
     hashes = contents.hexadecimal()
     return Pixels(array, readable, dict(sorted(reasons.items())), hashes, size, fit, sixteen_bit_range, key)
+
+
+def known_contents(dataset: Dataset, options: ImageOptions, emit: Emit = silent) -> Contents:
+    """Return what the files of a dataset hold, of which only those are read that the cache folder's index lacks."""
+    folder, index = cache_folder(dataset, options.cache_folder), index_of(dataset.root)
+    with locked(folder, index):
+        return read_contents(dataset, folder / "index" / index, options.workers, emit)
 
 
 def cache_folder(dataset: Dataset, wished: Path | None) -> Path:

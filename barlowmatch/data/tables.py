@@ -7,7 +7,7 @@ semicolons or tabs. Names of files and folders may hold bytes that are no UTF-8;
 import csv
 import io
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -64,10 +64,11 @@ def read_table(path: Path) -> Table:
     Raises:
         InputError: missing, in another encoding, without a header, or with rows of another length.
     """
-    rows = list(_rows(path, read_csv_text(path)))
+    text = read_csv_text(path)
+    rows = list(rows_of(path, text, delimiter_of(text)))
     if not rows:
         raise InputError(f"{path}: is empty; the first line names the columns, such as file,label")
-    header = [name.strip().lower() for name in rows[0][1]]
+    header = [unguard(name.strip().lower()) for name in rows[0][1]]
     repeated = {name for name in header if header.count(name) > 1}
     if repeated:
         raise InputError(f'{path}: line 1 names the column "{min(repeated)}" twice; rename one')
@@ -107,39 +108,36 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
 
 def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as CSV, its cells guarded against formulas."""
+    return rows_text(itertools.chain([header], rows))
+
+
+def rows_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV without a header, their cells guarded against formulas."""
     text = io.StringIO()
-    write_rows(text, header, rows)
-    return text.getvalue()
-
-
-def write_rows(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table as CSV into an open file, row by row, its cells guarded against formulas."""
-    plain = csv.writer(file, lineterminator="\n")
-    quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    guarded = ([guard(str(value)) for value in row] for row in rows)
-    for cells in itertools.chain([header], guarded):
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        cells = [guard(str(value)) for value in row]
         # A lone \r ends a line to every reader, but is quoted only by writers that end theirs with it.
         writer = quoted if any("\r" in cell for cell in cells) else plain
         writer.writerow(cells)
+    return text.getvalue()
 
 
 def write_numbers(file: TextIO, header: Sequence[str], rows: Iterable[tuple[Sequence[str], str]]) -> None:
-    """Write a table whose rows end in many numbers, as `write_rows` would: these need neither guards nor quotes.
+    """Write a table whose rows end in many numbers, as `table_text` has it: these need neither guards nor quotes.
 
     Args:
         file: open for text.
         header: names of all columns.
         rows: the cells that each begins with, and its numbers as text, parted by commas.
     """
-    write_rows(file, header, ())
+    file.write(rows_text([header]))
     for cells, numbers in rows:
-        guarded = [guard(cell) for cell in cells]
         if any("\r" in cell for cell in cells):
-            write_rows(file, [*guarded, *numbers.split(",")], ())  # all cells are quoted then
+            file.write(rows_text([[*cells, *numbers.split(",")]]))  # all cells are quoted then
         else:
-            begun = io.StringIO()
-            write_rows(begun, guarded, ())
-            file.write(f"{begun.getvalue()[:-1]},{numbers}\n")
+            file.write(f"{rows_text([cells])[:-1]},{numbers}\n")
 
 
 def guard(value: str) -> str:
@@ -162,14 +160,23 @@ def _is_number(value: str) -> bool:
     return True
 
 
+def label_in(cell: str, classes: Container[str]) -> str:
+    """Return the label in a cell; spaces around it count only where the name of a class has them."""
+    return cell if cell in classes else cell.strip()
+
+
 def delimiter_of(text: str) -> str:
     """Return what parts the columns of a CSV: spreadsheets of many languages write semicolons."""
     return max(",;\t", key=text.split("\n", 1)[0].count)
 
 
-def _rows(path: Path, text: str) -> Iterable[tuple[int, list[str]]]:
-    """Yield line number and values of each row that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
+def rows_of(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and values of each row of a CSV that is not blank.
+
+    Raises:
+        InputError: it is no CSV; the line names the file.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for row in reader:
             if any(row):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.dataset import SPLITS, Rows
+from barlowmatch.data.file_rows import composed
 from barlowmatch.data.tables import read_table
 from barlowmatch.embeddings.shards import Shards, open_shards
 from barlowmatch.errors import InputError
@@ -104,11 +105,12 @@ def read_embeddings(folder: Path) -> Embeddings:
     probabilities = None
     if meta["probabilities"]:
         probabilities = open_shards(folder, "probabilities", len(table), len(classes))
-    place = {item.name: position for position, item in enumerate(classes)} | {"": -1}
-    unknown = next((name for name in table.labels if name not in place), None)
+    place = {composed(item.name): position for position, item in enumerate(classes)} | {"": -1}
+    spelled = {name: place.get(composed(name)) for name in set(table.labels)}
+    unknown = next((name for name in table.labels if spelled[name] is None), None)
     if unknown is not None:
         raise InputError(f'{folder / FILES}: the label "{unknown}" is not among the classes of {META}; embed again')
-    labels = np.fromiter((place[name] for name in table.labels), np.int64, len(table))
+    labels = np.fromiter((spelled[name] for name in table.labels), np.int64, len(table))
     return Embeddings(folder, vectors, probabilities, table, classes, labels, meta)
 
 

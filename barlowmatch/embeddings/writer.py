@@ -17,7 +17,7 @@ from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import COLUMNS, FILES, META, SCHEMA, EmbeddedFiles
 from barlowmatch.embeddings.shards import shard_name
 from barlowmatch.errors import InputError
-from barlowmatch.files import aside, cannot_write, reserve, sync, write_json
+from barlowmatch.files import aside, cannot_write, refuse_working_folder, reserve, sync, write_json
 
 _OURS = re.compile(
     rf"{re.escape(META)}|{re.escape(FILES)}|(embeddings|probabilities)(-\d{{5}}-of-\d{{5}})?\.npy|\.DS_Store"
@@ -25,11 +25,12 @@ _OURS = re.compile(
 
 
 def refuse_other_content(folder: Path) -> None:
-    """Refuse a folder that holds anything else than embeddings: they would replace it.
+    """Refuse a folder that holds anything else than embeddings, or is the working one: they would replace it.
 
     Raises:
-        InputError: it does.
+        InputError: it does, or is.
     """
+    refuse_working_folder(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; name a folder")
     names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []

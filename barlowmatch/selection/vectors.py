@@ -52,7 +52,7 @@ class Vectors:
         for start in range(0, count, BLOCK_ROWS):
             part = slice(start, min(start + BLOCK_ROWS, count))
             block = torch.from_numpy(source.take(rows[part])).to(dtype)
-            norms = torch.linalg.vector_norm(block.double() if dtype == torch.float64 else block, dim=1)
+            norms = torch.linalg.vector_norm(block, dim=1)
             wrong = torch.nonzero(~torch.isfinite(norms))
             if len(wrong):
                 raise InputError(f"{files[start + int(wrong[0])]}: its embedding holds NaN or infinity; embed it again")

@@ -22,6 +22,15 @@ from barlowmatch.simulation.statistics import (
 )
 
 BASELINE = "random"
+PICKS, CURVES = "picks.csv", "curves.csv"
+TABLES = {
+    PICKS: ("strategy", "repeat", "budget", "rank", "file", "chosen_by"),
+    CURVES: (
+        "strategy", "budget", "accuracy", "accuracy_low", "accuracy_high", "difference", "difference_low",
+        "difference_high", "balanced_accuracy", "classes_seen", "labels_saved",
+    ),
+}  # fmt: skip
+"""The tables that a report writes, with their columns."""
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Told apart by colour-blind people too (Okabe and Ito 2008)."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -96,10 +105,8 @@ def write_report(folder: Path, trials: Sequence[Trial], settings: dict[str, Any]
     """Write picks, curves, summary and plot into `folder`, and return the rows."""
     rows = summarise(trials)
     budgets = [step.budget for step in trials[0].steps]
-    _write_picks(folder / "picks.csv", trials)
-    header = ("strategy", "budget", "accuracy", "accuracy_low", "accuracy_high", "difference", "difference_low",
-              "difference_high", "balanced_accuracy", "classes_seen", "labels_saved")  # fmt: skip
-    write_table(folder / "curves.csv", header, [line for row in rows for line in _curve(row, budgets)])
+    _write_picks(folder / PICKS, trials)
+    write_table(folder / CURVES, TABLES[CURVES], [line for row in rows for line in _curve(row, budgets)])
     write_json(
         folder / "summary.json", {"settings": settings, "budgets": budgets, "rows": [_plain(row) for row in rows]}
     )
@@ -114,7 +121,7 @@ def _write_picks(path: Path, trials: Sequence[Trial]) -> None:
         for step in trial.steps
         for rank, file in enumerate(step.files, 1)
     )
-    write_table(path, ("strategy", "repeat", "budget", "rank", "file", "chosen_by"), lines)
+    write_table(path, TABLES[PICKS], lines)
 
 
 def _curve(row: Row, budgets: Sequence[int]) -> list[tuple[object, ...]]:

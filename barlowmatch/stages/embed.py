@@ -9,6 +9,7 @@ from barlowmatch import launcher
 from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.data.classes import ImageClass, some
+from barlowmatch.data.contents import fingerprint_of
 from barlowmatch.data.dataset import Rows
 from barlowmatch.embeddings.folder import EmbeddedFiles
 from barlowmatch.embeddings.writer import EmbeddingsWriter, refuse_other_content
@@ -43,6 +44,7 @@ def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
                 "stage": applied.checkpoint["stage"],
                 "image_size": applied.images.size,
                 "dataset": applied.images.dataset.fingerprint,
+                "contents": fingerprint_of(applied.images.pixels.sha256),
                 "dataset_folder": None if config.dataset_folder is None else str(config.dataset_folder.resolve()),
             },
         ) as writer:

@@ -12,6 +12,7 @@ from barlowmatch.configs.shared import ImageOptions
 from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.pixels import Pixels, load_pixels
 from barlowmatch.data.sampling import sample
+from barlowmatch.data.splits import val_is_sample
 from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
@@ -70,6 +71,11 @@ class Images:
         copies: Rows = others[same]
         return copies
 
+    @cached_property
+    def leaves_copies_out(self) -> bool:
+        """Whether copies of what judges are left out: where val was drawn from the labeled images, in any round."""
+        return "val" in self.dataset.splits and val_is_sample(self.dataset)
+
     @property
     def learnable(self) -> Rows:
         """All rows that may be learned from without labels."""
@@ -102,7 +108,7 @@ class Images:
 
     def _apart(self, rows: Rows) -> Rows:
         readable = self._readable(rows)
-        return np.setdiff1d(readable, self.copies, assume_unique=True) if self.dataset.held_out else readable
+        return np.setdiff1d(readable, self.copies, assume_unique=True) if self.leaves_copies_out else readable
 
     def _readable(self, rows: Rows) -> Rows:
         readable: Rows = rows[self.pixels.readable[rows]]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from barlowmatch.configs.select import PAPER_RATIO, REQUEST_COLUMNS, SelectConfig
-from barlowmatch.data.tables import guard, table_text
+from barlowmatch.data.tables import rows_text, table_text
 from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import keep_aside, write_texts
@@ -44,7 +44,7 @@ def write_request(folder: Path, number: int, strategy: str, selection: Selection
 
     The list has no header by which to tell an earlier one from somebody's own: what was there is kept as `.bak`.
     """
-    names = "".join(f"{_cell(file)}\n" for file in selection.files)
+    names = rows_text([file] for file in selection.files)
     path, listed = folder / REQUEST, folder / f"request_{number}.csv"
     picks = zip(selection.files, selection.scores.tolist(), selection.reasons, strict=True)
     rows = [(rank, file, f"{score:.6g}", strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
@@ -65,9 +65,3 @@ def _paper_budget(pool: Pool, emit: Emit) -> int:
     budget = min(len(pool), max(1, round(PAPER_RATIO * images)))
     emit(Said(message=f"select: requesting {budget} images, {PAPER_RATIO:.1%} of {images} as in the paper; --budget N"))
     return budget
-
-
-def _cell(file: str) -> str:
-    """Return a name as one CSV cell: guarded against formulas, quoted where it holds a comma, a quote or a line end."""
-    text = guard(file)
-    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text

@@ -87,7 +87,7 @@ def tell_about_copies(images: Images, emit: Emit) -> None:
         return
     first = images.dataset.files[images.copies[0]]
     what = f"{len(images.copies):,} images are copies of ones in val or test, the first {first}"
-    if images.dataset.held_out:
+    if images.leaves_copies_out:
         message = f"{what}: nothing is learned from them"
     else:
         message = f"{what}: what judges is learned from; `inspect --json` lists copies, remove them on one side"

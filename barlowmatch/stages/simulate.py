@@ -12,18 +12,21 @@ import numpy as np
 from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.simulate import SimulateConfig, share
+from barlowmatch.data.classes import places_among
+from barlowmatch.data.contents import fingerprint_of
 from barlowmatch.data.dataset import Dataset, Rows
 from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.pixels import known_contents
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import cores
 from barlowmatch.embeddings.folder import META, Embeddings, read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import write_json
-from barlowmatch.outputs import check_output_folder, refuse_inside
+from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lose
 from barlowmatch.simulation.learners import Learner, Neighbours, Probe
 from barlowmatch.simulation.protocol import Protocol, Trial, simulated_strategy
-from barlowmatch.simulation.report import table_lines, write_report
+from barlowmatch.simulation.report import TABLES, table_lines, write_report
 from barlowmatch.simulation.running import Setting, run_trials
 from barlowmatch.simulation.world import World, build_world
 
@@ -37,9 +40,12 @@ def run(config: SimulateConfig, emit: Emit = silent) -> dict[str, Any]:
     Finished trials are kept there and not run again; with `--shard` only a part of them is run.
 
     Raises:
-        InputError: the embeddings or labels cannot be used, a strategy does not exist, or the folder is not writable.
+        InputError: the embeddings or labels cannot be used, a strategy does not exist, or the folder is not writable or
+            holds a table that is no simulation's.
     """
     check_output_folder("--dest-path", config.dest_path, config.dataset_folder)
+    for name, columns in TABLES.items():
+        refuse_to_lose("--dest-path", config.dest_path / name, columns)
     embeddings, dataset = _read(config, emit)
     refuse_inside("--dest-path", config.dest_path, embeddings.dataset_folder)
     world = build_world(
@@ -92,8 +98,9 @@ def _own_embeddings(config: SimulateConfig, checkpoint: Path, dataset: Dataset, 
     folder = config.dest_path / "representations"
     if checkpoint.is_file() and (folder / META).is_file():
         found = read_embeddings(folder)
-        origin = found.meta["checkpoint"], found.meta.get("dataset")
-        if origin == (content_hash(checkpoint), dataset.fingerprint):
+        origin = [found.meta.get(name) for name in ("checkpoint", "dataset", "contents")]
+        contents = fingerprint_of(known_contents(dataset, config, emit).hexadecimal())
+        if origin == [content_hash(checkpoint), dataset.fingerprint, contents]:
             return found
     _embed(config, folder, emit)
     return read_embeddings(folder)
@@ -114,11 +121,9 @@ def _labels(embeddings: Embeddings, dataset: Dataset | None, emit: Emit) -> Rows
     """Return the class of each row: the dataset's where one is named, else those in the folder."""
     if dataset is None:
         return embeddings.labels
-    place = {item.name: position for position, item in enumerate(embeddings.classes)}
+    places = places_among(embeddings.classes, dataset.classes)
     known = {
-        file: place.get(dataset.class_names[label], -1)
-        for file, label in zip(dataset.files, dataset.labels.tolist(), strict=True)
-        if label >= 0
+        file: places[label] for file, label in zip(dataset.files, dataset.labels.tolist(), strict=True) if label >= 0
     }
     labels = np.array([known.get(file, -1) for file in embeddings.table.files], np.int64)
     unknown = len(labels) - int((labels >= 0).sum())

@@ -69,6 +69,13 @@ def test_a_table_replaces_nothing_but_an_earlier_one(
     refused(line, said, "holds something else than this command writes")
 
 
+@pytest.mark.parametrize("name", ["curves.csv", "picks.csv"])
+def test_a_simulation_replaces_no_table_but_its_own(refused: Callable[..., None], home: Path, name: str) -> None:
+    (home / "work").mkdir()
+    (home / "work" / name).write_text("file,growth\ndata/train/0.png,0.7\n")
+    refused("simulate --dest-path work", f"--dest-path work/{name}: holds something else than this command writes")
+
+
 def test_a_request_with_labels_typed_into_it_is_not_replaced(
     refused: Callable[..., None], home: Path, classifier: Path
 ) -> None:

@@ -80,6 +80,21 @@ def test_a_name_is_a_path_else_one_in_the_pool_else_the_only_one(
     assert read_request(request, pool) == (FILES.index(file),)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_list_of_names_may_come_from_any_system(end: str, tmp_path: Path) -> None:
+    request = tmp_path / "request_1.csv"
+    request.write_bytes(f"3.png{end}8.png{end}".encode())
+    assert read_request(request, dataset()) == (3, 13)
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, '3.png\n"8.png\n'])
+def test_what_is_no_list_of_names_is_told_in_one_line(text: str, tmp_path: Path) -> None:
+    request = tmp_path / "request_1.csv"
+    request.write_text(text)
+    with pytest.raises(InputError, match=r"request_1\.csv: line \d is no CSV"):
+        read_request(request, dataset())
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -106,6 +121,13 @@ def test_labels_are_read_without_spaces_and_what_was_not_asked_for_is_counted(tm
     labels.write_text("file,label\n8.png, \n3.png,cat\n")
     with pytest.raises(InputError, match=r"1 of 2 requested images have no label, the first unlabeled/deep/8.png"):
         read_answers(labels, request, (3, 13), dataset())
+
+
+def test_a_class_whose_name_has_spaces_keeps_them(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,label\n3.png,cat \n8.png,cat\n")
+    spaced = dataset(classes=(ImageClass(5, "cat "), DOG))
+    assert read_answers(labels, tmp_path / "request.csv", (3, 13), spaced).names == ("cat ", "cat")
 
 
 def test_numbers_of_a_tensor_are_ids_in_the_seeds_layout_and_places_elsewhere(tmp_path: Path) -> None:

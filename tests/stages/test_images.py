@@ -10,7 +10,7 @@ import torch
 
 from barlowmatch.compute import Compute
 from barlowmatch.configs.training import ClassifyConfig
-from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.dataset import HELD_OUT_FILE, Dataset
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.pixels import Pixels
 from barlowmatch.data.splits import draw
@@ -53,6 +53,16 @@ def test_statistics_equal_the_plain_formula_in_little_memory(images: Images) -> 
     assert peak < 4 * 2**20, f"{peak / 2**20:.0f} MiB"
 
 
+def loaded(folder: Path, cache: Path) -> tuple[Images, list[str]]:
+    """Return a dataset's images, and what a run says of copies among them."""
+    config = ClassifyConfig(dataset_folder=folder, cache_folder=cache, workers=1)
+    events: list[Event] = []
+    compute = Compute(torch.device("cpu"), torch.float32, autocast=False)
+    images = load_images(read_dataset(config), config, compute, lambda event: None)
+    tell_about_copies(images, events.append)
+    return images, [event.message for event in events if isinstance(event, Said)]
+
+
 def copied(folder: Path, *splits: str) -> tuple[Images, list[str]]:
     """Return images of which two are copies of ones in val, and what a run says of that.
 
@@ -69,12 +79,7 @@ def copied(folder: Path, *splits: str) -> tuple[Images, list[str]]:
     names = (name for n in range(100) if draw(name := f"cat/copy {n}.png") >= 0.2)
     for _ in range(2):
         shutil.copy(data / val / judge, data / train / next(names))
-    config = ClassifyConfig(dataset_folder=data, cache_folder=folder / "cache", workers=1)
-    events: list[Event] = []
-    compute = Compute(torch.device("cpu"), torch.float32, autocast=False)
-    images = load_images(read_dataset(config), config, compute, lambda event: None)
-    tell_about_copies(images, events.append)
-    return images, [event.message for event in events if isinstance(event, Said)]
+    return loaded(data, folder / "cache")
 
 
 def test_nothing_is_learned_from_copies_of_what_was_held_out(tmp_path: Path) -> None:
@@ -86,6 +91,19 @@ def test_nothing_is_learned_from_copies_of_what_was_held_out(tmp_path: Path) -> 
     assert {files[row] for row in images.val} == {name for name in files if draw(name) < 0.2}, "as without copies"
     assert not judging & {contents[row] for row in images.learnable}
     assert len(images.train) + len(images.val) == len(files) - 2
+
+
+def test_nor_is_it_in_the_rounds_that_follow(tmp_path: Path) -> None:
+    pictures(
+        tmp_path / "data", "val/cat/judge.png", *(f"train/{name}/{n}.png" for name in ("cat", "dog") for n in "123")
+    )
+    shutil.copy(tmp_path / "data/val/cat/judge.png", tmp_path / "data/train/cat/copy.png")
+    (tmp_path / "data" / HELD_OUT_FILE).write_text('{"group_by": null}\n')  # as create-dataset writes it
+    images, (said,) = loaded(tmp_path / "data", tmp_path / "cache")
+    assert said.endswith("nothing is learned from them")
+    assert sorted(images.dataset.files[row] for row in images.learnable) == [
+        f"train/{name}/{n}.png" for name in ("cat", "dog") for n in "123"
+    ]
 
 
 def test_of_splits_that_lie_there_copies_are_named_and_left(tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ import pytest
 
 from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.simulate import SimulateConfig
+from barlowmatch.data.classes import classes_of
+from barlowmatch.data.tables import write_table
+from barlowmatch.embeddings.folder import EmbeddedFiles
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
 from barlowmatch.stages.simulate import run
 from tests.conftest import Command
@@ -99,6 +103,19 @@ def test_mistakes_are_answered_in_one_line(folder: Path, tmp_path: Path, options
     assert "\n" not in str(complaint.value)
 
 
+def test_the_labels_of_a_dataset_are_known_however_their_accents_are_spelled(tmp_path: Path) -> None:
+    names, truth = ["\u00e9", "\u00fc"], np.arange(60) % 2
+    table = EmbeddedFiles([f"{row}.png" for row in range(60)], ["train"] * 60, [names[c] for c in truth], [""] * 60)
+    settings = {"dimension": 2, "classes": classes_of(names), "checkpoint": "", "with_probabilities": False}
+    with EmbeddingsWriter(tmp_path / "e", table, **settings) as writer:  # type: ignore[arg-type]
+        writer.write(np.arange(60), np.eye(2)[truth] + 0.1)
+    taken_apart = [("e\u0301", "u\u0308")[c] for c in truth]
+    write_table(tmp_path / "M.csv", ("file", "label"), zip(table.files, taken_apart, strict=True))
+    run(config(tmp_path / "e", tmp_path / "out", manifest=tmp_path / "M.csv", val_share=0, budgets="5", repeats=1))
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["settings"]["images"] + summary["settings"]["test_images"] == 60
+
+
 def pretrained(barlowmatch: Command, path: Path, data: Path, seed: int = 0) -> Path:
     """Pretrain for an epoch and return the checkpoint."""
     done = barlowmatch(
@@ -158,3 +175,6 @@ def test_embeddings_of_another_checkpoint_or_dataset_are_made_anew(
     shutil.copy(data / "unlabeled" / "0.png", data / "unlabeled" / "300.png")
     assert simulated(second) != after
     assert json.loads(made.read_text())["rows"] == 401
+    grown = made.stat().st_mtime_ns
+    shutil.copy(data / "unlabeled" / "1.png", data / "unlabeled" / "300.png")
+    assert simulated(second) != grown, "another picture has the name"
