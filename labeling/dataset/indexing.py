@@ -186,22 +186,34 @@ def _compare(db: Database, index: Index) -> Rescanned:
             store.relink(db, image.id, new.path, new.name, new.bytes, new.mtime_ns)
     lost = [image for image in known if not (image.present and image.path in kept)]
     store.mark_gone(db, [image.id for image in lost])
-    by_content: dict[str, list[Image]] = {}
-    for image in lost:
-        by_content.setdefault(image.sha256, []).append(image)
-    fresh: list[Found] = []
-    moved: set[int] = set()
-    for path in sorted(now_there.keys() - kept):
-        found = now_there[path]
-        alike = by_content.get(found.new.sha256)
-        if alike:
-            moved.add(_link_again(db, alike.pop(0), found.new))
-        else:
-            fresh.append(found)
+    others = [now_there[path] for path in sorted(now_there.keys() - kept)]
+    linked = _moved(lost, others)
+    moved = {_link_again(db, image, found.new) for image, found in linked}
+    taken = {found.new.path for _, found in linked}
+    fresh = [found for found in others if found.new.path not in taken]
     _enter_images(db, index, fresh)
     missed = [image for image in lost if image.present and image.id not in moved]
     replaced = sum(image.path in now_there for image in missed)
     return Rescanned(len(fresh), len(moved), len(missed) - replaced, replaced)
+
+
+def _moved(lost: Sequence[Image], others: Sequence[Found]) -> list[tuple[Image, Found]]:
+    """Pair images whose files were lost with files of their content.
+
+    Of copies that are fewer by now, those are gone that were gone before, or else that nobody answered: no label goes
+    with them.
+    """
+    places: dict[str, list[Found]] = {}
+    for found in others:
+        places.setdefault(found.new.sha256, []).append(found)
+    copies: dict[str, list[Image]] = {}
+    for image in sorted(lost, key=lambda image: (not image.present, image.label.state == "none", image.id)):
+        copies.setdefault(image.sha256, []).append(image)
+    pairs = []
+    for content, files in places.items():
+        back = sorted(copies.get(content, [])[: len(files)], key=lambda image: image.id)
+        pairs += list(zip(back, files, strict=False))
+    return pairs
 
 
 def _same(image: Image, found: Found | None) -> bool:

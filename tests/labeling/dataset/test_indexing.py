@@ -12,6 +12,7 @@ from PIL import Image
 
 from barlowmatch.errors import InputError
 from labeling.dataset.indexing import Rescanned, init_project, rescan
+from labeling.dataset.labels import import_table
 from labeling.project import reading, writing
 from storage.checks import find_faults
 from storage.classes import rename_class
@@ -187,6 +188,24 @@ def test_a_file_that_comes_back_is_the_image_it_was(own: Path) -> None:
     (root / "back.png").write_bytes(content)
     assert rescan(own) == Rescanned(0, 1, 0, 0)
     assert by_name(own)["unlabeled/back.png"].id == known
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_of_two_copies_the_answered_one_is_linked_where_one_file_is_left(own: Path, noticed: bool) -> None:
+    root = own.parent / "images" / "unlabeled"
+    shutil.copy(root / "000.png", root / "copy.png")
+    rescan(own)
+    (own.parent / "labels.csv").write_text("file,label\nunlabeled/copy.png,cat\n")
+    import_table(own, own.parent / "labels.csv")
+    labeled = by_name(own)["unlabeled/copy.png"]
+    (root / "000.png").unlink()
+    if noticed:
+        assert rescan(own) == Rescanned(0, 0, 1, 0)
+    (root / "copy.png").rename(root / "renamed.png")
+    assert rescan(own) == Rescanned(0, 1, 0 if noticed else 1, 0)
+    left = by_name(own)["unlabeled/renamed.png"]
+    assert (left.id, left.label) == (labeled.id, labeled.label)
+    assert left.label.state == "labeled"
 
 
 def test_a_dataset_that_moved_as_a_whole_is_found_again(own: Path) -> None:
