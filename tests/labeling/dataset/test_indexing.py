@@ -15,7 +15,7 @@ from labeling.dataset.indexing import Rescanned, init_project, rescan
 from labeling.dataset.labels import import_table
 from labeling.project import reading, writing
 from storage.checks import find_faults
-from storage.classes import rename_class
+from storage.classes import merge_class, rename_class
 from storage.clock import instant
 from storage.control import find_control
 from storage.database import transaction
@@ -188,6 +188,22 @@ def test_a_file_that_comes_back_is_the_image_it_was(own: Path) -> None:
     (root / "back.png").write_bytes(content)
     assert rescan(own) == Rescanned(0, 1, 0, 0)
     assert by_name(own)["unlabeled/back.png"].id == known
+
+
+def test_labels_that_the_folder_has_by_now_are_counted_and_not_taken(own: Path) -> None:
+    """A file was moved to another class's folder; people or an import may have known that already."""
+    train, before = own.parent / "images" / "train", by_name(own)["train/cat/0.png"]
+    (train / "cat" / "0.png").rename(train / "dog" / "moved.png")
+    (train / "cat" / "1.png").rename(train / "cat" / "renamed.png")
+    assert rescan(own) == Rescanned(0, 2, 0, 0, unlike=1)
+    assert by_name(own)["train/dog/moved.png"].label == before.label
+    (own.parent / "labels.csv").write_text("file,label\ntrain/dog/moved.png,dog\ntrain/dog/1.png,cat\n")
+    import_table(own, own.parent / "labels.csv")
+    assert rescan(own) == Rescanned(0, 0, 0, 0), "what was imported over a label of the folder is known to differ"
+    with writing(own) as db, transaction(db):
+        merge_class(db, by_name(own)["train/dog/moved.png"].label.class_id or 0, before.label.class_id or 0)
+    (train / "cat" / "2.png").rename(train / "dog" / "cat.png")
+    assert rescan(own) == Rescanned(0, 1, 0, 0), "both are one class by now"
 
 
 @pytest.mark.parametrize("noticed", [True, False])
