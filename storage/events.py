@@ -150,6 +150,14 @@ def imported_class(db: Database, image: int, person: int) -> int | None:
     return None if row is None else int(row["class"])
 
 
+def imported_labels(db: Database, person: int) -> set[tuple[int, int]]:
+    """Return (image, class) of all labels that were ever imported in a person's name."""
+    rows = db.execute(
+        "SELECT image, class FROM label_event WHERE person = ? AND source = 'import' AND kind = 'label'", (person,)
+    )
+    return {(row["image"], row["class"]) for row in rows}
+
+
 def count_batch(db: Database, batch: str) -> int:
     """Return how many events an act or a part of one holds."""
     return int(db.execute("SELECT count(*) FROM label_event WHERE batch = ?", (batch,)).fetchone()[0])

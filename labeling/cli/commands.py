@@ -76,6 +76,8 @@ def _import(config: ImportConfig) -> dict[str, int]:
         found = rescan(config.project, config.dataset_folder, config.events)
         files = dataclasses.asdict(found)
         print(f"files: {found.added} new, {found.moved} moved, {found.gone} gone, {found.replaced} replaced")
+        if found.unlike:
+            print(f"labels: {found.unlike} that the folder has and the project lacks; store-labels takes them in")
     if config.labels is not None:
         from labeling.dataset.labels import import_table
 

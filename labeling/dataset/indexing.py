@@ -17,25 +17,33 @@ from labeling.dataset.judged import choose_judged
 from labeling.dataset.labels import import_own_labels
 from labeling.project import ProjectFolder, creating, writing
 from storage import images as store
-from storage.classes import add_class, class_ids
+from storage.classes import add_class, class_ids, list_classes
 from storage.control import Control
 from storage.database import Database, transaction
 from storage.errors import Refused
+from storage.events import imported_labels
 from storage.groups import held_groups
 from storage.images import add_images
 from storage.leases import recount
+from storage.people import DATASET, find_or_add_person
 from storage.records import Image, NewImage
 from storage.settings import get_setting, put_setting
 
 
 @dataclass(frozen=True)
 class Rescanned:
-    """What became of files: new ones, moved ones linked again, gone ones, and ones replaced by other content."""
+    """What became of files: new ones, moved ones linked again, gone ones, and ones replaced by other content.
+
+    `unlike` are known images that the dataset gives a label by now which it never gave them before, and which is not
+    theirs: their files were moved to the folder of another class, or a table of labels came. It is told, not stored:
+    folders may be anything by now, and labels are imported as such.
+    """
 
     added: int
     moved: int
     gone: int
     replaced: int
+    unlike: int = 0
 
 
 def init_project(
@@ -108,14 +116,15 @@ def read_source(db: Database) -> Source:
     return Source(**{field.name: get_setting(db, field.name, field.default) for field in fields(Source)})
 
 
-def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> None:
-    """Store new images, the classes they are of, and their labels."""
+def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> dict[str, int]:
+    """Store new images, the classes they are of, and their labels; return the classes by their names there."""
     ids = _enter_classes(db, index)
     held = held_groups(db)
     entered = (replace(found.new, split="val") if found.new.group in held else found.new for found in fresh)
     images = add_images(db, entered)
     labeled = [(image, found.label) for image, found in zip(images, fresh, strict=True) if found.label]
     import_own_labels(db, labeled, ids)
+    return ids
 
 
 def _enter_classes(db: Database, index: Index) -> dict[str, int]:
@@ -186,22 +195,43 @@ def _compare(db: Database, index: Index) -> Rescanned:
             store.relink(db, image.id, new.path, new.name, new.bytes, new.mtime_ns)
     lost = [image for image in known if not (image.present and image.path in kept)]
     store.mark_gone(db, [image.id for image in lost])
-    by_content: dict[str, list[Image]] = {}
-    for image in lost:
-        by_content.setdefault(image.sha256, []).append(image)
-    fresh: list[Found] = []
-    moved: set[int] = set()
-    for path in sorted(now_there.keys() - kept):
-        found = now_there[path]
-        alike = by_content.get(found.new.sha256)
-        if alike:
-            moved.add(_link_again(db, alike.pop(0), found.new))
-        else:
-            fresh.append(found)
-    _enter_images(db, index, fresh)
+    others = [now_there[path] for path in sorted(now_there.keys() - kept)]
+    linked = _moved(lost, others)
+    moved = {_link_again(db, image, found.new) for image, found in linked}
+    taken = {found.new.path for _, found in linked}
+    fresh = [found for found in others if found.new.path not in taken]
+    ids = _enter_images(db, index, fresh)
+    stayed = [(image, now_there[image.path]) for image in known if image.present and image.path in kept]
+    labels = [(image, ids[found.label]) for image, found in stayed + linked if found.label]
     missed = [image for image in lost if image.present and image.id not in moved]
     replaced = sum(image.path in now_there for image in missed)
-    return Rescanned(len(fresh), len(moved), len(missed) - replaced, replaced)
+    return Rescanned(len(fresh), len(moved), len(missed) - replaced, replaced, _count_unlike(db, labels))
+
+
+def _moved(lost: Sequence[Image], others: Sequence[Found]) -> list[tuple[Image, Found]]:
+    """Pair images whose files were lost with files of their content.
+
+    Of copies that are fewer by now, those are gone that were gone before, or else that nobody answered: no label goes
+    with them.
+    """
+    places: dict[str, list[Found]] = {}
+    for found in others:
+        places.setdefault(found.new.sha256, []).append(found)
+    copies: dict[str, list[Image]] = {}
+    for image in sorted(lost, key=lambda image: (not image.present, image.label.state == "none", image.id)):
+        copies.setdefault(image.sha256, []).append(image)
+    pairs = []
+    for content, files in places.items():
+        back = sorted(copies.get(content, [])[: len(files)], key=lambda image: image.id)
+        pairs += list(zip(back, files, strict=False))
+    return pairs
+
+
+def _count_unlike(db: Database, labels: Sequence[tuple[Image, int]]) -> int:
+    """Count labels of the dataset that it never gave to their images before, and that these do not have."""
+    given = imported_labels(db, find_or_add_person(db, DATASET).id)
+    present = {item.id: item.root for item in list_classes(db, merged=True)}
+    return sum((image.id, label) not in given and image.label.class_id != present[label] for image, label in labels)
 
 
 def _same(image: Image, found: Found | None) -> bool:

@@ -68,13 +68,15 @@ def import_table(folder: Path, path: Path, name: str = DATASET, new_classes: boo
             add_classes(db, (row.label for row in rows if row.label))
         ids = known_classes(db)
         stored = empty = 0
-        for line, row in zip(table.lines, rows, strict=True):
+        for row in rows:
             if row.image is None:
-                raise InputError(f"{path}: line {line} names {row.file}, which is no image of the project; correct it")
+                raise InputError(
+                    f"{path}: line {row.line} names {row.file}, which is no image of the project; correct it"
+                )
             if not row.label:
                 empty += 1
             elif fold(row.label) not in ids:
-                raise InputError(f'{path}: line {line}: no class "{row.label}" {_way_out(db)}')
+                raise InputError(f'{path}: line {row.line}: no class "{row.label}" {_way_out(db)}')
             else:
                 stored += _store(db, row.image, ids[fold(row.label)], person)
     return Imported(stored, len(rows) - stored - empty, empty)

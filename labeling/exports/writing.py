@@ -6,9 +6,9 @@
 | `seed` | `<split>/0.png …` with `<split>_label_tensor.pt`, and `unlabeled/` |
 | `csv` | no images: tables, and a link to the images |
 
-Each holds `manifest.csv` (trainable by `--manifest`), `labels.csv` (file, split, label), `classes.csv` (id, name) and
-`export.json` (format, label event, counts, what was left out and why). Images are copied and compared with what was
-indexed on the way, so that a file replaced meanwhile never gets the label of another.
+Each holds `manifest.csv` (trainable by `--manifest`), `labels.csv` (file, sha256, split, label), `classes.csv` (id,
+name) and `export.json` (format, label event, counts, what was left out and why). Images are copied and compared with
+what was indexed on the way, so that a file replaced meanwhile never gets the label of another.
 """
 
 import hashlib
@@ -243,8 +243,8 @@ def _write_tables(rows: list[Row], folder: Path, classes: tuple[tuple[int, str],
         ),
     )  # fmt: skip
     write_table(
-        folder / "labels.csv", ("file", "split", "label"),
-        ((row.target, row.split, row.label) for row in rows if row.label is not None),
+        folder / "labels.csv", ("file", "sha256", "split", "label"),
+        ((row.target, row.of.image.sha256, row.split, row.label) for row in rows if row.label is not None),
     )  # fmt: skip
     write_table(folder / CLASSES_FILE, ("id", "name"), classes)
 

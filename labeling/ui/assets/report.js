@@ -90,9 +90,10 @@ export class DatasetReport {
   }
 }
 
-function changes({ added = 0, moved = 0, gone = 0, replaced = 0 }) {
+function changes({ added = 0, moved = 0, gone = 0, replaced = 0, unlike = 0 }) {
   const parts = Object.entries({ new: added, moved, gone, replaced }).filter(([, number]) => number > 0);
-  return parts.length ? `Read again: ${parts.map(([what, number]) => `${number.toLocaleString("en")} ${what}`).join(", ")}.` : "Read again: nothing has changed.";
+  const files = parts.length ? `Read again: ${parts.map(([what, number]) => `${number.toLocaleString("en")} ${what}`).join(", ")}.` : "Read again: no file has changed.";
+  return unlike ? `${files} Labels that the folder has and the project lacks: ${unlike.toLocaleString("en")}. Import labels below to take them in.` : files;
 }
 
 function facts(report) {

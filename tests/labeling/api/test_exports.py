@@ -78,7 +78,7 @@ def test_an_export_runs_as_a_process_and_is_watched(tab: Tab, folder: Path) -> N
     assert tab.post("/api/exports/v1/stop", {"uuid": wish["uuid"]})["state"] == "done"
     table = tab.http.get("/api/exports/v1/labels.csv")
     assert table.headers["content-disposition"] == 'attachment; filename="v1-labels.csv"'
-    assert table.text.splitlines()[0] == "file,split,label"
+    assert table.text.splitlines()[0] == "file,sha256,split,label"
 
 
 def test_the_name_of_an_export_that_failed_is_free_again(tab: Tab, folder: Path) -> None:

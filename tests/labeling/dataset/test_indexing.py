@@ -12,9 +12,10 @@ from PIL import Image
 
 from barlowmatch.errors import InputError
 from labeling.dataset.indexing import Rescanned, init_project, rescan
+from labeling.dataset.labels import import_table
 from labeling.project import reading, writing
 from storage.checks import find_faults
-from storage.classes import rename_class
+from storage.classes import merge_class, rename_class
 from storage.clock import instant
 from storage.control import find_control
 from storage.database import transaction
@@ -187,6 +188,40 @@ def test_a_file_that_comes_back_is_the_image_it_was(own: Path) -> None:
     (root / "back.png").write_bytes(content)
     assert rescan(own) == Rescanned(0, 1, 0, 0)
     assert by_name(own)["unlabeled/back.png"].id == known
+
+
+def test_labels_that_the_folder_has_by_now_are_counted_and_not_taken(own: Path) -> None:
+    """A file was moved to another class's folder; people or an import may have known that already."""
+    train, before = own.parent / "images" / "train", by_name(own)["train/cat/0.png"]
+    (train / "cat" / "0.png").rename(train / "dog" / "moved.png")
+    (train / "cat" / "1.png").rename(train / "cat" / "renamed.png")
+    assert rescan(own) == Rescanned(0, 2, 0, 0, unlike=1)
+    assert by_name(own)["train/dog/moved.png"].label == before.label
+    (own.parent / "labels.csv").write_text("file,label\ntrain/dog/moved.png,dog\ntrain/dog/1.png,cat\n")
+    import_table(own, own.parent / "labels.csv")
+    assert rescan(own) == Rescanned(0, 0, 0, 0), "what was imported over a label of the folder is known to differ"
+    with writing(own) as db, transaction(db):
+        merge_class(db, by_name(own)["train/dog/moved.png"].label.class_id or 0, before.label.class_id or 0)
+    (train / "cat" / "2.png").rename(train / "dog" / "cat.png")
+    assert rescan(own) == Rescanned(0, 1, 0, 0), "both are one class by now"
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_of_two_copies_the_answered_one_is_linked_where_one_file_is_left(own: Path, noticed: bool) -> None:
+    root = own.parent / "images" / "unlabeled"
+    shutil.copy(root / "000.png", root / "copy.png")
+    rescan(own)
+    (own.parent / "labels.csv").write_text("file,label\nunlabeled/copy.png,cat\n")
+    import_table(own, own.parent / "labels.csv")
+    labeled = by_name(own)["unlabeled/copy.png"]
+    (root / "000.png").unlink()
+    if noticed:
+        assert rescan(own) == Rescanned(0, 0, 1, 0)
+    (root / "copy.png").rename(root / "renamed.png")
+    assert rescan(own) == Rescanned(0, 1, 0 if noticed else 1, 0)
+    left = by_name(own)["unlabeled/renamed.png"]
+    assert (left.id, left.label) == (labeled.id, labeled.label)
+    assert left.label.state == "labeled"
 
 
 def test_a_dataset_that_moved_as_a_whole_is_found_again(own: Path) -> None:

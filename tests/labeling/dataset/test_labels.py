@@ -1,11 +1,16 @@
 """Labels of tables and class folders, as answers of the dataset."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
+import pytest
+
+from labeling.configs import Format
 from labeling.dataset.importing import preview
 from labeling.dataset.indexing import init_project, rescan
 from labeling.dataset.labels import Imported, import_table
+from labeling.exports.writing import export
 from labeling.project import reading, writing
 from storage.clock import instant
 from storage.database import transaction
@@ -65,6 +70,34 @@ def test_all_images_of_a_content_get_the_label_of_its_sorted_copy(dataset: Path,
     (own / "unlabeled" / "again.png").unlink()
     rescan(folder)
     assert preview(folder, sorted_copies.parent)["fresh"] == 1, "the file of the other is gone"
+
+
+def test_a_table_that_tells_contents_labels_what_has_them_whatever_the_names(dataset: Path, folder: Path) -> None:
+    """Names of an export are its own: `train/0.png` may be there too, and another picture."""
+    shas = [hashlib.sha256((dataset / f"unlabeled/{name}.png").read_bytes()).hexdigest() for name in ("000", "001")]
+    table = folder.parent / "labels.csv"
+    rows = (f"{IMAGE},{shas[1]},cat", f"train/red/x.png,{shas[0].upper()},dog", f"{IMAGE},{'0' * 64},cow")
+    table.write_text("\n".join(["file,sha256,label", *rows, "unlabeled/002.png,,cat"]))
+    found = preview(folder, table)
+    assert (found["fresh"], found["twice"], found["first_unknown_files"]) == (3, 0, [IMAGE])
+    table.write_text("\n".join(["file,sha256,label", *rows[:2]]))
+    assert import_table(folder, table).stored == 2
+    assert label_of(folder) == "dog"
+
+
+@pytest.mark.parametrize("kind", ["folders", "csv"])
+def test_the_labels_of_an_export_are_taken_by_another_project_of_the_images(
+    dataset: Path, folder: Path, tmp_path: Path, kind: Format
+) -> None:
+    tell(folder, "cat")
+    export(folder, kind, "e", lambda _: None)
+    other = tmp_path / "other"
+    init_project(other, dataset_folder=dataset)
+    for table in ("labels.csv", "manifest.csv"):
+        found = preview(other, folder / "exports" / "e" / table)
+        assert (found["fresh"], found["same"], found["differ"], found["unknown_files"]) == (1, 10, 0, 0)
+    import_table(other, folder / "exports" / "e" / "labels.csv")
+    assert label_of(other) == "cat"
 
 
 def test_a_table_may_put_letters_together_that_the_names_of_the_files_take_apart(tmp_path: Path) -> None:
