@@ -41,6 +41,7 @@ def test_a_full_disk(home: Path, classifier: Path) -> None:
     assert "small/reps: cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 @needs_namespaces
 def test_a_disk_that_is_too_small_for_a_checkpoint(home: Path) -> None:
     (home / "small").mkdir()

@@ -20,6 +20,7 @@ def test_a_recipe_makes_do_with_fewer_images_than_its_usual_batch(stage: str, us
     assert [batch_size(config, available) for available in (40, usual, 10_000)] == [40, usual, usual]
 
 
+@pytest.mark.slow
 def test_muon_trains_where_it_is_asked_for_and_goes_on_from_its_state(tmp_path: Path, seed_layout: Path) -> None:
     """Stopped and resumed, it ends with the weights it would have had."""
     whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
