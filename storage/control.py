@@ -4,13 +4,23 @@ from dataclasses import dataclass
 
 from storage.database import Database
 from storage.errors import Refused
-from storage.groups import count_companions, count_to_keep, draw_to_keep, groups_of, keep_whole, let_go
+from storage.groups import (
+    Pool,
+    count_companions,
+    count_to_keep,
+    draw_to_keep,
+    groups_of,
+    keep_whole,
+    let_go,
+    make_pool,
+)
 from storage.images import set_split
 from storage.predictions import LEARNED
 from storage.records import NewItem
 from storage.requests import add_request
 from storage.settings import get_setting
 from storage.skipping import stuck_items
+from storage.splits import count_labels, count_learnable
 from storage.suspects import count_suspects
 
 ONE_IN = 4
@@ -78,7 +88,14 @@ def find_control(db: Database) -> Control | None:
     return Control(row["id"], row["items"], row["left"] - in_vain, begun)
 
 
-def resize_control(db: Database, count: int) -> Control:
+def control_pool(db: Database) -> Pool:
+    """Return what `resize_control` draws from; it reads all images, so make it before the write."""
+    control = find_control(db)
+    held = set() if control is None else groups_of(db, control.request)
+    return make_pool(db, _room(db, _kept(db, control)), held)
+
+
+def resize_control(db: Database, count: int, pool: Pool) -> Control:
     """Make the control sample one of `count` random images, or make it where there is none.
 
     What is drawn more is drawn at random too, and what is left out is the end of a random order, so that it stays a
@@ -87,6 +104,7 @@ def resize_control(db: Database, count: int) -> Control:
     Args:
         db: the database, inside a transaction.
         count: images, at least 1; as many as `largest_control` allows where those are fewer.
+        pool: what is drawn from.
 
     Raises:
         Refused: somebody has answered in it, or there are too few unlabeled images.
@@ -94,19 +112,20 @@ def resize_control(db: Database, count: int) -> Control:
     control = find_control(db)
     if control is not None and control.begun:
         raise Refused("the control sample has answers already", "count", "its size stays as it is")
-    size = min(count, largest_control(db, control))
-    if size == 0:
+    kept = _kept(db, control)
+    room = _room(db, kept)
+    size = min(count, kept + room)
+    if control is None:
+        ask_control(db, size, pool)
+    elif size > control.items:
+        _append(db, control, size - control.items, room, pool)
+    elif size > 0:
+        _cut(db, control, size)
+    found = find_control(db) if size > 0 else None
+    if found is None:
         raise Refused(
             "too few images have no label, or are of a small group", "count", "add images, then read the folder anew"
         )
-    if control is None:
-        ask_control(db, size)
-    elif size > control.items:
-        _append(db, control, size - control.items)
-    else:
-        _cut(db, control, size)
-    found = find_control(db)
-    assert found is not None, "it has images now"
     return found
 
 
@@ -119,14 +138,19 @@ def largest_control(db: Database, control: Control | None) -> int:
         db: the database.
         control: the present one, whose images may be drawn anew; None where there is none.
     """
-    kept = 0 if control is None else control.items + count_companions(db, control.request)
+    kept = _kept(db, control)
     room = _room(db, kept)
     return min(kept + room, kept + count_to_keep(db, room))
 
 
+def _kept(db: Database, control: Control | None) -> int:
+    """Return how many images a control sample keeps, those that belong to its own among them."""
+    return 0 if control is None else control.items + count_companions(db, control.request)
+
+
 def _room(db: Database, kept: int) -> int:
     """Return how many images may leave learning beside the `kept` ones."""
-    return (kept + _one(db, f"SELECT count(*) {_LEARNED_FROM}")) // ONE_IN - kept
+    return (kept + count_learnable(db)) // ONE_IN - kept
 
 
 def count_all(db: Database) -> Counts:
@@ -136,13 +160,7 @@ def count_all(db: Database) -> Counts:
         db,
         f"SELECT count(*) FROM (SELECT 1 {_LEARNED_FROM} LIMIT 2)",  # noqa: S608 - a constant of this file
     )
-    # + keeps the index of states out of it: by splits, or by what is gone, it is few rows
-    labeled = _one(db, "SELECT count(*) FROM image WHERE state = 'labeled'")
-    labeled -= _one(db, "SELECT count(*) FROM image WHERE +state = 'labeled' AND present = 0")
-    validation, tested = (
-        _one(db, "SELECT count(*) FROM image WHERE +state = 'labeled' AND present = 1 AND split = ?", split)
-        for split in ("val", "test")
-    )
+    labeled, validation, tested = count_labels(db)
     left = _one(db, "SELECT coalesce(sum(left), 0) FROM request WHERE purpose <> 'control'")
     learned = get_setting(db, LEARNED)
     new = _one(
@@ -159,7 +177,7 @@ def count_all(db: Database) -> Counts:
     return Counts(images, learns == 2, validation, own, left, learned is not None, new, undecided, count_suspects(db))
 
 
-def _one(db: Database, sql: str, *values: int | str) -> int:
+def _one(db: Database, sql: str, *values: int) -> int:
     return int(db.execute(sql, values).fetchone()[0])
 
 
@@ -172,20 +190,19 @@ def _items(images: list[int]) -> list[NewItem]:
     return [NewItem(image, "random", None, "control sample, drawn at random") for image in images]
 
 
-def ask_control(db: Database, count: int) -> None:
+def ask_control(db: Database, count: int, pool: Pool) -> None:
     """Ask for a uniform random sample of unlabeled images, blind: the validation set of all rounds.
 
     It has `count` images, or as many as `largest_control` allows where those are fewer. Whole groups leave learning.
     """
-    drawn = draw_to_keep(db, count, _room(db, 0), held=set())
+    drawn = draw_to_keep(db, pool, count, _room(db, 0), held=set())
     if drawn:
         added = add_request(db, _items(drawn), purpose="control", strategy="random")
-        keep_whole(db, added.id)
+        keep_whole(db, added.id, pool)
 
 
-def _append(db: Database, control: Control, count: int) -> None:
-    room = _room(db, control.items + count_companions(db, control.request))
-    drawn = draw_to_keep(db, count, room, held=groups_of(db, control.request))
+def _append(db: Database, control: Control, count: int, room: int, pool: Pool) -> None:
+    drawn = draw_to_keep(db, pool, count, room, held=groups_of(db, control.request))
     db.executemany(
         """INSERT INTO request_item (request, rank, image, strategy, score, reason, free, left)
            VALUES (?, ?, ?, ?, ?, ?, 1, 1)""",
@@ -195,7 +212,7 @@ def _append(db: Database, control: Control, count: int) -> None:
         ],
     )
     set_split(db, drawn, "val")
-    keep_whole(db, control.request)
+    keep_whole(db, control.request, pool)
 
 
 def _cut(db: Database, control: Control, count: int) -> None:

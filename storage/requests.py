@@ -84,11 +84,6 @@ _DRAWABLE = """FROM image WHERE state = 'none' AND present = 1 AND split IN ('tr
                AND NOT EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)"""
 
 
-def count_drawable(db: Database) -> int:
-    """Return how many images `draw_unlabeled` draws from."""
-    return int(db.execute(f"SELECT count(*) {_DRAWABLE}").fetchone()[0])
-
-
 def draw_unlabeled(db: Database, count: int, seed: int | None = None) -> list[int]:
     """Draw images uniformly among those that nobody has answered or is asked about, outside validation."""
     return _sample(db, f"SELECT id {_DRAWABLE} ORDER BY id", count, seed)

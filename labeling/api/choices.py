@@ -22,7 +22,8 @@ from storage.database import Database
 from storage.errors import Refused
 from storage.images import get_image
 from storage.records import NewItem
-from storage.requests import add_request, count_drawable, why_not
+from storage.requests import add_request, why_not
+from storage.splits import count_drawable
 from storage.stats import progress
 
 routes = APIRouter(tags=["choices"])

@@ -9,7 +9,7 @@ from labeling.api.items import thumb_out
 from labeling.rounds.next_step import half_width, next_step
 from labeling.runs.views import QUESTIONS, Change, answers_of, put_answer, view_flags
 from labeling.wire import start as wire
-from storage.control import Control, count_all, find_control, largest_control, resize_control
+from storage.control import Control, control_pool, count_all, find_control, largest_control, resize_control
 from storage.database import Database
 from storage.images import draw_images
 
@@ -30,14 +30,17 @@ def show_start(here: Here) -> wire.StartOut:
 
 
 @routes.post("/api/control")
-async def size_control(wish: wire.ControlIn, here: Here, who: Who) -> wire.ControlOut:
+def size_control(wish: wire.ControlIn, here: Here, who: Who) -> wire.ControlOut:
     """Give the control sample its size, before the first answer in it; make it where there is none."""
+    with here.project.reading() as db:  # not inside the write, for which everybody's labels wait
+        pool = control_pool(db)
 
     def work(db: Database) -> Any:
-        resize_control(db, wish.count)
-        return _control(db, find_control(db)).model_dump()
+        return resize_control(db, wish.count, pool).items
 
-    return wire.ControlOut(**await here.write(done_once(wish, who, work)))
+    here.project.write(done_once(wish, who, work))
+    with here.project.reading() as db:
+        return _control(db, find_control(db))
 
 
 @routes.put("/api/views/{change}")

@@ -2,7 +2,7 @@
 
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.splits import draw
-from storage.control import Control, ask_control, find_control, largest_control
+from storage.control import Control, ask_control, control_pool, find_control, largest_control
 from storage.database import Database
 from storage.groups import belongings
 from storage.images import has_split, set_split
@@ -28,7 +28,7 @@ def choose_judged(db: Database, control: int) -> Control | None:
     if labeled >= min(control, largest_control(db, None)):
         set_split(db, images, "val")
     else:
-        ask_control(db, control)
+        ask_control(db, control, control_pool(db))
     return find_control(db)
 
 

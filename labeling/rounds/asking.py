@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from storage.database import Database
-from storage.requests import count_drawable, list_requests
+from storage.requests import list_requests
 from storage.skipping import stuck_items
+from storage.splits import count_drawable
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 
 from storage import leases
 from storage.classes import list_merged, merge_class
-from storage.control import LEARNED, count_all
+from storage.control import LEARNED, control_pool, count_all, resize_control
 from storage.database import Database, open_writer, transaction
 from storage.images import all_images, draw_images, mark_gone
 from storage.people import list_members
@@ -19,6 +19,7 @@ from storage.present import refresh_class
 from storage.records import Guess
 from storage.requests import answers_left
 from storage.settings import put_setting
+from storage.splits import count_drawable, split_counts
 from storage.stats import my_work
 from tests.storage.building import TERM, Scene, build, take
 
@@ -97,6 +98,57 @@ def test_answers_are_counted_in_indexes_alone(scene: Scene, planned: bool) -> No
     }  # fmt: skip
 
 
+FEW = {
+    "SCAN image USING INDEX image_gone", "SEARCH image USING COVERING INDEX image_split (split=?)",
+    "SEARCH image USING COVERING INDEX image_state (state=?)", "SEARCH image USING INDEX image_split (split=?)",
+    "SEARCH image USING INTEGER PRIMARY KEY (rowid=?)", "SEARCH image USING INTEGER PRIMARY KEY (rowid>?)",
+    "SEARCH image EXISTS USING INDEX image_class (class=?)",
+}  # fmt: skip
+REJECTED = "SEARCH image USING INDEX image_state (state=?)"
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["no statistics", "with statistics"])
+@pytest.mark.parametrize("turned", [False, True], ids=["as it is", "with most kept for validation"])
+def test_images_are_counted_by_split_without_reading_them_all(busy: Scene, planned: bool, turned: bool) -> None:
+    plan: list[str] = []
+    with rolled_back(busy.db):
+        if turned:
+            busy.db.execute("UPDATE image SET split = iif(id % 4, 'val', 'train') WHERE split <> 'test'")
+        if planned:
+            busy.db.execute("ANALYZE")
+        with explaining(busy.db, plan):
+            found, drawable = split_counts(busy.db), count_drawable(busy.db)
+        there = [image for image in all_images(busy.db) if image.present]
+        asked = {row["image"] for row in busy.db.execute("SELECT image FROM request_item WHERE left > 0")}
+    learned = [image for image in there if image.split in ("train", "unlabeled") and image.label.state != "rejected"]
+    labeled = [image for image in learned if image.label.state == "labeled"]
+    kept = [image for image in there if image.split == "val"]
+    assert (found.learnable, found.labeled) == (len(learned), len(labeled))
+    assert found.classes == len({image.label.class_id for image in labeled})
+    assert (found.judged, found.kept) == (sum(image.label.state == "labeled" for image in kept), len(kept))
+    assert drawable == sum(image.label.state == "none" and image.id not in asked for image in learned)
+    assert min(drawable, found.judged, found.labeled) > 0
+    read = _read_of_images(plan)
+    assert (read.keys() - FEW, read[REJECTED]) == ({REJECTED}, 1)
+
+
+def _read_of_images(plan: list[str]) -> Counter[str]:
+    return Counter(line for line in plan if re.match(r"(SCAN|SEARCH) image\b", line))
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["no statistics", "with statistics"])
+def test_the_write_of_a_control_sample_reads_few_images(scene: Scene, planned: bool) -> None:
+    """People who label wait for a write, not for what looks through all images before it."""
+    scene.db.execute("""UPDATE image SET "group" = 'plate ' || id / 2 WHERE id > 6""")
+    if planned:
+        scene.db.execute("ANALYZE")
+    for count in (3, 5, 2):
+        pool, plan = control_pool(scene.db), list[str]()
+        with transaction(scene.db), explaining(scene.db, plan):
+            resize_control(scene.db, count, pool)
+        assert _read_of_images(plan).keys() - FEW == {REJECTED}
+
+
 @contextmanager
 def explaining(db: Database, plan: list[str]) -> Iterator[None]:
     """Add to `plan` how SQLite carries out what is read meanwhile."""
@@ -105,7 +157,7 @@ def explaining(db: Database, plan: list[str]) -> Iterator[None]:
     yield
     db.set_trace_callback(None)
     for sql in asked:
-        if sql.lstrip().startswith("SELECT"):
+        if re.match(r"\s*(SELECT|UPDATE)", sql):
             plan += [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
 

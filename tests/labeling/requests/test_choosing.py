@@ -21,7 +21,8 @@ from labeling.requests.choosing import choose as choose_on_the_command_line
 from labeling.requests.pool import write_pool
 from storage.database import Database
 from storage.images import all_images
-from storage.requests import count_drawable, draw_unlabeled
+from storage.requests import draw_unlabeled
+from storage.splits import count_drawable
 from tests.labeling.conftest import Tab, new
 from tests.labeling.embeddings.test_importing import write as write_embeddings
 from tests.waiting import until
