@@ -4,9 +4,11 @@ Heavy, so it runs in the command's own process; the server only reads what is st
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,8 +30,12 @@ from storage.suspects import put_suspects
 PAGE = 48
 """Images of a leaf of the order: about a page of the grid."""
 NEIGHBOURS = 3
+AT_ONCE = 1000
+"""Rows a write stores: others wait a few hundredths of a second."""
 _BLOCK = 2048
 _STEPS = 8
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -63,15 +69,29 @@ def import_embeddings(folder: Path, embeddings: Path, learned: int | None = None
         row_of = dict(zip(images.tolist(), rows.tolist(), strict=True))
         neighbours = list(_neighbours(db, source, row_of))
         suspects = suspects_among_labels(db, row_of, source.unit_vectors)
-        with transaction(db):  # all is computed by now: who labels meanwhile waits for the writing alone
+        with transaction(db):
             run = add_run(db, os.fsencode(embeddings.absolute()), source.meta.get("stage", "embed"))
-            stored = put_predictions(db, run, predictions)
-            if stored:
+        store_in_parts(db, predictions, lambda part: put_predictions(db, run, part))
+        store_in_parts(db, neighbours, lambda part: _put_neighbours(db, part))
+        with transaction(db):
+            if predictions:
                 put_setting(db, LEARNED, latest_event(db) if learned is None else learned)
-            for request, image, near in neighbours:
-                put_neighbours(db, request, image, near)
             put_suspects(db, suspects)
-        return Taken(stored, len(neighbours), len(suspects))
+        return Taken(len(predictions), len(neighbours), len(suspects))
+
+
+def store_in_parts(db: Database, rows: Sequence[Part], put: Callable[[Sequence[Part]], object]) -> None:
+    """Store rows by many small writes: of a large project they take many seconds, and labels come in between."""
+    for start in range(0, len(rows), AT_ONCE):
+        began = time.monotonic()
+        with transaction(db):
+            put(rows[start : start + AT_ONCE])
+        time.sleep(time.monotonic() - began)  # whoever waits to store a label goes first
+
+
+def _put_neighbours(db: Database, found: Sequence[tuple[int, int, list[tuple[int, float]]]]) -> None:
+    for request, image, near in found:
+        put_neighbours(db, request, image, near)
 
 
 def match_images(db: Database, source: Embeddings) -> tuple[Rows, Rows]:
