@@ -66,8 +66,11 @@ _LITERAL = {
     "skipped": "image.skips > 0",
     "missing": "image.present = 0",
     "suspect": "suspected.place > 0",
+    "settled": f"""image.id IN (SELECT image FROM label_event WHERE kind = 'confirm') AND {_CONDITIONS["settled"]}""",
 }
 """Conditions spelled so that their indexes are walked, for the asked-for case."""
+_STATE_WITHOUT_CLASS = "image.state = :state AND image.class IS NULL"
+"""Of the states but `labeled`: so the index has the images by id, and none but those of the page are read."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +131,14 @@ def count_images(db: Database, wanted: Filter) -> int:
 def _where(wanted: Filter) -> tuple[str, dict[str, object]]:
     values = {item.name: getattr(wanted, item.name) for item in fields(wanted)}
     used = {name: value for name, value in values.items() if value is not None}
-    conditions = [
-        _LITERAL[name] if name in _LITERAL and value is True else _CONDITIONS[name] for name, value in used.items()
-    ]
+    conditions = [_condition(name, value) for name, value in used.items()]
     if "file" in used:
         escaped = str(used["file"]).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
         used["file"] = f"%{escaped}%"
     return " AND ".join(conditions) or "1", used
+
+
+def _condition(name: str, value: object) -> str:
+    if name == "state" and value != "labeled":
+        return _STATE_WITHOUT_CLASS
+    return _LITERAL[name] if name in _LITERAL and value is True else _CONDITIONS[name]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage import leases
+from storage.browsing import Filter, browse, count_images
 from storage.classes import list_merged, merge_class
 from storage.control import LEARNED, control_pool, count_all, resize_control
 from storage.database import Database, open_writer, transaction
@@ -159,6 +160,22 @@ def explaining(db: Database, plan: list[str]) -> Iterator[None]:
     for sql in asked:
         if re.match(r"\s*(SELECT|UPDATE)", sql):
             plan += [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["no statistics", "with statistics"])
+def test_a_page_of_one_state_or_of_what_was_settled_is_a_walk_along_an_index(busy: Scene, planned: bool) -> None:
+    plan: list[str] = []
+    with rolled_back(busy.db):
+        if planned:
+            busy.db.execute("ANALYZE")
+        with explaining(busy.db, plan):
+            for wanted in (Filter(state="none"), Filter(state="rejected"), Filter(state="disputed")):
+                assert browse(busy.db, wanted, 0, 9)
+        assert not [line for line in plan if re.match("SCAN image|USE TEMP B-TREE FOR ORDER", line)]
+        plan.clear()
+        with explaining(busy.db, plan):
+            assert len(browse(busy.db, Filter(settled=True), 0, 200)) == count_images(busy.db, Filter(settled=True)) > 0
+        assert not [line for line in plan if line.startswith("SCAN image")]
 
 
 def test_a_page_of_the_grid_mixes_merged_classes_by_likeness(scene: Scene) -> None:
