@@ -65,7 +65,9 @@ class PretrainConfig(RunOptions):
 class ClassifierOptions(RunOptions):
     """What the two stages with a classifier share."""
 
-    transfer_path: Annotated[Path | None, Doc("Checkpoint of the stage before, to start from.")] = None
+    transfer_path: Annotated[
+        Path | None, Doc("Checkpoint of the stage before, to start from: its averaged model, where it has one.")
+    ] = None
     best_path: Annotated[Path | None, Doc("The best model; default best.pt in the run folder.")] = None
     fine_tune: Annotated[Literal[0, 1], Doc("0 freezes the backbone.")] = 1
     backbone: Annotated[str | None, Doc("Network when there is no checkpoint to start from; as in pretrain.")] = None

@@ -58,22 +58,19 @@ def test_a_frozen_backbone_keeps_the_statistics_it_came_with(
 ) -> None:
     path, start = tmp_path / "f.pt", begun["train-classifier"]
     train("fixmatch", seed_layout, path, "--transfer-path", str(start), "--fine-tune", "0", "--num-epochs", "1")
-    before, after = (
-        load_checkpoint(start)["backbone"],
-        load_checkpoint(path.with_suffix(".run") / "best.pt")["backbone"],
-    )
+    after = restore_network(load_checkpoint(path.with_suffix(".run") / "best.pt"), path).backbone.state_dict()
+    before = restore_network(load_checkpoint(start), start).backbone.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize(("start", "kept"), [("train-classifier", True), ("pretrain", False)])
-def test_a_start_has_a_share_where_it_is_a_classifier(
+def test_a_start_has_a_share_where_it_is_a_classifier_and_is_what_evaluate_judges(
     start: str, kept: bool, begun: dict[str, Path], tmp_path: Path, seed_layout: Path
 ) -> None:
     path = tmp_path / "f.pt"
     train("fixmatch", seed_layout, path, "--transfer-path", str(begun[start]), "--num-epochs", "1")
-    average, first = load_checkpoint(path)["ema"], load_checkpoint(begun[start])
+    average, first = load_checkpoint(path)["ema"], restore_network(load_checkpoint(begun[start]), begun[start])
     held = {name.removeprefix("start."): value for name, value in average.items() if name.startswith("start.")}
     assert bool(held) == kept
     for name, value in held.items():
-        part, _, rest = name.partition(".")
-        assert torch.equal(value, first[part][rest]), name
+        assert torch.equal(value, first.state_dict()[name]), name
