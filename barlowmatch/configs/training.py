@@ -120,6 +120,9 @@ class FixMatchConfig(ClassifierOptions):
     start_share: Annotated[
         float,
         Range(0, 0.9),
-        Doc("Share of the classifier it begins with in the averaged model (WiSE-FT); 0 = FixMatch's average."),
+        Doc(
+            "Share of the classifier it begins with, where that knows all classes, in the averaged model (WiSE-FT); "
+            "0 = FixMatch's average."
+        ),
     ] = 0.0
     momentum: Annotated[float, Range(0, 1), Doc("Nesterov momentum.")] = 0.9
