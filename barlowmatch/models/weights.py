@@ -105,7 +105,7 @@ def _renamed(backbone: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tenso
         return converted
     if "encoder.pos_embedding" in tensors and isinstance(backbone, VisionTransformer):
         with suppress(ValueError):  # one for each image, or none for a square
-            return interpolate_embeddings(backbone.image_size, backbone.patch_size, OrderedDict(tensors))
+            tensors = interpolate_embeddings(backbone.image_size, backbone.patch_size, OrderedDict(tensors))
     return tensors
 
 
