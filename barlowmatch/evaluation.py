@@ -70,9 +70,11 @@ class Report:
             f"  {name:<{width}}  {describe_share(recall)}  of {count}"
             for name, recall, count in zip(self.class_names, self.recalls, counts, strict=True)
         ]
+        seen = int((counts > 0).sum())
+        over = f" over the {seen:,} of {len(counts):,} classes with labels here" if seen < len(counts) else ""
         return [
             describe_accuracy(self.accuracy, self.interval, self.count),
-            f"balanced accuracy {100 * self.balanced_accuracy:.1f} %, "
+            f"balanced accuracy {100 * self.balanced_accuracy:.1f} %{over}, "
             f"expected calibration error {100 * self.calibration_error:.1f} %",
             "recall per class:",
             *per_class,

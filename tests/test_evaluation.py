@@ -52,6 +52,7 @@ def test_a_hundred_thousand_classes_need_no_table_of_all_pairs() -> None:
     assert report.to_dict()["confusion"] == [[5, 5, 1], [99_999, 5, 1], [99_999, 99_999, 1]]
     assert (report.accuracy, report.balanced_accuracy) == (2 / 3, 0.75)
     assert report.lines()[-1].endswith("of 2")
+    assert report.lines()[1].startswith("balanced accuracy 75.0 % over the 2 of 100,000 classes with labels here, ")
 
 
 @pytest.mark.parametrize(("count", "judged"), [(9, False), (10, True)])

@@ -65,7 +65,9 @@ class PretrainConfig(RunOptions):
 class ClassifierOptions(RunOptions):
     """What the two stages with a classifier share."""
 
-    transfer_path: Annotated[Path | None, Doc("Checkpoint of the stage before, to start from.")] = None
+    transfer_path: Annotated[
+        Path | None, Doc("Checkpoint of the stage before, to start from: its averaged model, where it has one.")
+    ] = None
     best_path: Annotated[Path | None, Doc("The best model; default best.pt in the run folder.")] = None
     fine_tune: Annotated[Literal[0, 1], Doc("0 freezes the backbone.")] = 1
     backbone: Annotated[str | None, Doc("Network when there is no checkpoint to start from; as in pretrain.")] = None
@@ -118,6 +120,9 @@ class FixMatchConfig(ClassifierOptions):
     start_share: Annotated[
         float,
         Range(0, 0.9),
-        Doc("Share of the classifier it begins with in the averaged model (WiSE-FT); 0 = FixMatch's average."),
+        Doc(
+            "Share of the classifier it begins with, where that knows all classes, in the averaged model (WiSE-FT); "
+            "0 = FixMatch's average."
+        ),
     ] = 0.0
     momentum: Annotated[float, Range(0, 1), Doc("Nesterov momentum.")] = 0.9

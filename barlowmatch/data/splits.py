@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,11 @@ def hold_out(dataset: Dataset, share: float) -> Dataset:
 def draws_sample(dataset: Dataset, share: float) -> bool:
     """Say whether a sample is to be drawn, as there is no val and none was drawn in an earlier round."""
     return share > 0 and "val" not in dataset.splits and not (dataset.root / HELD_OUT_FILE).is_file()
+
+
+def val_was_drawn(dataset: Dataset) -> bool:
+    """Say whether flags decided on reading which images are val, be they none, and no split that lies there."""
+    return dataset.held_out or draws_sample(dataset, 1)
 
 
 def none_held_out(labeled: int, share: float) -> str:
@@ -74,11 +80,23 @@ def val_is_sample(dataset: Dataset) -> bool:
 def held_out_note(dataset: Dataset, share: float, group_by: str | None) -> dict[str, str]:
     """Return the file, name and text, that says beside the next round's dataset that its val is a sample.
 
+    It names the groups that go on, and how the sample was drawn first: later draws are of newly labeled images alone.
     There is none where val is no sample, or is to be drawn on reading as none was drawn so far.
     """
-    if not val_is_sample(dataset) or (share == 0 and not (dataset.root / HELD_OUT_FILE).is_file()):
+    before = _read_note(dataset.root)
+    if not val_is_sample(dataset) or (share == 0 and before is None):
         return {}
-    return {HELD_OUT_FILE: json.dumps({"group_by": group_by}) + "\n"}
+    first = {"val_share": share, "group_by": group_by} if before is None else before.get("first")
+    return {HELD_OUT_FILE: json.dumps({"group_by": group_by, "first": first}) + "\n"}
+
+
+def first_draw(dataset: Dataset) -> Mapping[str, Any] | None:
+    """Return the flags by which the first of a dataset's val was held out, None where nothing says so.
+
+    Raises:
+        InputError: what lies there is damaged.
+    """
+    return (_read_note(dataset.root) or {}).get("first")
 
 
 def refuse_other_groups(root: Path, group_by: str | None) -> None:
@@ -87,15 +105,23 @@ def refuse_other_groups(root: Path, group_by: str | None) -> None:
     Raises:
         InputError: it was drawn by others.
     """
+    before = (_read_note(root) or {}).get("group_by")
+    if before not in (None, group_by):
+        path = root / HELD_OUT_FILE
+        raise InputError(f"--group-by {group_by}: {path} names {before}, by which val was held out; give that")
+
+
+def _read_note(root: Path) -> dict[str, Any] | None:
     path = root / HELD_OUT_FILE
     if not path.is_file():
-        return
+        return None
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))["group_by"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        first = note.get("first")  # earlier versions did not say
+        drawn = first and {"val_share": float(first["val_share"]), "group_by": first["group_by"]}
+        return {"group_by": note["group_by"], "first": drawn or None}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: damaged; remove it, and val stays as it is") from error
-    if before not in (None, group_by):
-        raise InputError(f"--group-by {group_by}: {path} names {before}, by which val was held out; give that")
 
 
 def draw(name: str) -> float:

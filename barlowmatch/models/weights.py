@@ -1,10 +1,13 @@
 """Weights the user brings: safetensors or a plain state dict, with the key names of torchvision, timm or DINOv2."""
 
+from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
 from barlowmatch.checkpoints import load_plain
 from barlowmatch.errors import InputError
@@ -91,12 +94,18 @@ def has_own_stem(tensors: dict[str, Tensor]) -> bool:
 
 
 def _renamed(backbone: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Bring DINOv2's names and position embeddings to timm's, by timm's own converter where the network is timm's."""
+    """Bring DINOv2's names to timm's, and position embeddings to the size of the images, by their libraries' own ways.
+
+    What these cannot bring is left as it is.
+    """
     if "pos_embed" in tensors and hasattr(backbone, "patch_embed"):
         from timm.models.vision_transformer import checkpoint_filter_fn
 
         converted: dict[str, Tensor] = checkpoint_filter_fn(tensors, backbone)  # type: ignore[arg-type]
         return converted
+    if "encoder.pos_embedding" in tensors and isinstance(backbone, VisionTransformer):
+        with suppress(ValueError):  # one for each image, or none for a square
+            tensors = interpolate_embeddings(backbone.image_size, backbone.patch_size, OrderedDict(tensors))
     return tensors
 
 

@@ -143,7 +143,11 @@ def run_classification(
             check_readable(images)
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
             task = make_task(network, images, config, compute)
-            if not knows_all(origin, dataset.classes):
-                task.start_share = 0.0  # that start is no classifier
+            if task.start_share and not knows_all(origin, dataset.classes):
+                message = (
+                    f"--start-share {task.start_share:g} has no effect: it begins with no classifier of all classes"
+                )
+                opened.emit(Said(message=message))
+                task.start_share = 0.0
             tell_about_validation(task, config.select_best_from, opened.emit)
             return train_network(opened, config, compute, images, task, resumed=resumed)

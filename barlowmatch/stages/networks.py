@@ -35,6 +35,9 @@ def load_trained(path: Path) -> Checkpoint:
     for name, kind in (("stage", str), ("config", dict), ("classes", list), ("architecture", dict), ("backbone", dict)):
         if not isinstance(checkpoint.get(name), kind):
             raise InputError(f"{path}: a damaged checkpoint, without its {name}; make it anew")
+    average = checkpoint.get("ema") or {}
+    if not (isinstance(average, dict) and all(isinstance(name, str) for name in average)):
+        raise InputError(f"{path}: a damaged checkpoint, whose average has no names; make it anew")
     for item in checkpoint["classes"]:
         if not (isinstance(item, dict) and isinstance(item.get("id"), int) and isinstance(item.get("name"), str)):
             raise InputError(f"{path}: a damaged checkpoint, with a class that has no id or no name; make it anew")
@@ -48,6 +51,21 @@ def load_trained(path: Path) -> Checkpoint:
         if held < width**2:  # each has two layers of width × width
             raise InputError(f"{path}: a damaged checkpoint, its {part} is not {width:,} wide as it says; make it anew")
     return checkpoint
+
+
+def as_used(checkpoint: Checkpoint) -> Checkpoint:
+    """Return a checkpoint whose network is the one to use: the averaged model where there is one.
+
+    What it is judged and applied by is also what another run begins with; only the run itself goes on from the other.
+    """
+    ema = checkpoint.get("ema")
+    if not ema:
+        return checkpoint
+    averaged: Checkpoint = {}
+    for part in checkpoint.keys() & {"backbone", "projector", "classifier"}:
+        prefix = f"module.{part}."
+        averaged[part] = {name.removeprefix(prefix): value for name, value in ema.items() if name.startswith(prefix)}
+    return {**checkpoint, **averaged}
 
 
 def classes_in(checkpoint: Checkpoint) -> list[ImageClass]:
@@ -103,7 +121,7 @@ def read_origin(config: PretrainConfig | ClassifierOptions) -> Origin:
     if transfer is not None and config.weights is not None:
         raise InputError("--transfer-path and --weights: give one of them, not both")
     if transfer is not None:
-        origin = Origin(load_trained(transfer), transfer)
+        origin = Origin(as_used(load_trained(transfer)), transfer)
     elif config.weights is not None:
         origin = _read_weights(config.weights)
     else:
@@ -117,7 +135,7 @@ def _read_weights(path: Path) -> Origin:
     """Read weights; a checkpoint of ours brings its architecture and the statistics it was trained with."""
     if path.suffix != ".safetensors":
         with suppress(ForeignFileError):
-            return Origin(load_trained(path), path)
+            return Origin(as_used(load_trained(path)), path)
     return Origin(path=path, weights=read_weights(path))
 
 
@@ -191,12 +209,7 @@ def restore_network(checkpoint: Checkpoint, path: Path) -> Network:
     architecture = Architecture.from_dict(checkpoint["architecture"])
     network = seeded_network(architecture, len(checkpoint["classes"]), 0)
     try:
-        if checkpoint.get("ema"):
-            held, prefix = checkpoint["ema"].items(), "module."
-            averaged = {name.removeprefix(prefix): value for name, value in held if name.startswith(prefix)}
-            network.load_state_dict(averaged)
-        else:
-            network.load_parts(checkpoint)
+        network.load_parts(as_used(checkpoint))
     except (RuntimeError, KeyError, AttributeError, TypeError) as error:
         raise InputError(f"{path}: its tensors do not fit the network it names ({_first_line(error)})") from error
     return network

@@ -10,6 +10,7 @@ from barlowmatch.configs.shared import RunOptions
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
 from barlowmatch.data.classes import plain_classes
 from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.splits import val_was_drawn
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.run_folders import OTHER_IMAGES, Place, changed_fields, goes_on, plain, wants_resume, why_afresh
@@ -123,6 +124,7 @@ def train_network(
         "classes": plain_classes(dataset.classes),
         "architecture": task.network.architecture.to_dict(),
         "dataset": dataset.fingerprint,
+        "val_was_drawn": val_was_drawn(dataset),
         "pixels": images.pixels.identity,
         "autocast": compute.autocast,
     }

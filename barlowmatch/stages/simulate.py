@@ -62,6 +62,11 @@ def run(config: SimulateConfig, emit: Emit = silent) -> dict[str, Any]:
         simulated_strategy(name, world)
     learner = _learner(config, world, dataset)
     emit(Said(message=f"simulate: {len(world.files)} images to ask for, {len(world.test_files)} to judge by"))
+    judged = np.unique(world.test_labels)
+    if len(judged) == 1:
+        what = f"all images to judge by are of one class ({world.class_names[judged[0]]})"
+        way_out = "no strategy can show its worth; label some of other classes in val or test"
+        emit(Said(message=f"{what}: {way_out}", level="warning"))
     trials = _run_trials(config, world, protocol, learner, emit)
     if trials is None:
         return {"folder": str(config.dest_path), "complete": False}

@@ -5,6 +5,7 @@ from pathlib import Path
 from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.splits import first_draw
 from barlowmatch.errors import InputError
 
 
@@ -13,8 +14,9 @@ def refuse_val_learned_from(
 ) -> None:
     """Refuse to judge a network by held out images that were none when it was trained.
 
-    A split val that lies in the dataset is the same for all. One that is drawn on reading depends on the flags: of the
-    same groups a smaller share holds out a part of what a larger one does, and any other draw takes other images.
+    A split val that lies in the dataset is the same for all, but for a network of the round before it was made: then
+    `create-dataset` drew the first of it. One that is drawn on reading depends on the flags: of the same groups a
+    smaller share holds out a part of what a larger one does, and any other draw takes other images.
 
     Args:
         checkpoint: of the network.
@@ -25,17 +27,29 @@ def refuse_val_learned_from(
     Raises:
         InputError: the checkpoint was trained with another `--group-by` or a smaller `--val-share`.
     """
-    if not dataset.held_out:
-        return
+    if dataset.held_out:
+        _compare(checkpoint, path, options.val_share, options.group_by, None)
+    elif checkpoint.get("val_was_drawn") and "classifier" in checkpoint:
+        first = first_draw(dataset)
+        if first is not None:
+            _compare(checkpoint, path, first["val_share"], first["group_by"], dataset.root)
+
+
+def _compare(checkpoint: Checkpoint, path: Path | None, share: float, group_by: str | None, made: Path | None) -> None:
+    """Refuse what was drawn otherwise for the checkpoint; `made` is the folder whose val create-dataset drew."""
     then = checkpoint["config"]
-    share = then.get("val_share", options.val_share)
-    smaller = not isinstance(share, (int, float)) or share < options.val_share
-    for flag, before, now, differs in (
-        ("--group-by", then.get("group_by"), options.group_by, then.get("group_by") != options.group_by),
-        ("--val-share", share, options.val_share, smaller),
+    before = then.get("val_share", share)
+    smaller = not isinstance(before, (int, float)) or before < share
+    for flag, old, now, differs in (
+        ("--group-by", then.get("group_by"), group_by, then.get("group_by") != group_by),
+        ("--val-share", before, share, smaller),
     ):
         if differs:
+            way = f"leave {flag} out" if old is None else f"give {flag} {old}"
+            where = ""
+            if made is not None:
+                where, way = f" of create-dataset for {made}", f"train one on this dataset, or make it anew and {way}"
             raise InputError(
-                f"{flag} {now}: {path} was trained with {before}, so it may have learned from images that are held out "
-                f"now; {f'leave {flag} out' if before is None else f'give {flag} {before}'}"
+                f"{flag} {now}{where}: {path} was trained with {old}, so it may have learned from images that are held "
+                f"out now; {way}"
             )

@@ -121,7 +121,8 @@ def what_lacks(stage: Stage, counts: SplitCounts, *, has_source: bool) -> str | 
     if counts.learnable < 2:
         return "there are fewer than two images to learn from"
     if stage.name in ("train-classifier", "fixmatch") and counts.classes < 2:
-        return "it needs labels of at least two classes; label some images first"
+        beside = " outside the control sample, which nothing is trained on" if counts.judged else ""
+        return f"it needs labels of at least two classes{beside}; label some images first"
     if stage.name == "embed" and not has_source:
         return "it needs a trained model; pretrain one first"
     return None

@@ -143,6 +143,8 @@ def test_a_checkpoint_of_another_backbone_or_width(refused: Callable[..., None],
         (lambda good: good | {"architecture": good["architecture"] | {"classifier_width": 10**12}}, "not 1,000,000,"),
         (lambda good: good | {"classifier": {}}, "classifier is not 32 wide"),
         (lambda good: good | {"classifier": {"x": torch.zeros(9999)}, "ema": None}, "tensors do not fit"),
+        (lambda good: good | {"ema": {"module.classifier.last.bias": torch.zeros(10)}}, "tensors do not fit"),
+        (lambda good: good | {"ema": {1: torch.zeros(1)}}, "average has no names"),
     ],
 )
 def test_a_checkpoint_that_is_not_what_it_says(

@@ -91,7 +91,8 @@ def test_a_sample_stays_one_though_none_of_the_newly_labeled_images_falls_into_i
     answered.splits[rows] = "train"
     after = hold_out_answered(answered, rows, 0.2)
     assert after.splits.tolist() == answered.splits.tolist()
-    assert held_out_note(after, 0.2, "plate") == {HELD_OUT_FILE: '{"group_by": "plate"}\n'}
+    note = {"group_by": "plate", "first": {"val_share": 0.2, "group_by": "plate"}}
+    assert json.loads(held_out_note(after, 0.2, "plate")[HELD_OUT_FILE]) == note
 
 
 def test_a_sample_goes_on_with_its_own_groups_or_with_the_first_ones(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_sample_goes_on_with_its_own_groups_or_with_the_first_ones(tmp_path: P
     for now in (None, "day"):
         with pytest.raises(InputError, match=r"names plate, by which val was held out; give that"):
             refuse_other_groups(tmp_path, now)
-    for damaged in ("", "[]", "{}", "{"):
+    for damaged in ("", "[]", "{}", "{", '{"group_by": null, "first": {"val_share": "much"}}'):
         file.write_text(damaged)
         with pytest.raises(InputError, match="damaged; remove it, and val stays as it is"):
             refuse_other_groups(tmp_path, "plate")

@@ -123,6 +123,25 @@ def test_dinov2s_names_are_understood(tmp_path: Path) -> None:
     assert backbone(torch.zeros(1, 3, 56, 56)).shape == (1, 384)
 
 
+def vision_transformer(image_size: int, width: int = 16) -> nn.Module:
+    return torchvision.models.VisionTransformer(image_size, 16, 1, 2, width, 16)
+
+
+def test_torchvisions_transformers_are_brought_to_the_size_of_the_images() -> None:
+    state, backbone = vision_transformer(64).state_dict(), vision_transformer(96)
+    backbone.heads = nn.Identity()
+    load_weights(backbone, state, Path("w.pt"))
+    grids = [held["encoder.pos_embedding"][0, 1:] for held in (state, backbone.state_dict())]
+    for few, many in ((0, 0), (3, 5), (12, 30), (15, 35)):  # the corners of 4×4 and 6×6 patches
+        torch.testing.assert_close(grids[0][few], grids[1][many])
+    assert torch.equal(state["conv_proj.weight"], backbone.conv_proj.weight)
+    with pytest.raises(InputError, match=r"has shape .*; name the network"):
+        load_weights(backbone, vision_transformer(64, 32).state_dict(), Path("w.pt"))
+    state["encoder.pos_embedding"] = state["encoder.pos_embedding"][:, :-1]
+    with pytest.raises(InputError, match=r"encoder\.pos_embedding has shape"):
+        load_weights(backbone, state, Path("w.pt"))
+
+
 def test_a_norm_in_the_head_of_timms_network_belongs_to_the_backbone() -> None:
     state = timm.create_model("convnext_atto", num_classes=3).state_dict()
     state["head.norm.weight"] = torch.rand(320)

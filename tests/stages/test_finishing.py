@@ -9,7 +9,7 @@ from barlowmatch.checkpoints import load_checkpoint
 from barlowmatch.cli import parse_config
 from barlowmatch.compute import Compute
 from barlowmatch.data.layouts import read_dataset
-from barlowmatch.events import silent
+from barlowmatch.events import Event, Said, silent
 from barlowmatch.norm_statistics import retake_statistics
 from barlowmatch.stages import classify, fixmatch, pretrain
 from barlowmatch.stages.images import load_images
@@ -28,9 +28,11 @@ def begun(tmp_path_factory: pytest.TempPathFactory, seed_layout: Path) -> dict[s
     return {stage: home / f"{stage}.pt" for stage in RUN}
 
 
-def train(stage: str, data: Path, path: Path, *more: str) -> None:
-    line = words(stage, data, path, *more)
-    RUN[stage](parse_config(line[0], line[1:]))
+def train(stage: str, data: Path, path: Path, *more: str) -> list[str]:
+    """Make a run and return what it said."""
+    line, events = words(stage, data, path, *more), list[Event]()
+    RUN[stage](parse_config(line[0], line[1:]), events.append)
+    return [event.message for event in events if isinstance(event, Said)]
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "fixmatch"])
@@ -58,22 +60,20 @@ def test_a_frozen_backbone_keeps_the_statistics_it_came_with(
 ) -> None:
     path, start = tmp_path / "f.pt", begun["train-classifier"]
     train("fixmatch", seed_layout, path, "--transfer-path", str(start), "--fine-tune", "0", "--num-epochs", "1")
-    before, after = (
-        load_checkpoint(start)["backbone"],
-        load_checkpoint(path.with_suffix(".run") / "best.pt")["backbone"],
-    )
+    after = restore_network(load_checkpoint(path.with_suffix(".run") / "best.pt"), path).backbone.state_dict()
+    before = restore_network(load_checkpoint(start), start).backbone.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize(("start", "kept"), [("train-classifier", True), ("pretrain", False)])
-def test_a_start_has_a_share_where_it_is_a_classifier(
+def test_a_start_has_a_share_where_it_is_a_classifier_and_is_what_evaluate_judges(
     start: str, kept: bool, begun: dict[str, Path], tmp_path: Path, seed_layout: Path
 ) -> None:
     path = tmp_path / "f.pt"
-    train("fixmatch", seed_layout, path, "--transfer-path", str(begun[start]), "--num-epochs", "1")
-    average, first = load_checkpoint(path)["ema"], load_checkpoint(begun[start])
+    said = train("fixmatch", seed_layout, path, "--transfer-path", str(begun[start]), "--num-epochs", "1")
+    assert ("--start-share 0.5 has no effect: it begins with no classifier of all classes" in said) != kept
+    average, first = load_checkpoint(path)["ema"], restore_network(load_checkpoint(begun[start]), begun[start])
     held = {name.removeprefix("start."): value for name, value in average.items() if name.startswith("start.")}
     assert bool(held) == kept
     for name, value in held.items():
-        part, _, rest = name.partition(".")
-        assert torch.equal(value, first[part][rest]), name
+        assert torch.equal(value, first.state_dict()[name]), name

@@ -16,6 +16,7 @@ from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import EmbeddedFiles
 from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
+from barlowmatch.events import Event, Said
 from barlowmatch.stages.simulate import run
 from tests.conftest import Command
 from tests.simulation.test_world import embedded
@@ -103,14 +104,29 @@ def test_mistakes_are_answered_in_one_line(folder: Path, tmp_path: Path, options
     assert "\n" not in str(complaint.value)
 
 
-def test_the_labels_of_a_dataset_are_known_however_their_accents_are_spelled(tmp_path: Path) -> None:
-    names, truth = ["\u00e9", "\u00fc"], np.arange(60) % 2
-    table = EmbeddedFiles([f"{row}.png" for row in range(60)], ["train"] * 60, [names[c] for c in truth], [""] * 60)
+def two_classes(folder: Path, names: list[str], splits: list[str]) -> tuple[list[str], list[int]]:
+    """Embed sixty images, the classes in turn but all of val of the first; return their files and classes."""
+    truth = [0 if split == "val" else row % 2 for row, split in enumerate(splits)]
+    files = [f"{row}.png" for row in range(60)]
+    table = EmbeddedFiles(files, splits, [names[c] for c in truth], [""] * 60)
     settings = {"dimension": 2, "classes": classes_of(names), "checkpoint": "", "with_probabilities": False}
-    with EmbeddingsWriter(tmp_path / "e", table, **settings) as writer:  # type: ignore[arg-type]
+    with EmbeddingsWriter(folder, table, **settings) as writer:  # type: ignore[arg-type]
         writer.write(np.arange(60), np.eye(2)[truth] + 0.1)
+    return files, truth
+
+
+def test_where_one_class_judges_a_warning_says_so(tmp_path: Path) -> None:
+    two_classes(tmp_path / "e", ["cat", "dog"], ["train"] * 50 + ["val"] * 10)
+    events: list[Event] = []
+    run(config(tmp_path / "e", tmp_path / "out", strategies="random", budgets="5", repeats=1), events.append)
+    warned = [event.message for event in events if isinstance(event, Said) and event.level == "warning"]
+    assert any("all images to judge by are of one class (cat)" in message for message in warned)
+
+
+def test_the_labels_of_a_dataset_are_known_however_their_accents_are_spelled(tmp_path: Path) -> None:
+    files, truth = two_classes(tmp_path / "e", ["\u00e9", "\u00fc"], ["train"] * 60)
     taken_apart = [("e\u0301", "u\u0308")[c] for c in truth]
-    write_table(tmp_path / "M.csv", ("file", "label"), zip(table.files, taken_apart, strict=True))
+    write_table(tmp_path / "M.csv", ("file", "label"), zip(files, taken_apart, strict=True))
     run(config(tmp_path / "e", tmp_path / "out", manifest=tmp_path / "M.csv", val_share=0, budgets="5", repeats=1))
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["settings"]["images"] + summary["settings"]["test_images"] == 60

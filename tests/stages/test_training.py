@@ -16,13 +16,14 @@ from torchvision.models.resnet import ResNet
 
 from barlowmatch.checkpoints import load_checkpoint
 from barlowmatch.cli import parse_config
+from barlowmatch.configs.create_dataset import CreateDatasetConfig
 from barlowmatch.configs.inference import EvaluateConfig
 from barlowmatch.errors import InputError
 from barlowmatch.events import Evaluated, Progress, RunFailed, RunFinished, RunStarted, read_events
-from barlowmatch.stages import classify, evaluate, fixmatch, pretrain
+from barlowmatch.stages import classify, create_dataset, evaluate, fixmatch, pretrain
 from tests.conftest import Command
 from tests.stages.running import kill_after_steps, words
-from tests.stages.small_datasets import pictures
+from tests.stages.small_datasets import pictures, write_csv
 
 
 def test_a_checkpoint_of_ours_brings_its_input_statistics_as_weights_too(tmp_path: Path, seed_layout: Path) -> None:
@@ -127,6 +128,17 @@ def test_labeled_images_that_cannot_be_read_are_refused_in_a_line(stage: str, tm
     assert not list(tmp_path.glob("c.*"))
 
 
+def answer_one(data: Path, picture: Path, out_path: Path, val_share: float) -> None:
+    """Make a dataset of `data` in which one more picture is labeled."""
+    (data / "unlabeled").mkdir(exist_ok=True)
+    shutil.copy(picture, data / "unlabeled" / "more.png")
+    table = write_csv(out_path.with_suffix(".csv"), ("file", "label"), [("unlabeled/more.png", "3")])
+    config = CreateDatasetConfig(
+        dataset_folder=data, request=table, labels=table, out_path=out_path, val_share=val_share
+    )
+    create_dataset.run(config)
+
+
 def test_no_network_is_judged_by_images_it_learned_from(tmp_path: Path, seed_layout: Path) -> None:
     data, path = tmp_path / "data", tmp_path / "c.pt"
     shutil.copytree(seed_layout / "train", data / "train")
@@ -148,6 +160,14 @@ def test_no_network_is_judged_by_images_it_learned_from(tmp_path: Path, seed_lay
     counts = [evaluate.run(EvaluateConfig(**given, val_share=share))["count"] for share in (0.15, 0.08)]
     assert counts[0] > counts[1] > 0, "of a smaller share none was learned from"
     assert evaluate.run(EvaluateConfig(**given, split="train"))["count"] > 0
+    for share in (0.3, 0.15):
+        answer_one(data, seed_layout / "unlabeled" / "0.png", tmp_path / f"new-{share}", share)
+    given["dataset_folder"] = tmp_path / "new-0.3"
+    with pytest.raises(InputError, match=r"--val-share 0\.3 of create-dataset for .*new-0\.3: .*; train one on this"):
+        evaluate.run(EvaluateConfig(**given))
+    given["dataset_folder"] = tmp_path / "new-0.15"
+    assert evaluate.run(EvaluateConfig(**given))["count"] >= counts[0]
+    given["dataset_folder"] = data
     shutil.copytree(seed_layout / "val", data / "val")
     shutil.copy(seed_layout / "val_label_tensor.pt", data)
     assert evaluate.run(EvaluateConfig(**given))["count"] == 40, "a split of the dataset's own is the same for all"

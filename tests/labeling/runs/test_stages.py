@@ -9,6 +9,8 @@ from barlowmatch.cli import parse_config
 from barlowmatch.configs.presets import PRESETS
 from barlowmatch.run_folders import plain
 from labeling.runs.stages import HIDDEN, STAGES, command_words, words_as_begun
+from labeling.runs.wishes import what_lacks
+from storage.splits import SplitCounts
 
 RECIPES = [(stage, preset) for stage in STAGES.values() if stage.timed for preset in PRESETS[stage.config]]
 
@@ -25,3 +27,14 @@ def test_a_run_goes_on_with_what_it_began_with_whatever_its_preset_means_by_now(
     assert {field: found[field] for field in found if field not in HIDDEN | {"weights"}} == {
         field: value for field, value in {**then, "num_epochs": 9}.items() if field not in HIDDEN | {"weights"}
     }
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        (SplitCounts(learnable=9, labeled=3, classes=1, judged=0, kept=0), "at least two classes; label"),
+        (SplitCounts(learnable=9, labeled=3, classes=1, judged=2, kept=2), "two classes outside the control sample, "),
+    ],
+)
+def test_labels_that_only_measure_are_told_apart_from_those_that_a_stage_lacks(counts: SplitCounts, said: str) -> None:
+    assert said in (what_lacks(STAGES["train-classifier"], counts, has_source=True) or "")
