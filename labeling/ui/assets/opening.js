@@ -3,7 +3,8 @@
 import * as api from "./api.js";
 import { alertBox, attempt, fill, h, uuid } from "./dom.js";
 import { browseFolders } from "./folders.js";
-import { pageHead, takeTheme } from "./page.js";
+import { pageHead } from "./page.js";
+import { themeButton } from "./theme.js";
 import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 500; // milliseconds, while the images are read
@@ -13,7 +14,6 @@ const TYPING = 250; // milliseconds without a key before a path is looked at
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
   const found = await api.get("api/opening");
-  takeTheme();
   const page = new OpeningPage(host, found);
   if (found.making.state === "running") page.follow();
 }
@@ -39,7 +39,7 @@ class OpeningPage {
       this.error,
       this.progress,
     );
-    const head = pageHead("BarlowMatch");
+    const head = pageHead("BarlowMatch", themeButton());
     const about = h("p", { class: "wb-hint" }, "Choose the folder with your images and label them; a model learns meanwhile and asks about those that help it most.");
     fill(host, h("div", { class: "pj-page" }, h("div", {}, head, about, this.recent(), this.form)));
     if (found.wanted) {
