@@ -44,11 +44,13 @@ export class FirstHour {
     this.start = start;
     this.words.textContent = start.next.words;
     const skipped = browseAddress({ skipped: true, state: "none" });
+    const disputed = browseAddress({ state: "disputed" });
     const suspect = browseAddress({ suspect: true });
     fill(
       this.why,
       start.next.why,
       start.undecided > 0 && [" ", h("a", { href: skipped }, "Show what was skipped")],
+      start.disputed > 0 && [" ", h("a", { href: disputed }, "Settle what people disagree on")],
       start.suspects > 0 && [" ", h("a", { href: suspect }, "Look at the suspect labels")],
     );
     this.showActions(start);
