@@ -113,7 +113,7 @@ export class FirstHour {
         h("p", {}, h("b", {}, "A round is running. "), early ? "Label meanwhile: it does not need your labels yet." : ""),
         wait(this.running),
         h("p", { class: "wb-hint" }, this.running.whole),
-        link("Look at it in Train", "train", false),
+        link("Watch it on Train", "train", false),
       );
       return;
     }

@@ -101,7 +101,7 @@ function control(field, id) {
   if (field.kind === "choice") {
     const element = h("select", { id, name: field.name });
     const options = field.choices.map((choice) => h("option", { value: choice }, String(choice)));
-    fill(element, field.optional && h("option", { value: "" }, "by itself"), options);
+    fill(element, field.optional && h("option", { value: "" }, "automatic"), options);
     element.value = field.default ?? "";
     return element;
   }
@@ -118,7 +118,7 @@ function control(field, id) {
     inputmode: numeric,
     autocomplete: "off",
     spellcheck: "false",
-    placeholder: field.optional ? "by itself" : null,
+    placeholder: field.optional ? "automatic" : null,
   });
   write(field, element, field.default);
   return element;

@@ -206,9 +206,9 @@ function classesTable({ classes, run }, tooFew, nameOf) {
     ),
   );
   return [
-    h("h2", {}, "Found of each class"),
-    h("p", { class: "wb-hint" }, `The share of a class's control images that the newest predictions (${run}) name rightly, the hardest first.`),
-    h("div", { class: "pg-scroll" }, table(["Class", "Control images", "", "Found"], rows, TABLE)),
+    h("h2", {}, "Recall of each class"),
+    h("p", { class: "wb-hint" }, `The share of a class's control images that the newest predictions (${run}) get right, the hardest first.`),
+    h("div", { class: "pg-scroll" }, table(["Class", "Control images", "", "Recall"], rows, TABLE)),
   ];
 }
 
