@@ -101,7 +101,7 @@ def _in_a_round(state: Counts) -> Step:
     if state.new_labels > 0:
         new = "1 label is" if state.new_labels == 1 else f"{state.new_labels:,} labels are"
         return Step("round", "Run the round again", f"{new} new since the model learned.")
-    return Step("export", "Export, or ask for more", "All that was asked for is answered, and the model has learned from it.")
+    return Step("export", "Export, or ask for more", "All that was asked for is answered, and the model knows it.")
 
 
 def _images(count: int) -> str:

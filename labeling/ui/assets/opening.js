@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { alertBox, attempt, fill, h, uuid } from "./dom.js";
 import { browseFolders } from "./folders.js";
 import { pageHead } from "./page.js";
-import { themeButton } from "./theme.js";
+import { takeTheme, themeButton } from "./theme.js";
 import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 500; // milliseconds, while the images are read
@@ -14,6 +14,7 @@ const TYPING = 250; // milliseconds without a key before a path is looked at
 /** Build the page inside `host` and start it. */
 export async function mount(host) {
   const found = await api.get("api/opening");
+  takeTheme();
   const page = new OpeningPage(host, found);
   if (found.making.state === "running") page.follow();
 }
