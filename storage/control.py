@@ -65,6 +65,7 @@ class Counts:
         new_labels: labels to learn from that the predictions do not know yet.
         undecided: images without a label that everybody who labels skipped for good.
         suspects: labels that the other labels speak against.
+        disputed: images to which people gave different answers.
     """
 
     images: int
@@ -76,6 +77,7 @@ class Counts:
     new_labels: int
     undecided: int = 0
     suspects: int = 0
+    disputed: int = 0
 
 
 def find_control(db: Database) -> Control | None:
@@ -173,8 +175,11 @@ def count_all(db: Database) -> Counts:
     stuck = stuck_items(db)
     left -= sum(item.answers for item in stuck if not item.control)
     undecided = len({item.image for item in stuck if item.state == "none"})
-    own = labeled - validation - tested
-    return Counts(images, learns == 2, validation, own, left, learned is not None, new, undecided, count_suspects(db))
+    return Counts(
+        images, learns == 2, validation, labeled - validation - tested, left, learned is not None, new, undecided,
+        suspects=count_suspects(db),
+        disputed=_one(db, "SELECT count(*) FROM image WHERE state = 'disputed' AND +present = 1"),
+    )  # fmt: skip
 
 
 def _one(db: Database, sql: str, *values: int) -> int:

@@ -87,3 +87,9 @@ def agreements(db: Database) -> tuple[list[Agreement], int]:
     ).fetchall()
     found = [Agreement(row["person"], row["other"], row["images"], row["same"]) for row in rows]
     return found, rows[0]["in_all"] if rows else 0
+
+
+def second_answers_missing(db: Database) -> int:
+    """Return how many answers are missing of requests that let people's answers be compared."""
+    sql = "SELECT coalesce(sum(left), 0) FROM request WHERE overlap > 1 OR purpose = 'repeat'"
+    return int(db.execute(sql).fetchone()[0])

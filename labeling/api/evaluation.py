@@ -23,7 +23,7 @@ from labeling.rounds.forecasting import Forecast
 from labeling.wire import evaluation as wire
 from storage.database import Database, now
 from storage.judging import confusion, control_labels, count_control, labels_ahead, origins
-from storage.pace import BREAK_SECONDS, RECENT, Agreement, agreements, paces
+from storage.pace import BREAK_SECONDS, RECENT, Agreement, agreements, paces, second_answers_missing
 from storage.people import list_people
 
 routes = APIRouter(tags=["evaluation"])
@@ -57,6 +57,7 @@ def show_pace(here: Here) -> wire.PacesOut:
     with here.project.reading() as db:
         everybody = paces(db)
         pairs, images = agreements(db)
+        missing = second_answers_missing(db)
         names = {person.id: person.name for person in list_people(db)}
     paced, seconds = sum(item.paced for item in everybody), sum(item.seconds for item in everybody)
     return wire.PacesOut(
@@ -69,7 +70,7 @@ def show_pace(here: Here) -> wire.PacesOut:
             for item in everybody
         ],
         per_hour=3600 * paced / seconds if paced >= TOO_FEW and seconds > 0 else None,
-        agreement=_agreed(pairs, images) if images else None,
+        agreement=_agreed(pairs, images) if images else None, second_answers=missing,
         pairs=[
             wire.AgreementOut(
                 person=names[pair.person], other=names[pair.other], same=_share(pair.same, pair.images)

@@ -56,7 +56,7 @@ def _start(db: Database, here: Context) -> wire.StartOut:
     step = next_step(counts, control, sizes.largest)
     return wire.StartOut(
         next=wire.StepOut(act=step.act, words=step.words, why=step.why), undecided=counts.undecided,
-        suspects=counts.suspects, labels=counts.labels, predicted=counts.predicted,
+        disputed=counts.disputed, suspects=counts.suspects, labels=counts.labels, predicted=counts.predicted,
         control=sizes, flags=view_flags(answers),
         questions=[
             wire.QuestionOut(

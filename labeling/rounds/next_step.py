@@ -30,7 +30,8 @@ def next_step(state: Counts, control: Control | None, largest: int) -> Step:
         largest: how many images a control sample may have that nobody has answered in.
     """
     step = _step(state, control, largest)
-    return replace(step, why=" ".join([step.why, *_undecided(state.undecided), *_suspect(state.suspects)]))
+    beside = (*_undecided(state.undecided), *_disputed(state.disputed), *_suspect(state.suspects))
+    return replace(step, why=" ".join([step.why, *beside]))
 
 
 def _undecided(count: int) -> list[str]:
@@ -41,6 +42,13 @@ def _undecided(count: int) -> list[str]:
         f"{count:,} {_images(count)} {stay} undecided: everybody who labels skipped {them} twice. "
         f"Browse has {them} under Skipped."
     ]
+
+
+def _disputed(count: int) -> list[str]:
+    if count == 0:
+        return []
+    them = "it" if count == 1 else "them"
+    return [f"People disagree on {count:,} {_images(count)}: Browse has {them} under State, Disputed."]
 
 
 def _suspect(count: int) -> list[str]:
@@ -93,7 +101,7 @@ def _in_a_round(state: Counts) -> Step:
     if state.new_labels > 0:
         new = "1 label is" if state.new_labels == 1 else f"{state.new_labels:,} labels are"
         return Step("round", "Run the round again", f"{new} new since the model learned.")
-    return Step("export", "Export, or ask for more", "All that was asked for has its label, and the model knows it.")
+    return Step("export", "Export, or ask for more", "All that was asked for is answered, and the model knows it.")
 
 
 def _images(count: int) -> str:

@@ -18,7 +18,7 @@ _PAGE = """<!doctype html>
 <link rel="stylesheet" href="{root}/workbench/workbench.css">
 <link rel="stylesheet" href="{root}/workbench/opening.css">
 <script type="module">
-import {{ takeTheme }} from "{root}/workbench/page.js";
+import {{ takeTheme }} from "{root}/workbench/theme.js";
 takeTheme();
 </script>
 </head>

@@ -119,11 +119,15 @@ class AgreedOut(ShareOut):
 
 
 class PacesOut(Wire):
-    """How people work, by the `newest` answers; `agreement` is over all pairs, null where no image has two answers."""
+    """How people work, by the `newest` answers; `agreement` is over all pairs, null where no image has two answers.
+
+    `second_answers` are still missing: of requests that want several, and of pictures that are asked again.
+    """
 
     newest: int
     break_s: int
     people: list[PaceOut]
     per_hour: float | None
     agreement: AgreedOut | None
+    second_answers: int
     pairs: list[AgreementOut]

@@ -47,12 +47,14 @@ class QuestionOut(Wire):
 class StartOut(Wire):
     """What a project needs next; `flags` are fields of the training configs that the answers set.
 
-    `undecided` are the images without a label that everybody who labels skipped for good; `suspects` are the labels
-    that the other labels speak against; `predicted` says whether a model was trained that says of images what they are.
+    `undecided` are the images without a label that everybody who labels skipped for good; `disputed` those on which
+    people disagree; `suspects` are the labels that the other labels speak against; `predicted` says whether a model was
+    trained that says of images what they are.
     """
 
     next: StepOut
     undecided: int
+    disputed: int
     suspects: int
     labels: int
     predicted: bool

@@ -29,13 +29,16 @@ def coloured(request: pytest.FixtureRequest, browser: Browser, bench: Bench, per
     assert tab.complaints == []
 
 
-def test_text_has_a_contrast_of_4_5_to_1(coloured: Tab) -> None:
+def test_text_has_a_contrast_of_4_5_to_1_and_dark_or_light_its_place(coloured: Tab) -> None:
+    places = []
     for path in PAGES:
         page = _visit(coloured, path)
+        places.append(page.get_by_role("button", name="Dark or light").bounding_box())
         if path == "/browse":
             page.locator(".wb-tile").first.click()
             expect(page.locator(".wb-history li").first).to_be_visible()
         assert page.evaluate(TOO_FAINT) == [], path
+    assert places == [places[0]] * len(PAGES)
     page = _visit(coloured, "/")
     page.keyboard.press("g")
     page.locator(".wb-tile").first.wait_for()

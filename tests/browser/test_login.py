@@ -72,7 +72,7 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
     elsewhere = ann.context.new_page()
     elsewhere.goto(shut.url)
     elsewhere.wait_for_selector(PAINTED, timeout=60_000)
-    ann.locator(".wb-me button").click()
+    ann.get_by_role("button", name="account, log out").click()
     ann.get_by_role("button", name="Log out", exact=True).click()
     expect(ann).to_have_url(shut.url + "/login")
     expect(elsewhere).to_have_url(shut.url + "/login?next=")
@@ -126,7 +126,7 @@ def test_what_hears_late_that_one_logged_out_leads_nowhere_else(browser: Browser
         page.get_by_role("button", name="Export", exact=True).click()
     error = page.locator(".wb-form .wb-error")
     error.evaluate("box => new MutationObserver(() => console.log('heard')).observe(box, { childList: true })")
-    page.locator(".wb-me button").click()
+    page.get_by_role("button", name="account, log out").click()
     with page.expect_request(re.compile("/login$")):
         page.get_by_role("button", name="Log out", exact=True).click()
     with page.expect_console_message(lambda said: said.text == "heard"):

@@ -35,8 +35,10 @@ def test_a_folder_becomes_a_project_that_is_then_served(server: Bench, context: 
     images = bare_folder(tmp_path / "photos", 30)
     tab = Tab(context, server, "Ann")
     page = tab.page
+    page.emulate_media(color_scheme="dark")
     page.goto(server.url)
     page.get_by_label("Folder of your images", exact=True).fill(str(tmp_path / "nowhere"))
+    expect(page.locator("body.dark")).to_have_count(1)
     expect(page.locator("#op-images")).to_have_text("There is no such folder.")
     page.get_by_label("Folder of your images", exact=True).fill(str(images))
     expect(page.locator("#op-images")).to_have_text("30 images")

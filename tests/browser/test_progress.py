@@ -77,13 +77,23 @@ def test_the_figures_are_those_of_the_run_and_cells_open_their_pictures(page: Pa
 
 def test_images_on_which_people_differ_are_one_press_away(browser: Browser, page: Page, bench: Bench) -> None:
     (image,) = bench.rows("SELECT id FROM image WHERE split = 'unlabeled' ORDER BY id LIMIT 1")[0]
+    wish = {"uuid": str(uuid.uuid4()), "random": 3, "overlap": 2}
+    assert page.request.post(f"{bench.url}/api/requests", data=wish).ok
     for place, name in enumerate(("Cy", "Di")):
         person = browser.new_context().request
         assert person.post(f"{bench.url}/api/people/me", data={"name": name}).ok
         cls = person.get(f"{bench.url}/api/classes").json()["classes"][place]["id"]
         said = {"uuid": str(uuid.uuid4()), "kind": "label", "image": image, "class": cls, "source": "browse"}
         assert person.post(f"{bench.url}/api/labels", data={"client": name, "events": [said]}).ok
-    page.reload()
+        if place == 0:
+            page.reload()
+            words = "two people yet; 6 answers to images that several people are asked about are still to come."
+            expect(page.locator(".pg-page")).to_contain_text(words)
+    page.goto(f"{bench.url}/project")
+    expect(page.locator(".pj-next")).to_contain_text("People disagree on 1 picture: Browse has it under State")
+    settle = page.get_by_role("link", name="Settle what people disagree on")
+    expect(settle).to_have_attribute("href", f"{bench.url}/browse?state=disputed")
+    page.goto(f"{bench.url}/progress")
     expect(page.locator(".pg-page")).to_contain_text("they agree on 0 %")
     page.get_by_role("link", name="Images to settle").click()
     expect(page.locator(".wb-tile")).to_have_count(1)

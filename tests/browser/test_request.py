@@ -79,6 +79,10 @@ def test_embeddings_that_come_while_the_page_is_open_are_noticed(page: Page, ben
     expect(page.locator(".rq-missing")).to_have_count(0, timeout=60_000)
     expect(page.locator("[name=strategy][value=auto]")).to_be_enabled()
     expect(page.get_by_label("Pictures to ask for")).to_have_value("9")
+    page.reload()
+    chosen = page.locator(".rq-strategy", has=page.locator("[value=random]:checked"))
+    expect(chosen).to_be_in_viewport()  # as in the preview that is shown, which `auto` did not choose
+    expect(page.get_by_label("Pictures to ask for")).to_have_value("12")
 
 
 def test_by_keys_alone_a_strategy_is_set_previewed_pruned_and_asked(page: Page, bench: Bench) -> None:
@@ -116,6 +120,9 @@ def test_by_keys_alone_a_strategy_is_set_previewed_pruned_and_asked(page: Page, 
     assert bench.rows(request) == [("typiclust", 8, 8)]
     page.reload()
     expect(page.locator(".rq-tile:disabled")).to_have_count(8)
+    expect(page.locator("[name=strategy]:checked")).to_have_value("typiclust")
+    expect(page.get_by_role("textbox", name="Clusters")).to_have_value("20")
+    expect(page.get_by_label("Pictures to ask for")).to_have_value("9")
     expect(page.get_by_role("button", name="Request 1 label")).to_be_visible()
 
 

@@ -10,7 +10,7 @@ import { Gallery } from "./gallery.js";
 import { Inspector } from "./inspector.js";
 import { Keymap } from "./keys.js";
 import { Outbox } from "./outbox.js";
-import { clientName, labelWords, loadClasses, themeButton, whoAmI } from "./page.js";
+import { clientName, labelWords, loadClasses, whoAmI } from "./page.js";
 import { Pager } from "./pager.js";
 import { Chip, Messages } from "./panels.js";
 import { SuspectPanel } from "./suspect.js";
@@ -65,7 +65,6 @@ class BrowsePage {
       this.pager.elements,
       h("span", { class: "wb-space" }),
       this.chip.element,
-      themeButton(),
     );
     const classList = new ClassList(
       (cls) => this.relabel("label", cls),

@@ -19,7 +19,7 @@ export function confusionSection({ cells, accuracy }, classes, nameOf) {
     ? "Rows are labels, columns are predictions; the diagonal is right. A cell opens its images."
     : `The ${WORST} most frequent mistakes of ${ids.length} classes; each opens its images.`;
   return [
-    h("header", { class: "pg-split" }, h("h2", {}, "What is taken for what"), few && choice(draw)),
+    h("header", { class: "pg-split" }, h("h2", {}, "Confusions"), few && choice(draw)),
     h("p", { class: "wb-hint" }, `${text} ${count(accuracy.count, "control image")} have a label and a prediction.`),
     body,
   ];

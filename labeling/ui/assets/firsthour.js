@@ -44,11 +44,13 @@ export class FirstHour {
     this.start = start;
     this.words.textContent = start.next.words;
     const skipped = browseAddress({ skipped: true, state: "none" });
+    const disputed = browseAddress({ state: "disputed" });
     const suspect = browseAddress({ suspect: true });
     fill(
       this.why,
       start.next.why,
       start.undecided > 0 && [" ", h("a", { href: skipped }, "Show what was skipped")],
+      start.disputed > 0 && [" ", h("a", { href: disputed }, "Settle what people disagree on")],
       start.suspects > 0 && [" ", h("a", { href: suspect }, "Look at the suspect labels")],
     );
     this.showActions(start);
@@ -111,7 +113,7 @@ export class FirstHour {
         h("p", {}, h("b", {}, "A round is running. "), early ? "Label meanwhile: it does not need your labels yet." : ""),
         wait(this.running),
         h("p", { class: "wb-hint" }, this.running.whole),
-        link("Look at it in Train", "train", false),
+        link("Watch it on Train", "train", false),
       );
       return;
     }

@@ -12,6 +12,7 @@ let made = 0; // forms on this page, for ids of their own
  *   host.append(form.element);
  *   form.values()                               // { name: value } of what was changed, null where emptied
  *   form.show({ batch_size: 64 })               // fill in other values, as of a preset; they are the new start
+ *   form.fill({ batch_size: 64 })               // fill them in as a person would: they count as changed
  *   form.complain(error)                        // an ApiError at its field; false where no field is to blame
  *
  * `onchange` is called after each change by the person.
@@ -70,9 +71,14 @@ export class FieldForm {
 
   /** Fill in values, by name; they count as unchanged. */
   show(values) {
+    this.fill(values);
+    for (const [name, entry] of this.controls) if (name in values) entry.start = values[name];
+  }
+
+  /** Fill in values, by name, as a person would. */
+  fill(values) {
     for (const [name, entry] of this.controls) {
       if (!(name in values)) continue;
-      entry.start = values[name];
       write(entry.field, entry.input, values[name]);
       this.clear(entry);
     }
@@ -95,7 +101,7 @@ function control(field, id) {
   if (field.kind === "choice") {
     const element = h("select", { id, name: field.name });
     const options = field.choices.map((choice) => h("option", { value: choice }, String(choice)));
-    fill(element, field.optional && h("option", { value: "" }, "by itself"), options);
+    fill(element, field.optional && h("option", { value: "" }, "automatic"), options);
     element.value = field.default ?? "";
     return element;
   }
@@ -112,7 +118,7 @@ function control(field, id) {
     inputmode: numeric,
     autocomplete: "off",
     spellcheck: "false",
-    placeholder: field.optional ? "by itself" : null,
+    placeholder: field.optional ? "automatic" : null,
   });
   write(field, element, field.default);
   return element;

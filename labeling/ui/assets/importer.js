@@ -35,7 +35,7 @@ export class Importer {
         "form",
         { class: "pj-add", onsubmit: (event) => (event.preventDefault(), this.look({ path: this.path.value.trim() })) },
         h("label", {}, "Or a path on the server", this.path),
-        h("button", { type: "submit" }, "Look at it"),
+        h("button", { type: "submit" }, "Preview"),
       ),
       this.error,
       this.progress,

@@ -3,7 +3,6 @@
 import { ClassList } from "./classes.js";
 import { count, fill, h, keycap } from "./dom.js";
 import { ACTIONS } from "./keys.js";
-import { themeButton } from "./page.js";
 import { Chip, Filmstrip, guessButtons, Messages, ProgressLine, whyPanel } from "./panels.js";
 import { Stage } from "./stage.js";
 
@@ -74,11 +73,7 @@ export class LabelView {
     this.single.style.setProperty("--wb-rows", this.list.rows);
     this.list.count(counts);
     for (const [place, actions] of [[this.tools, TOOLS], [this.more, MORE]])
-      fill(
-        place,
-        actions.map((id) => this._tool(id, "wb-quiet")),
-        themeButton(),
-      );
+      fill(place, actions.map((id) => this._tool(id, "wb-quiet")));
     fill(
       this.otherwise,
       OTHERWISE.map((id) => this._tool(id, "")),

@@ -3,7 +3,8 @@
 import * as api from "./api.js";
 import { alertBox, attempt, fill, h, uuid } from "./dom.js";
 import { browseFolders } from "./folders.js";
-import { pageHead, takeTheme } from "./page.js";
+import { pageHead } from "./page.js";
+import { takeTheme, themeButton } from "./theme.js";
 import { choreWait, stopButton } from "./wait.js";
 
 const ASK_AGAIN = 500; // milliseconds, while the images are read
@@ -39,7 +40,7 @@ class OpeningPage {
       this.error,
       this.progress,
     );
-    const head = pageHead("BarlowMatch");
+    const head = pageHead("BarlowMatch", themeButton());
     const about = h("p", { class: "wb-hint" }, "Choose the folder with your images and label them; a model learns meanwhile and asks about those that help it most.");
     fill(host, h("div", { class: "pj-page" }, h("div", {}, head, about, this.recent(), this.form)));
     if (found.wanted) {

@@ -1,4 +1,4 @@
-// What all pages share: who is at the keyboard, the classes, the theme, the tab's own name.
+// What all pages share: who is at the keyboard, the classes, the tab's own name.
 
 import * as api from "./api.js";
 import { depart, departed, followDepartures, stay } from "./departing.js";
@@ -85,31 +85,9 @@ export async function loadClasses() {
   return { classes, version, nameOf: (id) => names.get(id) ?? "none of our classes" };
 }
 
-/** Be dark or light as was chosen in this browser, else as its system is: where no page library does it. */
-export function takeTheme() {
-  const chosen = window.localStorage.getItem("barlowmatch:theme");
-  const dark = chosen === null ? window.matchMedia("(prefers-color-scheme: dark)").matches : chosen === "dark";
-  document.body.classList.toggle("dark", dark);
-}
-
-/** The button that switches between dark and light; the choice is this browser's. */
-export function themeButton() {
-  const stored = window.localStorage.getItem("barlowmatch:theme");
-  if (stored) document.body.classList.toggle("dark", stored === "dark");
-  const toggle = () => {
-    const dark = document.body.classList.toggle("dark");
-    window.localStorage.setItem("barlowmatch:theme", dark ? "dark" : "light");
-  };
-  return h(
-    "button",
-    { class: "wb-quiet", type: "button", title: "Dark or light", "aria-label": "Dark or light", onclick: toggle },
-    "◐",
-  );
-}
-
-/** The head of a page: its title, its own buttons, and the one that switches between dark and light. */
+/** The head of a page: its title and its own buttons. */
 export function pageHead(title, ...buttons) {
-  return h("header", { class: "wb-head" }, h("h1", {}, title), h("span", { class: "wb-space" }), buttons, themeButton());
+  return h("header", { class: "wb-head" }, h("h1", {}, title), h("span", { class: "wb-space" }), buttons);
 }
 
 /** The label of an image in words. */

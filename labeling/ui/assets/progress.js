@@ -206,9 +206,9 @@ function classesTable({ classes, run }, tooFew, nameOf) {
     ),
   );
   return [
-    h("h2", {}, "Found of each class"),
-    h("p", { class: "wb-hint" }, `The share of a class's control images that the newest predictions (${run}) name rightly, the hardest first.`),
-    h("div", { class: "pg-scroll" }, table(["Class", "Control images", "", "Found"], rows, TABLE)),
+    h("h2", {}, "Recall of each class"),
+    h("p", { class: "wb-hint" }, `The share of a class's control images that the newest predictions (${run}) get right, the hardest first.`),
+    h("div", { class: "pg-scroll" }, table(["Class", "Control images", "", "Recall"], rows, TABLE)),
   ];
 }
 
@@ -222,7 +222,7 @@ function bar({ share, low, high }) {
   );
 }
 
-function teamTable({ people, per_hour: rate, agreement, pairs, newest, break_s: pause }) {
+function teamTable({ people, per_hour: rate, agreement, second_answers: coming, pairs, newest, break_s: pause }) {
   const rows = people.map(({ name, answers, hours, per_hour: own }) =>
     h(
       "tr",
@@ -235,7 +235,7 @@ function teamTable({ people, per_hour: rate, agreement, pairs, newest, break_s: 
   );
   const agreed = agreement
     ? `Where two people answered the same image they agree on ${percent(agreement.share)} (${interval(agreement)}, ${count(agreement.count, "pair")} of answers on ${count(agreement.images, "image")}). `
-    : "No image was answered by two people yet; ask with “People for each” above 1 on Request to see how far they agree.";
+    : `No image was answered by two people yet; ${wayToAgreement(coming)}`;
   const differ = agreement?.share < 1 && h("a", { href: browseAddress({ state: "disputed" }) }, "Images to settle");
   const others = pairs.length > 1 && [
     h("h3", {}, "Pair by pair"),
@@ -247,6 +247,12 @@ function teamTable({ people, per_hour: rate, agreement, pairs, newest, break_s: 
     h("div", { class: "pg-scroll" }, table(["Person", "Answers", "At work", "An hour"], rows, TABLE)),
     others,
   ];
+}
+
+function wayToAgreement(coming) {
+  return coming > 0
+    ? `${count(coming, "answer")} to images that several people are asked about ${coming === 1 ? "is" : "are"} still to come.`
+    : "ask with “People for each” above 1 on Request to see how far they agree.";
 }
 
 function worked(hours) {

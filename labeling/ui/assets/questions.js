@@ -23,7 +23,7 @@ export class Questions {
     this.element = h(
       "details",
       { class: "pj-card wb-admins" },
-      h("summary", {}, h("h2", {}, "What leaves a picture's class alone"), this.count),
+      h("summary", {}, h("h2", {}, "Changes that keep a picture's class"), this.count),
       h(
         "p",
         { class: "wb-hint" },

@@ -19,7 +19,7 @@ export async function mount(host) {
   const paths = ["api/strategies", "api/simulation", "api/people"];
   const [facts, simulation, { people }] = await Promise.all(paths.map((path) => api.get(path)));
   const page = new RequestPage(host, facts, simulation, people.length);
-  await Promise.all([page.refresh(), page.listRequests()]);
+  await Promise.all([page.resume(), page.listRequests()]);
   setInterval(() => page.look(), LOOK_AGAIN);
   document.addEventListener("visibilitychange", () => page.look());
 }
@@ -130,13 +130,23 @@ class RequestPage {
     }
   }
 
+  /** Show what is being chosen or was; the form says how, so that the next press is for the same. */
+  async resume() {
+    const choice = await this.refresh();
+    if (["running", "done"].includes(choice?.chore.state)) this.form.take(choice);
+  }
+
+  /** Show how far the choice is, and return it; null where the server did not say. */
   async refresh() {
     clearTimeout(this.timer);
     try {
-      this.show(await api.get("api/choice"));
+      const choice = await api.get("api/choice");
+      this.show(choice);
+      return choice;
     } catch (error) {
       this.form.complain(error);
       this.timer = setTimeout(() => this.refresh(), ASK_AGAIN * 10);
+      return null;
     }
   }
 

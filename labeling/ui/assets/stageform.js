@@ -85,7 +85,7 @@ export class StageForm {
     this.element = h(
       "form",
       { class: "tr-card", "aria-label": "Run one stage", onsubmit: (event) => this.start(event) },
-      h("h2", {}, "One stage by itself"),
+      h("h2", {}, "A single stage"),
       h("fieldset", { class: "tr-stages", "aria-label": "Stage" }, this.tabs),
       this.body,
     );

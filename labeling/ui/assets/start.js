@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { whoAmI } from "./page.js";
+import { takeTheme } from "./theme.js";
 import { sendUnsent } from "./unsent.js";
 import { isAdmin } from "./who.js";
 
@@ -20,6 +21,7 @@ export async function start(page, element) {
   const host = element.querySelector(".wb");
   if (!host || host.dataset.started) return; // Gradio may call again when it renders again
   host.dataset.started = "yes";
+  takeTheme();
   host.addEventListener("error", leaveEmpty, { capture: true }); // it does not bubble
   try {
     if (FOR_ADMINS.includes(page) && (await whoAmI(host)) && !isAdmin()) {

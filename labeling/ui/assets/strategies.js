@@ -24,12 +24,13 @@ export class StrategyForm {
     const ordered = [...ready, ...others];
     const cards = ordered.map((entry) => card(entry, entry === first));
     this.cards = new Map(ordered.map(({ name }, place) => [name, cards[place]]));
-    const more = h(
+    this.more = h(
       "details",
       { class: "rq-more" },
-      h("summary", {}, `${cards.length - FIRST} more strategies`),
+      h("summary", {}),
       cards.slice(FIRST),
     );
+    this.others();
     this.parameters = h("div", { class: "rq-parameters" });
     this.budgetInput = number("budget", Math.max(1, Math.min(BUDGET, free)), 1, Math.max(1, free));
     this.overlapInput = number("overlap", 1, 1, 20);
@@ -38,7 +39,7 @@ export class StrategyForm {
     this.element = h(
       "form",
       { class: "rq-form", onsubmit: (event) => this.submit(event), onchange: (event) => this.picked(event) },
-      h("fieldset", { class: "rq-strategies" }, h("legend", {}, "Strategy"), cards.slice(0, FIRST), more),
+      h("fieldset", { class: "rq-strategies" }, h("legend", {}, "Strategy"), cards.slice(0, FIRST), this.more),
       this.parameters,
       h(
         "div",
@@ -81,8 +82,31 @@ export class StrategyForm {
     this.go.disabled = value || this.free === 0;
   }
 
+  /** Say how many strategies are folded away. */
+  others() {
+    const [summary, ...cards] = this.more.children;
+    summary.textContent = `${cards.length} more strategies`;
+  }
+
+  /** Set the form to a choice as the server tells of it, unless its strategy lacks something by now. */
+  take({ strategy, parameters, budget }) {
+    const card = this.cards.get(strategy);
+    const input = card?.querySelector("input");
+    if (!input || input.disabled) return;
+    if (this.more.contains(card)) this.more.parentElement.querySelector("legend").after(card); // in sight
+    this.others();
+    input.checked = true;
+    this.turned();
+    this.fields.fill(parameters);
+    this.budgetInput.value = Math.min(budget, this.budgetInput.max);
+  }
+
   picked(event) {
-    if (event.target.name !== "strategy") return;
+    if (event.target.name === "strategy") this.turned();
+  }
+
+  /** Another strategy is chosen. */
+  turned() {
     this.drawParameters(this.strategies.find((entry) => entry.name === this.strategy));
     this.error.textContent = "";
     this.changed();

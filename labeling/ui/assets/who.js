@@ -1,9 +1,10 @@
-// Who is at the keyboard, at the top of every page: switch to another name, or log out.
+// Who is at the keyboard, at the top of every page beside dark or light: switch to another name, or log out.
 
 import * as api from "./api.js";
 import { depart, departed } from "./departing.js";
 import { openDialog } from "./dialog.js";
 import { alertBox, attempt, h } from "./dom.js";
+import { themeButton } from "./theme.js";
 
 export const ROLES = { annotator: "Annotator", admin: "Admin" };
 
@@ -23,7 +24,7 @@ export function showWho(host, me, login, switchPerson) {
     h("i", { "aria-hidden": "true" }, [...me.name][0].toUpperCase()),
     h("span", {}, me.name),
   );
-  frame.append(h("div", { class: "wb-me wb" }, button));
+  frame.append(h("div", { class: "wb-me wb" }, themeButton(), button));
   frame.querySelector(".nav-holder a.active")?.scrollIntoView({ inline: "center", block: "nearest" }); // on a phone they scroll
 }
 
