@@ -72,8 +72,9 @@ def sum_up(x, shift, sums, start, stop):
                 value = wide(row[c]) - wide(shift[c])
                 total[c] += value
                 squares[c] += value * value
-        sums[0] += total
-        sums[1] += squares
+        for c in range(columns):  # whole rows cost seconds of compiling what names shapes that differ
+            sums[0, c] += total[c]
+            sums[1, c] += squares[c]
 
 
 @compiled
@@ -148,8 +149,9 @@ def sum_gradients(x, gradient, coefficients, mean, floor, sums, start, stop):
                 slope = wide(slopes[c]) if value * factor[c] + summand[c] > floor else ZERO
                 products[c] += slope * (value - mean[c])
                 total[c] += slope
-        sums[0] += products
-        sums[1] += total
+        for c in range(columns):
+            sums[0, c] += products[c]
+            sums[1, c] += total[c]
 
 
 @compiled
@@ -169,8 +171,9 @@ def mask_and_sum_gradients(x, y, gradient, mean, masked, sums, start, stop):
                 slope = wide(passed[c])
                 products[c] += slope * (wide(row[c]) - mean[c])
                 total[c] += slope
-        sums[0] += products
-        sums[1] += total
+        for c in range(columns):
+            sums[0, c] += products[c]
+            sums[1, c] += total[c]
 
 
 @compiled

@@ -46,15 +46,22 @@ def _blur(planes, result, filters, first, step):
 
 @compiled
 def _mirror(plane, border, result):
-    """Write a plane with borders of its mirror image around it."""
+    """Write a plane with borders of its mirror image around it.
+
+    Number by number: for whole rows numba compiles what names the shapes of arrays that differ, for seconds.
+    """
     height, width = plane.shape
-    result[border : border + height, border : border + width] = plane
-    for x in range(border):
-        result[border : border + height, border - 1 - x] = plane[:, x + 1]
-        result[border : border + height, border + width + x] = plane[:, width - 2 - x]
+    for y in range(height):
+        row, wide = plane[y], result[border + y]
+        for x in range(width):
+            wide[border + x] = row[x]
+        for x in range(border):
+            wide[border - 1 - x] = row[x + 1]
+            wide[border + width + x] = row[width - 2 - x]
     for y in range(border):
-        result[border - 1 - y] = result[border + 1 + y]
-        result[border + height + y] = result[border + height - 2 - y]
+        for x in range(width + 2 * border):
+            result[border - 1 - y, x] = result[border + 1 + y, x]
+            result[border + height + y, x] = result[border + height - 2 - y, x]
 
 
 @compiled

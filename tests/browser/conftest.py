@@ -1,5 +1,6 @@
 """One server and one Chromium for all tests here; each test is a person of its own in a context of its own."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -28,8 +29,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def bench(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with serving(write_example(tmp_path_factory.mktemp("example"))) as bench:
+def bench(browser: Browser, example: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    project = tmp_path_factory.mktemp("example") / "digits"
+    with serving(shutil.copytree(example, project, symlinks=True)) as bench:
         yield bench
 
 
@@ -81,5 +83,5 @@ def page(context: BrowserContext, bench: Bench) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An example project that no server holds."""
+    """An example project that no server holds: tests copy it."""
     return write_example(tmp_path_factory.mktemp("spare"))

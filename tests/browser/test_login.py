@@ -1,6 +1,7 @@
 """A team in the browser: nobody gets in without a password, an admin adds somebody, who labels and logs out."""
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,19 +10,24 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from labeling.example import write_example
 from tests.browser.bench import PAINTED, ROOT, SAVED, Bench, serving
 
 ROOTS, ANNS = "correct horse battery", "a first password"
 
 
-@pytest.fixture
-def shut(tmp_path: Path) -> Iterator[Bench]:
-    """Serve an example of which Root is the admin, made as people make one."""
-    project = write_example(tmp_path)
+@pytest.fixture(scope="module")
+def team(example: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an example of which Root is the admin, made as people make one; tests copy it."""
+    project = shutil.copytree(example, tmp_path_factory.mktemp("team") / "digits", symlinks=True)
     command = [sys.executable, "-m", "labeling", "people", "add", "Root", "--role", "admin", "--project", str(project)]
     subprocess.run(command, input=ROOTS + "\n", text=True, cwd=ROOT, check=True, capture_output=True)
-    with serving(project, "--login") as bench:
+    return project
+
+
+@pytest.fixture
+def shut(team: Path, tmp_path: Path) -> Iterator[Bench]:
+    """Serve a team's project to those who log in."""
+    with serving(shutil.copytree(team, tmp_path / "digits", symlinks=True), "--login") as bench:
         yield bench
 
 
