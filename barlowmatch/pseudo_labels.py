@@ -5,7 +5,8 @@ buffers, which follow the probabilities to their device and arithmetic.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,9 @@ from torch.nn import functional as F
 from barlowmatch.distributed import all_reduce_sum
 
 MOMENTUM = 0.999
-"""Share of the past in running figures; SoftMatch's and FreeMatch's."""
+"""Share of the past in running averages, SoftMatch's and FreeMatch's, once there is so much past."""
+_SPAN = round(1 / (1 - MOMENTUM))
+"""Batches that such an average spans."""
 TINY = 1e-12
 
 
@@ -89,7 +92,11 @@ class FreeMatch(PseudoLabels):
     """FreeMatch's rule: a threshold a class that follows the network's confidence (2205.07246).
 
     The threshold of class c is τ · p̃(c) / max p̃, with τ the running mean confidence and p̃ the running mean
-    probabilities, both from 1/C on. The penalty is its self-adaptive fairness.
+    probabilities. The penalty is its self-adaptive fairness.
+
+    Both start from 1/C. The authors move them by a thousandth a batch from there, which is soon done in their million
+    steps; a run of hundreds would end before the threshold excludes anything. Here they are the plain averages of the
+    batches so far, the start counting as one, until these are the thousand that the authors' averages span.
 
     Args:
         classes: number of classes C.
@@ -99,6 +106,7 @@ class FreeMatch(PseudoLabels):
     threshold: Tensor
     probability: Tensor
     frequency: Tensor
+    batches: Tensor
 
     def __init__(self, classes: int, fairness: float = 0.01) -> None:
         super().__init__()
@@ -106,15 +114,22 @@ class FreeMatch(PseudoLabels):
         self.register_buffer("threshold", torch.tensor(1 / classes))
         self.register_buffer("probability", torch.full((classes,), 1 / classes))
         self.register_buffer("frequency", torch.full((classes,), 1 / classes))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Take a state back; one that counted no batches went by the authors' averages, and goes on by them."""
+        return super().load_state_dict({"batches": torch.tensor(_SPAN), **state_dict}, strict, assign)
 
     def weigh(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
         """Return the likeliest classes and 1 where they reach their class's threshold, else 0."""
         self.to(probabilities)
+        self.batches += 1
+        latest = (1 / (1 + self.batches)).clamp_min(1 - MOMENTUM).to(probabilities.dtype)
         confidence, labels = probabilities.max(1)
         guessed = F.one_hot(labels, probabilities.shape[1]).to(probabilities.dtype)
-        self.threshold.lerp_(_mean(confidence), 1 - MOMENTUM)
-        self.probability.lerp_(_mean(probabilities), 1 - MOMENTUM)
-        self.frequency.lerp_(_mean(guessed), 1 - MOMENTUM)
+        self.threshold.lerp_(_mean(confidence), latest)
+        self.probability.lerp_(_mean(probabilities), latest)
+        self.frequency.lerp_(_mean(guessed), latest)
         thresholds = self.threshold * self.probability / self.probability.max()
         return labels, (confidence >= thresholds[labels]).to(probabilities.dtype)
 

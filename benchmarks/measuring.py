@@ -14,7 +14,7 @@ LARS = ("--optimizer", "lars", "--trust", "0.001", "--trust-as", "scale")
 
 
 FIXED = ("--pseudo-label", "fixed", "--learning-rate", "0.003", "--start-share", "0")
-"""With the same presets: FixMatch as it was before they took SoftMatch's weights, on which older figures rest."""
+"""With the same presets: FixMatch as it was before they took FreeMatch's thresholds, on which older figures rest."""
 
 
 def barlowmatch(*words: str, quiet: bool = True) -> str:

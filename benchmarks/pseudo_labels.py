@@ -17,9 +17,10 @@ _FASTER = ("--learning-rate", "0.03", "--start-share")
 SIDES = {
     "fixed_0.003": FIXED,
     "fixed_0.03": ("--pseudo-label", "fixed", *_FASTER, "0"),
-    "freematch_0.03": ("--pseudo-label", "freematch", *_FASTER, "0"),
     "softmatch_0.03": ("--pseudo-label", "softmatch", *_FASTER, "0"),
     "softmatch_0.03_quarter_of_the_start": ("--pseudo-label", "softmatch", *_FASTER, "0.25"),
+    "freematch_0.03": ("--pseudo-label", "freematch", *_FASTER, "0"),
+    "freematch_0.03_quarter_of_the_start": ("--pseudo-label", "freematch", *_FASTER, "0.25"),
 }
 """By rule, rate, and share of the classifier in what is kept."""
 LABELED = {"cifar10": 500, "digits": 50, "fashion-mnist": 40}

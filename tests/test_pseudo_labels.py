@@ -69,19 +69,22 @@ def normalised(values: list[float]) -> list[float]:
     return [value / sum(values) for value in values]
 
 
-def test_freematch_equals_its_paper() -> None:
-    """2205.07246: self-adaptive thresholds from running means, and the fairness of the strong views that count."""
+@pytest.mark.parametrize("before", [0, 980, 5000])
+def test_freematch_equals_its_paper(before: int) -> None:
+    """2205.07246: self-adaptive thresholds from running means, and the fairness of the strong views that count.
+
+    The means are plain ones, what they start from being one of them, until there are a thousand, the paper's span.
+    """
     rule = FreeMatch(CLASSES)
-    assert rule.threshold == 1 / CLASSES
-    # As after many steps: with the first τ every guess counts.
     tau, p, h = 0.8, [1 / CLASSES] * CLASSES, [1 / CLASSES] * CLASSES
-    rule.threshold.fill_(tau)
+    rule.threshold.fill_(tau), rule.batches.fill_(before)
     fractions = set()
     for step, rows in enumerate(batches()):
+        past = min(M, 1 - 1 / (before + step + 2))
         guesses = [row.index(max(row)) for row in rows]
-        tau = M * tau + (1 - M) * mean([max(row) for row in rows])
-        p = [M * old + (1 - M) * mean(column) for old, column in zip(p, columns(rows), strict=True)]
-        h = [M * old + (1 - M) * guesses.count(c) / len(rows) for c, old in enumerate(h)]
+        tau = past * tau + (1 - past) * mean([max(row) for row in rows])
+        p = [past * old + (1 - past) * mean(column) for old, column in zip(p, columns(rows), strict=True)]
+        h = [past * old + (1 - past) * guesses.count(c) / len(rows) for c, old in enumerate(h)]
         expected = [float(max(row) >= tau * p[g] / max(p)) for row, g in zip(rows, guesses, strict=True)]
         labels, weights = rule.weigh(torch.tensor(rows, dtype=torch.float64))
         assert labels.tolist() == guesses
@@ -156,3 +159,13 @@ def test_a_rule_goes_on_from_its_state(name: str, dtype: torch.dtype) -> None:
     second.load_state_dict({key: value.clone() for key, value in first.state_dict().items()}, assign=True)
     for mine, theirs in zip(step(straight, 6), step(second, 6), strict=True):
         assert torch.equal(mine, theirs)
+
+
+def test_a_state_of_before_batches_were_counted_goes_on() -> None:
+    first, second = FreeMatch(CLASSES), FreeMatch(CLASSES)
+    first.weigh(torch.tensor(batches()[0]))
+    second.load_state_dict({name: value for name, value in first.state_dict().items() if name != "batches"})
+    sure = torch.eye(CLASSES)
+    threshold = second.threshold.clone()
+    second.weigh(sure)
+    assert second.threshold == pytest.approx(M * threshold + (1 - M))

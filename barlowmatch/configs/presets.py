@@ -89,20 +89,18 @@ def fixmatch_small_images() -> FixMatchConfig:
 
 def fixmatch_laptop() -> FixMatchConfig:
     """Return a recipe for a machine without a GPU: smaller unlabeled batches, the rules of `quick`."""
-    return replace(fixmatch_quick(), num_epochs=10, start_share=0.0, max_image_size=_LAPTOP_SIZE)
+    return replace(fixmatch_quick(), num_epochs=10, max_image_size=_LAPTOP_SIZE)
 
 
 def fixmatch_quick() -> FixMatchConfig:
     """Return a recipe for minutes on two cores.
 
     A network of so few labels is rarely sure: by the fixed threshold one guess in ten counted, and so few steps at a
-    tenth of FixMatch's rate left the classifier what it was. SoftMatch weighs every guess; a quarter of the way back
-    to the classifier, less is lost where most guesses are wrong.
+    tenth of FixMatch's rate left the classifier what it was. FreeMatch's thresholds are as high as the network is sure.
     """
     return FixMatchConfig(
-        num_epochs=3, batch_size=32, mu=4, learning_rate=0.03, pseudo_label="softmatch", start_share=0.25,
-        max_image_size=_QUICK_SIZE,
-    )  # fmt: skip
+        num_epochs=3, batch_size=32, mu=4, learning_rate=0.03, pseudo_label="freematch", max_image_size=_QUICK_SIZE
+    )
 
 
 PRESET_WORDS = {
