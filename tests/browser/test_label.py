@@ -260,7 +260,7 @@ def test_on_a_phone_tools_stand_above_the_classes_and_a_tap_zooms_where_it_is(ph
     phone.open().ready()
     more = phone.page.locator(".wb-more")
     boxes = [button.bounding_box() for button in more.get_by_role("button").all()]
-    assert len(boxes) == 7
+    assert len(boxes) == 6
     assert len({box["y"] for box in boxes if box}) == 1, "in one row"
     first = phone.page.locator(".wb-side .wb-class:visible").first.bounding_box()
     assert first is not None

@@ -137,7 +137,7 @@ def test_answers_about_ones_own_pictures_are_kept(page_of: Tab) -> None:
     assert page_of.bench.rows("SELECT value FROM project WHERE key = 'views'") == [('{"mirror": "other"}',)]
     expect(page.get_by_label("Minutes it may take")).to_have_value("60")
     page.reload()
-    page.locator("summary", has_text="What leaves").click()
+    page.locator("summary", has_text="Changes that keep").click()
     expect(mirror.get_by_text("So training leaves that as it is.")).to_be_visible()
 
 

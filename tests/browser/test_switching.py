@@ -30,7 +30,7 @@ def asked_for(folder: Path, *names: str) -> Path:
 
 
 def switch_to(page: Page, name: str) -> None:
-    page.locator(".wb-me button").click()
+    page.locator(".wb-me [aria-label*=switch]").click()
     page.fill("dialog input[name=person]", name)
     page.keyboard.press("Enter")
     expect(page.locator(".wb-me span")).to_have_text(name)
@@ -102,7 +102,7 @@ def test_who_goes_from_one_tab_goes_from_all_tabs_of_the_browser(tab: Tab, conte
     tab.open().ready()
     other.open().ready()
     other.press("4")
-    tab.page.locator(".wb-me button").click()
+    tab.page.locator(".wb-me [aria-label*=switch]").click()
     tab.page.fill("dialog input[name=person]", "dataset")
     tab.page.keyboard.press("Enter")
     expect(tab.page.locator("dialog .wb-error")).to_contain_text("imported labels")
