@@ -87,7 +87,8 @@ def test_a_folder_that_cannot_be_written(requested: Path, classifier: Path, comm
     home = requested
     (home / "locked").mkdir()
     (home / "labels.csv").write_text("file,label\nunlabeled/3.png,1\nunlabeled/4.png,1\n")
-    assert main(f"embed --dataset-folder data --checkpoint-path {classifier} --out-path reps".split()) == 0
+    if command == "select":
+        assert main(f"embed --dataset-folder data --checkpoint-path {classifier} --out-path reps".split()) == 0
     lines = {
         "train": f"train-classifier --dataset-folder data --checkpoint-path locked/c.pt {' '.join(SMALL)}",
         "embed": f"embed --dataset-folder data --checkpoint-path {classifier} --out-path locked/reps",

@@ -122,7 +122,7 @@ def test_another_size_or_fit_is_another_entry(tmp_path: Path) -> None:
     assert len(list((tmp_path / "cache" / "pixels").iterdir())) == 3
 
 
-@pytest.mark.parametrize("kind", ["raw", "jpeg"])
+@pytest.mark.parametrize("kind", ["raw", pytest.param("jpeg", marks=pytest.mark.slow)])
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(tmp_path: Path, kind: str) -> None:
     write_pictures(tmp_path / "data", 2500)
     rows = np.arange(2500)
