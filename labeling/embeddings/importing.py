@@ -4,11 +4,9 @@ Heavy, so it runs in the command's own process; the server only reads what is st
 """
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +19,7 @@ from labeling.embeddings.suspecting import suspects_among_labels
 from labeling.project import writing
 from storage.database import Database, transaction
 from storage.images import all_images
+from storage.parts import store_in_parts
 from storage.predictions import LEARNED, NewPrediction, add_run, put_predictions
 from storage.records import Guess
 from storage.requests import latest_event, open_images, put_neighbours
@@ -30,12 +29,8 @@ from storage.suspects import put_suspects
 PAGE = 48
 """Images of a leaf of the order: about a page of the grid."""
 NEIGHBOURS = 3
-AT_ONCE = 1000
-"""Rows a write stores: others wait a few hundredths of a second."""
 _BLOCK = 2048
 _STEPS = 8
-
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -78,15 +73,6 @@ def import_embeddings(folder: Path, embeddings: Path, learned: int | None = None
                 put_setting(db, LEARNED, latest_event(db) if learned is None else learned)
             put_suspects(db, suspects)
         return Taken(len(predictions), len(neighbours), len(suspects))
-
-
-def store_in_parts(db: Database, rows: Sequence[Part], put: Callable[[Sequence[Part]], object]) -> None:
-    """Store rows by many small writes: of a large project they take many seconds, and labels come in between."""
-    for start in range(0, len(rows), AT_ONCE):
-        began = time.monotonic()
-        with transaction(db):
-            put(rows[start : start + AT_ONCE])
-        time.sleep(time.monotonic() - began)  # whoever waits to store a label goes first
 
 
 def _put_neighbours(db: Database, found: Sequence[tuple[int, int, list[tuple[int, float]]]]) -> None:

@@ -24,6 +24,7 @@ from labeling.probe.ranking import covered, doubt, herd
 from labeling.project import ProjectFolder, writing
 from storage import probing as store
 from storage.database import Database, transaction
+from storage.parts import store_in_parts
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess
 from storage.requests import latest_event
@@ -36,8 +37,6 @@ CANDIDATES = 1000
 TURNS = 100
 """Items that are put in order: more than all people take until the next fit."""
 ANCHORS = 1024
-_PAGE = 64
-"""Guesses written in one transaction."""
 QUIET = 10.0
 """Seconds without a label after which labels are judged: it may take as long as several fits."""
 _LOOK = 0.2
@@ -91,16 +90,12 @@ class Learner:
         waiting = [(request, image) for request, image in store.waiting_items(db, CANDIDATES) if self._knows(image)]
         turns = self._order(probe, known, on_hand, waiting)
         fresh = dict.fromkeys([*on_hand, *(image for _, image in turns), *(image for _, image in waiting)])
-        pages = list(_pages(self._guesses(probe, list(fresh))))
+        guesses = list(self._guesses(probe, list(fresh)))
         with transaction(db):
             run = add_run(db, os.fsencode(self.folder / "probe"), "probe", event)
             store.set_turns(db, turns)
-            put_predictions(db, run, pages[0] if pages else [])
             store.note_fit(db, store.Fitted(event, len(labels)))
-        for page in pages[1:]:
-            time.sleep(0.01)  # whoever waits to store a label goes first
-            with transaction(db):
-                put_predictions(db, run, page)
+        store_in_parts(db, guesses, lambda part: put_predictions(db, run, part))
         return Refit(len(labels), seconds, len(fresh), len(turns))
 
     def look_for_suspects(self, db: Database) -> int:
@@ -137,17 +132,6 @@ class Learner:
         for at, image in enumerate(images):
             found = ((int(probe.classes[column]), float(probabilities[at, column])) for column in best[at].tolist())
             yield NewPrediction(image, tuple(Guess(*guess) for guess in found), self._places[image])
-
-
-def _pages(predictions: Iterator[NewPrediction]) -> Iterator[list[NewPrediction]]:
-    page: list[NewPrediction] = []
-    for prediction in predictions:
-        page.append(prediction)
-        if len(page) == _PAGE:
-            yield page
-            page = []
-    if page:
-        yield page
 
 
 def learn(project: Path, idle: float, say: Callable[[str], None]) -> None:

@@ -12,7 +12,7 @@ from barlowmatch.data.classes import ImageClass, class_id
 from barlowmatch.embeddings.folder import EmbeddedFiles
 from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
-from labeling.embeddings.importing import AT_ONCE, PAGE, import_embeddings, similarity_order, store_in_parts
+from labeling.embeddings.importing import PAGE, import_embeddings, similarity_order
 from labeling.project import reading, writing
 from labeling.runs.launching import learned_at
 from storage.classes import add_class, rename_class
@@ -73,24 +73,6 @@ def test_guesses_and_neighbours_are_those_of_the_embeddings(folder: Path, tmp_pa
                 assert [near.similarity for near in why.neighbours] == pytest.approx(
                     [cosines[near] for near in expected], abs=1e-3
                 )
-
-
-def test_others_store_labels_while_many_predictions_are_taken_up(folder: Path) -> None:
-    """What is stored so far is seen by others, and so the writes of others come in between."""
-    seen: list[int] = []
-
-    def put(part: Sequence[int]) -> None:
-        with reading(folder) as other:
-            seen.append(other.execute("SELECT count(*) FROM written").fetchone()[0])
-        db.executemany(
-            "INSERT INTO written (uuid, body, answer, created) VALUES (?, x'', '1', '')", [(str(n),) for n in part]
-        )
-
-    with writing(folder) as db:
-        before = db.execute("SELECT count(*) FROM written").fetchone()[0]
-        store_in_parts(db, range(2 * AT_ONCE + 1), put)
-        assert db.execute("SELECT count(*) FROM written").fetchone()[0] == before + 2 * AT_ONCE + 1
-    assert seen == [before, before + AT_ONCE, before + 2 * AT_ONCE]
 
 
 def test_an_unknown_class_is_named_and_nothing_is_stored(folder: Path, tmp_path: Path) -> None:
