@@ -17,7 +17,7 @@ from barlowmatch.data.entries import (
     partial_folder,
     read_reasons,
     read_tried,
-    remove_abandoned,
+    remove_idle,
     unfinished,
 )
 from barlowmatch.data.images import Unreadable, read_image
@@ -118,13 +118,11 @@ def _make_room(wanted: Wanted) -> None:
     held = pixels.stat().st_blocks * 512 if pixels.exists() and os.name != "nt" else 0
     needed = len(wanted.files) * wanted.recipe.row_bytes - held + SPARE_BYTES
     for left in unfinished(wanted.folder, entry):
-        if _free(entry) < needed and remove_abandoned(wanted.folder, left):
+        if _free(entry) < needed and remove_idle(wanted.folder, left):
             wanted.emit(Said(message=f"{left}: removed to make room; it was begun and not gone on with"))
     for old in sorted(entry.parent.glob("[0-9a-f]*"), key=last_use):
-        if _free(entry) >= needed:
-            return
-        wanted.emit(Said(message=f"{old}: removed to make room; the images decoded longest ago go first"))
-        shutil.rmtree(old, ignore_errors=True)
+        if _free(entry) < needed and remove_idle(wanted.folder, old):
+            wanted.emit(Said(message=f"{old}: removed to make room; the images decoded longest ago go first"))
     free = _free(entry)
     if free < needed:
         raise InputError(

@@ -136,10 +136,10 @@ def unfinished(folder: Path, entry: Path) -> list[Path]:
     return [left for left in folder.glob(f"*/{_PARTIAL}*") if left != partial_folder(entry)]
 
 
-def remove_abandoned(folder: Path, left: Path) -> bool:
-    """Remove an unfinished entry that nobody builds; say whether it was one."""
-    with suppress(Timeout), locked(folder, left.name.removeprefix(_PARTIAL), patience=0):
-        shutil.rmtree(left, ignore_errors=True)
+def remove_idle(folder: Path, entry: Path) -> bool:
+    """Remove an entry, whole or begun, that no process builds or opens at this moment; say whether it was one."""
+    with suppress(Timeout), locked(folder, entry.name.removeprefix(_PARTIAL), patience=0):
+        shutil.rmtree(entry, ignore_errors=True)
         return True
     return False
 

@@ -109,18 +109,20 @@ def test_auto_takes_what_the_disk_has_room_for(
     assert bool(told) == (kind != "pixels")
 
 
-def test_what_was_begun_and_left_gives_its_room_unless_somebody_builds_it(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("begun", [".partial-", ""])
+def test_what_was_made_or_begun_gives_its_room_unless_somebody_holds_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: str
 ) -> None:
     """As if the machine went down, and then an image was added: nobody will ask for that entry again."""
-    left, busy = (tmp_path / "cache" / "pixels" / f".partial-{key}" for key in ("0123", "4567"))
+    left, busy = (tmp_path / "cache" / "pixels" / f"{begun}{key}" for key in ("4567", "0123"))
     for place in (left, busy):
         place.mkdir(parents=True)
         (place / "pixels.npy").write_bytes(bytes(10**6))
+    (left / "meta.json").write_text("{}")  # so that it was used later than the other, which would go first
     needed = 64 * 2**20 + 12 * 3 * 48**2
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, needed - 10**6 * left.exists()))
 
-    with locked(tmp_path / "cache", "4567"):
+    with locked(tmp_path / "cache", "0123"):
         load(folder, tmp_path / "cache", "raw")
 
     assert not left.exists()
