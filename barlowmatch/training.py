@@ -33,6 +33,8 @@ from barlowmatch.task import Task
 
 EVALUATIONS = 20
 """About how many times a run measures itself."""
+LOOK_STEPS = 16
+"""Steps of an accelerator between two looks at its numbers."""
 REPORT_SECONDS = 0.5
 SAVING_SHARE = 0.05
 """Checkpoints at epoch ends may take this share of the time; a run of short epochs writes at some of them only."""
@@ -170,11 +172,16 @@ class Trainer:
         self.last_bad = torch.where(finite | (self.last_bad >= 0), self.last_bad, self.state.step)
         return metrics
 
+    def _looking(self) -> bool:
+        """Say whether numbers are read after this step; an accelerator waits for that, so not after each."""
+        step = self.state.step
+        return self.compute.device.type == "cpu" or step % LOOK_STEPS == 0 or step >= self.state.total_steps
+
     def _look_up(self, request: StopRequest, metrics: dict[str, Tensor], pace: Pace) -> None:
         """Between steps: report, and stop for a bad loss or a signal, in every process alike."""
+        if not self._looking():
+            return
         step, device = self.state.step, self.compute.device
-        if device.type != "cpu" and step % 16 and step < self.state.total_steps:
-            return  # reading a number makes the accelerator wait
         due = pace.due(REPORT_SECONDS, step) or step == self.state.total_steps  # short runs have a curve too
         if launcher.is_main() and due:
             self._report(metrics, pace)
@@ -229,7 +236,7 @@ class Trainer:
 
     def _plan(self, pace: Pace) -> None:
         """Where the time is given, set the number of steps from the steps timed so far."""
-        if self.minutes is None:
+        if self.minutes is None or not self._looking():  # an accelerator is given steps faster than it makes them
             return
         total, warm = distributed.from_main((pace.plan(self.state.step, self.state.total_steps), pace.warm))
         if warm and not self.state.planned:

@@ -110,6 +110,11 @@ def has_gpu() -> bool:
     return shutil.which("nvidia-smi") is not None or (sys.platform == "darwin" and os.uname().machine == "arm64")
 
 
+def images_to_learn_from(stage: Stage, counts: SplitCounts) -> int:
+    """Return how many images a batch of a stage may hold; FixMatch takes its few labeled ones again and again."""
+    return counts.labeled if stage.name == "train-classifier" else counts.learnable
+
+
 def base_config(stage: Stage, preset: str, counts: SplitCounts, views: Mapping[str, Any]) -> Any:
     """Return a preset's config as it fits a dataset: no batch larger than the images, and the project's views.
 
@@ -126,7 +131,7 @@ def base_config(stage: Stage, preset: str, counts: SplitCounts, views: Mapping[s
         raise Refused(f"no preset {preset!r}", "preset", f"there are {', '.join(stage.presets)}", "invalid")
     config = stage.presets[preset]()
     fitted: dict[str, Any] = {}
-    available = counts.labeled if stage.name in ("train-classifier", "fixmatch") else counts.learnable
+    available = images_to_learn_from(stage, counts)
     if config.batch_size is not None and 2 <= available < config.batch_size:
         fitted["batch_size"] = available
     fitted |= {name: value for name, value in views.items() if hasattr(config, name)}

@@ -7,7 +7,15 @@ from typing import Any
 
 from barlowmatch.traces import CONFIG
 from labeling.processes import read_json
-from labeling.runs.stages import Stage, base_config, command_words, entered_config, find_stage, fitting_preset
+from labeling.runs.stages import (
+    Stage,
+    base_config,
+    command_words,
+    entered_config,
+    find_stage,
+    fitting_preset,
+    images_to_learn_from,
+)
 from labeling.runs.state import Run
 from labeling.runs.supervising import Runs, Wish
 from labeling.runs.views import answers_of, view_flags
@@ -68,7 +76,7 @@ def make_plan(db: Database, runs: Runs, asked: Asked) -> Plan:
     lack = what_lacks(stage, counts, has_source=source is not None)
     if lack is not None:
         raise Refused(lack, "stage", None, "invalid")
-    available = counts.labeled if stage.name == "train-classifier" else counts.learnable
+    available = images_to_learn_from(stage, counts)
     if stage.timed and config.batch_size is not None and config.batch_size > available:
         raise Refused(
             f"batch size {config.batch_size} is more than the {available} images there are to learn from", "batch_size",

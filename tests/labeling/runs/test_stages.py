@@ -8,7 +8,7 @@ import pytest
 from barlowmatch.cli import parse_config
 from barlowmatch.configs.presets import PRESETS
 from barlowmatch.run_folders import plain
-from labeling.runs.stages import HIDDEN, STAGES, command_words, words_as_begun
+from labeling.runs.stages import HIDDEN, STAGES, base_config, command_words, words_as_begun
 from labeling.runs.wishes import what_lacks
 from storage.splits import SplitCounts
 
@@ -38,3 +38,14 @@ def test_a_run_goes_on_with_what_it_began_with_whatever_its_preset_means_by_now(
 )
 def test_labels_that_only_measure_are_told_apart_from_those_that_a_stage_lacks(counts: SplitCounts, said: str) -> None:
     assert said in (what_lacks(STAGES["train-classifier"], counts, has_source=True) or "")
+
+
+@pytest.mark.parametrize(("stage", "preset", "batch"), [
+    ("train-classifier", "paper", 6), ("fixmatch", "paper", None), ("fixmatch", "quick", 32), ("pretrain", "paper", 90),
+])  # fmt: skip
+def test_a_batch_holds_no_more_images_than_there_are_but_fixmatch_repeats_its_few_labeled_ones(
+    stage: str, preset: str, batch: int | None
+) -> None:
+    """Its batch sets how many unlabeled images a step sees: a tenth of them would be another recipe."""
+    counts = SplitCounts(learnable=90, labeled=6, classes=2, judged=0, kept=0)
+    assert base_config(STAGES[stage], preset, counts, {}).batch_size == batch
