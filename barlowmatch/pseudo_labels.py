@@ -15,7 +15,12 @@ from torch.nn import functional as F
 from barlowmatch.distributed import all_reduce_sum
 
 MOMENTUM = 0.999
-"""Share of the past in running averages, SoftMatch's and FreeMatch's, once there is so much past."""
+"""Share of the past in running averages, SoftMatch's and FreeMatch's, once there is so much past.
+
+Their authors begin with it, at values that mean nothing, which are soon left in a million steps; a run of hundreds
+would end before any guess counted for less. Here the averages are plain ones of the batches so far, what they begin
+with counting as one, until these are the thousand that the authors' averages span.
+"""
 _SPAN = round(1 / (1 - MOMENTUM))
 """Batches that such an average spans."""
 TINY = 1e-12
@@ -51,7 +56,8 @@ class SoftMatch(PseudoLabels):
 
     The confidence is taken after uniform alignment, which lifts the classes guessed too rarely; the label is not. With
     μ and σ² the running mean and variance of the confidence, the weight is exp(−(min(confidence − μ, 0))² / (2σ²/4)):
-    two standard deviations cover the Gaussian, as the authors set it. Alignment starts from the first batch's mean.
+    two standard deviations cover the Gaussian, as the authors set it. μ begins at 1/C, σ² at 1, and alignment with the
+    first batch's mean (see `MOMENTUM`).
 
     Args:
         classes: number of classes C.
@@ -72,19 +78,20 @@ class SoftMatch(PseudoLabels):
     def weigh(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
         """Return the likeliest classes and their weights, 1 from the mean confidence upward."""
         self.to(probabilities)
+        self.batches += 1
         aligned = self._align(probabilities)
         confidence = aligned.max(1).values
         mean, variance = _mean_and_variance(confidence)
-        self.mean.lerp_(mean, 1 - MOMENTUM)
-        self.variance.lerp_(variance, 1 - MOMENTUM)
+        latest = _share_of_the_latest(self.batches).to(probabilities.dtype)
+        self.mean.lerp_(mean, latest)
+        self.variance.lerp_(variance, latest)
         short = (confidence - self.mean).clamp(max=0)
         return probabilities.argmax(1), torch.exp(-short.square() / (2 * self.variance / 4))
 
     def _align(self, probabilities: Tensor) -> Tensor:
         """Divide by the running class frequency and normalise again."""
-        share = torch.where(self.batches > 0, 1 - MOMENTUM, 1.0).to(probabilities.dtype)
-        self.batches += 1
-        self.frequency += share * (_mean(probabilities) - self.frequency)
+        latest = _share_of_the_latest(self.batches - 1).to(probabilities.dtype)
+        self.frequency.lerp_(_mean(probabilities), latest)
         return F.normalize(probabilities / self.frequency.clamp_min(TINY), p=1, dim=1)
 
 
@@ -92,11 +99,7 @@ class FreeMatch(PseudoLabels):
     """FreeMatch's rule: a threshold a class that follows the network's confidence (2205.07246).
 
     The threshold of class c is τ · p̃(c) / max p̃, with τ the running mean confidence and p̃ the running mean
-    probabilities. The penalty is its self-adaptive fairness.
-
-    Both start from 1/C. The authors move them by a thousandth a batch from there, which is soon done in their million
-    steps; a run of hundreds would end before the threshold excludes anything. Here they are the plain averages of the
-    batches so far, the start counting as one, until these are the thousand that the authors' averages span.
+    probabilities. Both begin at 1/C (see `MOMENTUM`). The penalty is its self-adaptive fairness.
 
     Args:
         classes: number of classes C.
@@ -124,7 +127,7 @@ class FreeMatch(PseudoLabels):
         """Return the likeliest classes and 1 where they reach their class's threshold, else 0."""
         self.to(probabilities)
         self.batches += 1
-        latest = (1 / (1 + self.batches)).clamp_min(1 - MOMENTUM).to(probabilities.dtype)
+        latest = _share_of_the_latest(self.batches).to(probabilities.dtype)
         confidence, labels = probabilities.max(1)
         guessed = F.one_hot(labels, probabilities.shape[1]).to(probabilities.dtype)
         self.threshold.lerp_(_mean(confidence), latest)
@@ -155,6 +158,11 @@ def pseudo_labels(name: str, threshold: float, classes: int) -> PseudoLabels:
         "freematch": lambda: FreeMatch(classes),
     }
     return rules[name]()
+
+
+def _share_of_the_latest(batches: Tensor) -> Tensor:
+    """Return the share of the newest of so many batches in a running average that began with something else."""
+    return (1 / (1 + batches)).clamp_min(1 - MOMENTUM)
 
 
 def _mean(values: Tensor) -> Tensor:

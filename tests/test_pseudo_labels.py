@@ -36,24 +36,29 @@ def test_the_fixed_threshold_counts_from_the_threshold_on() -> None:
     assert weights.tolist() == [1.0, 0.0, 1.0]
 
 
-def test_softmatch_equals_its_paper() -> None:
-    """2301.10921: truncated Gaussian weights of the confidence after uniform alignment, with running μ and σ²."""
+@pytest.mark.parametrize("before", [0, 980, 5000])
+def test_softmatch_equals_its_paper(before: int) -> None:
+    """2301.10921: truncated Gaussian weights of the confidence after uniform alignment, with running μ and σ².
+
+    The means are plain ones, what μ and σ² start from being one of them, until there are a thousand, the paper's span.
+    """
     rule = SoftMatch(CLASSES)
     assert (rule.mean, rule.variance) == (1 / CLASSES, 1.0)
-    # As after many steps: with the first μ no guess falls short for long.
-    mu, variance, frequency = 0.7, 0.02, None
-    rule.mean.fill_(mu), rule.variance.fill_(variance)
-    for rows in batches():
-        now = [mean(column) for column in columns(rows)]
-        frequency = now if frequency is None else [M * f + (1 - M) * n for f, n in zip(frequency, now, strict=True)]
+    mu, variance, frequency = 0.7, 0.02, [0.4, 0.3, 0.2, 0.1]
+    rule.mean.fill_(mu), rule.variance.fill_(variance), rule.batches.fill_(before)
+    rule.frequency.copy_(torch.tensor(frequency))
+    for step, rows in enumerate(batches()):
+        past = min(M, 1 - 1 / (before + step + 1))
+        frequency = [past * f + (1 - past) * mean(n) for f, n in zip(frequency, columns(rows), strict=True)]
+        past = min(M, 1 - 1 / (before + step + 2))
         confidence = []
         for row in rows:
             aligned = [p * (1 / CLASSES) / f for p, f in zip(row, frequency, strict=True)]
             confidence.append(max(aligned) / sum(aligned))
         mu_now = mean(confidence)
         biased = mean([(c - mu_now) ** 2 for c in confidence])
-        mu = M * mu + (1 - M) * mu_now
-        variance = M * variance + (1 - M) * biased * len(rows) / (len(rows) - 1)
+        mu = past * mu + (1 - past) * mu_now
+        variance = past * variance + (1 - past) * biased * len(rows) / (len(rows) - 1)
         expected = [1.0 if c >= mu else math.exp(-((c - mu) ** 2) / (2 * variance / 4)) for c in confidence]
         labels, weights = rule.weigh(torch.tensor(rows, dtype=torch.float64))
         assert labels.tolist() == [row.index(max(row)) for row in rows]
@@ -124,7 +129,7 @@ def test_a_class_that_nobody_guesses_spoils_no_figure() -> None:
 def test_one_image_alone_has_no_variance_and_spoils_none() -> None:
     rule = SoftMatch(2)
     assert rule.weigh(torch.tensor([[0.9, 0.1]]))[1].isfinite().all()
-    assert rule.variance == pytest.approx(M)
+    assert rule.variance == 0.5
 
 
 def test_rules_are_known_by_name() -> None:
