@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,14 +99,9 @@ def find_stage(name: str) -> Stage:
 
 def fitting_preset() -> str:
     """Return the preset that suits this machine."""
-    if has_gpu():
+    if shutil.which("nvidia-smi") is not None:  # what would know, torch, is too heavy to be loaded here
         return "small-images"
     return "laptop" if (os.cpu_count() or 1) >= 8 else "quick"
-
-
-def has_gpu() -> bool:
-    """Say whether an accelerator seems to be here, without loading what would use it."""
-    return shutil.which("nvidia-smi") is not None or (sys.platform == "darwin" and os.uname().machine == "arm64")
 
 
 def images_to_learn_from(stage: Stage, counts: SplitCounts) -> int:
