@@ -39,8 +39,10 @@ class PretrainConfig(RunOptions):
         float, Range(0, 100, open_low=True), Doc("Rate of the weights at batch 256; scaled by batch/256.")
     ] = 0.9
     learning_rate_biases: Annotated[
-        float, Range(0, 100), Doc("Rate of biases and norms at batch 256; scaled by batch/256.")
-    ] = 0.9
+        float | None,
+        Range(0, 100),
+        Doc("Rate of biases and norms at batch 256; scaled by batch/256. Default: the weights'."),
+    ] = None
     trust: Annotated[
         float,
         Range(0, 1, open_low=True),

@@ -90,12 +90,12 @@ class BarlowTwins(Task):
 
     def optimizer(self) -> Optimizer:
         """Return LARS or Muon; weights and biases have their own rates, both scaled by batch/256."""
-        scale = self.samples_per_step / 256
+        scale, of_biases = self.samples_per_step / 256, self.config.learning_rate_biases
         weights, biases = parameter_groups(
             self.network,
             lr=self.config.learning_rate * scale,
             weight_decay=self.config.weight_decay,
-            lr_biases=self.config.learning_rate_biases * scale,
+            lr_biases=(self.config.learning_rate if of_biases is None else of_biases) * scale,
         )
         if self.config.optimizer == "muon":
             dtype = torch.bfloat16 if self.compute.autocast else self.compute.dtype

@@ -35,3 +35,14 @@ def test_muon_trains_where_it_is_asked_for_and_goes_on_from_its_state(tmp_path: 
     assert (biases["adapt"], biases["momentum"]) == (False, 0.9)
     expected, found = tensors(checkpoint), tensors(load_checkpoint(parts))
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+@pytest.mark.parametrize(("flags", "ratio"), [((), 1), (("--learning-rate-biases", "0.005"), 10)])
+def test_biases_learn_at_the_rate_of_the_weights_unless_they_are_given_their_own(
+    tmp_path: Path, seed_layout: Path, flags: tuple[str, ...], ratio: float
+) -> None:
+    """The original's commands name one rate; biases at a rate of another recipe would run away from the weights."""
+    command = words("pretrain", seed_layout, tmp_path / "p.pt", "--learning-rate", "0.05", *flags)
+    pretrain.run(parse_config(command[0], command[1:]))
+    weights, biases = load_checkpoint(tmp_path / "p.pt")["optimizer"]["param_groups"]
+    assert weights["lr"] / biases["lr"] == pytest.approx(ratio)
