@@ -37,6 +37,13 @@ class SelectConfig(Checked):
     budget: Annotated[
         int | None, Range(1, 10**9, "images"), Doc("Images to request; default the paper's 2.5 % of all images.")
     ] = None
+    asked: Annotated[
+        tuple[Path, ...],
+        Doc(
+            "Earlier requests that are not answered yet (tables with a column `file`): their images are not asked for "
+            "again, and what is like them counts as covered."
+        ),
+    ] = ()
     seed: Annotated[int, Range(0, 2**31 - 1), Doc("Every random choice derives from it.")] = 0
     round: Annotated[int, Range(1, 10**6), Doc("Number of the request: the original file is request_<n>.csv.")] = 1
     memory: Annotated[

@@ -16,8 +16,9 @@ TYPICAL, UNCERTAIN = "typiclust", "uherding"
 class Auto(Strategy[AutoConfig]):
     """Typical images until every class has five labels, then uncertain ones that stand for many.
 
-    As many typical images are asked for as labels are missing; which class each will turn out to be nobody knows, so
-    the next round asks again. With one class or none known, all are typical ones: there is nothing to be unsure about.
+    As many typical images are asked for as labels are missing, those that are asked for already taken off; which class
+    each will turn out to be nobody knows, so the next round asks again. With one class or none known, all are typical
+    ones: there is nothing to be unsure about.
     """
 
     name: ClassVar[str] = "auto"
@@ -40,11 +41,12 @@ class Auto(Strategy[AutoConfig]):
         return Picks([*_columns(first)[0], *places], [*_columns(first)[1], *scores], [*first.reasons, *reasons])
 
     def missing_labels(self, pool: Pool) -> int:
-        """Return how many labels the classes lack until each has `labels_per_class`."""
+        """Return how many labels the classes lack until each has `labels_per_class`, beside those asked for already."""
         counts = np.bincount(pool.labels, minlength=len(pool.class_names))
         if np.count_nonzero(counts) < 2:
             return len(pool)
-        return int(np.maximum(0, self.config.labels_per_class - counts).sum())
+        missing = int(np.maximum(0, self.config.labels_per_class - counts).sum())
+        return max(0, missing - (len(pool.spoken_for) - len(pool.labels)))
 
 
 def _by(name: str, pool: Pool, budget: int, random: np.random.Generator, emit: Emit) -> Picks:

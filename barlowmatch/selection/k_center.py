@@ -28,8 +28,8 @@ class KCenter(Strategy[KCenterConfig]):
     def choose(self, pool: Pool, budget: int, random: np.random.Generator, emit: Emit) -> Picks:
         """Choose farthest first; the score is the distance to the nearest labeled or chosen image."""
         first: list[int] = []
-        if len(pool.labels):
-            minima = _to_labeled(pool, emit)
+        if len(pool.spoken_for):
+            minima = _to_spoken_for(pool, emit)
         else:
             say(emit, "k-center: no image is labeled; the first pick is the one nearest to the mean of all")
             first, minima = _from_the_middle(pool.unlabeled)
@@ -43,9 +43,9 @@ class KCenter(Strategy[KCenterConfig]):
         return Picks(places, distances, reasons)
 
 
-def _to_labeled(pool: Pool, emit: Emit) -> Tensor:
+def _to_spoken_for(pool: Pool, emit: Emit) -> Tensor:
     rate = Rate("measure distances to labeled images", len(pool), emit)
-    minima, _ = nearest(pool.unlabeled, pool.labeled.whole(), rate.step)
+    minima, _ = nearest(pool.unlabeled, pool.spoken_for.whole(), rate.step)
     return minima
 
 

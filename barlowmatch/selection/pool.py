@@ -1,6 +1,6 @@
 """What a strategy chooses from: unlabeled images, the labeled ones, and what a classifier thinks of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
@@ -64,7 +64,8 @@ class Pool:
     """Images in the order of their file names; validation and test images are not among them.
 
     Attributes:
-        vectors: unit-norm embeddings of the labeled images, then of the unlabeled ones.
+        vectors: unit-norm embeddings of the labeled images, then of those that are asked for already and wait for
+            their label, then of the unlabeled ones that may be asked for.
         labels: position in `class_names` of each labeled image (L,).
         files: names of the unlabeled images, sorted.
         rows: row of each unlabeled image in the embeddings folder (N,).
@@ -82,8 +83,15 @@ class Pool:
     calibration: tuple[Tensor, Tensor] | None = None
 
     @classmethod
-    def from_embeddings(cls, embeddings: Embeddings, memory: int = DEFAULT_MEMORY) -> Self:
+    def from_embeddings(
+        cls, embeddings: Embeddings, memory: int = DEFAULT_MEMORY, asked: Collection[str] = frozenset()
+    ) -> Self:
         """Return the pool of an embeddings folder: labels to learn from are in train, requests come from the rest.
+
+        Args:
+            embeddings: the folder.
+            memory: bytes that the normalised vectors may take.
+            asked: names of images that are asked for already.
 
         Raises:
             InputError: an embedding holds NaN or infinity, the probabilities of a validation image are none, or no
@@ -92,14 +100,14 @@ class Pool:
         splits = np.asarray(embeddings.table.splits)
         labeled = np.flatnonzero((splits == "train") & (embeddings.labels >= 0))
         unlabeled = np.flatnonzero((embeddings.labels < 0) & ((splits == "train") | (splits == "unlabeled")))
-        if len(unlabeled) == 0:
-            raise InputError(
-                f"{embeddings.folder}: every image outside val and test has a label; none is left to request"
-            )
+        waiting = np.array([embeddings.table.files[row] in asked for row in unlabeled.tolist()], bool)
+        if waiting.all():
+            told = "has a label or is asked for already" if len(waiting) else "has a label"
+            raise InputError(f"{embeddings.folder}: every image outside val and test {told}; none is left to request")
         names = tuple(item.name for item in embeddings.classes)
         pool = cls.of(
-            embeddings.vectors, embeddings.table.files, labeled, unlabeled, embeddings.labels, names,
-            embeddings.probabilities, memory,
+            embeddings.vectors, embeddings.table.files, labeled, unlabeled[~waiting], embeddings.labels, names,
+            embeddings.probabilities, memory, unlabeled[waiting],
         )  # fmt: skip
         judged = np.flatnonzero((splits == "val") & (embeddings.labels >= 0))
         if embeddings.probabilities is None or len(judged) == 0:
@@ -141,15 +149,18 @@ class Pool:
         class_names: tuple[str, ...],
         probabilities: Shards | None,
         memory: int,
+        asked: Rows | tuple[()] = (),
     ) -> Self:
         """Return the pool of some rows, brought into the order of their file names."""
-        labeled, unlabeled = (np.array(sorted(rows, key=files.__getitem__), np.int64) for rows in (labeled, unlabeled))
-        rows = np.concatenate([labeled, unlabeled])
+        labeled, asked, unlabeled = (
+            np.array(sorted(rows, key=files.__getitem__), np.int64) for rows in (labeled, asked, unlabeled)
+        )
+        rows = np.concatenate([labeled, asked, unlabeled])
         names = tuple(files[row] for row in rows)
         return cls(
             vectors=Vectors.read(vectors, rows, names, memory),
             labels=labels[labeled],
-            files=names[len(labeled) :],
+            files=names[len(labeled) + len(asked) :],
             rows=unlabeled,
             class_names=class_names,
             source=probabilities,
@@ -164,9 +175,14 @@ class Pool:
         return self.vectors.part(0, len(self.labels))
 
     @cached_property
+    def spoken_for(self) -> Vectors:
+        """Embeddings of the images that are labeled or asked for already (L + A, D): nobody is asked for their like."""
+        return self.vectors.part(0, len(self.vectors) - len(self))
+
+    @cached_property
     def unlabeled(self) -> Vectors:
-        """Embeddings of the unlabeled images (N, D)."""
-        return self.vectors.part(len(self.labels), len(self.vectors))
+        """Embeddings of the unlabeled images that may be asked for (N, D)."""
+        return self.vectors.part(len(self.vectors) - len(self), len(self.vectors))
 
     @cached_property
     def head(self) -> LinearHead:

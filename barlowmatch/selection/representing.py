@@ -48,7 +48,7 @@ def represent(
     """
     points = pool.unlabeled.take(anchors)
     coverage = Coverage(points, weights / weights.sum(), kernel)
-    coverage.add(pool.labeled)
+    coverage.add(pool.spoken_for)
     candidates = draw_places(len(pool), max(config.candidates, 4 * budget), random)
     if len(candidates) < len(pool):
         say(emit, f"choosing among {len(candidates)} of {len(pool)} images, averaged over {len(anchors)}; both random")
@@ -70,7 +70,7 @@ def fill_up(pool: Pool, picks: Picks, budget: int, emit: Emit) -> Picks:
         return picks
     say(emit, f"nothing more to gain after {len(chosen)} images; the other {missing} are the farthest from them")
     minima = torch.full((len(pool),), 4.0, dtype=pool.unlabeled.dtype)
-    for centres in (pool.labeled.whole(), pool.unlabeled.take(chosen)):
+    for centres in (pool.spoken_for.whole(), pool.unlabeled.take(chosen)):
         if len(centres):
             lower_to(minima, pool.unlabeled, centres)
     minima[chosen] = -1

@@ -30,6 +30,8 @@ ROWS = 1024
 class TypiClust(Strategy[TypiClustConfig]):
     """One image from each cluster in turn: those with fewest labels first, the larger of them first.
 
+    An image that is asked for already counts as labeled.
+
     Typicality is 1 / mean distance (true distances, not squared) to the min(20, n/2) nearest in the cluster, or where
     that has more than `LARGE` unlabeled images, among so many of them drawn at random.
     """
@@ -38,14 +40,14 @@ class TypiClust(Strategy[TypiClustConfig]):
 
     def choose(self, pool: Pool, budget: int, random: np.random.Generator, emit: Emit) -> Picks:
         """Choose the most typical images; the score is the typicality."""
-        labeled = len(pool.labels)
-        clusters = min(labeled + budget, self.config.clusters)
+        spoken_for = len(pool.spoken_for)
+        clusters = min(spoken_for + budget, self.config.clusters)
         owners = assign_clusters(pool.vectors, clusters, random, emit)
         sizes = np.bincount(owners, minlength=clusters)
-        labels = np.bincount(owners[:labeled], minlength=clusters)
-        quotas = visits(sizes, labels, np.bincount(owners[labeled:], minlength=clusters), budget)
-        members = np.argsort(owners[labeled:], kind="stable")
-        starts = np.searchsorted(owners[labeled:][members], np.arange(clusters + 1))
+        labels, free = np.bincount(owners[:spoken_for], minlength=clusters), owners[spoken_for:]
+        quotas = visits(sizes, labels, np.bincount(free, minlength=clusters), budget)
+        members = np.argsort(free, kind="stable")
+        starts = np.searchsorted(free[members], np.arange(clusters + 1))
         chosen: dict[int, tuple[list[int], list[float]]] = {}
         rate = Rate("find typical images", budget, emit)
         for cluster, quota in enumerate(np.bincount(quotas, minlength=clusters)):
@@ -58,8 +60,9 @@ class TypiClust(Strategy[TypiClustConfig]):
                 chosen[cluster] = (places[picked].tolist()[::-1], typicality[::-1])
                 rate.step(int(quota))
         picks = [(cluster, chosen[cluster][0].pop(), chosen[cluster][1].pop()) for cluster in quotas.tolist()]
+        kind = "labels" if spoken_for == len(pool.labels) else "labels, given or asked for"
         reasons = [
-            f"typical of a cluster of {sizes[cluster]} images with {labels[cluster]} labels" for cluster, _, _ in picks
+            f"typical of a cluster of {sizes[cluster]} images with {labels[cluster]} {kind}" for cluster, _, _ in picks
         ]
         return Picks([place for _, place, _ in picks], [score for _, _, score in picks], reasons)
 

@@ -1,12 +1,14 @@
 """Choose the images whose labels would help most, and write the request."""
 
 import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from barlowmatch.configs.select import PAPER_RATIO, REQUEST_COLUMNS, SelectConfig
-from barlowmatch.data.tables import rows_text, table_text
+from barlowmatch.data.tables import FILE_COLUMNS, read_table, rows_text, table_text
 from barlowmatch.embeddings.folder import read_embeddings
+from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import keep_aside, write_texts
 from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lose
@@ -21,8 +23,8 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
     """Write `request.csv` and the seed's `request_<n>.csv` to `--dest-path`; return where, how many and how long.
 
     Raises:
-        InputError: the embeddings cannot be used, the strategy or its parameters do not exist or do not fit the pool,
-            or the request cannot be written or would replace what is no request.
+        InputError: the embeddings or an earlier request cannot be used, the strategy or its parameters do not exist or
+            do not fit the pool, or the request cannot be written or would replace what is no request.
     """
     started = time.monotonic()
     check_output_folder("--dest-path", config.dest_path, None)
@@ -30,7 +32,8 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
     strategy = _strategy(config)
     embeddings = read_embeddings(config.representations_path)
     refuse_inside("--dest-path", config.dest_path, embeddings.dataset_folder)
-    pool = Pool.from_embeddings(embeddings, int(config.memory * 2**30))
+    asked = _asked(config.asked, frozenset(embeddings.table.files), emit)
+    pool = Pool.from_embeddings(embeddings, int(config.memory * 2**30), asked)
     budget = config.budget or _paper_budget(pool, emit)
     selection = strategy.select(pool, budget, config.seed, emit)
     path = write_request(config.dest_path, config.round, strategy.name, selection)
@@ -60,8 +63,24 @@ def _strategy(config: SelectConfig) -> Strategy[Any]:
     return create_strategy(config.strategy, config.parameters)
 
 
+def _asked(requests: Sequence[Path], known: Collection[str], emit: Emit) -> set[str]:
+    """Return the images of earlier requests, those that have their label by now among them."""
+    found: set[str] = set()
+    for path in requests:
+        files = read_table(path).need(FILE_COLUMNS)
+        strange = [file for file in files if file not in known]
+        if strange and len(strange) == len(files):
+            told = f"{strange[0]} and all its others are not among the embeddings"
+            raise InputError(f"--asked {path}: {told}; name a request of the same dataset")
+        if strange:
+            told = f"{path}: {len(strange)} of its images are not among the embeddings, {strange[0]} first"
+            emit(Said(message=told, level="warning"))
+        found.update(files)
+    return found
+
+
 def _paper_budget(pool: Pool, emit: Emit) -> int:
-    images = len(pool) + len(pool.labels)
+    images = len(pool.vectors)
     budget = min(len(pool), max(1, round(PAPER_RATIO * images)))
     emit(Said(message=f"select: requesting {budget} images, {PAPER_RATIO:.1%} of {images} as in the paper; --budget N"))
     return budget

@@ -22,7 +22,7 @@ from labeling.chores import Chore
 from labeling.configs import ChooseConfig
 from labeling.embeddings.newest import newest_embeddings
 from labeling.project import ProjectFolder, reading
-from labeling.requests.pool import Pool, file_of, write_pool
+from labeling.requests.pool import ASKED, Pool, file_of, write_pool
 from labeling.requests.tables import read_request
 from storage.database import Database
 from storage.images import get_image
@@ -116,7 +116,7 @@ def _run_strategy(config: ChooseConfig, folder: Path, budget: int, seed: int, em
     command = [
         sys.executable, "-m", "barlowmatch", "select",
         "--representations-path", str(folder), "--dest-path", str(folder),
-        "--strategy", config.strategy, "--budget", str(budget), "--seed", str(seed),
+        "--strategy", config.strategy, "--budget", str(budget), "--seed", str(seed), "--asked", str(folder / ASKED),
         *(["--parameters", *config.parameters] if config.parameters else []),
     ]  # fmt: skip
     last = ""

@@ -2,7 +2,8 @@
 
 An embeddings folder knows the labels of the day it was made. Here its vectors are linked into a folder whose table says
 what the project knows now, so that a strategy sees every label since, and never asks for what needs no answer: images
-that were answered or rejected, are asked for already, are kept for validation, or whose file is gone.
+that were answered or rejected, are kept for validation, or whose file is gone. Those that are asked for already are in
+a table beside it: they are not asked for again either, and what is like them counts as covered.
 """
 
 import os
@@ -24,6 +25,8 @@ from storage.requests import open_images
 
 OUT = "test"
 """Split of rows that are neither learned from nor asked for; no strategy looks at it."""
+ASKED = "asked.csv"
+"""Table, in the pool's folder, of the images that are asked for already."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class _Row:
     split: str
     label: int | None
     image: Image
+    asked: bool = False
 
 
 def write_pool(db: Database, source: Path, folder: Path) -> Pool:
@@ -67,8 +71,10 @@ def write_pool(db: Database, source: Path, folder: Path) -> Pool:
         for number, (file, sha256) in enumerate(zip(embeddings.table.files, embeddings.table.sha256, strict=True))
         for row in [rows.get(number)]
     ]
+    files = embeddings.table.files
     try:
         write_table(folder / FILES, COLUMNS, table)
+        write_table(folder / ASKED, ("file",), [(files[number],) for number, row in rows.items() if row.asked])
         for path in source.glob("*.npy"):
             if keeps_probabilities or not path.name.startswith("probabilities"):
                 (folder / path.name).symlink_to(path.absolute())
@@ -77,7 +83,7 @@ def write_pool(db: Database, source: Path, folder: Path) -> Pool:
         write_json(folder / META, embeddings.meta | {"classes": known, "probabilities": keeps_probabilities})
     except OSError as error:
         raise InputError(cannot_write(folder, error)) from error
-    free = {embeddings.table.files[number]: row.image for number, row in rows.items() if row.split == "unlabeled"}
+    free = {files[number]: row.image for number, row in rows.items() if row.split == "unlabeled" and not row.asked}
     return Pool(folder, free, sum(row.split == "train" for row in rows.values()))
 
 
@@ -101,13 +107,13 @@ def _row(image: Image, asked: set[int]) -> _Row:
     kept = image.split in ("val", "test")
     if image.label.state == "labeled":
         return _Row(image.split if kept else "train", image.label.class_id, image)
-    free = image.label.state == "none" and not kept and image.id not in asked
-    return _Row("unlabeled" if free else OUT, None, image)
+    free = image.label.state == "none" and not kept
+    return _Row("unlabeled" if free else OUT, None, image, free and image.id in asked)
 
 
 def _weight(row: _Row) -> int:
     """Order what images of one content say: validation, labels, reasons not to ask, and last that one may ask."""
-    return {"unlabeled": 0, OUT: 1, "train": 2, "val": 3}[row.split]
+    return {"unlabeled": int(row.asked), OUT: 2, "train": 3, "val": 4}[row.split]
 
 
 def _class_names(db: Database, embeddings: Embeddings, rows: dict[int, _Row]) -> tuple[dict[int, str], bool]:

@@ -7,7 +7,9 @@ import numpy.typing as npt
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from barlowmatch.embeddings.shards import Shards
 from barlowmatch.selection.pool import Pool
+from barlowmatch.selection.vectors import DEFAULT_MEMORY
 
 Array = npt.NDArray[np.float64]
 
@@ -44,6 +46,15 @@ class Scene:
         return Pool.from_arrays(
             self.points[order], self.labels[order], files=[self.files[row] for row in order],
             class_names=[f"class {place}" for place in range(classes)], probabilities=self.probabilities[order],
+        )  # fmt: skip
+
+    def besides(self, asked: npt.NDArray[np.int64]) -> Pool:
+        """Return the pool in which some rows are asked for already."""
+        names = tuple(f"class {place}" for place in range(self.probabilities.shape[1]))
+        labeled, free = np.flatnonzero(self.labels >= 0), np.flatnonzero(self.labels < 0)
+        return Pool.of(
+            Shards([self.points]), self.files, labeled, np.setdiff1d(free, asked), self.labels, names,
+            Shards([self.probabilities]), DEFAULT_MEMORY, asked,
         )  # fmt: skip
 
 

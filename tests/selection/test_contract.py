@@ -109,3 +109,12 @@ def test_parameters_have_help_and_are_parsed(name: str, scene: Scene) -> None:
                 create_strategy(name, [f"{parameter.name}=-7"])
     with pytest.raises(InputError, match="no such parameter"):
         create_strategy(name, ["nonsense=1"])
+
+
+def test_what_is_asked_for_already_is_not_asked_for_again(name: str, scene: Scene) -> None:
+    asked = np.flatnonzero(scene.labels < 0)[::3]
+    pool = scene.besides(asked)
+    assert len(pool) == 240
+    assert set(create_strategy(name).select(pool, 240).rows.tolist()) == set(np.flatnonzero(scene.labels < 0)) - set(
+        asked.tolist()
+    )

@@ -53,6 +53,18 @@ def test_labels_come_from_train_requests_from_what_has_none_and_calibration_from
     assert labels.tolist() == [0, 1]
 
 
+def test_images_asked_for_already_lie_between_the_labeled_and_the_others(tmp_path: Path) -> None:
+    """Names of others, and of images that have their label by now, change nothing."""
+    written(tmp_path / "e", ROWS, guesses=True)
+    pool = Pool.from_embeddings(read_embeddings(tmp_path / "e"), asked={"t.png", "s.png", "x.png", "strange.png"})
+    assert (pool.files, pool.rows.tolist(), pool.labels.tolist()) == (("y.png",), [1], [0, 1])
+    np.testing.assert_allclose(pool.spoken_for.whole(), np.eye(4)[[7 % 4, 0, 6 % 4]])
+    np.testing.assert_allclose(pool.labeled.whole(), np.eye(4)[[7 % 4, 0]])
+    np.testing.assert_allclose(pool.unlabeled.whole(), np.eye(4)[[1]])
+    with pytest.raises(InputError, match="has a label or is asked for already; none is left"):
+        Pool.from_embeddings(read_embeddings(tmp_path / "e"), asked={"t.png", "y.png"})
+
+
 def test_nothing_is_calibrated_by_without_guesses_or_labels_of_val(tmp_path: Path) -> None:
     assert written(tmp_path / "a", ROWS, guesses=False)[0].calibration is None
     others = [row for row in ROWS if row[1] != "val" or not row[2]]

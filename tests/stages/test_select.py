@@ -214,3 +214,21 @@ def test_probabilities_of_validation_images_that_are_none_are_named(tmp_path: Pa
     )  # fmt: skip
     with pytest.raises(InputError, match=r"^30: its class probabilities sum to nan, not to 1; embed it again"):
         run(config)
+
+
+def test_earlier_requests_are_not_asked_for_again_whatever_their_names(tmp_path: Path, representations: Path) -> None:
+    common = {"representations_path": representations, "strategy": "random"}
+    first, second = tmp_path / "first", tmp_path / "second"
+    run(SelectConfig(**common, dest_path=first, budget=290))
+    run(SelectConfig(**common, dest_path=second, budget=10, asked=(first / "request.csv",)))
+    asked, others = ({row["file"] for row in requested(folder)} for folder in (first, second))
+    assert len(asked | others) == 300
+
+    (first / "labels.csv").write_text("file,label\nunlabeled/100.png,a\nelsewhere.png,b\n")
+    events: list[Event] = []
+    run(SelectConfig(**common, dest_path=second, budget=299, asked=(first / "labels.csv",)), events.append)
+    told = [event.message for event in events if isinstance(event, Said) and event.level == "warning"]
+    assert told == [f"{first / 'labels.csv'}: 1 of its images are not among the embeddings, elsewhere.png first"]
+    (first / "labels.csv").write_text("file\nelsewhere.png\n")
+    with pytest.raises(InputError, match=r"--asked .*labels\.csv: elsewhere\.png and all its others are not among"):
+        run(SelectConfig(**common, dest_path=second, budget=10, asked=(first / "labels.csv",)))

@@ -18,7 +18,7 @@ from labeling.configs import ChooseConfig
 from labeling.embeddings.newest import newest_embeddings
 from labeling.project import Project, ProjectFolder, reading
 from labeling.requests.choosing import choose as choose_on_the_command_line
-from labeling.requests.pool import write_pool
+from labeling.requests.pool import ASKED, write_pool
 from storage.database import Database
 from storage.images import all_images
 from storage.requests import draw_unlabeled
@@ -71,6 +71,7 @@ def test_a_pool_is_what_the_project_knows_now(embedded: Path, project: Project, 
         pool = write_pool(db, found.folder, tmp_path / "pool")
         assert {image.id for image in pool.images.values()} == free_images(db)
         kept = {image.id for image in all_images(db) if image.split == "val"}
+        asked = {row["image"] for row in db.execute("SELECT image FROM request_item WHERE left > 0")} - kept
     after = read_embeddings(tmp_path / "pool")
     assert pool.labeled == 7
     np.testing.assert_array_equal(after.vectors.take(np.arange(40)), before.vectors.take(np.arange(40)))
@@ -78,6 +79,9 @@ def test_a_pool_is_what_the_project_knows_now(embedded: Path, project: Project, 
     assert (after.table.splits[row], after.table.labels[row]) == ("train", "cat")
     splits = {int(Path(file).stem): split for file, split in zip(after.table.files, after.table.splits, strict=True)}
     assert splits[rejected["image"]] == "test"
+    waiting = {int(Path(file).stem) for file in read_table(tmp_path / "pool" / ASKED).columns["file"]}
+    assert waiting == asked > set()
+    assert {splits[image] for image in waiting} == {"unlabeled"}
     assert {splits[image] for image in kept} == {"val"}
     assert after.probabilities is not None
 
