@@ -72,6 +72,29 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+class _Known:
+    """Visitors that the database was asked about lately: those of sessions, or those of names, never in one table."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[bytes | str, tuple[float, Visitor]] = OrderedDict()
+
+    def get(self, key: bytes | str) -> Visitor | None:
+        """Return whom the key stood for a moment ago."""
+        until, visitor = self._held.get(key, (0.0, None))
+        return visitor if until > time.monotonic() else None
+
+    def put(self, key: bytes | str, visitor: Visitor) -> Visitor:
+        """Remember a visitor for a moment, and return them."""
+        self._held[key] = time.monotonic() + _REMEMBERED_SECONDS, visitor
+        while len(self._held) > _REMEMBERED:
+            self._held.popitem(last=False)
+        return visitor
+
+    def clear(self) -> None:
+        """Ask the database again."""
+        self._held.clear()
+
+
 class Door:
     """Lets in who is somebody, and to what their role allows; `scope["visitor"]` says who it is.
 
@@ -87,7 +110,7 @@ class Door:
         self._project = project
         self._entry = entry
         self._root = root_path.rstrip("/")
-        self._known: OrderedDict[bytes, tuple[float, Visitor]] = OrderedDict()
+        self._sessions, self._vouched_for = _Known(), _Known()
         self.by_name, self.by_address = Attempts(BY_NAME), Attempts(BY_ADDRESS)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -115,7 +138,8 @@ class Door:
 
     def forget(self) -> None:
         """Ask the database about everybody again: sessions, roles or people changed."""
-        self._known.clear()
+        self._sessions.clear()
+        self._vouched_for.clear()
 
     @property
     def entry(self) -> Entry:
@@ -146,14 +170,13 @@ class Door:
         if token is None:
             return None
         key = token_hash(token)
-        held = self._known.get(key)
-        if held is not None and held[0] > time.monotonic():
-            return held[1]
+        held = self._sessions.get(key)
+        if held is not None:
+            return held
         member = await run_in_threadpool(self._find_session, key)
         if member is None:
-            self._known.pop(key, None)
             return None
-        return self._remember(key, Visitor(member.id, member.name, member.role, key))
+        return self._sessions.put(key, Visitor(member.id, member.name, member.role, key))
 
     async def _vouched(self, scope: MutableMapping[str, Any], named: list[str]) -> Visitor:
         """Return whom a trusted proxy names.
@@ -168,20 +191,13 @@ class Door:
         name = clean_name(named[0], "header")
         if store.fold(name) == store.fold(store.DATASET):
             raise Refused(f"{store.DATASET} is the name of imported labels", "header", "log in as somebody else")
-        key = hashlib.sha256(b"header " + name.encode()).digest()
-        held = self._known.get(key)
-        if held is not None and held[0] > time.monotonic():
-            return held[1]
+        held = self._vouched_for.get(name)
+        if held is not None:
+            return held
         member = await run_in_threadpool(self._find_or_add, name)
         if not member.active:
             raise Refused(f"{member.name} is no longer let in", "header", "ask an admin of the project")
-        return self._remember(key, Visitor(member.id, member.name, member.role, None))
-
-    def _remember(self, key: bytes, visitor: Visitor) -> Visitor:
-        self._known[key] = time.monotonic() + _REMEMBERED_SECONDS, visitor
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-        return visitor
+        return self._vouched_for.put(name, Visitor(member.id, member.name, member.role, None))
 
     def _find_session(self, key: bytes) -> Member | None:
         with self._project.reading() as db:

@@ -121,6 +121,17 @@ def test_nobody_else_names_people(team: Project) -> None:
         )
 
 
+@pytest.mark.parametrize("cookie", ["Root", "header Root"])
+def test_no_cookie_passes_for_a_name_that_the_proxy_brought(team: Project, cookie: str) -> None:
+    """Whom the proxy named a moment ago is remembered; a cookie is looked for among sessions alone."""
+    with from_address(team, "10.0.0.1") as proxy:
+        assert proxy.get("/api/people", headers={"x-remote-user": "Root"}).json()["me"]["role"] == "admin"
+        other = TestClient(proxy.app, base_url=URL, client=("10.0.0.2", 1))
+        for client in (other, proxy):
+            answer = client.get("/api/people", headers={"cookie": f"session-{team.id}={cookie}"})
+            assert answer.status_code == 401
+
+
 def test_tries_are_counted_by_whom_the_proxy_saw(team: Project) -> None:
     with from_address(team, "10.0.0.1") as proxy:
 
