@@ -98,12 +98,19 @@ OTHER_IMAGES = "the dataset's files or labels"
 
 def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return, as `--flag old → new`, the parameters that would make a resumed run another run."""
-    before = {**ADDED_LATER, **old}
+    before, now = _as_meant({**ADDED_LATER, **old}), _as_meant(new)
     return [
         f"--{name.replace('_', '-')} {before[name]} → {value}"
-        for name, value in new.items()
+        for name, value in now.items()
         if name in before and name not in IRRELEVANT_TO_RESUME and _normal(before[name]) != _normal(value)
     ]
+
+
+def _as_meant(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return parameters with the rate of biases that stands for none given, which earlier runs have as a number."""
+    if config.get("learning_rate_biases", 0.0) is not None:
+        return config
+    return {**config, "learning_rate_biases": config["learning_rate"]}
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class PretrainConfig(RunOptions):
         float, Range(0, 1000, "epochs"), Doc("Linear warm-up; never more than a tenth of the run.")
     ] = 5.0
     weight_decay: Annotated[
-        float, Range(0, 1), Doc("LARS' weight decay of the weights; norms and biases have none.")
+        float, Range(0, 1), Doc("LARS' weight decay of the weights; norms, biases and Muon have none.")
     ] = 1e-4
 
 
