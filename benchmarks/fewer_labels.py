@@ -137,13 +137,13 @@ class Bench:
 
 
 def times_fewer(count: int, accuracy: float, alone: Accuracies) -> float | None:
-    """Return how many times `count` labels alone need to be as good, None where the most of them are not.
+    """Return how many times `count` labels alone need to be as good, None where that is not among those measured.
 
     Between two numbers of labels the accuracy is taken to grow with their logarithm.
     """
     counts = sorted(alone)
     heights = np.maximum.accumulate([median(alone[number]) for number in counts])
-    if accuracy > heights[-1]:
+    if not heights[0] <= accuracy <= heights[-1]:
         return None
     needed = math.exp(float(np.interp(accuracy, heights, np.log(counts))))
     return round(needed / count, 1)
@@ -153,9 +153,8 @@ def rows(sides: dict[str, Accuracies]) -> Iterator[tuple[str, str, str, str, str
     """Yield what each side reached: medians, what they are of, and how many times fewer labels it took."""
     for side, accuracies in sides.items():
         for count, found in accuracies.items():
-            saved = (
-                "" if side == "labels_alone" else str(times_fewer(count, median(found), sides["labels_alone"]) or ">")
-            )
+            times = None if side == "labels_alone" else times_fewer(count, median(found), sides["labels_alone"])
+            saved = "" if side == "labels_alone" else str(times or "not measured")
             yield side, str(count), f"{median(found):.1f} %", ", ".join(f"{value:.1f}" for value in found), saved
 
 
