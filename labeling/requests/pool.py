@@ -27,7 +27,7 @@ OUT = "test"
 
 
 @dataclass(frozen=True)
-class Pool:
+class PoolFolder:
     """A folder that strategies read.
 
     Attributes:
@@ -48,7 +48,7 @@ class _Row:
     image: Image
 
 
-def write_pool(db: Database, source: Path, folder: Path) -> Pool:
+def write_pool(db: Database, source: Path, folder: Path) -> PoolFolder:
     """Write the pool of this moment.
 
     Args:
@@ -78,7 +78,7 @@ def write_pool(db: Database, source: Path, folder: Path) -> Pool:
     except OSError as error:
         raise InputError(cannot_write(folder, error)) from error
     free = {embeddings.table.files[number]: row.image for number, row in rows.items() if row.split == "unlabeled"}
-    return Pool(folder, free, sum(row.split == "train" for row in rows.values()))
+    return PoolFolder(folder, free, sum(row.split == "train" for row in rows.values()))
 
 
 def _rows(db: Database, embeddings: Embeddings) -> dict[int, _Row]:
