@@ -58,7 +58,7 @@ def barrier() -> None:
         dist.barrier()
 
 
-def share(count: int) -> slice:
+def own_part(count: int) -> slice:
     """Return this process's contiguous part of `count` things; the parts differ by one at most."""
     size, place = world_size(), rank()
     small, larger = divmod(count, size)

@@ -73,7 +73,7 @@ def classify_rows(
 def _shared(
     network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int | None
 ) -> Iterator[Output]:
-    return apply_network(network, store, rows[distributed.share(len(rows))], compute, batch_size)
+    return apply_network(network, store, rows[distributed.own_part(len(rows))], compute, batch_size)
 
 
 def _gather(parts: list[Tensor], count: int, width: int) -> Tensor:

@@ -43,7 +43,7 @@ def retake_statistics(network: Network, store: ImageStore, rows: Rows, compute: 
         norm.momentum = None  # torch's name for the mean over all batches
         norm.train()
     for batch in _batches(rows, usual_batch(network.architecture.image_size), seed):
-        images = store.take(torch.from_numpy(batch[distributed.share(len(batch))])).to(compute.dtype) / 255
+        images = store.take(torch.from_numpy(batch[distributed.own_part(len(batch))])).to(compute.dtype) / 255
         with compute.context():
             network.embed(images)
     for norm, momentum in zip(norms, momenta, strict=True):

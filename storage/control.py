@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from storage.database import Database
 from storage.errors import Refused
 from storage.groups import (
-    Pool,
+    ControlPool,
     count_companions,
     count_to_keep,
     draw_to_keep,
@@ -90,14 +90,14 @@ def find_control(db: Database) -> Control | None:
     return Control(row["id"], row["items"], row["left"] - in_vain, begun)
 
 
-def control_pool(db: Database) -> Pool:
+def control_pool(db: Database) -> ControlPool:
     """Return what `resize_control` draws from; it reads all images, so make it before the write."""
     control = find_control(db)
     held = set() if control is None else groups_of(db, control.request)
     return make_pool(db, _room(db, _kept(db, control)), held)
 
 
-def resize_control(db: Database, count: int, pool: Pool) -> Control:
+def resize_control(db: Database, count: int, pool: ControlPool) -> Control:
     """Make the control sample one of `count` random images, or make it where there is none.
 
     What is drawn more is drawn at random too, and what is left out is the end of a random order, so that it stays a
@@ -195,7 +195,7 @@ def _items(images: list[int]) -> list[NewItem]:
     return [NewItem(image, "random", None, "control sample, drawn at random") for image in images]
 
 
-def ask_control(db: Database, count: int, pool: Pool) -> None:
+def ask_control(db: Database, count: int, pool: ControlPool) -> None:
     """Ask for a uniform random sample of unlabeled images, blind: the validation set of all rounds.
 
     It has `count` images, or as many as `largest_control` allows where those are fewer. Whole groups leave learning.
@@ -206,7 +206,7 @@ def ask_control(db: Database, count: int, pool: Pool) -> None:
         keep_whole(db, added.id, pool)
 
 
-def _append(db: Database, control: Control, count: int, room: int, pool: Pool) -> None:
+def _append(db: Database, control: Control, count: int, room: int, pool: ControlPool) -> None:
     drawn = draw_to_keep(db, pool, count, room, held=groups_of(db, control.request))
     db.executemany(
         """INSERT INTO request_item (request, rank, image, strategy, score, reason, free, left)

@@ -20,7 +20,7 @@ _MAY_BE_DRAWN = f"{_OPEN} AND (split IN ('train', 'unlabeled') OR split = 'val' 
 
 
 @dataclass(frozen=True)
-class Pool:
+class ControlPool:
     """What may be drawn to be kept for validation, looked up before the write that does it.
 
     Attributes:
@@ -84,7 +84,7 @@ def groups_of(db: Database, request: int) -> set[str]:
     return {row["name"] for row in db.execute(_OF_REQUEST, (request,))}
 
 
-def keep_whole(db: Database, request: int, pool: Pool) -> None:
+def keep_whole(db: Database, request: int, pool: ControlPool) -> None:
     """Keep what belongs to the images of a request, and has no label, for validation like them."""
     groups = groups_of(db, request)
     images = [image for name in groups for image in pool.members.get(name, [])]
@@ -106,7 +106,7 @@ def let_go(db: Database, images: Iterable[int], groups: set[str]) -> None:
     )
 
 
-def make_pool(db: Database, most: int, held: set[str]) -> Pool:
+def make_pool(db: Database, most: int, held: set[str]) -> ControlPool:
     """Return what may be drawn, to be kept with all images of its group.
 
     It reads all images, so whoever labels waits for it inside a write; `draw_to_keep` looks again at what it draws.
@@ -123,10 +123,10 @@ def make_pool(db: Database, most: int, held: set[str]) -> Pool:
             members[row["name"]].append(row["id"])
     rows = map(tuple, db.execute(f"""SELECT id, "group" FROM image WHERE {_MAY_BE_DRAWN}"""))
     images = [(image, name) for image, name in rows if name is None or name in groups]
-    return Pool(images, members, _last(db))
+    return ControlPool(images, members, _last(db))
 
 
-def draw_to_keep(db: Database, pool: Pool, count: int, room: int, held: set[str]) -> list[int]:
+def draw_to_keep(db: Database, pool: ControlPool, count: int, room: int, held: set[str]) -> list[int]:
     """Draw unlabeled images uniformly, to be kept for validation with all images of their groups.
 
     An image whose group has labels to learn from, or does not fit into `room`, is passed over, and so is what was
@@ -157,7 +157,7 @@ def _may_be_drawn(db: Database, image: int) -> bool:
     return db.execute(f"SELECT 1 FROM image WHERE id = ? AND {_MAY_BE_DRAWN}", (image,)).fetchone() is not None
 
 
-def _is_free(db: Database, group: str | None, pool: Pool, grown: set[str | None]) -> bool:
+def _is_free(db: Database, group: str | None, pool: ControlPool, grown: set[str | None]) -> bool:
     """Say whether a group is whole in the pool, and none of it labeled, asked about or kept by now."""
     if group is None:
         return True
@@ -165,7 +165,7 @@ def _is_free(db: Database, group: str | None, pool: Pool, grown: set[str | None]
     return group not in grown and all(db.execute(taken, (image,)).fetchone() is None for image in pool.members[group])
 
 
-def _newer(db: Database, pool: Pool) -> list[tuple[int, str | None]]:
+def _newer(db: Database, pool: ControlPool) -> list[tuple[int, str | None]]:
     """Return the images with a group that came since the pool was made."""
     rows = db.execute("""SELECT id, "group" FROM image WHERE id > ? AND +"group" IS NOT NULL""", (pool.last,))
     return [(row[0], row[1]) for row in rows]

@@ -40,7 +40,9 @@ def gradients_and_statistics(
     """A loss that couples all samples: the squared sum over the batch of an output's cube."""
     net = network().to(device, dtype, memory_format=torch.channels_last)
     synchronise_batch_norm(net)
-    part = images(count)[distributed.share(count)].to(device, dtype, memory_format=torch.channels_last).requires_grad_()
+    part = (
+        images(count)[distributed.own_part(count)].to(device, dtype, memory_format=torch.channels_last).requires_grad_()
+    )
     with torch.autocast(device, torch.bfloat16, enabled=autocast):
         outputs = net(part)
     loss = distributed.all_reduce_sum((outputs.to(dtype) ** 3).sum(0)).pow(2).sum()
@@ -48,7 +50,7 @@ def gradients_and_statistics(
     distributed.average_gradients(net.parameters())
     assert part.grad is not None
     everything = part.new_zeros(count, *part.shape[1:])
-    everything[distributed.share(count)] = part.grad
+    everything[distributed.own_part(count)] = part.grad
     by_images = distributed.all_reduce_sum(everything) / distributed.world_size()
     found = [p.grad for p in net.parameters()] + list(net.buffers()) + [by_images.detach()]
     return [tensor.cpu() for tensor in found]
@@ -72,7 +74,7 @@ def of_timms_norms(_rank: int) -> list[Tensor]:
     torch.manual_seed(5)
     net = nn.Sequential(nn.Conv2d(3, 4, 3), BatchNormAct2d(4), nn.Conv2d(4, 4, 3), BatchNormAct2d(4, act_layer=nn.SiLU))
     synchronise_batch_norm(net)
-    outputs = net(images(BATCH)[distributed.share(BATCH)])
+    outputs = net(images(BATCH)[distributed.own_part(BATCH)])
     outputs.square().sum().backward()
     distributed.average_gradients(net.parameters())
     gradients = [weight.grad * distributed.world_size() for weight in net.parameters() if weight.grad is not None]
@@ -87,7 +89,7 @@ def test_norms_that_hold_their_activation_keep_it() -> None:
 
 
 def shares_and_decisions(rank: int) -> tuple[list[int], tuple[bool, ...], str]:
-    part = list(range(BATCH))[distributed.share(BATCH)]
+    part = list(range(BATCH))[distributed.own_part(BATCH)]
     return part, distributed.any_process((rank == 1, False), torch.device("cpu")), distributed.from_main(f"from {rank}")
 
 
@@ -139,7 +141,7 @@ def test_one_process_is_left_alone() -> None:
     net = network()
     synchronise_batch_norm(net)
     assert not any(isinstance(module, SyncBatchNorm) for module in net.modules())
-    assert distributed.share(7) == slice(0, 7)
+    assert distributed.own_part(7) == slice(0, 7)
 
 
 def test_batch_norm_in_bfloat16_is_as_near_to_float64_as_that_of_one_process() -> None:

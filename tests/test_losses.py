@@ -191,7 +191,7 @@ WIDTH, COUNT = 8, 11
 def barlow_in_parts(_rank: int = 0) -> Tensor:
     """The gradient of a shared weight, as training under torchrun gets it; the shares are uneven."""
     weight = random(6, WIDTH, seed=5).requires_grad_()
-    part = distributed.share(COUNT)
+    part = distributed.own_part(COUNT)
     loss = barlow_twins_loss(random(COUNT, 6, seed=3)[part] @ weight, random(COUNT, 6, seed=4)[part] @ weight, 0.05)
     return gathered(loss, weight)
 
@@ -216,7 +216,7 @@ def fixmatch_in_parts(_rank: int = 0, name: str = "fixed") -> Tensor:
     results = []
     for step in range(3):
         weight.grad = None
-        few, many = distributed.share(5), distributed.share(COUNT)
+        few, many = distributed.own_part(5), distributed.own_part(COUNT)
         inputs = [random(5, 6, seed=step)[few], random(COUNT, 6, seed=9 + step)[many], random(COUNT, 6, seed=20)[many]]
         logits = [2 * values @ weight for values in inputs]
         results.append(gathered(fixmatch_loss(logits[0], torch.arange(5)[few], *logits[1:], rule)["loss"], weight))

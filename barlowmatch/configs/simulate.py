@@ -70,8 +70,8 @@ class SimulateConfig(ComputeOptions):
         """Check ranges, and that the texts are what they should be."""
         super().__post_init__()
         _ = self.budget_list, self.strategy_list, self.shard_pair
-        share(self.junk, "--junk")
-        share(self.label_noise, "--label-noise")
+        parse_share(self.junk, "--junk")
+        parse_share(self.label_noise, "--label-noise")
 
     @property
     def budget_list(self) -> tuple[int, ...]:
@@ -99,7 +99,7 @@ class SimulateConfig(ComputeOptions):
         return int(first), int(second)
 
 
-def share(text: str, flag: str) -> float:
+def parse_share(text: str, flag: str) -> float:
     """Return a share given as `3%` or `0.03`.
 
     Raises:

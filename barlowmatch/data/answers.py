@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from barlowmatch.data.classes import CLASSES_FILE, ImageClass, class_id, classes_of, some
+from barlowmatch.data.classes import CLASSES_FILE, LARGEST_LABEL, ImageClass, class_id, classes_of, some
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.file_rows import FileRows, composed, local
-from barlowmatch.data.labels import LARGEST_LABEL, largest_unlisted, read_label_tensor
+from barlowmatch.data.labels import largest_unlisted, read_label_tensor
 from barlowmatch.data.tables import (
     FILE_COLUMNS,
     LABEL_COLUMNS,

@@ -18,8 +18,8 @@ from barlowmatch.errors import InputError
 
 CLASSES_FILE = "classes.csv"
 """Beside a dataset's images or a manifest: `id,name`, for who wants ids, names or an order of their own."""
-
-
+LARGEST_LABEL = 10_000_000
+"""The largest id that a label tensor of the seed's layout may hold."""
 HASHED = 2**52
 """Ids from here on come from a class's first name: two datasets that have one of them mean the same class."""
 

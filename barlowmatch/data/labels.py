@@ -1,14 +1,16 @@
 """The seed's label files: a 1-D integer tensor, one number an image, in the images' natural order."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from barlowmatch.data.classes import LARGEST_LABEL
 from barlowmatch.data.dataset import Rows
+from barlowmatch.data.folders import TENSOR
 from barlowmatch.errors import InputError
 from barlowmatch.files import whole_file
 
-LARGEST_LABEL = 10_000_000
 _LARGEST_OF_FEW = 10_000
 
 
@@ -46,9 +48,16 @@ def read_label_tensor(path: Path) -> Rows:
     return labels
 
 
-def write_label_tensor(path: Path, labels: Rows) -> None:
-    """Write labels as the seed's tensor, whole or not at all."""
+def write_label_tensors(folder: Path, labels: Mapping[str, Sequence[int]]) -> None:
+    """Write the seed's tensors beside the folders of a dataset, for those that have images, each whole or not at all.
+
+    Args:
+        folder: of the dataset.
+        labels: one number an image, -1 for none, in the order of the images' numbers, by the folder the images are in.
+    """
     import torch
 
-    with whole_file(path) as partial:
-        torch.save(torch.from_numpy(np.ascontiguousarray(labels, dtype=np.int64)), partial)
+    for name, numbers in labels.items():
+        if numbers:
+            with whole_file(folder / f"{name}{TENSOR}") as partial:
+                torch.save(torch.tensor(numbers, dtype=torch.int64), partial)

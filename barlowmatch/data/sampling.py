@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from barlowmatch.data.dataset import Rows
-from barlowmatch.distributed import share
+from barlowmatch.distributed import own_part
 from barlowmatch.randomness import permutation
 
 
@@ -45,7 +45,7 @@ class Stream:
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Return this process's share of the batch of `step`: dataset rows and positions in the stream (B,)."""
-        positions = step * self.batch_size + np.arange(self.batch_size)[share(self.batch_size)]
+        positions = step * self.batch_size + np.arange(self.batch_size)[own_part(self.batch_size)]
         passes, places = np.divmod(positions, len(self.rows))
         chosen = np.empty(len(positions), np.int64)
         for number in np.unique(passes):

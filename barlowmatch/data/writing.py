@@ -7,21 +7,20 @@
 | table, flat, manifest | the images where they were, and a `labels.csv` that is a manifest too |
 
 A hard link is the same file under a second name: it takes no space, and what is changed in place changes in both.
+Files are called by `barlowmatch.data.naming`, as in exports of the app, which say where they differ and why.
 """
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from barlowmatch.data.classes import CLASSES_FILE, write_classes
-from barlowmatch.data.dataset import SPLITS, Dataset
-from barlowmatch.data.folders import is_passed_over
-from barlowmatch.data.labels import write_label_tensor
+from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.labels import write_label_tensors
 from barlowmatch.data.listings import Columns
+from barlowmatch.data.naming import checked_folders, kept, numbered
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.splits import folders_below
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, write_table
@@ -99,67 +98,52 @@ def link(source: Path, target: Path) -> bool:
 
 Targets = list[tuple[int, str]]
 
+_NUMBERED = {"train": "train_new", "val": "val", "test": "test"}
+"""Folders of the seed: its commands look for `train_new` after a round, and for `train` before."""
 
-def _numbered(dataset: Dataset, order: Sequence[int]) -> Targets:
-    """Return the seed's names: numbers in the labeled splits, old names in the pool."""
-    targets: Targets = []
-    for split, folder in (("train", "train_new"), ("val", "val"), ("test", "test")):
-        rows = [row for row in order if dataset.splits[row] == split]
-        targets += [
-            (row, f"{folder}/{place}{PurePosixPath(dataset.files[row]).suffix}") for place, row in enumerate(rows)
-        ]
-    return targets + list(_unique(dataset, order, "unlabeled", lambda _: "unlabeled"))
+
+def _by_number(dataset: Dataset, order: Sequence[int]) -> Targets:
+    """Return the seed's names: numbers in the labeled splits, old names in the pool, by which requests name images."""
+    labeled = [row for row in order if dataset.splits[row] in _NUMBERED]
+    pool = [row for row in order if dataset.splits[row] not in _NUMBERED]
+    folders = [_NUMBERED[str(dataset.splits[row])] for row in labeled]
+    numbers = numbered([dataset.files[row] for row in labeled], folders)
+    return [*zip(labeled, numbers, strict=True), *_with_folders(dataset, pool, {})]
 
 
 def _by_class(dataset: Dataset, order: Sequence[int]) -> Targets:
     """Return `<split>/<class>/<name>`; images without a label lie in the split's folder itself."""
-    for name in dataset.class_names:
-        if not name or "/" in name or "\0" in name or is_passed_over(name) or len(os.fsencode(name)) > 255:
-            raise InputError(f'class "{name}": cannot be the name of a folder; rename the class')
+    return _with_folders(dataset, order, checked_folders(dataset.class_names))
+
+
+def _with_folders(dataset: Dataset, rows: Sequence[int], classes: Mapping[str, str]) -> Targets:
+    """Return rows with their old names, and the folders around these, which may say what belongs together."""
+    names = (*dataset.class_names, None)
 
     def place(row: int) -> str:
-        label = dataset.labels[row]
-        split = str(dataset.splits[row])
-        return split if split == "unlabeled" or label < 0 else f"{split}/{dataset.class_names[label]}"
+        split, name = str(dataset.splits[row]), names[dataset.labels[row]]
+        inside = "" if split == "unlabeled" or name is None else classes[name]
+        return str(PurePosixPath(split, inside, folders_below(dataset, dataset.files[row])))
 
-    return [target for split in SPLITS for target in _unique(dataset, order, split, place)]
+    targets = kept([dataset.files[row] for row in rows], [place(row) for row in rows])
+    return list(zip(rows, targets, strict=True))
 
 
 def _in_place(dataset: Dataset, order: Sequence[int]) -> Targets:
     return [(row, dataset.files[row]) for row in order]
 
 
-_TARGETS: dict[str, Callable[[Dataset, Sequence[int]], Targets]] = {"seed": _numbered, "class-folders": _by_class}
-
-
-def _unique(
-    dataset: Dataset, order: Sequence[int], split: str, place: Callable[[int], str]
-) -> Iterator[tuple[int, str]]:
-    """Yield the rows of a split, each with a target in `place(row)`: its old name and the folders around it.
-
-    Where two would have the same target, the one that was there before keeps it and the other gets a number.
-    """
-    wanted: list[tuple[bool, int, PurePosixPath]] = []
-    for row in order:
-        if dataset.splits[row] == split:
-            file = dataset.files[row]
-            target = PurePosixPath(place(row), folders_below(dataset, file), PurePosixPath(file).name)
-            wanted.append((str(target) != file, row, target))
-    taken: set[str] = set()
-    for _, row, target in sorted(wanted, key=lambda item: item[0]):
-        name, number = str(target), 2
-        while name.lower() in taken:
-            name, number = str(target.with_name(f"{target.stem}-{number}{target.suffix}")), number + 1
-        taken.add(name.lower())
-        yield row, name
+_TARGETS: dict[str, Callable[[Dataset, Sequence[int]], Targets]] = {"seed": _by_number, "class-folders": _by_class}
 
 
 def _write_tensors(dataset: Dataset, targets: Targets, folder: Path) -> None:
-    for split in ("train_new", "val", "test"):
-        rows = [row for row, target in targets if target.startswith(f"{split}/")]
-        if rows:
-            ids = np.array([item.id for item in dataset.classes] + [-1], np.int64)
-            write_label_tensor(folder / f"{split}_label_tensor.pt", ids[dataset.labels[rows]])
+    ids = [item.id for item in dataset.classes] + [-1]
+    labels: dict[str, list[int]] = {name: [] for name in _NUMBERED.values()}
+    for row, target in targets:
+        name = target.partition("/")[0]
+        if name in labels:
+            labels[name].append(ids[dataset.labels[row]])
+    write_label_tensors(folder, labels)
 
 
 def _write_further(columns: Columns, targets: Targets, folder: Path) -> None:

@@ -77,7 +77,7 @@ class EmbeddingsWriter:
     ) -> None:
         refuse_other_content(folder)
         self.folder = folder.resolve() if folder.is_symlink() else folder
-        self.share = distributed.share(len(table))
+        self.share = distributed.own_part(len(table))
         self._table = table
         self._partial = Path(distributed.from_main(str(aside(self.folder))))
         self._meta = {

@@ -37,7 +37,7 @@ class Protocol:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class MeasuredStep:
     """What was measured at one budget."""
 
     budget: int
@@ -55,7 +55,7 @@ class Trial:
 
     strategy: str
     repeat: int
-    steps: tuple[Step, ...]
+    steps: tuple[MeasuredStep, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -64,7 +64,7 @@ class Trial:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Trial":
         """Read what `to_dict` wrote."""
-        steps = tuple(Step(**{**step, "files": tuple(step["files"])}) for step in values["steps"])
+        steps = tuple(MeasuredStep(**{**step, "files": tuple(step["files"])}) for step in values["steps"])
         return cls(strategy=values["strategy"], repeat=values["repeat"], steps=steps)
 
 
@@ -97,7 +97,7 @@ def run_trial(world: World, name: str, repeat: int, protocol: Protocol, learner:
         asked = np.concatenate([asked, chosen])
         answered = asked[world.answers[asked] != JUNK]
         judged = learner.judge(answered, world.answers[answered], seed)
-        step = Step(
+        step = MeasuredStep(
             budget=budget,
             accuracy=judged.accuracy,
             balanced_accuracy=judged.balanced_accuracy,

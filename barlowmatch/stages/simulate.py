@@ -11,7 +11,7 @@ import numpy as np
 
 from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
-from barlowmatch.configs.simulate import SimulateConfig, share
+from barlowmatch.configs.simulate import SimulateConfig, parse_share
 from barlowmatch.data.classes import places_among
 from barlowmatch.data.contents import fingerprint_of
 from barlowmatch.data.dataset import Dataset, Rows
@@ -49,8 +49,8 @@ def run(config: SimulateConfig, emit: Emit = silent) -> dict[str, Any]:
     embeddings, dataset = _read(config, emit)
     refuse_inside("--dest-path", config.dest_path, embeddings.dataset_folder)
     world = build_world(
-        embeddings, _labels(embeddings, dataset, emit), imbalance=config.imbalance, junk=share(config.junk, "--junk"),
-        label_noise=share(config.label_noise, "--label-noise"), seed=config.seed,
+        embeddings, _labels(embeddings, dataset, emit), imbalance=config.imbalance, seed=config.seed,
+        junk=parse_share(config.junk, "--junk"), label_noise=parse_share(config.label_noise, "--label-noise"),
     )  # fmt: skip
     protocol = Protocol(budgets=config.budget_list, pool_share=config.pool_share, start=config.start, seed=config.seed)
     if protocol.budgets[-1] > round(protocol.pool_share * len(world.files)):

@@ -9,7 +9,7 @@ from barlowmatch.intervals import TOO_FEW, wilson_interval
 from labeling.api.access import Context, Here
 from labeling.rounds.evaluating import (
     Judged,
-    Round,
+    RoundResult,
     can_forecast,
     forecast_next,
     history,
@@ -111,7 +111,7 @@ def _keep(here: Context, event: int, points: tuple[Forecast, ...]) -> None:
     here.project.write(lambda db: keep_forecast(db, event, points, now()))
 
 
-def _round(item: Round) -> wire.RoundOut:
+def _round(item: RoundResult) -> wire.RoundOut:
     judged = item.judged
     return wire.RoundOut(
         run=judged.run, stage=judged.stage, labels=judged.labels, accuracy=_accuracy(judged),

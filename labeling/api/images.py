@@ -24,7 +24,7 @@ _ONCE = {"cache-control": "private, no-cache"}
 Version = Annotated[str, Query(max_length=64)]
 
 
-class Wanted(Wire):
+class ImageQuery(Wire):
     """Filters of a page of images; all that are given must match."""
 
     state: State | None = None
@@ -44,7 +44,7 @@ class Wanted(Wire):
 
 
 @routes.get("/api/images")
-def list_images(wanted: Annotated[Wanted, Query()], here: Here) -> wire.ImagesOut:
+def list_images(wanted: Annotated[ImageQuery, Query()], here: Here) -> wire.ImagesOut:
     """Return a page of images."""
     match = Filter(**wanted.model_dump(exclude={"after", "limit"}))
     with here.project.reading() as db:

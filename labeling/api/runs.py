@@ -22,8 +22,8 @@ from labeling.runs.wishes import (
     Asked,
     backbone_of,
     default_preset,
-    make_plan,
     make_wish,
+    plan_run,
     sources,
     what_lacks,
 )
@@ -50,7 +50,7 @@ def start_run(new: wire.RunIn, here: Here, who: Who) -> wire.RunOut:
     name = new_name(new.stage)
 
     def wish(db: Database, name: str) -> Wish:
-        return make_wish(here.runs, name, asked, make_plan(db, here.runs, asked))
+        return make_wish(here.runs, name, asked, plan_run(db, here.runs, asked))
 
     return _start(here, new, who, name, wish)
 
@@ -137,7 +137,7 @@ def show_form(stage: str, here: Here) -> wire.FormOut:
 def estimate(wanted: wire.RunAsked, here: Here) -> wire.EstimateOut:
     """Say how long a run would take, by former runs or by steps timed in a process."""
     with here.project.reading() as db:
-        plan = make_plan(db, here.runs, _asked(wanted))
+        plan = plan_run(db, here.runs, _asked(wanted))
     return wire.EstimateOut(**dataclasses.asdict(here.estimates.ask(plan)))
 
 

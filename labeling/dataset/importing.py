@@ -37,7 +37,7 @@ _REGISTER = "imports"
 
 
 @dataclass
-class Plan:
+class ImportPlan:
     """What an import would do.
 
     Attributes:
@@ -78,7 +78,7 @@ def preview(folder: Path, source: Path) -> dict[str, Any]:
         InputError: no project there, or the source cannot be read.
     """
     with reading(folder) as db:
-        plan = make_plan(db, source)
+        plan = plan_import(db, source)
         by_class = Counter(label for _, label in plan.fresh)
         return {
             "source": str(source), "rows": plan.rows, "fresh": len(plan.fresh), "same": plan.same,
@@ -92,11 +92,11 @@ def preview(folder: Path, source: Path) -> dict[str, Any]:
         }  # fmt: skip
 
 
-def _stride(plan: Plan) -> int:
+def _stride(plan: ImportPlan) -> int:
     return max(1, len(plan.fresh) // 12)
 
 
-def make_plan(db: Database, source: Path) -> Plan:
+def plan_import(db: Database, source: Path) -> ImportPlan:
     """Return what importing labels would do.
 
     Raises:
@@ -104,7 +104,7 @@ def make_plan(db: Database, source: Path) -> Plan:
     """
     rows = list(read_labels(db, source))
     known = known_classes(db)
-    plan = Plan(rows=len(rows), unknown_files=[row.file for row in rows if row.image is None])
+    plan = ImportPlan(rows=len(rows), unknown_files=[row.file for row in rows if row.image is None])
     spelled: dict[str, str] = {}
     for image, written, file in _settled(rows, plan):
         label = written if fold(written) in known else spelled.setdefault(fold(written), written)
@@ -114,7 +114,7 @@ def make_plan(db: Database, source: Path) -> Plan:
     return plan
 
 
-def _settled(rows: Sequence[Row], plan: Plan) -> Iterator[tuple[int, str, str]]:
+def _settled(rows: Sequence[Row], plan: ImportPlan) -> Iterator[tuple[int, str, str]]:
     """Yield (image, label, file) of images that are given one label, and note the others in the plan."""
     said: dict[int, dict[str, Row]] = {}
     for row in rows:
@@ -132,7 +132,7 @@ def _settled(rows: Sequence[Row], plan: Plan) -> Iterator[tuple[int, str, str]]:
             yield image, first.label, first.file
 
 
-def _place(plan: Plan, db: Database, image: int, label: str, class_id: int | None, file: str) -> None:
+def _place(plan: ImportPlan, db: Database, image: int, label: str, class_id: int | None, file: str) -> None:
     found = get_image(db, image)
     assert found is not None, f"{file} was found before"
     if found.label.state == "none":
@@ -163,7 +163,7 @@ def store(folder: Path, source: Path, own: str, choice: Choice, who: str, emit: 
         InputError: the source cannot be read, or a class's name cannot be one.
     """
     with writing(folder) as db:
-        plan = make_plan(db, source)
+        plan = plan_import(db, source)
         wanted = [*plan.fresh, *(plan.differ if choice.also_labeled else [])]
         with transaction(db):
             person = find_or_add_person(db, DATASET).id
@@ -185,7 +185,7 @@ def store(folder: Path, source: Path, own: str, choice: Choice, who: str, emit: 
         return _entry(db, own)
 
 
-def _tell_left_out(plan: Plan, choice: Choice, known: Mapping[str, int], emit: Emit) -> None:
+def _tell_left_out(plan: ImportPlan, choice: Choice, known: Mapping[str, int], emit: Emit) -> None:
     """Say which rows are not stored, and why."""
     missing = {name: count for name, count in plan.unknown_classes.items() if fold(name) not in known}
     differ = 0 if choice.also_labeled else len(plan.differ)

@@ -7,21 +7,16 @@ from pathlib import Path
 
 from barlowmatch.errors import InputError
 
-LARGEST_LABEL = 10_000_000
-"""The largest label that readers of the layout accept."""
-
 _SCRIPT = """
 import json, sys
 from pathlib import Path
-import numpy as np
-from barlowmatch.data.labels import write_label_tensor
-for split, labels in json.load(sys.stdin).items():
-    write_label_tensor(Path(sys.argv[1]) / f"{split}_label_tensor.pt", np.array(labels, np.int64))
+from barlowmatch.data.labels import write_label_tensors
+write_label_tensors(Path(sys.argv[1]), json.load(sys.stdin))
 """
 
 
 def write_label_tensors(folder: Path, labels: dict[str, list[int]]) -> None:
-    """Write `<split>_label_tensor.pt` for each split, one number an image in the order of their numbers.
+    """Write the tensors as `create-dataset` does (`barlowmatch.data.labels.write_label_tensors`).
 
     Raises:
         InputError: they could not be written.

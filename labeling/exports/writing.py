@@ -7,29 +7,38 @@
 | `csv` | no images: tables, and a link to the images |
 
 Each holds `manifest.csv` (trainable by `--manifest`), `labels.csv` (file, sha256, split, label), `classes.csv` (id,
-name) and `export.json` (format, label event, counts, what was left out and why). Images are copied and compared with
-what was indexed on the way, so that a file replaced meanwhile never gets the label of another.
+name) and `export.json` (format, label event, counts, what was left out and why).
+
+Files and folders are called as those that `create-dataset` writes (`barlowmatch.data.naming`). Some things differ, as
+an export is taken away and the next round's dataset stays beside the one before:
+
+- Images are copied, not linked, and compared with what was indexed on the way: a file replaced meanwhile never gets the
+  label of another, and what is changed in the copy changes nothing in the project.
+- In the seed's layout it is a dataset before any round: its commands read `train/` then, and a pool without gaps.
+- In class folders it holds no pool and no folders within a class: the manifest has the groups.
+- A class whose name no folder can have gets another folder: `labels.csv` says what it is called.
 """
 
 import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from barlowmatch.data.classes import CLASSES_FILE
+from barlowmatch.data.classes import LARGEST_LABEL, ImageClass, write_classes
+from barlowmatch.data.dataset import SPLITS
 from barlowmatch.data.listings import MANIFEST_COLUMNS
+from barlowmatch.data.naming import kept, numbered, safe_folders
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.tables import write_table
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.files import whole_folder, write_json
 from labeling.configs import Format
-from labeling.exports.names import class_folders, numbered, within_folders
-from labeling.exports.seed_tensors import LARGEST_LABEL, write_label_tensors
+from labeling.exports.seed_tensors import write_label_tensors
 from labeling.project import ProjectFolder, reading
 from storage.classes import list_classes
 from storage.database import Database, now
@@ -38,7 +47,6 @@ from storage.requests import latest_event
 from storage.settings import get_setting
 
 SCHEMA = 1
-SPLITS = ("train", "val", "test", "unlabeled")
 IMAGES_LINK = "images"
 _COME_BACK = "connect their disk, or say where they lie now on the Project page (or by import --rescan)"
 _SPARE = 200 * 2**20
@@ -56,14 +64,19 @@ class Row:
     label: str | None
     target: str = ""
 
+    @property
+    def file(self) -> str:
+        """Its path in the folder of images."""
+        return os.fsdecode(self.of.image.path)
+
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A project at one moment: rows to export, what is left out by reason, classes as (id, name), the newest event."""
+    """A project at one moment: rows to export, what is left out by reason, its classes, the newest event."""
 
     rows: tuple[Row, ...]
     left_out: Counter[str]
-    classes: tuple[tuple[int, str], ...]
+    classes: tuple[ImageClass, ...]
     event: int
     root: Path
 
@@ -92,11 +105,12 @@ def export(folder: Path, kind: Format, name: str, emit: Emit) -> dict[str, Any]:
         if warning:
             emit(Said(message=warning, level="warning"))
         classes = _numbers(snapshot.classes) if kind == "seed" else snapshot.classes
-        _write_tables(rows, partial, classes)
+        _write_tables(rows, partial)
+        write_classes(partial, classes)
         if kind == "seed":
-            ids = {name: number for number, name in classes}
+            ids = {item.name: item.id for item in classes}
             splits = {split: [ids[row.label] for row in rows if row.split == split and row.label] for split in SPLITS}
-            write_label_tensors(partial, {split: numbers for split, numbers in splits.items() if numbers})
+            write_label_tensors(partial, splits)
         summary = {
             "schema": SCHEMA, "format": kind, "event": snapshot.event, "created": now(), "images": len(rows),
             "labeled": sum(row.label is not None for row in rows), "left_out": dict(snapshot.left_out + left_out),
@@ -128,7 +142,7 @@ def take_snapshot(db: Database) -> Snapshot:
             left_out[reason] += 1
         else:
             rows.append(Row(item, item.split, item.label))
-    classes = tuple((item.id, item.name) for item in list_classes(db))
+    classes = tuple(ImageClass(item.id, item.name) for item in list_classes(db))
     return Snapshot(tuple(rows), left_out, classes, latest_event(db), Path(get_setting(db, "root")))
 
 
@@ -152,26 +166,33 @@ Written = tuple[list[Row], Counter[str]]
 
 def _write_folders(snapshot: Snapshot, folder: Path, emit: Emit) -> Written:
     """Copy the labeled images into class folders."""
-    folders = class_folders([name for _, name in snapshot.classes])
+    classes = safe_folders([item.name for item in snapshot.classes])
     labeled = [row for row in snapshot.rows if row.label is not None]
-    return _copy(snapshot, within_folders(labeled, folders), folder, emit)
+    places = [f"{row.split}/{classes[row.label]}" for row in labeled if row.label is not None]
+    return _copy(snapshot, _going_to(labeled, kept([row.file for row in labeled], places)), folder, emit)
 
 
 def _write_seed(snapshot: Snapshot, folder: Path, emit: Emit) -> Written:
     """Copy all images under numbers, those of the pool too."""
-    rows, left_out = _copy(snapshot, numbered(snapshot.rows), folder, emit)
-    if not left_out:
-        return rows, left_out
-    return _renumber(rows, folder), left_out
+    rows, left_out = _copy(snapshot, _numbered(snapshot.rows), folder, emit)
+    for row, closed in zip(rows, _numbered(rows), strict=True):
+        if row.target != closed.target:  # an image before it was left out
+            (folder / row.target).rename(folder / closed.target)  # numbers only fall, so the target is free
+    return _numbered(rows), left_out
+
+
+def _numbered(rows: Sequence[Row]) -> list[Row]:
+    return _going_to(rows, numbered([row.file for row in rows], [row.split for row in rows]))
+
+
+def _going_to(rows: Sequence[Row], targets: Sequence[str]) -> list[Row]:
+    return [replace(row, target=target) for row, target in zip(rows, targets, strict=True)]
 
 
 def _write_csv(snapshot: Snapshot, folder: Path, _: Emit) -> Written:
     """Link to the images instead of copying them."""
     (folder / IMAGES_LINK).symlink_to(snapshot.root, target_is_directory=True)
-    rows = [
-        Row(row.of, row.split, row.label, f"{IMAGES_LINK}/{os.fsdecode(row.of.image.path)}") for row in snapshot.rows
-    ]
-    return rows, Counter()
+    return _going_to(snapshot.rows, [f"{IMAGES_LINK}/{row.file}" for row in snapshot.rows]), Counter()
 
 
 _WRITERS: dict[Format, Callable[[Snapshot, Path, Emit], Written]] = {
@@ -179,24 +200,23 @@ _WRITERS: dict[Format, Callable[[Snapshot, Path, Emit], Written]] = {
 }  # fmt: skip
 
 
-def _copy(snapshot: Snapshot, targets: Iterator[tuple[Row, str]], folder: Path, emit: Emit) -> Written:
+def _copy(snapshot: Snapshot, rows: Sequence[Row], folder: Path, emit: Emit) -> Written:
     """Copy images to their targets, leaving out those whose content is not what was labeled."""
-    planned = list(targets)
-    _need_room(folder, [row.of.image.bytes or 0 for row, _ in planned])
-    rate = Rate("export images", len(planned), emit)
+    _need_room(folder, [row.of.image.bytes or 0 for row in rows])
+    rate = Rate("export images", len(rows), emit)
     written: list[Row] = []
     left_out: Counter[str] = Counter()
-    for row, target in planned:
-        content = _content(snapshot.root / os.fsdecode(row.of.image.path))
+    for row in rows:
+        content = _content(snapshot.root / row.file)
         if content is None:
             left_out["its file is gone"] += 1
         elif hashlib.sha256(content).hexdigest() != row.of.image.sha256:
             left_out["its file has other content than when it was indexed"] += 1
         else:
-            path = folder / target
+            path = folder / row.target
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            written.append(Row(row.of, row.split, row.label, target))
+            written.append(row)
         rate.step()
     return written, left_out
 
@@ -223,17 +243,7 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _renumber(rows: list[Row], folder: Path) -> list[Row]:
-    """Close the gaps that images left out of numbered folders."""
-    closed = []
-    for row, target in numbered(rows):
-        if target != row.target:
-            (folder / row.target).rename(folder / target)  # numbers only fall, so the target is free
-        closed.append(Row(row.of, row.split, row.label, target))
-    return closed
-
-
-def _write_tables(rows: list[Row], folder: Path, classes: tuple[tuple[int, str], ...]) -> None:
+def _write_tables(rows: list[Row], folder: Path) -> None:
     groups = name_groups([row.of for row in rows])
     write_table(
         folder / "manifest.csv", MANIFEST_COLUMNS,
@@ -246,11 +256,10 @@ def _write_tables(rows: list[Row], folder: Path, classes: tuple[tuple[int, str],
         folder / "labels.csv", ("file", "sha256", "split", "label"),
         ((row.target, row.of.image.sha256, row.split, row.label) for row in rows if row.label is not None),
     )  # fmt: skip
-    write_table(folder / CLASSES_FILE, ("id", "name"), classes)
 
 
-def _numbers(classes: tuple[tuple[int, str], ...]) -> tuple[tuple[int, str], ...]:
+def _numbers(classes: tuple[ImageClass, ...]) -> tuple[ImageClass, ...]:
     """Return classes with ids that fit into the seed's label tensors: their own, or else their places."""
-    if all(number <= LARGEST_LABEL for number, _ in classes):
+    if all(item.id <= LARGEST_LABEL for item in classes):
         return classes
-    return tuple((place, name) for place, (_, name) in enumerate(classes))
+    return tuple(ImageClass(place, item.name) for place, item in enumerate(classes))

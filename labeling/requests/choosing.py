@@ -22,7 +22,7 @@ from labeling.chores import Chore
 from labeling.configs import ChooseConfig
 from labeling.embeddings.newest import newest_embeddings
 from labeling.project import ProjectFolder, reading
-from labeling.requests.pool import ASKED, Pool, file_of, write_pool
+from labeling.requests.pool import ASKED, PoolFolder, file_of, write_pool
 from labeling.requests.tables import read_request
 from storage.database import Database
 from storage.images import get_image
@@ -132,7 +132,7 @@ def _run_strategy(config: ChooseConfig, folder: Path, budget: int, seed: int, em
         raise InputError(last.removeprefix("barlowmatch: ") or f"the strategy {config.strategy} was ended from outside")
 
 
-def _read(path: Path, pool: Pool) -> Picks:
+def _read(path: Path, pool: PoolFolder) -> Picks:
     """Return what `select` chose, by the files' names of today."""
     table = read_table(path)
     rows: Iterable[Sequence[str]] = zip(*(table.need([name]) for name in ("file", "score", "reason")), strict=True)

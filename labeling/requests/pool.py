@@ -30,7 +30,7 @@ ASKED = "asked.csv"
 
 
 @dataclass(frozen=True)
-class Pool:
+class PoolFolder:
     """A folder that strategies read.
 
     Attributes:
@@ -52,7 +52,7 @@ class _Row:
     asked: bool = False
 
 
-def write_pool(db: Database, source: Path, folder: Path) -> Pool:
+def write_pool(db: Database, source: Path, folder: Path) -> PoolFolder:
     """Write the pool of this moment.
 
     Args:
@@ -84,7 +84,7 @@ def write_pool(db: Database, source: Path, folder: Path) -> Pool:
     except OSError as error:
         raise InputError(cannot_write(folder, error)) from error
     free = {files[number]: row.image for number, row in rows.items() if row.split == "unlabeled" and not row.asked}
-    return Pool(folder, free, sum(row.split == "train" for row in rows.values()))
+    return PoolFolder(folder, free, sum(row.split == "train" for row in rows.values()))
 
 
 def _rows(db: Database, embeddings: Embeddings) -> dict[int, _Row]:

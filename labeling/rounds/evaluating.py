@@ -19,7 +19,7 @@ from labeling.runs.manifests import read_facts
 from storage.database import Database
 from storage.settings import get_setting, put_setting
 
-STAGES = ("train-classifier", "fixmatch")
+CLASSIFIER_STAGES = ("train-classifier", "fixmatch")
 KEPT = "forecasts"
 _REACH = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 """Multiples of the present labels at which a forecast is kept; between them it is read off."""
@@ -78,7 +78,7 @@ def _read(path: Path, stamp: int) -> Judged | None:
     stage = read_json(path.with_name(CONFIG)).get("stage")
     val: dict[str, Any] = read_json(path).get("val") or {}
     manifest, within = read_facts(path.parent), read_json(path.with_name(LAUNCH)).get("within")
-    if stage not in STAGES or manifest is None or not val.get("count") or not manifest.labels.get("train"):
+    if stage not in CLASSIFIER_STAGES or manifest is None or not val.get("count") or not manifest.labels.get("train"):
         return None
     return Judged(
         run=path.parent.name, stage=stage, within=within, event=manifest.event,
@@ -89,7 +89,7 @@ def _read(path: Path, stamp: int) -> Judged | None:
 
 
 @dataclass(frozen=True)
-class Round:
+class RoundResult:
     """A round: the network that speaks for it, and what had been forecast for its number of labels.
 
     Attributes:
@@ -111,7 +111,7 @@ def rounds_of(runs: list[Judged]) -> list[Judged]:
     return list({run.event if run.within is None else begun[run.within]: run for run in runs}.values())
 
 
-def history(rounds: list[Judged], kept: dict[str, Any]) -> list[Round]:
+def history(rounds: list[Judged], kept: dict[str, Any]) -> list[RoundResult]:
     """Return the rounds, each beside what had been forecast for it.
 
     Args:
@@ -121,15 +121,15 @@ def history(rounds: list[Judged], kept: dict[str, Any]) -> list[Round]:
     return [_beside(rounds[:place], judged, kept) for place, judged in enumerate(rounds)]
 
 
-def _beside(before: list[Judged], judged: Judged, kept: dict[str, Any]) -> Round:
+def _beside(before: list[Judged], judged: Judged, kept: dict[str, Any]) -> RoundResult:
     if not can_forecast(before):
-        return Round(judged, None, kept=False)
+        return RoundResult(judged, None, kept=False)
     written = kept.get(str(before[-1].event))
     if written is not None:
         found = between([Forecast(**point) for point in written["points"]], judged.labels)
         if found is not None:
-            return Round(judged, found, kept=True)
-    return Round(judged, forecast(_measured(before), [judged.labels])[0], kept=False)
+            return RoundResult(judged, found, kept=True)
+    return RoundResult(judged, forecast(_measured(before), [judged.labels])[0], kept=False)
 
 
 def can_forecast(rounds: list[Judged]) -> bool:

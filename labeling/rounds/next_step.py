@@ -13,7 +13,7 @@ TOO_FEW = 50
 
 
 @dataclass(frozen=True)
-class Step:
+class NextStep:
     """The next thing to do: what it is, in words, and why."""
 
     act: Act
@@ -21,7 +21,7 @@ class Step:
     why: str
 
 
-def next_step(state: Counts, control: Control | None, largest: int) -> Step:
+def next_step(state: Counts, control: Control | None, largest: int) -> NextStep:
     """Return the one next thing to do; it waits for no answer that nobody will give, and says so.
 
     Args:
@@ -58,50 +58,50 @@ def _suspect(count: int) -> list[str]:
     return [f"{look} wrong beside the others: Browse has {them} under Suspect."]
 
 
-def _step(state: Counts, control: Control | None, largest: int) -> Step:
+def _step(state: Counts, control: Control | None, largest: int) -> NextStep:
     if state.images == 0:
-        return Step("read", "Read the folder", "No image of it is known yet.")
+        return NextStep("read", "Read the folder", "No image of it is known yet.")
     if not state.learns:
         return _nothing_to_learn_from(control, largest)
     if control is not None and control.left > 0:
         left = control.left
-        return Step(
+        return NextStep(
             "label", f"Label the control sample: {left:,} random {_images(left)} to go",
             "It measures every model of this project, and is never trained on.",
         )  # fmt: skip
     if control is None and state.validation < min(TOO_FEW, largest):
         count = min(InitConfig.control, largest)
-        return Step(
+        return NextStep(
             "control", f"Label {count:,} random {_images(count)}", "Without them nobody can say how good a model is.",
         )  # fmt: skip
     return _in_a_round(state)
 
 
-def _nothing_to_learn_from(control: Control | None, largest: int) -> Step:
+def _nothing_to_learn_from(control: Control | None, largest: int) -> NextStep:
     if control is not None and not control.begun and largest > 0:
-        return Step(
+        return NextStep(
             "control", "Choose fewer random pictures",
             f"{control.items:,} measure the models, which never learn from them. Leave some to learn from.",
         )  # fmt: skip
-    return Step(
+    return NextStep(
         "read", "Add pictures to the folder",
         "Models never learn from the pictures that measure them, and there are hardly any others. Put more into the "
         "folder, then read it again below. The labels you gave are kept, and can be exported.",
     )  # fmt: skip
 
 
-def _in_a_round(state: Counts) -> Step:
+def _in_a_round(state: Counts) -> NextStep:
     if state.left > 0:
-        return Step(
+        return NextStep(
             "label", f"Label what was asked for: {state.left:,} {_images(state.left)} to go",
             "They were chosen because the model learns most from them.",
         )  # fmt: skip
     if not state.predicted:
-        return Step("round", "Run the round", "It learns from all pictures, and asks about those that help most.")
+        return NextStep("round", "Run the round", "It learns from all pictures, and asks about those that help most.")
     if state.new_labels > 0:
         new = "1 label is" if state.new_labels == 1 else f"{state.new_labels:,} labels are"
-        return Step("round", "Run the round again", f"{new} new since the model learned.")
-    return Step("export", "Export, or ask for more", "All that was asked for is answered, and the model knows it.")
+        return NextStep("round", "Run the round again", f"{new} new since the model learned.")
+    return NextStep("export", "Export, or ask for more", "All that was asked for is answered, and the model knows it.")
 
 
 def _images(count: int) -> str:

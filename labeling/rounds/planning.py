@@ -54,7 +54,7 @@ class RoundWish:
 
 
 @dataclass(frozen=True)
-class Step:
+class PlannedStep:
     """A step of a round.
 
     Attributes:
@@ -117,25 +117,27 @@ class Situation:
     asked: int
 
 
-def plan_round(now: Situation, wish: RoundWish) -> list[Step]:
+def plan_round(now: Situation, wish: RoundWish) -> list[PlannedStep]:
     """Return the steps of a round, those that are left out among them with the reason."""
     steps = [_pretraining(now)]
     learns = now.counts.classes >= 2
     if learns:
         labels = f"{now.counts.labeled:,} labels of {now.counts.classes:,} classes"
         steps += [
-            Step("train-classifier", "Train the classifier", f"It learns the classes from {labels}."),
-            Step(
+            PlannedStep("train-classifier", "Train the classifier", f"It learns the classes from {labels}."),
+            PlannedStep(
                 "fixmatch", "Learn from unlabeled images", "What the model is sure of teaches it the rest (FixMatch)."
             ),
         ]
     steps.append(_embedding(now, changes=learns or steps[0].state != "skipped"))
     steps.append(asking(now, wish))
-    taken = Step("take-up", "Take up what the model thinks", "Guesses and similar images stand beside each question.")
+    taken = PlannedStep(
+        "take-up", "Take up what the model thinks", "Guesses and similar images stand beside each question."
+    )
     return divide_time([*steps, taken], wish.minutes, now.counts.labeled)
 
 
-def divide_time(steps: Sequence[Step], minutes: float, labels: int) -> list[Step]:
+def divide_time(steps: Sequence[PlannedStep], minutes: float, labels: int) -> list[PlannedStep]:
     """Return the steps with the minutes divided among the stages that train and still wait."""
     training = [step.key for step in steps if step.key in SHARES and step.state == "waiting"]
     left = minutes * (1 - RESERVE)
@@ -148,7 +150,8 @@ def divide_time(steps: Sequence[Step], minutes: float, labels: int) -> list[Step
     whole = sum(SHARES[key] for key in others)
     given |= {key: left * SHARES[key] / whole for key in others}
     return [
-        Step(**{**asdict(step), "minutes": round(given[step.key], 3)}) if step.key in given else step for step in steps
+        PlannedStep(**{**asdict(step), "minutes": round(given[step.key], 3)}) if step.key in given else step
+        for step in steps
     ]
 
 
@@ -166,42 +169,44 @@ def round_command(wish: Wish) -> list[str]:
     return [sys.executable, "-m", *wish.command]
 
 
-def keep_steps(folder: Path, steps: Sequence[Step]) -> None:
+def keep_steps(folder: Path, steps: Sequence[PlannedStep]) -> None:
     """Write the steps of a round into its run folder."""
     write_json(folder / PLAN, {"schema": SCHEMA, "steps": [asdict(step) for step in steps]})
 
 
-def kept_steps(folder: Path) -> list[Step]:
+def kept_steps(folder: Path) -> list[PlannedStep]:
     """Return the steps of a round, [] before it has planned or where the run is none."""
     kept: list[dict[str, Any]] = read_json(folder / PLAN).get("steps", [])
-    return [Step(**step) for step in kept]
+    return [PlannedStep(**step) for step in kept]
 
 
-def _pretraining(now: Situation) -> Step:
+def _pretraining(now: Situation) -> PlannedStep:
     title = "Pretrain"
     before = now.pretrained
     if before is not None and before.is_enough:
-        return Step("pretrain", title, f"{before.name} is used again.", "skipped", before.name)
+        return PlannedStep("pretrain", title, f"{before.name} is used again.", "skipped", before.name)
     if now.unfinished is not None:
-        return Step("pretrain", title, f"{now.unfinished} goes on from its checkpoint.", run=now.unfinished)
+        return PlannedStep("pretrain", title, f"{now.unfinished} goes on from its checkpoint.", run=now.unfinished)
     if before is not None:
         shown = f"showed each image {before.passes:.2g} times, of {before.wanted} that its recipe asks for"
-        return Step("pretrain", title, f"{before.name}, which {shown}, goes on.")
-    return Step("pretrain", title, f"It learns what {now.counts.learnable:,} images have in common, without labels.")
+        return PlannedStep("pretrain", title, f"{before.name}, which {shown}, goes on.")
+    return PlannedStep(
+        "pretrain", title, f"It learns what {now.counts.learnable:,} images have in common, without labels."
+    )
 
 
-def _embedding(now: Situation, *, changes: bool) -> Step:
+def _embedding(now: Situation, *, changes: bool) -> PlannedStep:
     title = "Describe every image"
     if not changes and now.embedded >= now.images > 0:
-        return Step("embed", title, "The images are embedded already.", "skipped")
-    return Step("embed", title, "So that images can be compared and chosen.")
+        return PlannedStep("embed", title, "The images are embedded already.", "skipped")
+    return PlannedStep("embed", title, "So that images can be compared and chosen.")
 
 
-def asking(now: Situation, wish: RoundWish) -> Step:
+def asking(now: Situation, wish: RoundWish) -> PlannedStep:
     """Return the step that asks for labels, or that says why nothing is to be asked."""
     title = "Choose images and ask for labels"
     if not now.askable:
-        return Step("ask", title, "Every image has its answer or is asked for already.", "skipped")
+        return PlannedStep("ask", title, "Every image has its answer or is asked for already.", "skipped")
     if now.asked >= wish.budget:
-        return Step("ask", title, f"{now.asked:,} images are asked for already; answer these first.", "skipped")
-    return Step("ask", title, f"{wish.budget - now.asked:,} images whose labels help most ({wish.strategy}).")
+        return PlannedStep("ask", title, f"{now.asked:,} images are asked for already; answer these first.", "skipped")
+    return PlannedStep("ask", title, f"{wish.budget - now.asked:,} images whose labels help most ({wish.strategy}).")

@@ -33,9 +33,9 @@ from labeling.requests.choosing import choose
 from labeling.requests.tables import import_request
 from labeling.rounds.asking import count_askable
 from labeling.rounds.planning import (
+    PlannedStep,
     RoundWish,
     Situation,
-    Step,
     asking,
     divide_time,
     keep_steps,
@@ -49,7 +49,7 @@ from labeling.runs import launching
 from labeling.runs.stages import STAGES, find_stage
 from labeling.runs.state import Run
 from labeling.runs.supervising import ROUND, Runs
-from labeling.runs.wishes import Asked, make_plan, make_wish, sources
+from labeling.runs.wishes import Asked, make_wish, plan_run, sources
 from storage.database import now
 from storage.errors import StorageError
 from storage.splits import split_counts
@@ -64,7 +64,7 @@ class Stopped(Exception):  # noqa: N818 - not a fault
     """The round was asked to stop."""
 
 
-class Round:
+class RoundRunner:
     """A round at work.
 
     Args:
@@ -108,21 +108,21 @@ class Round:
             keep_steps(self._folder, steps)
         return self._results
 
-    def _as_it_stands(self, steps: list[Step], place: int) -> Step:
+    def _as_it_stands(self, steps: list[PlannedStep], place: int) -> PlannedStep:
         """Return a step as it is to be done now: people label while it trains, and may have answered all."""
         if steps[place].key == "ask" and steps[place].state != "done":
             steps[place] = asking(self._situation(), self._wish)
             keep_steps(self._folder, steps)
         return steps[place]
 
-    def _timed(self, steps: list[Step]) -> list[Step]:
+    def _timed(self, steps: list[PlannedStep]) -> list[PlannedStep]:
         """Divide the time that is left anew: a stage may have needed less than its share."""
         waiting = [replace(step, state="waiting") if step.state == "running" else step for step in steps]
         left = max(0.5, (self._until - time.monotonic()) / 60)
         with reading(self._paths.folder) as db:
             return divide_time(waiting, left, split_counts(db).labeled)
 
-    def _do(self, steps: list[Step], place: int) -> Step:
+    def _do(self, steps: list[PlannedStep], place: int) -> PlannedStep:
         step = steps[place] = replace(steps[place], state="running")
         keep_steps(self._folder, steps)
         self._need_time()
@@ -143,13 +143,13 @@ class Round:
             return replace(step, state="failed", why=str(error))
         return replace(step, state="done")
 
-    def _run_stage(self, step: Step, name: str) -> None:
+    def _run_stage(self, step: PlannedStep, name: str) -> None:
         """Start the run of a step, or go on with it, and follow it to its end."""
         known = self._runs.find(name)
         if known is None:
             asked = self._asked(step)
             with reading(self._paths.folder) as db:
-                plan = make_plan(db, self._runs, asked)
+                plan = plan_run(db, self._runs, asked)
             self._runs.start(name, make_wish(self._runs, name, asked, plan, within=self._name))
         elif known.state not in ("running", "done"):
             self._runs.resume(name, within=self._name, minutes=step.minutes)
@@ -159,7 +159,7 @@ class Round:
         if run.state != "done":
             raise InputError(f"{name}: {run.message or 'it ended early'}")
 
-    def _asked(self, step: Step) -> Asked:
+    def _asked(self, step: PlannedStep) -> Asked:
         """Return what is asked of a stage: of pretraining that goes on, what was asked of it before."""
         before = next(iter(sources(self._runs, find_stage(step.key))), None)
         if step.key != "pretrain" or before is None or not before.command:
@@ -168,11 +168,11 @@ class Round:
         config = {name: value for name, value in (about.get("config") or {}).items() if name != "weights"}
         return Asked(step.key, about.get("preset"), config, step.minutes, before.name)
 
-    def _is_pretrained(self, step: Step) -> bool:
+    def _is_pretrained(self, step: PlannedStep) -> bool:
         """Say whether a step is to go on with pretraining that is finished: without it there is what was learned."""
         return step.key == "pretrain" and any(run.state == "done" for run in sources(self._runs, find_stage(step.key)))
 
-    def _follow(self, step: Step, name: str) -> Run:
+    def _follow(self, step: PlannedStep, name: str) -> Run:
         """Pass on how far a run is until its process has ended."""
         told: Progress | None = None
         asked_to_stop = False
@@ -241,7 +241,7 @@ def run_round(paths: ProjectFolder, name: str, wish: RoundWish) -> int:
     os.nice(launching.NICENESS)
     lines, console = JsonLines(folder / EVENTS), Console()
     emit = fan_out(lines, console)
-    work = Round(paths, name, wish, emit)
+    work = RoundRunner(paths, name, wish, emit)
     started = time.monotonic()
     try:
         emit(RunStarted(stage=ROUND, folder=str(folder)))

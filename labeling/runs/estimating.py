@@ -16,7 +16,7 @@ from labeling.runs.stages import command_words
 from labeling.runs.state import Run, last_word, timestamp
 from labeling.runs.stories import Story
 from labeling.runs.supervising import Runs
-from labeling.runs.wishes import Plan, checkpoint_of
+from labeling.runs.wishes import RunPlan, checkpoint_of
 from storage.database import now
 
 TIMING_MINUTES = 0.5
@@ -60,7 +60,7 @@ class Estimates:
         self._paths = paths
         self._runs = runs
 
-    def ask(self, plan: Plan) -> Estimate:
+    def ask(self, plan: RunPlan) -> Estimate:
         """Return how long a plan would take; where nobody knows, a few steps of it are timed in a process."""
         steps = steps_of(plan)
         for run in self._runs.newest():
@@ -78,7 +78,7 @@ class Estimates:
                 launching.note(folder, {"cancelled": now()})
                 launching.ask_to_stop(pid)
 
-    def _is_alike(self, run: Run, plan: Plan) -> bool:
+    def _is_alike(self, run: Run, plan: RunPlan) -> bool:
         if plan.stage.name == "embed":
             return run.about.get("starts_from") == (plan.source.name if plan.source else None)
         config = read_json(self._runs.folder(run.name) / CONFIG).get("config", {})
@@ -87,7 +87,7 @@ class Estimates:
             return False
         return _batch_size(plan, run.labels.get("train", 0)) == _batch_size(plan, plan.counts.labeled)
 
-    def _timed(self, plan: Plan, steps: int) -> Estimate:
+    def _timed(self, plan: RunPlan, steps: int) -> Estimate:
         if not plan.stage.timed:
             return Estimate("unknown", None, steps, None, "It says how long as soon as it has begun.")
         folder = self._paths.runs / f".timing-{_key(plan)}"
@@ -110,7 +110,7 @@ class Estimates:
         self._start(folder, plan)
         return Estimate("timing", None, steps, None, _TIMING)
 
-    def _start(self, folder: Path, plan: Plan) -> None:
+    def _start(self, folder: Path, plan: RunPlan) -> None:
         config = replace(plan.config, minutes=TIMING_MINUTES)
         checkpoint = None if plan.source is None else checkpoint_of(self._runs, plan.source)
         words = command_words(plan.stage, plan.preset, config, folder, checkpoint)
@@ -128,7 +128,7 @@ def _forget_weights(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def steps_of(plan: Plan) -> int:
+def steps_of(plan: RunPlan) -> int:
     """Return the steps a plan takes in all, as the stage itself will count them; of `embed` the images."""
     counts, config = plan.counts, plan.config
     if plan.stage.name == "embed":
@@ -148,7 +148,7 @@ def steps_of_pass(rows: int, batch: int) -> int:
     return max(1, round(rows / min(batch, max(rows, 1))))
 
 
-def _batch_size(plan: Plan, labeled: int) -> int:
+def _batch_size(plan: RunPlan, labeled: int) -> int:
     """Return the images in a batch; a classifier's usual batch is no larger than the labels there are."""
     usual: int = plan.config.usual_batch
     return plan.config.batch_size or (min(usual, labeled) if plan.stage.name == "train-classifier" else usual)
@@ -168,7 +168,7 @@ def _known(before: float, a_step: float, steps: int, by: str | None) -> Estimate
     return Estimate("known", before + a_step * steps, steps, by, f"Judged by {source}.")
 
 
-def _key(plan: Plan) -> str:
+def _key(plan: RunPlan) -> str:
     """Return what names a kind of run: the same for all that take the same time a step."""
     speed: dict[str, Any] = {name: getattr(plan.config, name, None) for name in _SPEED}
     speed["batch_size"] = _batch_size(plan, plan.counts.labeled)

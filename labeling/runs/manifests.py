@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from barlowmatch.data.classes import CLASSES_FILE
+from barlowmatch.data.classes import ImageClass, write_classes
 from barlowmatch.data.listings import MANIFEST_COLUMNS
 from barlowmatch.data.tables import write_table
 from barlowmatch.errors import InputError
@@ -58,7 +58,7 @@ def write_manifest(db: Database, folder: Path) -> Manifest:
             link.symlink_to(Path(get_setting(db, "root")), target_is_directory=True)
     except OSError as error:
         raise InputError(cannot_write(folder, error)) from error
-    write_table(folder / CLASSES_FILE, ("id", "name"), ((item.id, item.name) for item in list_classes(db)))
+    write_classes(folder, [ImageClass(item.id, item.name) for item in list_classes(db)])
     write_table(
         folder / MANIFEST, MANIFEST_COLUMNS,
         (

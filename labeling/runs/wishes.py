@@ -50,7 +50,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """What will be run: a checked config, and the run whose checkpoint it starts from, if any."""
 
     stage: Stage
@@ -61,7 +61,7 @@ class Plan:
     launcher: str
 
 
-def make_plan(db: Database, runs: Runs, asked: Asked) -> Plan:
+def plan_run(db: Database, runs: Runs, asked: Asked) -> RunPlan:
     """Check what was asked for against the project.
 
     Raises:
@@ -82,10 +82,10 @@ def make_plan(db: Database, runs: Runs, asked: Asked) -> Plan:
             f"batch size {config.batch_size} is more than the {available} images there are to learn from", "batch_size",
             f"give {available} or less", "invalid",
         )  # fmt: skip
-    return Plan(stage, preset, config, source, counts, get_setting(db, LAUNCHER, ""))
+    return RunPlan(stage, preset, config, source, counts, get_setting(db, LAUNCHER, ""))
 
 
-def make_wish(runs: Runs, name: str, asked: Asked, plan: Plan, within: str | None = None) -> Wish:
+def make_wish(runs: Runs, name: str, asked: Asked, plan: RunPlan, within: str | None = None) -> Wish:
     """Return a plan as what `Runs.start` takes, for a run of this name."""
     checkpoint = None if plan.source is None else checkpoint_of(runs, plan.source)
     words = command_words(plan.stage, plan.preset, plan.config, runs.folder(name), checkpoint)

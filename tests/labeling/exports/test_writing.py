@@ -9,24 +9,20 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
+from barlowmatch.data.classes import LARGEST_LABEL, ImageClass
 from barlowmatch.errors import InputError
 from barlowmatch.events import Progress, silent
 from benchmarks.labeling_server import write_project
-from labeling.exports.names import class_folders, safe, within_folders
-from labeling.exports.seed_tensors import LARGEST_LABEL
-from labeling.exports.writing import Row, _numbers, export
+from labeling.exports.writing import _numbers, export
 from labeling.project import reading, writing
 from storage.classes import add_class
 from storage.clock import instant
 from storage.database import transaction
 from storage.events import record
-from storage.exporting import Labeled
 from storage.images import all_images, find_images
 from storage.people import find_or_add_person
-from storage.records import Image, Label, Sent
+from storage.records import Sent
 
 Command = Callable[..., Any]
 
@@ -101,9 +97,9 @@ def check_label_tensors(folder: Path, manifest: list[dict[str, str]]) -> None:
 
 
 def test_ids_too_large_for_a_label_tensor_become_places() -> None:
-    fitting, large = ((3, "a"), (LARGEST_LABEL, "b")), ((3, "a"), (LARGEST_LABEL + 1, "b"))
+    fitting = (ImageClass(3, "a"), ImageClass(LARGEST_LABEL, "b"))
     assert _numbers(fitting) == fitting
-    assert _numbers(large) == ((0, "a"), (1, "b"))
+    assert _numbers((*fitting, ImageClass(LARGEST_LABEL + 1, "c"))) == tuple(map(ImageClass, range(3), "abc"))
 
 
 @pytest.mark.parametrize("kind", [pytest.param("seed", marks=pytest.mark.slow), "csv"])
@@ -210,35 +206,3 @@ def test_a_disk_too_small_for_the_copies_is_said_before_it_is_full(labeled: Path
     with pytest.raises(InputError, match=f"copying {copied} images needs {copied},000,000.2 GB free, and .* GB are;"):
         export(labeled, kind, "out", silent)
     assert list((labeled / "exports").iterdir()) == []
-
-
-@given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=20, unique=True))
-def test_folder_names_are_safe_and_no_two_alike(names: list[str]) -> None:
-    folders = class_folders(names)
-    assert folders.keys() == set(names)
-    assert len({folder.casefold() for folder in folders.values()}) == len(names)
-    for folder in folders.values():
-        assert folder not in ("", ".", "..")
-        assert not set(folder) & set('/\\<>:"|?*\0')
-        assert not folder.startswith(".")
-        assert not folder.endswith((".", " "))
-        assert len(folder.encode()) <= 255
-
-
-def test_a_file_keeps_its_suffix_where_its_new_name_is_taken_too() -> None:
-    def row(number: int, path: bytes) -> Row:
-        label = Label("labeled", 1, number)
-        image = Image(
-            number, path, path.decode(), "0" * 64, None, None, None, None, "train", None, True, label, False, 0
-        )
-        return Row(Labeled(image, "cat"), "train", "cat")
-
-    rows = [row(1, b"a.png"), row(2, b"x/a-3.png"), row(3, b"y/a.png")]
-    named = [target for _, target in within_folders(rows, {"cat": "cat"})]
-    assert named == ["train/cat/a.png", "train/cat/a-3.png", "train/cat/a-3-2.png"]
-
-
-@pytest.mark.parametrize("name", ["../../etc", "CON", "nul.png", ".hidden", "a/b", "trailing.", "\x00", "   "])
-def test_hostile_names_become_plain_ones(name: str) -> None:
-    assert Path(safe(name)).name == safe(name)
-    assert safe(name).lower() not in ("con", "nul.png", ".hidden", "")

@@ -16,9 +16,18 @@ from barlowmatch.files import write_json
 from labeling.dataset.indexing import init_project
 from labeling.processes import read_json
 from labeling.project import ProjectFolder, reading, writing
-from labeling.rounds.planning import RESERVE, Pretrained, RoundWish, Situation, Step, keep_steps, kept_steps, plan_round
+from labeling.rounds.planning import (
+    RESERVE,
+    PlannedStep,
+    Pretrained,
+    RoundWish,
+    Situation,
+    keep_steps,
+    kept_steps,
+    plan_round,
+)
 from labeling.rounds.pretraining import find_pretrained, look_for_pretraining
-from labeling.rounds.running import Round
+from labeling.rounds.running import RoundRunner
 from labeling.runs.launching import living_process
 from labeling.runs.supervising import Runs
 from storage.database import transaction
@@ -41,7 +50,7 @@ def situation(labeled: int = 0, classes: int = 0, **known: Any) -> Situation:
     return Situation(counts, **{**given, **known})
 
 
-def waiting(steps: list[Step]) -> list[str]:
+def waiting(steps: list[PlannedStep]) -> list[str]:
     return [step.key for step in steps if step.state == "waiting"]
 
 
@@ -165,12 +174,13 @@ def test_a_round_ends_well_where_people_have_answered_all_while_it_trained(tmp_p
     folder = paths.runs / "round-20260101T000000Z-aaaaaa"
     folder.mkdir(parents=True)
     keep_steps(
-        folder, [Step("ask", "Ask", "100 images whose labels help most."), Step("take-up", "Take up", "guesses")]
+        folder,
+        [PlannedStep("ask", "Ask", "100 images whose labels help most."), PlannedStep("take-up", "Take up", "guesses")],
     )
     with writing(project) as db, transaction(db):
         add_request(db, [NewItem(image.id) for image in all_images(db)], purpose="train", strategy="random")
 
-    Round(paths, folder.name, RoundWish(minutes=1), silent).run()
+    RoundRunner(paths, folder.name, RoundWish(minutes=1), silent).run()
 
     asked, taken = kept_steps(folder)
     assert (asked.state, asked.why) == ("skipped", "Every image has its answer or is asked for already.")

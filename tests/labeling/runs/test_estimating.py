@@ -17,14 +17,14 @@ from labeling.runs import launching
 from labeling.runs.estimating import Estimates, _key, steps_of
 from labeling.runs.stages import STAGES
 from labeling.runs.supervising import Runs
-from labeling.runs.wishes import Plan
+from labeling.runs.wishes import RunPlan
 from storage.splits import SplitCounts
 from tests.waiting import until
 
 
-def plan_for(labels: int) -> Plan:
+def plan_for(labels: int) -> RunPlan:
     counts = SplitCounts(learnable=1000, labeled=labels, classes=2, judged=20, kept=20)
-    return Plan(STAGES["train-classifier"], "quick", classify_quick(), None, counts, "")
+    return RunPlan(STAGES["train-classifier"], "quick", classify_quick(), None, counts, "")
 
 
 def write_run(paths: ProjectFolder, number: int, labels: int) -> str:
