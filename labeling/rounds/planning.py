@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from barlowmatch.files import write_json
 from barlowmatch.selection.catalog import find_strategy
+from barlowmatch.words import count
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from labeling.runs.supervising import ROUND, Wish
@@ -122,7 +123,7 @@ def plan_round(now: Situation, wish: RoundWish) -> list[Step]:
     steps = [_pretraining(now)]
     learns = now.counts.classes >= 2
     if learns:
-        labels = f"{now.counts.labeled:,} labels of {now.counts.classes:,} classes"
+        labels = f"{count(now.counts.labeled, 'label')} of {count(now.counts.classes, 'class', 'classes')}"
         steps += [
             Step("train-classifier", "Train the classifier", f"It learns the classes from {labels}."),
             Step(
@@ -187,7 +188,9 @@ def _pretraining(now: Situation) -> Step:
     if before is not None:
         shown = f"showed each image {before.passes:.2g} times, of {before.wanted} that its recipe asks for"
         return Step("pretrain", title, f"{before.name}, which {shown}, goes on.")
-    return Step("pretrain", title, f"It learns what {now.counts.learnable:,} images have in common, without labels.")
+    return Step(
+        "pretrain", title, f"It learns what {count(now.counts.learnable, 'image')} have in common, without labels."
+    )
 
 
 def _embedding(now: Situation, *, changes: bool) -> Step:
@@ -203,5 +206,5 @@ def asking(now: Situation, wish: RoundWish) -> Step:
     if not now.askable:
         return Step("ask", title, "Every image has its answer or is asked for already.", "skipped")
     if now.asked >= wish.budget:
-        return Step("ask", title, f"{now.asked:,} images are asked for already; answer these first.", "skipped")
-    return Step("ask", title, f"{wish.budget - now.asked:,} images whose labels help most ({wish.strategy}).")
+        return Step("ask", title, f"Asked for already: {count(now.asked, 'image')}. Answer these first.", "skipped")
+    return Step("ask", title, f"{count(wish.budget - now.asked, 'image')} whose labels help most ({wish.strategy}).")
