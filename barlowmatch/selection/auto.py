@@ -30,7 +30,7 @@ class Auto(Strategy[AutoConfig]):
             say(emit, f"auto: {count(budget, 'typical image')} ({TYPICAL}), since classes lack labels")
             return _by(TYPICAL, pool, budget, random, emit)
         if typical == 0:
-            say(emit, f"auto: {count(budget, 'uncertain image')} standing for many ({UNCERTAIN})")
+            say(emit, f"auto: {count(budget, 'uncertain image')} that stand for many ({UNCERTAIN})")
             return _by(UNCERTAIN, pool, budget, random, emit)
         first, rest = count(typical, "typical image"), count(budget - typical, "uncertain one")
         say(emit, f"auto: {first} ({TYPICAL}), then {rest} ({UNCERTAIN})")

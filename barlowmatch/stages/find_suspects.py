@@ -11,7 +11,6 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.outputs import check_output_file, refuse_to_lose
 from barlowmatch.suspects import LEAST, find_suspects
-from barlowmatch.words import count
 
 COLUMNS = ("rank", "file", "label", "suggested", "odds")
 
@@ -36,7 +35,7 @@ def run(config: FindSuspectsConfig, emit: Emit = silent) -> dict[str, Any]:
         for rank, (place, other, odds) in enumerate(zip(found.places, found.suggested, found.odds, strict=True), 1)
     ]
     write_table(config.out_path, COLUMNS, table)
-    message = f"{config.out_path}: {len(found):,} of {count(found.judged, 'label')} suspect"
+    message = f"{config.out_path}: {len(found)} of {found.judged} labels are suspect"
     left = len(rows) - found.judged
     if left:
         message += f"; {left} were not judged: of their class, or of every other, there are fewer than {LEAST} labels"
