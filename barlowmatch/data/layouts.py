@@ -46,6 +46,7 @@ from barlowmatch.data.listings import (
 from barlowmatch.data.splits import draws_sample, hold_out, none_held_out, with_groups
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
+from barlowmatch.words import count
 
 _TAKEN = f"the folders' names are taken as classes; if they are none, {IF_THEY_ARE_NONE}"
 
@@ -231,7 +232,7 @@ def _class_folders(tree: Tree, rows: _SplitRows, emit: Emit) -> Dataset:
         aside += has_class and split == "unlabeled"
         names.append(parts[1] if has_class and split != "unlabeled" else None)
     if aside:
-        emit(Said(message=f"{aside} images lie in folders inside unlabeled/; those folders are no classes"))
+        emit(Said(message=f"{count(aside, 'image')} in folders inside unlabeled/; those folders are no classes"))
     classes, labels = number(names, read_classes(tree.root))
     if (labels >= 0).any():
         emit(Said(message=_TAKEN))
@@ -269,6 +270,6 @@ def _without_splits(tree: Tree, class_folders: int, emit: Emit) -> Dataset:
 def summary(dataset: Dataset) -> str:
     """Return in one sentence what a dataset is."""
     counts = {split: int((dataset.splits == split).sum()) for split in SPLITS}
-    images = ", ".join(f"{count:,} {split}" for split, count in counts.items() if count)
-    known = f"{len(dataset.classes)} classes" if dataset.classes else "no labels"
+    images = ", ".join(f"{number:,} {split}" for split, number in counts.items() if number)
+    known = count(len(dataset.classes), "class", "classes") if dataset.classes else "no labels"
     return f"{dataset.root}: {dataset.layout} layout, {known}, images: {images}"

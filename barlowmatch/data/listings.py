@@ -18,6 +18,7 @@ from barlowmatch.data.folders import Tree
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, label_in, read_table, write_table
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
+from barlowmatch.words import count
 
 MANIFEST_COLUMNS = ("file", "sha256", "split", "label", "group")
 TABLE_NAMES = ("labels.csv", "metadata.csv")
@@ -191,7 +192,7 @@ def listed_dataset(
     """Return a dataset from splits ("" where the label decides) and labels (None where there is none)."""
     aside = sum(split == "unlabeled" and label is not None for split, label in zip(splits, labels, strict=True))
     if aside:
-        emit(Said(message=f"{aside} labels of images in the split unlabeled are left aside: that split is the pool"))
+        emit(Said(message=f"{count(aside, 'label')} in the split unlabeled left aside: that split is the pool"))
     labels = [None if split == "unlabeled" else label for split, label in zip(splits, labels, strict=True)]
     classes, positions = number(labels, listed)
     names = np.array([split or "train" for split in splits], dtype="<U9")

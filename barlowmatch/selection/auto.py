@@ -9,6 +9,7 @@ from barlowmatch.selection.base import Picks, Strategy, say
 from barlowmatch.selection.configs import AutoConfig
 from barlowmatch.selection.loading import create_strategy
 from barlowmatch.selection.pool import Pool
+from barlowmatch.words import count
 
 TYPICAL, UNCERTAIN = "typiclust", "uherding"
 
@@ -27,18 +28,19 @@ class Auto(Strategy[AutoConfig]):
         """Choose by the one strategy, the other, or both, and say so."""
         typical = min(budget, self.missing_labels(pool))
         if typical == budget:
-            say(emit, f"auto: {budget} typical images ({TYPICAL}), since classes lack labels")
+            say(emit, f"auto: {count(budget, 'typical image')} ({TYPICAL}), since classes lack labels")
             return _by(TYPICAL, pool, budget, random, emit)
         if typical == 0:
-            say(emit, f"auto: {budget} uncertain images that stand for many ({UNCERTAIN})")
+            say(emit, f"auto: {count(budget, 'uncertain image')} that stand for many ({UNCERTAIN})")
             return _by(UNCERTAIN, pool, budget, random, emit)
-        say(emit, f"auto: {typical} typical images ({TYPICAL}), then {budget - typical} uncertain ones ({UNCERTAIN})")
-        first = _by(TYPICAL, pool, typical, random, emit)
-        taken = set(np.asarray(first.places).tolist())
+        first, rest = count(typical, "typical image"), count(budget - typical, "uncertain one")
+        say(emit, f"auto: {first} ({TYPICAL}), then {rest} ({UNCERTAIN})")
+        sure = _by(TYPICAL, pool, typical, random, emit)
+        taken = set(np.asarray(sure.places).tolist())
         second = _by(UNCERTAIN, pool, budget, random, emit)
         others = [pick for pick in zip(*_columns(second), strict=True) if pick[0] not in taken][: budget - typical]
         places, scores, reasons = (list(column) for column in zip(*others, strict=True))
-        return Picks([*_columns(first)[0], *places], [*_columns(first)[1], *scores], [*first.reasons, *reasons])
+        return Picks([*_columns(sure)[0], *places], [*_columns(sure)[1], *scores], [*sure.reasons, *reasons])
 
     def missing_labels(self, pool: Pool) -> int:
         """Return how many labels the classes lack until each has `labels_per_class`, beside those asked for already."""

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from barlowmatch.data.dataset import Rows
 from barlowmatch.errors import InputError
+from barlowmatch.words import count
 
 ITERATIONS = 200
 
@@ -56,7 +57,7 @@ def fit_head(vectors: Tensor, labels: Rows) -> LinearHead:
     classes, targets = torch.unique(torch.from_numpy(labels), return_inverse=True)
     if len(classes) < 2:
         raise InputError(
-            f"{len(classes)} classes have labels, and class probabilities need two; "
+            f"{count(len(classes), 'class', 'classes')} with labels, and class probabilities need two; "
             "use --strategy auto, or embed with a checkpoint of train-classifier or fixmatch"
         )
     mean = vectors.mean(0)

@@ -28,6 +28,7 @@ from barlowmatch.stages.session import (
 )
 from barlowmatch.stages.validation import refuse_val_learned_from
 from barlowmatch.task import Task
+from barlowmatch.words import count
 
 
 class ClassificationTask(Task):
@@ -105,9 +106,10 @@ def check_readable(images: Images) -> None:
     dataset, rows = images.dataset, images.train
     classes = len(np.unique(dataset.labels[rows]))
     if classes < 2:
+        known = count(classes, "class", "classes")
         raise InputError(
             f"{dataset.root}: of {len(dataset.train):,} labeled training images {len(rows):,} can be used, of "
-            f"{classes} classes, and it takes two; restore the files named above, or label images of two classes"
+            f"{known}, and it takes two; restore the files named above, or label images of two classes"
         )
 
 

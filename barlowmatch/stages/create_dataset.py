@@ -15,6 +15,7 @@ from barlowmatch.data.workers import run_tasks
 from barlowmatch.data.writing import write_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
+from barlowmatch.words import count
 
 _ROUND = re.compile(r"(.*)-round-(\d+)")
 
@@ -66,11 +67,11 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
 
 def present(config: CreateDatasetConfig, result: dict[str, Any]) -> None:
     """Print what was written."""
-    images = ", ".join(f"{count:,} {split}" for split, count in result["images"].items() if count)
+    images = ", ".join(f"{number:,} {split}" for split, number in result["images"].items() if number)
     new = f", new: {', '.join(result['new_classes'])}" if result["new_classes"] else ""
     held = f", {result['held_out']:,} of them held out as val" if result["held_out"] else ""
-    print(f"{result['added']:,} newly labeled images from {result['request']} and {result['labels']}{held}")  # noqa: T201
-    print(f"{result['out_path']}: {images}; {result['classes']} classes{new}")  # noqa: T201
+    print(f"{count(result['added'], 'newly labeled image')} from {result['request']} and {result['labels']}{held}")  # noqa: T201
+    print(f"{result['out_path']}: {images}; {count(result['classes'], 'class', 'classes')}{new}")  # noqa: T201
 
 
 def next_folder(root: Path) -> Path:

@@ -15,6 +15,7 @@ from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lo
 from barlowmatch.selection.base import Selection, Strategy
 from barlowmatch.selection.loading import create_strategy, load_strategy_file
 from barlowmatch.selection.pool import Pool
+from barlowmatch.words import count
 
 REQUEST = "request.csv"
 
@@ -38,7 +39,8 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
     selection = strategy.select(pool, budget, config.seed, emit)
     path = write_request(config.dest_path, config.round, strategy.name, selection)
     seconds = time.monotonic() - started
-    emit(Said(message=f"{path}: {budget} of {len(pool)} images requested by {strategy.name} in {seconds:.1f} s"))
+    chosen = f"{budget:,} of {count(len(pool), 'image')}"
+    emit(Said(message=f"{path}: {chosen} requested by {strategy.name} in {seconds:.1f} s"))
     return {"file": str(path), "count": budget, "strategy": strategy.name, "seconds": round(seconds, 3)}
 
 
@@ -82,5 +84,6 @@ def _asked(requests: Sequence[Path], known: Collection[str], emit: Emit) -> set[
 def _paper_budget(pool: Pool, emit: Emit) -> int:
     images = len(pool.vectors)
     budget = min(len(pool), max(1, round(PAPER_RATIO * images)))
-    emit(Said(message=f"select: requesting {budget} images, {PAPER_RATIO:.1%} of {images} as in the paper; --budget N"))
+    asked = count(budget, "image")
+    emit(Said(message=f"select: requesting {asked}, {PAPER_RATIO:.1%} of {images:,} as in the paper; --budget N"))
     return budget

@@ -120,7 +120,7 @@ def show_form(stage: str, here: Here) -> wire.FormOut:
         for name in found.presets
     ]
     return wire.FormOut(
-        stage=found.name, title=found.title, about=found.about, timed=found.timed,
+        stage=found.name, title=found.title, start=found.start, about=found.about, timed=found.timed,
         lacks=what_lacks(found, counts, has_source=bool(known)), preset=preset, presets=presets,
         fields=[wire.FieldOut(**dataclasses.asdict(field)) for field in fields],
         sources=[

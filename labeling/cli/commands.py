@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from barlowmatch.data.tables import shown
 from barlowmatch.errors import InputError
+from barlowmatch.words import count
 from labeling.cli.telling import telling
 from labeling.configs import (
     BackupConfig,
@@ -55,7 +56,8 @@ def do_init(config: InitConfig) -> int:
     with reading(config.project) as db:
         print(f"{config.project}: {_summary(db)}")
     if control is not None:
-        print(f"no validation split: {control.items} random images are asked about first, blind (the control sample)")
+        sample = count(control.items, "random image")
+        print(f"no validation split: {sample} to be asked about first, blind (the control sample)")
     print(f"label: python app.py --project {config.project}")
     return 0
 
@@ -77,27 +79,27 @@ def _import(config: ImportConfig) -> dict[str, int]:
         files = dataclasses.asdict(found)
         print(f"files: {found.added} new, {found.moved} moved, {found.gone} gone, {found.replaced} replaced")
         if found.unlike:
-            print(f"labels: {found.unlike} that the folder has and the project lacks; store-labels takes them in")
+            print(f"{count(found.unlike, 'label')} in the folder and not in the project; store-labels takes them in")
     if config.labels is not None:
         from labeling.dataset.labels import import_table
 
         labels = import_table(config.project, config.labels, config.person, config.add_classes)
         empty = f", {labels.empty} without a label" if labels.empty else ""
-        print(f"{config.labels}: {labels.stored} labels stored, {labels.known} known already{empty}")
+        print(f"{config.labels}: {count(labels.stored, 'label')} stored, {labels.known} known already{empty}")
     if config.request is not None:
         from labeling.requests.tables import import_request
 
         added = import_request(config.project, config.request, config.overlap, config.purpose)
-        reasons = "".join(f", {count} {reason}" for reason, count in added.left_out.items())
-        print(f"{config.request}: request {added.id} asks about {added.items} images{reasons}")
+        reasons = "".join(f", {number} {reason}" for reason, number in added.left_out.items())
+        print(f"{config.request}: request {added.id} asks about {count(added.items, 'image')}{reasons}")
     if config.embeddings is not None:
         from labeling.embeddings.importing import import_embeddings
         from labeling.runs.launching import learned_at
 
         taken = import_embeddings(config.project, config.embeddings, learned_at(config.embeddings))
         print(
-            f"{config.embeddings}: {taken.predictions} predictions, neighbours of {taken.neighbours} asked images, "
-            f"{taken.suspects} suspect labels"
+            f"{config.embeddings}: {count(taken.predictions, 'prediction')}, neighbours of "
+            f"{count(taken.neighbours, 'asked image')}, {count(taken.suspects, 'suspect label')}"
         )
     return files
 
@@ -108,7 +110,9 @@ def do_choose(config: ChooseConfig) -> int:
 
     with telling("choose", config.project, config.events) as account:
         chosen = account.results = choose(config, account.emit)
-    print(f"{chosen['count']:,} of {chosen['free']:,} images chosen by {config.strategy} in {chosen['seconds']} s")
+    print(
+        f"{chosen['count']:,} of {count(chosen['free'], 'image')} chosen by {config.strategy} in {chosen['seconds']} s"
+    )
     return 0
 
 
@@ -152,7 +156,7 @@ def do_store_labels(config: StoreLabelsConfig) -> int:
     choice = Choice(config.add_classes, config.also_labeled)
     with telling("store-labels", config.project, config.events) as account:
         account.results = store(config.project, config.source, config.uuid, choice, config.by, account.emit)
-    print(f"{config.source}: {account.results['stored']:,} labels stored")
+    print(f"{config.source}: {count(account.results['stored'], 'label')} stored")
     way_back = shlex.join(["undo-labels", "--project", str(config.project), "--uuid", config.uuid])
     print(f"take them back: python -m labeling {way_back}")
     return 0
@@ -164,7 +168,7 @@ def do_undo_labels(config: UndoLabelsConfig) -> int:
 
     with telling("undo-labels", config.project, config.events) as account:
         account.results = take_back(config.project, config.uuid, config.undo, account.emit)
-    print(f"{account.results['source']}: {account.results['stored']:,} labels taken back")
+    print(f"{account.results['source']}: {count(account.results['stored'], 'label')} taken back")
     return 0
 
 
@@ -195,8 +199,8 @@ def do_verify(config: VerifyConfig) -> int:
     for line in (*faults, *missing[:20]):
         print(line)
     if len(missing) > 20:
-        print(f"… and {len(missing) - 20} more files; python -m labeling import --rescan takes note of them")
-    print(f"{config.project}: {summary}; {len(faults)} faults, {len(missing)} files not as they were")
+        print(f"… and {count(len(missing) - 20, 'more file')}; python -m labeling import --rescan takes note of them")
+    print(f"{config.project}: {summary}; {count(len(faults), 'fault')}, {count(len(missing), 'file')} not as they were")
     return 1 if faults or missing else 0
 
 
@@ -227,20 +231,22 @@ def do_stats(config: StatsConfig) -> int:
         print(f"  {item.name}: {item.count:,}")
     for request in requests:
         done = request.items * request.overlap - request.left
-        print(f"request {request.id} ({request.purpose}, {request.strategy}): {done:,} answers, {request.left:,} left")
+        given = f"{count(done, 'answer')}, {request.left:,} left"
+        print(f"request {request.id} ({request.purpose}, {request.strategy}): {given}")
     for person in people:
-        print(f"{person.name}: {person.answers:,} answers")
+        print(f"{person.name}: {count(person.answers, 'answer')}")
     return 0
 
 
 def _summary(db: Database) -> str:
     whole = progress(db)
     parts = {
-        "images": whole.images, "labeled": whole.labeled, "none of the classes": whole.rejected,
+        "labeled": whole.labeled, "none of the classes": whole.rejected,
         "disputed": whole.disputed, "flagged": whole.flagged, "without a file": whole.missing,
         "suspect": whole.suspects,
     }  # fmt: skip
-    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count or what == "images")
+    others = [f"{number:,} {what}" for what, number in parts.items() if number]
+    return ", ".join([count(whole.images, "image"), *others])
 
 
 def do_export(config: ExportConfig) -> int:
@@ -251,8 +257,8 @@ def do_export(config: ExportConfig) -> int:
     name = config.name or default_name(config.format)
     with telling("export", Path(name), config.events) as account:
         result = account.results = export(config.project, config.format, name, account.emit)
-    left_out = "".join(f", {count} left out ({reason})" for reason, count in result["left_out"].items())
-    counts = f"{result['images']:,} images, {result['labeled']:,} labeled{left_out}"
+    left_out = "".join(f", {number} left out ({reason})" for reason, number in result["left_out"].items())
+    counts = f"{count(result['images'], 'image')}, {result['labeled']:,} labeled{left_out}"
     print(f"{result['path']}: {counts}, at event {result['event']}")
     return 0
 

@@ -8,6 +8,7 @@ import getpass
 import sys
 
 from barlowmatch.errors import InputError
+from barlowmatch.words import count
 from labeling.configs import PeopleConfig
 from labeling.names import clean_name
 from labeling.project import reading, writing
@@ -39,7 +40,7 @@ def _list(config: PeopleConfig) -> int:
         people = [item for item in store.list_members(db) if item.name != store.DATASET]
     for item in people:
         way = "kept out" if not item.active else "password" if item.password else "no password"
-        print(f"{item.name}: {item.role}, {way}, {item.answers:,} answers")
+        print(f"{item.name}: {item.role}, {way}, {count(item.answers, 'answer')}")
     return 0
 
 

@@ -14,6 +14,7 @@ from barlowmatch.data.dataset import Rows
 from barlowmatch.embeddings.folder import Embeddings, read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.linear_probe import Floats
+from barlowmatch.words import count
 from labeling.embeddings.columns import classes_of_columns
 from labeling.embeddings.suspecting import suspects_among_labels
 from labeling.project import writing
@@ -95,7 +96,7 @@ def match_images(db: Database, source: Embeddings) -> tuple[Rows, Rows]:
             pairs[number] = row
     if not pairs:
         raise InputError(
-            f"{source.folder}: none of its {len(source)} images is in the project; embed the project's images"
+            f"{source.folder}: none of its {count(len(source), 'image')} is in the project; embed the project's images"
         )
     return np.array(list(pairs), np.int64), np.array(list(pairs.values()), np.int64)
 

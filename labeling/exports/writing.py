@@ -37,6 +37,7 @@ from barlowmatch.data.tables import write_table
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.files import whole_folder, write_json
+from barlowmatch.words import count
 from labeling.configs import Format
 from labeling.exports.seed_tensors import write_label_tensors
 from labeling.project import ProjectFolder, reading
@@ -124,9 +125,8 @@ def _warning(lost: int) -> str | None:
     """Say that images were left out which the project counts as there, None where there are none."""
     if not lost:
         return None
-    files = "1 file" if lost == 1 else f"{lost:,} files"
     return (
-        f"{files} could not be read as indexed: look through the images again on the Project page, "
+        f"{count(lost, 'file')} could not be read as indexed: look through the images again on the Project page, "
         "then export them under another name"
     )
 
@@ -231,7 +231,7 @@ def _need_room(folder: Path, sizes: Sequence[int]) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"{folder.parent}: copying {len(sizes):,} images needs {needed / 1e9:,.1f} GB free, and "
+            f"{folder.parent}: copying {count(len(sizes), 'image')} needs {needed / 1e9:,.1f} GB free, and "
             f"{free / 1e9:,.1f} GB are; free some space, or export the tables only (csv)"
         )
 

@@ -17,6 +17,7 @@ from barlowmatch.data.dataset import Rows
 from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.linear_probe import Floats, Probe, Space, fit
+from barlowmatch.words import count
 from labeling.embeddings.importing import match_images, similarity_order
 from labeling.embeddings.newest import newest_embeddings
 from labeling.embeddings.suspecting import suspects_among_labels
@@ -158,7 +159,7 @@ def learn(project: Path, idle: float, say: Callable[[str], None]) -> None:
                     say(_told(learner.refit(db)))
             elif store.answers_since(db, judged) and time.monotonic() - since > QUIET:
                 judged, learner = newest, _newest(paths, db, learner)
-                say(f"{learner.look_for_suspects(db)} suspect labels")
+                say(count(learner.look_for_suspects(db), "suspect label"))
             time.sleep(_LOOK)
 
 
@@ -175,4 +176,5 @@ def _newest(paths: ProjectFolder, db: Database, present: Learner | None) -> Lear
 def _told(done: Refit | None) -> str:
     if done is None:
         return "no label to learn from yet"
-    return f"{done.labels} labels in {done.seconds:.3f} s: {done.guesses} guesses, {done.turns} items in a new order"
+    guesses, turns = count(done.guesses, "guess", "guesses"), count(done.turns, "item")
+    return f"{count(done.labels, 'label')} in {done.seconds:.3f} s: {guesses}, {turns} in a new order"

@@ -18,6 +18,7 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.outputs import refuse_to_lose
 from barlowmatch.selection.catalog import find_strategy
+from barlowmatch.words import count
 from labeling.chores import Chore
 from labeling.configs import ChooseConfig
 from labeling.embeddings.newest import newest_embeddings
@@ -101,7 +102,7 @@ def _select(config: ChooseConfig, paths: ProjectFolder, seed: int, emit: Emit) -
         if not pool.images:
             raise InputError(f"{embedded.folder}: no image in it is left to ask for; embed the project's images again")
         budget = min(config.budget, len(pool.images))
-        counts = f"{budget:,} of {len(pool.images):,} images, {pool.labeled:,} labeled ones known"
+        counts = f"{budget:,} of {count(len(pool.images), 'image')}, with {count(pool.labeled, 'label')} known"
         emit(Said(message=f"{config.strategy}: {counts}"))
         _run_strategy(config, folder, budget, seed, emit)
         return _read(folder / "request.csv", pool), len(pool.images)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from barlowmatch.intervals import wilson_interval
+from barlowmatch.words import count
 from labeling.configs import InitConfig
 from storage.control import Control, Counts
 
@@ -34,28 +35,28 @@ def next_step(state: Counts, control: Control | None, largest: int) -> NextStep:
     return replace(step, why=" ".join([step.why, *beside]))
 
 
-def _undecided(count: int) -> list[str]:
-    if count == 0:
+def _undecided(number: int) -> list[str]:
+    if number == 0:
         return []
-    stay, them = ("stays", "it") if count == 1 else ("stay", "them")
+    stay, them = ("stays", "it") if number == 1 else ("stay", "them")
     return [
-        f"{count:,} {_images(count)} {stay} undecided: everybody who labels skipped {them} twice. "
+        f"{count(number, 'picture')} {stay} undecided: everybody who labels skipped {them} twice. "
         f"Browse has {them} under Skipped."
     ]
 
 
-def _disputed(count: int) -> list[str]:
-    if count == 0:
+def _disputed(number: int) -> list[str]:
+    if number == 0:
         return []
-    them = "it" if count == 1 else "them"
-    return [f"People disagree on {count:,} {_images(count)}: Browse has {them} under State, Disputed."]
+    them = "it" if number == 1 else "them"
+    return [f"People disagree on {count(number, 'picture')}: Browse has {them} under State, Disputed."]
 
 
-def _suspect(count: int) -> list[str]:
-    if count == 0:
+def _suspect(number: int) -> list[str]:
+    if number == 0:
         return []
-    look, them = ("1 label looks", "it") if count == 1 else (f"{count:,} labels look", "them")
-    return [f"{look} wrong beside the others: Browse has {them} under Suspect."]
+    look, them = ("looks", "it") if number == 1 else ("look", "them")
+    return [f"{count(number, 'label')} {look} wrong beside the others: Browse has {them} under Suspect."]
 
 
 def _step(state: Counts, control: Control | None, largest: int) -> NextStep:
@@ -66,13 +67,13 @@ def _step(state: Counts, control: Control | None, largest: int) -> NextStep:
     if control is not None and control.left > 0:
         left = control.left
         return NextStep(
-            "label", f"Label the control sample: {left:,} random {_images(left)} to go",
+            "label", f"Label the control sample: {count(left, 'random picture')} to go",
             "It measures every model of this project, and is never trained on.",
         )  # fmt: skip
     if control is None and state.validation < min(TOO_FEW, largest):
-        count = min(InitConfig.control, largest)
+        number = min(InitConfig.control, largest)
         return NextStep(
-            "control", f"Label {count:,} random {_images(count)}", "Without them nobody can say how good a model is.",
+            "control", f"Label {count(number, 'random picture')}", "Without them nobody can say how good a model is.",
         )  # fmt: skip
     return _in_a_round(state)
 
@@ -93,19 +94,15 @@ def _nothing_to_learn_from(control: Control | None, largest: int) -> NextStep:
 def _in_a_round(state: Counts) -> NextStep:
     if state.left > 0:
         return NextStep(
-            "label", f"Label what was asked for: {state.left:,} {_images(state.left)} to go",
+            "label", f"Label what was asked for: {count(state.left, 'picture')} to go",
             "They were chosen because the model learns most from them.",
         )  # fmt: skip
     if not state.predicted:
         return NextStep("round", "Run the round", "It learns from all pictures, and asks about those that help most.")
     if state.new_labels > 0:
-        new = "1 label is" if state.new_labels == 1 else f"{state.new_labels:,} labels are"
+        new = f"{count(state.new_labels, 'label')} {'is' if state.new_labels == 1 else 'are'}"
         return NextStep("round", "Run the round again", f"{new} new since the model learned.")
     return NextStep("export", "Export, or ask for more", "All that was asked for is answered, and the model knows it.")
-
-
-def _images(count: int) -> str:
-    return "picture" if count == 1 else "pictures"
 
 
 def half_width(count: int) -> float:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from barlowmatch.files import write_json
 from barlowmatch.selection.catalog import find_strategy
+from barlowmatch.words import count
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from labeling.runs.supervising import ROUND, Wish
@@ -122,7 +123,7 @@ def plan_round(now: Situation, wish: RoundWish) -> list[PlannedStep]:
     steps = [_pretraining(now)]
     learns = now.counts.classes >= 2
     if learns:
-        labels = f"{now.counts.labeled:,} labels of {now.counts.classes:,} classes"
+        labels = f"{count(now.counts.labeled, 'label')} of {count(now.counts.classes, 'class', 'classes')}"
         steps += [
             PlannedStep("train-classifier", "Train the classifier", f"It learns the classes from {labels}."),
             PlannedStep(
@@ -191,7 +192,7 @@ def _pretraining(now: Situation) -> PlannedStep:
         shown = f"showed each image {before.passes:.2g} times, of {before.wanted} that its recipe asks for"
         return PlannedStep("pretrain", title, f"{before.name}, which {shown}, goes on.")
     return PlannedStep(
-        "pretrain", title, f"It learns what {now.counts.learnable:,} images have in common, without labels."
+        "pretrain", title, f"It learns what {count(now.counts.learnable, 'image')} have in common, without labels."
     )
 
 
@@ -208,5 +209,9 @@ def asking(now: Situation, wish: RoundWish) -> PlannedStep:
     if not now.askable:
         return PlannedStep("ask", title, "Every image has its answer or is asked for already.", "skipped")
     if now.asked >= wish.budget:
-        return PlannedStep("ask", title, f"{now.asked:,} images are asked for already; answer these first.", "skipped")
-    return PlannedStep("ask", title, f"{wish.budget - now.asked:,} images whose labels help most ({wish.strategy}).")
+        return PlannedStep(
+            "ask", title, f"Asked for already: {count(now.asked, 'image')}. Answer these first.", "skipped"
+        )
+    return PlannedStep(
+        "ask", title, f"{count(wish.budget - now.asked, 'image')} whose labels help most ({wish.strategy})."
+    )

@@ -25,6 +25,7 @@ from barlowmatch.events import (
 from barlowmatch.files import write_json
 from barlowmatch.stopping import StopRequest, stop_signals
 from barlowmatch.traces import EVENTS, RESULT
+from barlowmatch.words import count
 from labeling.configs import ChooseConfig
 from labeling.embeddings.importing import import_embeddings
 from labeling.embeddings.newest import newest_embeddings
@@ -201,7 +202,7 @@ class RoundRunner:
         self._need_time()
         added = import_request(self._paths.folder, to, self._wish.overlap)
         self._results |= {"request": added.id, "items": added.items}
-        return f"Request {added.id} asks about {added.items:,} images."
+        return f"Request {added.id} asks about {count(added.items, 'image')}."
 
     def _take_up(self) -> str:
         """Take up guesses and neighbours from the newest embeddings."""
@@ -211,9 +212,10 @@ class RoundRunner:
             return "There was nothing to take up."
         taken = import_embeddings(self._paths.folder, embedded.folder, launching.learned_at(embedded.folder))
         self._results |= {"predictions": taken.predictions, "neighbours": taken.neighbours, "suspects": taken.suspects}
-        told = f"{taken.predictions:,} guesses, and the nearest labeled images of {taken.neighbours:,} asked ones."
+        guesses, asked = count(taken.predictions, "guess", "guesses"), count(taken.neighbours, "asked one")
+        told = f"{guesses}, and the nearest labeled images of {asked}."
         if taken.suspects:
-            told += f" {taken.suspects:,} labels look wrong: Browse has them under Suspect."
+            told += f" {count(taken.suspects, 'suspect label')}: see Browse, under Suspect."
         return told
 
     def _need_time(self) -> None:

@@ -36,6 +36,7 @@ class Stage:
     Attributes:
         name: of the command.
         title: for people.
+        start: words of the button that starts it.
         about: what it is for, in a sentence.
         config: class of its parameters.
         basic: parameters that are shown first.
@@ -46,6 +47,7 @@ class Stage:
 
     name: str
     title: str
+    start: str
     about: str
     config: type
     basic: tuple[str, ...]
@@ -63,20 +65,23 @@ STAGES = {
     stage.name: stage
     for stage in (
         Stage(
-            "pretrain", "Pretrain",
+            "pretrain", "Pretrain", "Start pretraining",
             "Learns what the images have in common, without any label; started again, it goes on from there.",
             PretrainConfig, ("views", "image_size", "num_epochs", "batch_size"), ("pretrain",), "--weights",
         ),
         Stage(
-            "train-classifier", "Train classifier", "Learns the classes from the labels there are.",
+            "train-classifier", "Train the classifier", "Start training the classifier",
+            "Learns the classes from the labels there are.",
             ClassifyConfig, ("views", "num_epochs", "batch_size", "fine_tune"), ("pretrain",),
         ),
         Stage(
-            "fixmatch", "FixMatch", "Goes on with the unlabeled images too: what the model is sure of teaches it.",
+            "fixmatch", "FixMatch", "Start FixMatch",
+            "Goes on with the unlabeled images too: what the model is sure of teaches it.",
             FixMatchConfig, ("views", "num_epochs", "batch_size", "threshold"), ("train-classifier", "pretrain"),
         ),
         Stage(
-            "embed", "Embed", "Describes every image by numbers, so that images can be compared and asked for.",
+            "embed", "Embed", "Start embedding",
+            "Describes every image by numbers, so that images can be compared and asked for.",
             EmbedConfig, ("batch_size", "number_format"), ("fixmatch", "train-classifier", "pretrain"),
             "--checkpoint-path", timed=False,
         ),

@@ -31,7 +31,7 @@ from storage.sessions import find_session
 
 OPEN = frozenset({
     ("GET", "/login"), ("POST", "/api/login"), ("GET", "/api/health"), ("GET", "/workbench/login.css"),
-    ("GET", "/workbench/login.js"), ("GET", "/workbench/api.js"),
+    ("GET", "/workbench/login.js"), ("GET", "/workbench/api.js"), ("GET", "/workbench/storage.js"),
 })  # fmt: skip
 """What needs nobody: the login page, what it is made of, and whether the server lives."""
 _ANNOTATORS_WRITE = re.compile(

@@ -12,6 +12,7 @@ from barlowmatch.data.folders import Tree, is_passed_over
 from barlowmatch.data.images import SUFFIXES
 from barlowmatch.data.natural import natural_key
 from barlowmatch.data.tables import shown
+from barlowmatch.words import count
 from labeling.project import NETWORK_DISKS, ProjectFolder, disk_kind
 
 _SECONDS = 1.5
@@ -55,7 +56,7 @@ def _look_at_images(folder: Path) -> Place:
     tree, whole = _look_through(folder)
     if not tree.pictures:
         return Place(ok=False, words="It holds no images (JPEG, PNG, WebP, BMP, TIFF, GIF).")
-    number = f"{len(tree.pictures):,} {'image' if len(tree.pictures) == 1 else 'images'}"
+    number = count(len(tree.pictures), "image")
     words = number if whole else f"At least {number}; counting stopped there."
     return Place(ok=True, words=words, state="new", classes=_told_of_classes(tree, whole))
 
@@ -65,8 +66,8 @@ def _told_of_classes(tree: Tree, whole: bool) -> str:
     names = shown(classes_by_folders(tree))
     if not whole and not names and tree.folders:
         return "Folders may become classes, where they look like some."
-    count = len(names)
-    become = f"{count:,} folders would become {count:,} classes" if count != 1 else "1 folder would become a class"
+    folders, classes = count(len(names), "folder"), "a class" if len(names) == 1 else f"{len(names):,} classes"
+    become = f"{folders} would become {classes}"
     return f"{become}: {some(names, _NAMED)}." if names else ""
 
 

@@ -52,11 +52,13 @@ class SourceOut(Wire):
 class FormOut(Wire):
     """The form of a stage, as it fits this project and this machine.
 
-    `lacks` says what the stage needs that is not there yet; `timed` whether minutes can be given.
+    `start` is what its button says, `lacks` what the stage needs that is not there yet, `timed` whether minutes can be
+    given.
     """
 
     stage: str
     title: str
+    start: str
     about: str
     timed: bool
     lacks: str | None

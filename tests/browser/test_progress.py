@@ -140,3 +140,28 @@ def test_the_name_of_an_axis_stands_beside_its_marks(page: Page, bench: Bench) -
     left = marks.evaluate_all("all => Math.min(...all.map(one => one.getBoundingClientRect().x))")
 
     assert left > texts.last.evaluate("one => one.getBoundingClientRect().right")
+
+
+def test_plots_side_by_side_stand_at_one_height_and_name_what_is_drawn(page: Page, bench: Bench) -> None:
+    page.goto(f"{bench.url}/progress")
+    page.wait_for_selector(".pg-page")
+    page.evaluate(
+        """async () => {
+          const { h, fill } = await import(new URL("workbench/dom.js", location.origin));
+          const { drawPlot } = await import(new URL("workbench/plot.js", location.origin));
+          const areas = [h("div"), h("div")];
+          const sections = areas.map((area) => h("section", {}, h("h3", {}, "Loss"), area));
+          fill(document.querySelector(".pg-headline"), h("div", { class: "tr-plots" }, sections));
+          const points = [{ x: 0, y: 1 }, { x: 1, y: 2 }];
+          const spec = { x: { label: "step" }, y: { label: "loss" } };
+          const compared = [{ name: "without a curve", points: [] }, { name: "with one", points }];
+          drawPlot(areas[0], { ...spec, series: compared });
+          drawPlot(areas[1], { ...spec, series: [{ name: "alone", points }] });
+        }"""
+    )
+    expect(page.locator(".tr-plots .plot-series .plot-line[d^=M]")).to_have_count(2)
+    expect(page.locator(".tr-plots .plot-legend").first).to_have_text("with one")
+    boxes = [area.bounding_box() for area in page.locator(".tr-plots .plot-area").all()]
+    left, right = (box for box in boxes if box)
+    assert left["x"] < right["x"]
+    assert left["y"] == right["y"]

@@ -145,3 +145,11 @@ def test_where_there_are_several_people_pictures_are_asked_again(page: Page, ben
     expect(page.locator(".rq-requests li").last).to_contain_text("repeat 0 of 2 answers")
     check_looks(page)
     assert bench.rows("SELECT purpose, overlap, items FROM request ORDER BY id DESC LIMIT 1") == [("repeat", 2, 1)]
+
+
+def test_on_a_phone_the_preview_is_at_hand_beside_every_strategy(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator(".rq-more summary").click()
+    for card in (page.locator(".rq-strategy").first, page.locator(".rq-more .rq-strategy").first):
+        card.scroll_into_view_if_needed()
+        expect(page.get_by_role("button", name="Preview")).to_be_in_viewport(ratio=1)

@@ -63,11 +63,11 @@ def test_a_run_survives_the_server_is_stopped_goes_on_and_is_compared(context: B
         page.get_by_text("Settings", exact=True).click()
         page.get_by_text(re.compile("More settings")).click()
         page.get_by_label("Batch size", exact=True).fill("1")
-        page.get_by_role("button", name="Start pretrain").click()
+        page.get_by_role("button", name="Start pretraining").click()
         expect(page.locator(".form-problem", has_text="at least 2")).to_be_visible()
         for label, value in SETTINGS.items():
             page.get_by_label(label, exact=True).fill(str(value))
-        page.get_by_role("button", name="Start pretrain").click()
+        page.get_by_role("button", name="Start pretraining").click()
         expect(page.locator(".tr-run .tr-state")).to_have_text("Running")
         expect(page.get_by_role("button", name="Run the round")).to_be_disabled()
         expect(page.locator(".tr-run")).to_contain_text("Steps", timeout=PATIENCE)
@@ -91,7 +91,7 @@ def test_a_run_survives_the_server_is_stopped_goes_on_and_is_compared(context: B
         expect(page.locator("[data-plot=loss] .plot-area .plot-line")).to_have_count(1)
 
         page.get_by_role("radio", name=re.compile("^Embed")).check(force=True)
-        page.get_by_role("button", name="Start embed").click()
+        page.get_by_role("button", name="Start embedding").click()
         expect(page.locator(".tr-run h2")).to_have_text("Embed")
         expect(page.locator(".tr-run .tr-state")).to_have_text("Done", timeout=PATIENCE)
         for box in page.locator(".tr-history tbody input").all():
@@ -106,7 +106,7 @@ def test_a_round_is_asked_for_no_more_images_than_there_are(context: BrowserCont
         form = page.get_by_label("Run the round", exact=True)
         budget = page.get_by_label("Images to ask for")
         expect(budget).to_have_value("9")  # three are the control sample
-        expect(form).to_contain_text("At most 9: so many have no label")
+        expect(form).to_contain_text("At most 9 images: the others have a label")
         budget.fill("5000")
         page.get_by_role("button", name="Run the round").click()
         expect(form.locator(".wb-error")).to_have_text("Images to ask for: There are only 9 to ask for.")

@@ -158,7 +158,7 @@ def test_a_label_for_an_image_in_the_pool_takes_it_to_train_unless_its_split_say
         "unlabeled/a.png": ("train", "cat"),
         "unlabeled/b.png": ("unlabeled", None),
     }
-    assert "1 labels of images in the split unlabeled are left aside" in told(tmp_path)
+    assert "1 label in the split unlabeled left aside" in told(tmp_path)
 
 
 def test_a_table_without_labels_splits_images_whose_folders_are_their_classes(tmp_path: Path) -> None:

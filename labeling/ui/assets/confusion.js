@@ -17,10 +17,10 @@ export function confusionSection({ cells, accuracy }, classes, nameOf) {
   draw(false);
   const text = few
     ? "Rows are labels, columns are predictions; the diagonal is right. A cell opens its images."
-    : `The ${WORST} most frequent mistakes of ${ids.length} classes; each opens its images.`;
+    : `The ${WORST} most frequent mistakes of ${count(ids.length, "class", "classes")}; each opens its images.`;
   return [
     h("header", { class: "pg-split" }, h("h2", {}, "Confusions"), few && choice(draw)),
-    h("p", { class: "wb-hint" }, `${text} ${count(accuracy.count, "control image")} have a label and a prediction.`),
+    h("p", { class: "wb-hint" }, `${text} Counted: ${count(accuracy.count, "control image")} with a label and a prediction.`),
     body,
   ];
 }

@@ -4,16 +4,16 @@
 
 import * as api from "./api.js";
 import { uuid } from "./dom.js";
+import { ofBrowser } from "./storage.js";
 
 const PATIENCE = 3_000; // milliseconds for the other tabs; one that ended in a crash never answers
 
-const storage = window.localStorage;
 let place = null; // what the keys of the open project begin with
 let mine = null; // the key by which other tabs know that this page has something to do
 let work = { leave: async () => {}, stay: () => {} };
 
 const going = () => `${place}going`;
-const others = () => Object.keys(storage).filter((key) => key.startsWith(`${place}tab:`) && key !== mine);
+const others = () => ofBrowser.keys(`${place}tab:`).filter((key) => key !== mine);
 
 /** Follow from now on who goes from a project in another tab. */
 export function followDepartures(project) {
@@ -31,22 +31,18 @@ export function beforeDeparting(client, leave, stay) {
   work = { leave, stay };
   mine = `${place}tab:${client}`;
   enroll();
-  window.addEventListener("pagehide", () => storage.removeItem(mine));
+  window.addEventListener("pagehide", () => ofBrowser.remove(mine));
 }
 
 function enroll() {
-  try {
-    if (mine !== null) storage.setItem(mine, "");
-  } catch {
-    // no room or no permission: other tabs do not wait for this one
-  }
+  if (mine !== null) ofBrowser.set(mine, ""); // where it is not kept, other tabs do not wait for this one
 }
 
 async function leave() {
   try {
     await work.leave();
   } finally {
-    storage.removeItem(mine);
+    ofBrowser.remove(mine);
   }
 }
 
@@ -62,16 +58,12 @@ export async function depart() {
 }
 
 function othersLeave() {
-  try {
-    storage.setItem(going(), uuid());
-  } catch {
-    return Promise.resolve();
-  }
+  if (!ofBrowser.set(going(), uuid())) return Promise.resolve(); // no other tab hears of it
   return new Promise((resolve) => {
     const done = () => {
       window.removeEventListener("storage", look);
       clearTimeout(timer);
-      for (const key of others()) storage.removeItem(key);
+      for (const key of others()) ofBrowser.remove(key);
       resolve();
     };
     const look = () => others().length === 0 && done();
@@ -83,7 +75,7 @@ function othersLeave() {
 
 /** Let the other tabs look who is here now. */
 export function departed() {
-  storage.removeItem(going());
+  ofBrowser.remove(going());
 }
 
 /** The same where nobody went after all. */

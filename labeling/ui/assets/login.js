@@ -1,6 +1,7 @@
 // The login page: sends name and password, then leads on to where one wanted to go.
 
 import { BASE, post } from "./api.js";
+import { NO_COOKIE, ofBrowser } from "./storage.js";
 
 const form = document.querySelector("form");
 const error = form.querySelector(".error");
@@ -19,6 +20,7 @@ form.addEventListener("submit", async (event) => {
   const { name, password } = Object.fromEntries(new FormData(form));
   try {
     await post("api/login", { name, password });
+    if ((await fetch(new URL("api/people", BASE))).status === 401) throw new Error(NO_COOKIE);
     window.location.replace(wanted());
   } catch (problem) {
     error.textContent = problem.offline ? "The server cannot be reached." : problem.message;
@@ -29,7 +31,7 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
-const stored = window.localStorage.getItem("barlowmatch:theme");
+const stored = ofBrowser.get("barlowmatch:theme");
 const dark = stored ? stored === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
 document.documentElement.classList.toggle("dark", dark);
 button.disabled = false; // until now a press would have sent the form by itself

@@ -1,7 +1,7 @@
 // Words for when there is no picture: what has happened, and the way on.
 
 import { BASE } from "./api.js";
-import { h } from "./dom.js";
+import { count, h } from "./dom.js";
 
 const STATES = {
   loading: ["Fetching images…"],
@@ -46,7 +46,7 @@ export function emptyNotice({ state, problem }, role, waiting, { again, bring })
   return [
     busy ? h("p", {}, title) : h("strong", {}, title),
     !busy && text && h("p", {}, text),
-    waiting > 0 && h("p", {}, `${waiting} decisions are kept here and will be sent.`),
+    waiting > 0 && h("p", {}, `${count(waiting, "decision")} kept here, to be sent.`),
     !busy && h("div", { class: "wb-row" }, [
         waysOn(state, role).map(([words, page]) => h("a", { href: new URL(page, BASE) }, words)),
         state === "tabs" && h("button", { type: "button", onclick: bring }, "Take them here"),

@@ -4,26 +4,23 @@
 // network loses nothing; it leaves the outbox only when the server says it is stored, or says why it never will be.
 // Every event carries a UUID by which the server takes it once, however often it is sent, by however many tabs.
 
+import { ofBrowser } from "./storage.js";
+
 const BATCH = 100; // events in one request
 const PATIENCE = [500, 1000, 2000, 4000, 8000, 15000]; // milliseconds before the next try
 
 const KEYS = "barlowmatch:outbox:";
 
-/** The keys in this browser's storage that begin so. */
-function keysOf(prefix) {
-  return Object.keys(window.localStorage).filter((key) => key.startsWith(prefix));
-}
-
 /** Whether anything of anybody waits in this browser. */
 export function somethingWaits() {
-  return keysOf(KEYS).length > 0;
+  return ofBrowser.keys(KEYS).length > 0;
 }
 
 /** How many decisions for a project wait in this browser, by the id of the person. */
 export function waitingBy(project) {
   const prefix = `${KEYS}${project}:`;
   const waiting = new Map();
-  for (const key of keysOf(prefix)) {
+  for (const key of ofBrowser.keys(prefix)) {
     const person = Number.parseInt(key.slice(prefix.length), 10);
     waiting.set(person, (waiting.get(person) ?? 0) + 1);
   }
@@ -40,7 +37,6 @@ export class Outbox {
   constructor(name, send) {
     this.prefix = `${KEYS}${name}:`;
     this.send = send;
-    this.storage = window.localStorage;
     this.entries = this._stored();
     this.last = Number.parseInt(this.entries.at(-1)?.key.slice(this.prefix.length), 10) || 0;
     this.state = this.entries.length > 0 ? "pending" : "saved";
@@ -76,11 +72,7 @@ export class Outbox {
     const stamp = Date.now();
     const made = events.map((event, place) => ({ key: this._key(stamp, place, event), event }));
     for (const entry of made) {
-      try {
-        this.storage.setItem(entry.key, JSON.stringify(entry.event));
-      } catch {
-        entry.volatile = true; // no room or no permission: kept in memory, and said so
-      }
+      entry.volatile = !ofBrowser.set(entry.key, JSON.stringify(entry.event)); // which is said
     }
     this.entries.push(...made);
     this._become(this.state === "saved" ? "pending" : this.state, this.problem);
@@ -119,7 +111,7 @@ export class Outbox {
     const done = new Set(batch);
     this.entries = this.entries.filter((entry) => !done.has(entry));
     for (const [place, entry] of batch.entries()) {
-      this.storage.removeItem(entry.key);
+      ofBrowser.remove(entry.key);
       this.listeners.result(entry.event, results[place]);
     }
   }
@@ -137,11 +129,12 @@ export class Outbox {
   }
 
   _stored() {
-    return keysOf(this.prefix)
+    return ofBrowser
+      .keys(this.prefix)
       .sort()
       .flatMap((key) => {
         try {
-          return [{ key, event: JSON.parse(this.storage.getItem(key)) }];
+          return [{ key, event: JSON.parse(ofBrowser.get(key)) }];
         } catch {
           return []; // of another program
         }

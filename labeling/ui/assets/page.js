@@ -5,6 +5,7 @@ import { depart, departed, followDepartures, stay } from "./departing.js";
 import { openDialog } from "./dialog.js";
 import { alertBox, h, uuid } from "./dom.js";
 import { sayElsewhere } from "./elsewhere.js";
+import { NO_COOKIE, ofTab } from "./storage.js";
 import { showWho } from "./who.js";
 
 /**
@@ -12,12 +13,11 @@ import { showWho } from "./who.js";
  * it then finds the name in use and takes a new one, so that two tabs never share their images.
  */
 export function clientName() {
-  const storage = window.sessionStorage;
-  const free = storage.getItem("barlowmatch:client:left") === "yes";
-  const name = (free && storage.getItem("barlowmatch:client")) || uuid();
-  storage.setItem("barlowmatch:client", name);
-  storage.setItem("barlowmatch:client:left", "no");
-  window.addEventListener("pagehide", () => storage.setItem("barlowmatch:client:left", "yes"));
+  const free = ofTab.get("barlowmatch:client:left") === "yes";
+  const name = (free && ofTab.get("barlowmatch:client")) || uuid();
+  ofTab.set("barlowmatch:client", name);
+  ofTab.set("barlowmatch:client:left", "no");
+  window.addEventListener("pagehide", () => ofTab.set("barlowmatch:client:left", "yes"));
   window.addEventListener("pageshow", (event) => event.persisted && window.location.reload());
   return name;
 }
@@ -44,7 +44,10 @@ function askName(host, people, { mayCancel = false } = {}) {
     const choose = async (name) => {
       try {
         await depart();
-        chosen = await api.post("api/people/me", { name });
+        const person = await api.post("api/people/me", { name });
+        const { me } = await api.get("api/people");
+        if (me?.id !== person.id) throw new Error(NO_COOKIE);
+        chosen = person;
         departed();
         dialog.close();
       } catch (problem) {

@@ -56,7 +56,7 @@ class Plot {
     this.spec = { ...spec, series };
     this.places = [...places].sort((a, b) => a - b);
     this.area.style.height = `${spec.height ?? HEIGHT}px`;
-    const names = series.map((line) => line.name).join(", ");
+    const names = series.filter(isDrawn).map((line) => line.name).join(", ");
     this.area.setAttribute("aria-label", `${spec.title ?? spec.y.label}: ${names} over ${spec.x.label}. Arrow keys read values.`);
     this.later();
   }
@@ -75,7 +75,7 @@ class Plot {
     this.legend.hidden = series.length < 2;
     this.details.hidden = this.places.length === 0;
     if (this.places.length === 0) return this.svg.replaceChildren(nothingYet(width, height));
-    fill(this.legend, series.map(legendEntry));
+    fill(this.legend, series.map((line, place) => isDrawn(line) && legendEntry(line, place)));
     const inner = { right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
     this.up = axis(yDomain(series, y), y, [inner.bottom, inner.top], Math.max(2, Math.floor(height / 55)));
     const longest = Math.max(...this.up.marks.values.map((value) => this.up.words(value).length));
@@ -171,7 +171,8 @@ class Plot {
   /** Fill the table while it is open. */
   tabulate() {
     if (!this.details.open || !this.spec) return;
-    const { series, x, y } = this.spec;
+    const { x, y } = this.spec;
+    const series = this.spec.series.filter(isDrawn);
     const byPlace = series.map((line) => new Map(line.points.map((point) => [point.x, point])));
     const rows = this.places.map((value) => {
       const cells = byPlace.map((points) => h("td", {}, points.has(value) ? pointWords(points.get(value), y) : ""));
@@ -187,6 +188,9 @@ function s(tag, attributes = {}, ...children) {
   element.append(...children);
   return element;
 }
+
+/** Whether a series has a curve: one without keeps its colour from the others, and is not named. */
+const isDrawn = ({ points }) => points.length > 0;
 
 function path(points) {
   return points.map(([x, y], place) => `${place ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");

@@ -98,8 +98,8 @@ function missing({ images, labeled, asked }) {
     images === 0
       ? "No image is kept for judging. A control sample of random images, labeled blind, is what every round is measured by; the Project page offers it."
       : labeled === 0
-        ? `${count(images, "image")} ${images === 1 ? "is" : "are"} kept for judging, none has a label yet${asked > 0 ? "; they come first on Label" : ""}.`
-        : `${labeled.toLocaleString("en")} of ${count(images, "control image")} have a label. Train a classifier on Train, or run a round, and its accuracy stands here.`;
+        ? `${count(images, "image")} kept for judging, without labels yet${asked > 0 ? "; asked for first on Label" : ""}.`
+        : `${labeled.toLocaleString("en")} of ${count(images, "control image")} labeled. Train a classifier on Train, or run a round, and its accuracy stands here.`;
   const next = h("a", { href: new URL("project", api.BASE) }, "What next");
   return h("div", { class: "pg-missing" }, h("strong", {}, "Nothing was judged yet"), h("p", {}, words), next);
 }

@@ -112,7 +112,7 @@ export class History {
     const series = pair.map((run, place) => ({ name: names[place], points: (points(run) ?? []).map(([x, y]) => ({ x, y })) }));
     if (series.every((line) => line.points.length === 0)) return null;
     const area = h("div");
-    this.drawn.push({ dataset: area, spec: { title: kind, series, x: { label: "step" }, y: { label: kind, percent: kind === "accuracy" }, height: 220 } });
+    this.drawn.push({ dataset: area, spec: { title: kind, series, x: { label: "step", whole: true }, y: { label: kind, percent: kind === "accuracy" }, height: 220 } });
     return h("section", {}, h("h3", {}, kind === "loss" ? "Loss" : "Accuracy"), area);
   }
 }

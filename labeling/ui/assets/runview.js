@@ -135,7 +135,7 @@ export class RunView {
   }
 
   draw(run) {
-    const x = { label: "step" };
+    const x = { label: "step", whole: true };
     const losses = Object.entries(run.curves).filter(([name]) => name.includes("loss"));
     const judged = Object.entries(run.evaluations).filter(([name]) => !/_(low|high)$/.test(name) && name.includes("accuracy"));
     this.plot("loss", losses.map(([name, points]) => line(name, points)), x, { label: "loss" });

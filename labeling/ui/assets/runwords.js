@@ -2,7 +2,7 @@
 
 const STAGES = {
   pretrain: "Pretrain",
-  "train-classifier": "Train classifier",
+  "train-classifier": "Train the classifier",
   fixmatch: "FixMatch",
   embed: "Embed",
   round: "Round",

@@ -1,7 +1,7 @@
 // What to run: the round with two numbers, or one stage with a recipe, minutes, and as many settings as one wants.
 
 import * as api from "./api.js";
-import { alertBox, fill, h, sentence, uuid, when } from "./dom.js";
+import { alertBox, count, fill, h, sentence, uuid, when } from "./dom.js";
 import { FieldForm } from "./forms.js";
 import { stageWords } from "./runwords.js";
 import { duration } from "./wait.js";
@@ -137,7 +137,7 @@ export class StageForm {
     this.fields = new FieldForm(form.fields, { onchange: () => this.forget() });
     this.estimate = h("p", { class: "tr-estimate", role: "status" });
     this.error = alertBox();
-    this.go = h("button", { class: "wb-main", type: "submit" }, `Start ${form.title === "FixMatch" ? form.title : form.title.toLowerCase()}`);
+    this.go = h("button", { class: "wb-main", type: "submit" }, form.start);
     const ask = h("button", { type: "button", onclick: () => this.ask() }, "How long?");
     this.basic = h("details", { class: "form-more" }, h("summary", {}, "Settings"), this.fields.element);
     fill(
@@ -204,7 +204,7 @@ export class StageForm {
     this.error.textContent = "";
     try {
       const told = await api.post("api/estimate", this.wish());
-      const words = told.seconds === null ? told.message : `About ${duration(told.seconds)} for ${told.steps.toLocaleString("en")} ${this.form.stage === "embed" ? "images" : "steps"}. ${told.message}`;
+      const words = told.seconds === null ? told.message : `About ${duration(told.seconds)} for ${count(told.steps, this.form.stage === "embed" ? "image" : "step")}. ${told.message}`;
       const limit = this.form.timed && this.minutes.value.trim() && told.state === "known" ? ` With the minutes above it ends after ${this.minutes.value.trim()}.` : "";
       this.estimate.textContent = words + limit;
       if (told.state === "timing") this.timer = setTimeout(() => this.ask(), ASK_AGAIN);
@@ -218,7 +218,7 @@ export class StageForm {
 function mostWords({ asked, free }) {
   const [most, waiting, others] = [asked + free, asked, free].map((number) => number.toLocaleString("en"));
   if (asked + free === 0) return "No image is left to ask for: the round learns, and asks for nothing.";
-  if (asked === 0) return `At most ${most}: so many have no label and may be asked for.`;
+  if (asked === 0) return `At most ${count(free, "image")}: the others have a label, or may not be asked for.`;
   return `At most ${most}: ${waiting} that ${asked === 1 ? "waits" : "wait"} for an answer already, and ${others} more.`;
 }
 

@@ -1,6 +1,6 @@
 // The form of the Request page: which strategy, with which parameters, how many pictures, and how many people each.
 
-import { alertBox, fill, h } from "./dom.js";
+import { alertBox, count, fill, h } from "./dom.js";
 import { FieldForm } from "./forms.js";
 
 const FIRST = 5; // strategies shown without unfolding
@@ -85,7 +85,7 @@ export class StrategyForm {
   /** Say how many strategies are folded away. */
   others() {
     const [summary, ...cards] = this.more.children;
-    summary.textContent = `${cards.length} more strategies`;
+    summary.textContent = count(cards.length, "more strategy", "more strategies");
   }
 
   /** Set the form to a choice as the server tells of it, unless its strategy lacks something by now. */

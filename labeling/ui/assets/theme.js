@@ -1,12 +1,13 @@
 // Dark or light: chosen in this browser, else as its system is.
 
 import { h } from "./dom.js";
+import { ofBrowser } from "./storage.js";
 
 const CHOSEN = "barlowmatch:theme";
 
 /** Be dark or light as was chosen in this browser, else as its system is. */
 export function takeTheme() {
-  const chosen = window.localStorage.getItem(CHOSEN);
+  const chosen = ofBrowser.get(CHOSEN);
   const dark = chosen === null ? window.matchMedia("(prefers-color-scheme: dark)").matches : chosen === "dark";
   document.body.classList.toggle("dark", dark);
 }
@@ -15,7 +16,7 @@ export function takeTheme() {
 export function themeButton() {
   const toggle = () => {
     const dark = document.body.classList.toggle("dark");
-    window.localStorage.setItem(CHOSEN, dark ? "dark" : "light");
+    ofBrowser.set(CHOSEN, dark ? "dark" : "light");
   };
   const title = "Dark or light";
   return h("button", { class: "wb-quiet wb-theme", type: "button", title, "aria-label": title, onclick: toggle }, "◐");

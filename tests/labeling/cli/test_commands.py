@@ -184,7 +184,7 @@ def test_labels_that_are_left_out_are_named_with_the_reason(
     ]
     assert main(["store-labels", *source]) == 0
     out, err = capsys.readouterr()
-    assert "1 labels stored" in out
+    assert "1 label stored" in out
     assert "1 of files that are not in the project (unlabeled/none.png)" in err
     assert "1 of files that are given two different labels (unlabeled/000.png)" in err
     assert "2 of classes that are not there (Möwe); --add-classes makes them" in err
