@@ -164,7 +164,7 @@ def count_batch(db: Database, batch: str) -> int:
 
 
 def append_imported(db: Database, labels: Iterable[Sent]) -> None:
-    """Append labels of images that nobody was asked about, in one go; `refresh_all` has to follow."""
+    """Append labels of images that nobody was asked about, in one go; a refresh of the images has to follow."""
     db.executemany(
         """INSERT INTO label_event (uuid, body, batch, person, image, kind, class, source, created)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",

@@ -86,6 +86,14 @@ def relink(db: Database, image: int, path: bytes, name: str, size: int | None, m
     )
 
 
+def note_files(db: Database, found: Iterable[tuple[Image, NewImage]]) -> None:
+    """Note the size and time of files that are where they were, and what they were."""
+    db.executemany(
+        "UPDATE image SET bytes = ?, mtime_ns = ? WHERE id = ? AND path = ? AND present = 1",
+        [(new.bytes, new.mtime_ns, image.id, new.path) for image, new in found],
+    )
+
+
 def set_dimensions(db: Database, image: int, width: int, height: int) -> None:
     """Note the sides of an image in pixels, after turning."""
     db.execute("UPDATE image SET width = ?, height = ? WHERE id = ?", (width, height, image))

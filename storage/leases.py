@@ -34,6 +34,12 @@ ORDER BY item.request, coalesce(item.turn, item.rank) LIMIT :count
 """
 
 _UNLABELED = "image.state = 'none' AND image.present = 1 AND image.split IN ('train', 'unlabeled')"
+_PREDICTED = f"""
+SELECT prediction.class, count(*), sum(prediction.probability)
+FROM image INDEXED BY image_state CROSS JOIN prediction ON prediction.image = image.id
+WHERE image.class IS NULL AND image.id > ? AND image.id <= ? AND {_UNLABELED} GROUP BY prediction.class
+"""
+_AT_ONCE = 4096
 _GRID = f"""
 SELECT image.id, prediction.place
 FROM prediction INDEXED BY prediction_class CROSS JOIN image ON image.id = prediction.image
@@ -104,15 +110,18 @@ def lease_predicted(
 
 
 def unlabeled_predicted(db: Database) -> list[tuple[int, int, float]]:
-    """Return (class, images, mean probability) of what is predicted and unlabeled, by class."""
-    rows = db.execute(
-        f"""SELECT coalesce(class.merged_into, class.id) AS root, sum(images), sum(sure) / sum(images)
-            FROM class JOIN (
-                SELECT prediction.class AS predicted, count(*) AS images, sum(prediction.probability) AS sure
-                FROM image JOIN prediction ON prediction.image = image.id WHERE {_UNLABELED} GROUP BY predicted
-            ) ON predicted = class.id GROUP BY root ORDER BY root"""  # merges are looked up for classes, not for images
-    )
-    return [(row[0], row[1], row[2]) for row in rows]
+    """Return (class, images, mean probability) of what is predicted and unlabeled, by class.
+
+    Counted a few thousand ids at a time: grouping a million images at once sorts them all, which takes seconds.
+    """
+    found: dict[int, tuple[int, float]] = {}
+    roots = {row[0]: row[1] for row in db.execute("SELECT id, coalesce(merged_into, id) FROM class")}
+    last = db.execute("SELECT coalesce(max(id), 0) FROM image").fetchone()[0]
+    for start in range(0, last, _AT_ONCE):
+        for predicted, images, sure in db.execute(_PREDICTED, (start, start + _AT_ONCE)):
+            before = found.get(roots[predicted], (0, 0.0))
+            found[roots[predicted]] = (before[0] + images, before[1] + sure)
+    return [(root, images, sure / images) for root, (images, sure) in sorted(found.items())]
 
 
 def count_predicted(db: Database, class_id: int) -> int:

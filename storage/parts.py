@@ -1,7 +1,8 @@
 """Storing many rows while others store labels: by small writes, each with a pause as long as it took."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from storage.database import Database, transaction
@@ -12,18 +13,19 @@ AT_ONCE = 1000
 Part = TypeVar("Part")
 
 
-def store_in_parts(db: Database, rows: Sequence[Part], put: Callable[[Sequence[Part]], object]) -> None:
+def store_in_parts(db: Database, rows: Iterable[Part], put: Callable[[Sequence[Part]], object]) -> None:
     """Store rows by many small writes: of a large project they take many seconds, and labels come in between.
 
     A process killed meanwhile leaves the parts before; whoever stores again replaces them.
 
     Args:
         db: open for writing, outside of a transaction.
-        rows: what is stored.
+        rows: what is stored; taken a part at a time, so that those of a large project need never all be held.
         put: stores a part of them, within the transaction of that part.
     """
-    for start in range(0, len(rows), AT_ONCE):
+    waiting = iter(rows)
+    while part := list(islice(waiting, AT_ONCE)):
         began = time.monotonic()
         with transaction(db):
-            put(rows[start : start + AT_ONCE])
+            put(part)
         time.sleep(time.monotonic() - began)  # whoever waits to store a label goes first

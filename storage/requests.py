@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from storage.database import Database, Row, now
@@ -36,8 +36,9 @@ def add_request(
     """
     left_out: Counter[str] = Counter()
     wanted: dict[int, NewItem] = {}
+    doubts = _doubts(db, {item.image for item in items}, purpose)
     for item in items:
-        doubt = "named twice" if item.image in wanted else why_not(db, item.image, purpose)
+        doubt = "named twice" if item.image in wanted else doubts[item.image]
         if doubt:
             left_out[doubt] += 1
         else:
@@ -67,8 +68,22 @@ def add_request(
 
 def why_not(db: Database, image: int, purpose: Purpose) -> str | None:
     """Return why an image needs no answer for this purpose, None where it does."""
-    row = db.execute("SELECT present, state, split FROM image WHERE id = ?", (image,)).fetchone()
-    if row is None or not row["present"]:
+    return _doubts(db, {image}, purpose)[image]
+
+
+def _doubts(db: Database, images: Collection[int], purpose: Purpose) -> dict[int, str | None]:
+    """Return why each image needs no answer, by one query: a request may be of many, while all labels wait."""
+    rows = db.execute(
+        """SELECT wanted.value AS image, present, state, split,
+                  EXISTS (SELECT 1 FROM request_item WHERE image = wanted.value AND left > 0) AS asked
+           FROM json_each(?) AS wanted LEFT JOIN image ON image.id = wanted.value""",
+        (json.dumps(list(images)),),
+    )
+    return {row["image"]: _doubt(row, purpose) for row in rows}
+
+
+def _doubt(row: Row, purpose: Purpose) -> str | None:
+    if not row["present"]:  # null where there is no such image
         return "no such file"
     if purpose == "repeat":
         return None
@@ -76,8 +91,7 @@ def why_not(db: Database, image: int, purpose: Purpose) -> str | None:
         return f"already {row['state']}"
     if row["split"] in ("val", "test"):
         return "kept for validation"
-    asked = db.execute("SELECT 1 FROM request_item WHERE image = ? AND left > 0", (image,)).fetchone()
-    return "already asked for" if asked else None
+    return "already asked for" if row["asked"] else None
 
 
 _DRAWABLE = """FROM image WHERE state = 'none' AND present = 1 AND split IN ('train', 'unlabeled')

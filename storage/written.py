@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from storage.database import Database, now
+from storage.database import Database, Row, now
 from storage.errors import Refused
 
 
@@ -15,10 +15,8 @@ def once(db: Database, uuid: str, body: bytes, person: int | None, work: Callabl
     Raises:
         Refused: the UUID was used for something else.
     """
-    row = db.execute("SELECT body, answer FROM written WHERE uuid = ?", (uuid,)).fetchone()
+    row = _find(db, uuid, body)
     if row is not None:
-        if row["body"] != body:
-            raise Refused("this UUID was used for something else", "uuid", "make a new UUID for each write")
         return json.loads(row["answer"])
     answer = work(db)
     db.execute(
@@ -26,6 +24,22 @@ def once(db: Database, uuid: str, body: bytes, person: int | None, work: Callabl
         (uuid, body, json.dumps(answer), person, now()),
     )
     return answer
+
+
+def is_done(db: Database, uuid: str, body: bytes) -> bool:
+    """Return whether a write of this UUID was done: what it needs need not be looked up again.
+
+    Raises:
+        Refused: the UUID was used for something else.
+    """
+    return _find(db, uuid, body) is not None
+
+
+def _find(db: Database, uuid: str, body: bytes) -> Row | None:
+    row: Row | None = db.execute("SELECT body, answer FROM written WHERE uuid = ?", (uuid,)).fetchone()
+    if row is not None and row["body"] != body:
+        raise Refused("this UUID was used for something else", "uuid", "make a new UUID for each write")
+    return row
 
 
 def body_hash(body: dict[str, Any], person: int) -> bytes:

@@ -19,6 +19,8 @@ from barlowmatch.errors import InputError
 
 SCHEMA = 1
 META, FILES = "meta.json", "files.csv"
+_BLOCK = 4096
+"""Rows that are brought to unit length at a time: of many, no second copy is held."""
 COLUMNS = ("row", "split", "file", "sha256", "label")
 
 
@@ -73,17 +75,28 @@ class Embeddings:
         Raises:
             InputError: one holds NaN or infinity.
         """
-        vectors = self.vectors.take(rows).astype(np.float32)
-        wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
-        if len(wrong):
-            file = self.table.files[rows[wrong[0]]]
-            raise InputError(f"{self.folder}: the embedding of {file} holds NaN or infinity; embed again")
-        unit: npt.NDArray[np.float32] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        unit = np.empty((len(rows), self.vectors.shape[1]), np.float32)
+        for start in range(0, len(rows), _BLOCK):
+            part = rows[start : start + _BLOCK]
+            vectors = self._finite(self.vectors, part, "embedding")
+            unit[start : start + _BLOCK] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return unit
 
     def shares(self, rows: Rows) -> npt.NDArray[np.float32] | None:
-        """Return the class probabilities of some rows (n, C), None where there is no classifier."""
-        return None if self.probabilities is None else self.probabilities.take(rows).astype(np.float32)
+        """Return the class probabilities of some rows (n, C), None where there is no classifier.
+
+        Raises:
+            InputError: one is NaN or infinity.
+        """
+        return None if self.probabilities is None else self._finite(self.probabilities, rows, "prediction")
+
+    def _finite(self, source: Shards, rows: Rows, what: str) -> npt.NDArray[np.float32]:
+        found = source.take(rows).astype(np.float32)
+        wrong = np.flatnonzero(~np.isfinite(found).all(1))
+        if len(wrong):
+            file = self.table.files[rows[wrong[0]]]
+            raise InputError(f"{self.folder}: the {what} of {file} holds NaN or infinity; embed again")
+        return found
 
     @property
     def dataset_folder(self) -> Path | None:

@@ -1,6 +1,7 @@
 """What every route starts from: the open project, and who is asking."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
@@ -20,7 +21,7 @@ from labeling.wire import OnceIn
 from storage.database import Database
 from storage.errors import Refused
 from storage.people import Role, get_person
-from storage.written import body_hash, once
+from storage.written import body_hash, is_done, once
 
 Result = TypeVar("Result")
 
@@ -40,6 +41,7 @@ class Context:
         runs: starts, watches and stops runs.
         estimates: says how long a run would take.
         probing: keeps the probe running while people label.
+        starting: held while a run is started: a wish that is sent twice at once finds what became of the first.
     """
 
     project: Project
@@ -52,6 +54,7 @@ class Context:
     runs: Runs = field(init=False)
     estimates: Estimates = field(init=False)
     probing: Probing = field(init=False)
+    starting: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         """Find the chores of the project."""
@@ -148,6 +151,11 @@ def done_once(wish: OnceIn, who: int, work: Callable[[Database], Any]) -> Callab
     """Return work that is done once however often its wish is sent; what it answers is a JSON value."""
     digest = body_hash(wish.model_dump(mode="json"), who)
     return lambda db: once(db, wish.uuid, digest, who, work)
+
+
+def was_done(db: Database, wish: OnceIn, who: int) -> bool:
+    """Return whether `done_once` did this wish before, so that what is heavy is looked up once, before the write."""
+    return is_done(db, wish.uuid, body_hash(wish.model_dump(mode="json"), who))
 
 
 Here = Annotated[Context, Depends(here)]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from barlowmatch.configs.fields import parameters
 from barlowmatch.selection.catalog import CATALOG, Entry
-from labeling.api.access import Context, Here, Who, done_once
+from labeling.api.access import Context, Here, Who, done_once, was_done
 from labeling.api.items import chore_out, urls
 from labeling.chores import Told
 from labeling.embeddings.newest import Embedded, newest_embeddings
@@ -120,19 +120,19 @@ def list_chosen(
 
 
 @routes.post("/api/choice/request", status_code=201)
-async def request_choice(wish: wire.RequestChoiceIn, here: Here, who: Who) -> RequestAdded:
+def request_choice(wish: wire.RequestChoiceIn, here: Here, who: Who) -> RequestAdded:
     """Ask for labels of what was chosen."""
-    dropped = set(wish.drop)
+    items: list[NewItem] = []
+    strategy = None
+    with here.project.reading() as db:  # not inside the write, for which everybody's labels wait
+        if not was_done(db, wish, who):  # one that is sent again is answered without its choice
+            strategy, items = _kept_of(db, here, wish)
 
     def work(db: Database) -> Any:
-        told = _finished(here, wish.choice)  # here, as a request that is sent again is answered without its choice
-        items = [item for item in read_choice(db, here.chores.choosing) if item.image not in dropped]
-        if not items:
-            raise Refused("no image is left of the choice", "drop", "keep at least one", "invalid")
-        added = add_request(db, items, purpose="train", strategy=told.about["strategy"], overlap=wish.overlap)
+        added = add_request(db, items, purpose="train", strategy=strategy, overlap=wish.overlap)
         return {"id": added.id, "items": added.items, "left_out": dict(added.left_out)}
 
-    return RequestAdded(**await here.write(done_once(wish, who, work)))
+    return RequestAdded(**here.project.write(done_once(wish, who, work)))
 
 
 @routes.get("/api/simulation")
@@ -146,6 +146,21 @@ def show_simulation(here: Here) -> wire.SimulationOut:
         for strategy, points in found.curves.items()
     }
     return wire.SimulationOut(name=found.name, curves=curves)
+
+
+def _kept_of(db: Database, here: Context, wish: wire.RequestChoiceIn) -> tuple[str, list[NewItem]]:
+    """Return the strategy of a choice and what it holds without what was dropped.
+
+    Raises:
+        Refused: it is not finished, another one took its place, or nothing is left of it.
+    """
+    _finished(here, wish.choice)
+    dropped = set(wish.drop)
+    items = [item for item in read_choice(db, here.chores.choosing) if item.image not in dropped]
+    told = _finished(here, wish.choice)  # another choice may have taken its place while it was read
+    if not items:
+        raise Refused("no image is left of the choice", "drop", "keep at least one", "invalid")
+    return told.about["strategy"], items
 
 
 def _finished(here: Context, uuid: str) -> Told:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Query, Request
 
 from barlowmatch.data.tables import shown
-from labeling.api.access import Context, Here, Who, done_once, how_people_come_in
+from labeling.api.access import Context, Here, Who, done_once, how_people_come_in, was_done
 from labeling.forms import form_fields
 from labeling.rounds.asking import count_askable
 from labeling.rounds.planning import RoundWish, kept_steps, round_wish
@@ -168,20 +168,25 @@ def _sets_launcher(request: Request) -> bool:
 
 
 def _start(here: Context, new: wire.RunIn | wire.RoundIn, who: int, name: str, wish: Any) -> wire.RunOut:
-    """Start a run once per UUID: what would refuse it is looked for before its name is written down."""
+    """Start a run once per UUID: what would refuse it is looked for before its name is written down.
 
-    def work(db: Database) -> Any:
-        here.runs.need_free()
-        wish(db, name)
-        return {"name": name}
-
-    chosen = here.project.write(done_once(new, who, work))["name"]
-    with here.project.reading() as db:
-        wanted = None if here.runs.find(chosen) else wish(db, chosen)
-    if wanted is not None:
-        here.estimates.stop()
-        here.runs.start(chosen, wanted)
-    return _out(here.runs.need(chosen))
+    Not inside the write, for which everybody's labels wait: after a start of the server it reads what all runs told.
+    Whether another run is at work by then, `Runs.start` asks again, one at a time.
+    """
+    with here.starting:
+        with here.project.reading() as db:
+            done = was_done(db, new, who)
+        if not done:
+            here.runs.need_free()
+            with here.project.reading() as db:
+                wish(db, name)
+        chosen = here.project.write(done_once(new, who, lambda _: {"name": name}))["name"]
+        with here.project.reading() as db:
+            wanted = None if here.runs.find(chosen) else wish(db, chosen)
+        if wanted is not None:
+            here.estimates.stop()
+            here.runs.start(chosen, wanted)
+        return _out(here.runs.need(chosen))
 
 
 def _asked(new: wire.RunAsked) -> Asked:

@@ -25,9 +25,14 @@ from storage.events import imported_labels
 from storage.groups import held_groups
 from storage.images import add_images
 from storage.leases import recount
+from storage.parts import store_in_parts
 from storage.people import DATASET, find_or_add_person
+from storage.present import refresh_all, refresh_images
 from storage.records import Image, NewImage
 from storage.settings import get_setting, put_setting
+
+_READING = "reading"
+"""Setting: how often the dataset was read anew, so that two who do it at once notice each other."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ def _enter(db: Database, paths: ProjectFolder, index: Index, source: Source) -> 
     for name, value in asdict(source).items():
         put_setting(db, name, value)
     _enter_images(db, index, index.found)
+    refresh_all(db)
 
 
 def read_source(db: Database) -> Source:
@@ -116,15 +122,19 @@ def read_source(db: Database) -> Source:
     return Source(**{field.name: get_setting(db, field.name, field.default) for field in fields(Source)})
 
 
-def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> dict[str, int]:
-    """Store new images, the classes they are of, and their labels; return the classes by their names there."""
+def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> tuple[dict[str, int], list[int]]:
+    """Store new images, the classes they are of, and their labels, which a refresh of the images has to follow.
+
+    Returns:
+        The classes by their names there, and the labeled images.
+    """
     ids = _enter_classes(db, index)
-    held = held_groups(db)
+    held = held_groups(db) if any(found.new.group is not None for found in fresh) else set()
     entered = (replace(found.new, split="val") if found.new.group in held else found.new for found in fresh)
     images = add_images(db, entered)
     labeled = [(image, found.label) for image, found in zip(images, fresh, strict=True) if found.label]
     import_own_labels(db, labeled, ids)
-    return ids
+    return ids, [image for image, _ in labeled]
 
 
 def _enter_classes(db: Database, index: Index) -> dict[str, int]:
@@ -178,34 +188,74 @@ def rescan(folder: Path, dataset_folder: Path | None = None, events: Path | None
     paths = ProjectFolder(folder).need()
     with writing(folder) as db, _linked(paths, dataset_folder) as images:
         index = read_index(paths, images, read_source(db), events)
-        with transaction(db):
-            put_setting(db, "root", str(index.root))
-            rescanned = _compare(db, index)
+        changes = _compare(db, index)
+        rescanned, labels = _take_up(db, index, changes)
         images.replace(paths.dataset)  # not before: a full disk may yet undo what was taken up
-    return rescanned
+        store_in_parts(db, changes.times, lambda part: store.note_files(db, part))
+        return replace(rescanned, unlike=_count_unlike(db, labels))
 
 
-def _compare(db: Database, index: Index) -> Rescanned:
+@dataclass(frozen=True)
+class _Changes:
+    """How the files differ from what a project knows of them.
+
+    Attributes:
+        reading: which reading of the dataset the project's knowledge is of.
+        stayed: known images whose files are as they were, with what was found.
+        lost: known images whose files are not where they were, or are of other content by now.
+        others: what was found besides.
+    """
+
+    reading: int
+    stayed: list[tuple[Image, Found]]
+    lost: list[Image]
+    others: list[Found]
+
+    @property
+    def times(self) -> list[tuple[Image, NewImage]]:
+        """What has another time by now, as a copied file does: noted, that spares `verify` reading all of it."""
+        return [(image, found.new) for image, found in self.stayed if found.new.mtime_ns != image.mtime_ns]
+
+
+def _compare(db: Database, index: Index) -> _Changes:
+    """Compare all files, which takes seconds: outside of a write, for which everybody's labels wait."""
+    reading: int = get_setting(db, _READING, 0)
     now_there = {found.new.path: found for found in index.found}
-    known = list(store.all_images(db))
-    kept = {image.path for image in known if image.present and _same(image, now_there.get(image.path))}
-    for image in known:  # a copied file has another time: noted, it spares `verify` reading all of it
-        new = now_there[image.path].new if image.present and image.path in kept else None
-        if new is not None and new.mtime_ns != image.mtime_ns:
-            store.relink(db, image.id, new.path, new.name, new.bytes, new.mtime_ns)
-    lost = [image for image in known if not (image.present and image.path in kept)]
+    stayed, lost = [], []
+    for image in store.all_images(db):
+        found = now_there.get(image.path) if image.present else None
+        if found is not None and found.new.sha256 == image.sha256:
+            stayed.append((image, found))
+        else:
+            lost.append(image)
+    kept = {image.path for image, _ in stayed}
+    return _Changes(reading, stayed, lost, [now_there[path] for path in sorted(now_there.keys() - kept)])
+
+
+def _take_up(db: Database, index: Index, changes: _Changes) -> tuple[Rescanned, list[tuple[Image, int]]]:
+    """Store what became of files; return that, and the labels that the dataset gives to known images."""
+    with transaction(db):
+        if get_setting(db, _READING, 0) != changes.reading:  # somebody else read the dataset meanwhile
+            changes = _compare(db, index)
+        put_setting(db, "root", str(index.root))
+        put_setting(db, _READING, changes.reading + 1)
+        return _store(db, index, changes)
+
+
+def _store(db: Database, index: Index, changes: _Changes) -> tuple[Rescanned, list[tuple[Image, int]]]:
+    lost = [image for known in changes.lost if (image := store.get_image(db, known.id)) is not None]  # labels came
     store.mark_gone(db, [image.id for image in lost])
-    others = [now_there[path] for path in sorted(now_there.keys() - kept)]
-    linked = _moved(lost, others)
+    linked = _moved(lost, changes.others)
     moved = {_link_again(db, image, found.new) for image, found in linked}
     taken = {found.new.path for _, found in linked}
-    fresh = [found for found in others if found.new.path not in taken]
-    ids = _enter_images(db, index, fresh)
-    stayed = [(image, now_there[image.path]) for image in known if image.present and image.path in kept]
-    labels = [(image, ids[found.label]) for image, found in stayed + linked if found.label]
+    fresh = [found for found in changes.others if found.new.path not in taken]
+    ids, labeled = _enter_images(db, index, fresh)
+    refresh_images(db, labeled)
     missed = [image for image in lost if image.present and image.id not in moved]
-    replaced = sum(image.path in now_there for image in missed)
-    return Rescanned(len(fresh), len(moved), len(missed) - replaced, replaced, _count_unlike(db, labels))
+    there = {found.new.path for found in changes.others}
+    replaced = sum(image.path in there for image in missed)
+    labels = [(image, ids[found.label]) for image, found in changes.stayed + linked if found.label]
+    return Rescanned(len(fresh), len(moved), len(missed) - replaced, replaced), labels
 
 
 def _moved(lost: Sequence[Image], others: Sequence[Found]) -> list[tuple[Image, Found]]:
@@ -232,10 +282,6 @@ def _count_unlike(db: Database, labels: Sequence[tuple[Image, int]]) -> int:
     given = imported_labels(db, find_or_add_person(db, DATASET).id)
     present = {item.id: item.root for item in list_classes(db, merged=True)}
     return sum((image.id, label) not in given and image.label.class_id != present[label] for image, label in labels)
-
-
-def _same(image: Image, found: Found | None) -> bool:
-    return found is not None and found.new.sha256 == image.sha256
 
 
 def _link_again(db: Database, image: Image, new: NewImage) -> int:

@@ -17,7 +17,6 @@ from storage.clock import instant
 from storage.database import Database, transaction
 from storage.events import append_imported, imported_class, record
 from storage.people import DATASET, find_or_add_person, fold
-from storage.present import refresh_all
 from storage.records import Sent
 from storage.written import body_hash
 
@@ -32,7 +31,7 @@ class Imported:
 
 
 def import_own_labels(db: Database, labeled: Sequence[tuple[int, str]], ids: Mapping[str, int]) -> None:
-    """Store the dataset's own labels of new images in one go.
+    """Store the dataset's own labels of new images in one go; a refresh of the images has to follow.
 
     Args:
         db: the database.
@@ -42,7 +41,6 @@ def import_own_labels(db: Database, labeled: Sequence[tuple[int, str]], ids: Map
     person = find_or_add_person(db, DATASET).id
     sent = ((image, ids[name]) for image, name in labeled)
     append_imported(db, (_imported(image, class_id, person) for image, class_id in sent))
-    refresh_all(db)
 
 
 def import_table(folder: Path, path: Path, name: str = DATASET, new_classes: bool = False) -> Imported:

@@ -16,6 +16,8 @@ from barlowmatch.errors import InputError
 from barlowmatch.linear_probe import Floats
 from barlowmatch.words import count
 from labeling.embeddings.columns import classes_of_columns
+from labeling.embeddings.leading import leading
+from labeling.embeddings.ordering import similarity_order
 from labeling.embeddings.suspecting import suspects_among_labels
 from labeling.project import writing
 from storage.database import Database, transaction
@@ -27,11 +29,12 @@ from storage.requests import latest_event, open_images, put_neighbours
 from storage.settings import put_setting
 from storage.suspects import put_suspects
 
-PAGE = 48
-"""Images of a leaf of the order: about a page of the grid."""
+GUESSES = 3
 NEIGHBOURS = 3
-_BLOCK = 2048
-_STEPS = 8
+_BLOCK = 4096
+"""Rows that are read at a time: of half a million images neither vectors nor probabilities are all held in memory."""
+_ASKED = 8192
+"""Images whose neighbours are looked for in one reading of those that are labeled."""
 
 
 @dataclass(frozen=True)
@@ -57,23 +60,21 @@ def import_embeddings(folder: Path, embeddings: Path, learned: int | None = None
     source = read_embeddings(embeddings)
     with writing(folder) as db:
         images, rows = match_images(db, source)
-        probabilities = source.shares(rows)
-        predictions: list[NewPrediction] = []
-        if probabilities is not None:
-            columns = _class_columns(db, source)
-            predictions = list(_predictions(images, probabilities, source.unit_vectors(rows), columns))
+        classes = _class_columns(db, source) if source.probabilities is not None else []
+        guessed = _guess(source, images, rows)
         row_of = dict(zip(images.tolist(), rows.tolist(), strict=True))
         neighbours = list(_neighbours(db, source, row_of))
         suspects = suspects_among_labels(db, row_of, source.unit_vectors)
         with transaction(db):
             run = add_run(db, os.fsencode(embeddings.absolute()), source.meta.get("stage", "embed"))
-        store_in_parts(db, predictions, lambda part: put_predictions(db, run, part))
+        if guessed is not None:
+            store_in_parts(db, guessed.predictions(classes), lambda part: put_predictions(db, run, part))
         store_in_parts(db, neighbours, lambda part: _put_neighbours(db, part))
         with transaction(db):
-            if predictions:
+            if guessed is not None:
                 put_setting(db, LEARNED, latest_event(db) if learned is None else learned)
             put_suspects(db, suspects)
-        return Taken(len(predictions), len(neighbours), len(suspects))
+        return Taken(0 if guessed is None else len(images), len(neighbours), len(suspects))
 
 
 def _put_neighbours(db: Database, found: Sequence[tuple[int, int, list[tuple[int, float]]]]) -> None:
@@ -112,51 +113,45 @@ def _class_columns(db: Database, source: Embeddings) -> list[int]:
     return columns
 
 
-def _predictions(images: Rows, probabilities: Floats, vectors: Floats, columns: list[int]) -> Iterator[NewPrediction]:
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]
-    order = similarity_order(vectors, best[:, 0])
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    for at, image in enumerate(images.tolist()):
-        guesses = tuple(Guess(columns[column], float(probabilities[at, column])) for column in best[at].tolist())
-        yield NewPrediction(image, guesses, int(place[at]))
+@dataclass(frozen=True, eq=False)
+class _Guessed:
+    """What a network thinks of N images, held as arrays: of a large project the records alone would be gigabytes.
 
-
-def similarity_order(vectors: Floats, groups: Rows) -> Rows:
-    """Return an order of rows, group by group, in which similar rows of a group lie close to each other.
-
-    Each group is halved along the direction in which it spreads most, again and again, until a part fits a page.
-
-    Args:
-        vectors: (N, D), unit length.
-        groups: (N,) what belongs together.
+    Attributes:
+        images: (N,) ids.
+        columns: (N, 3) of the likeliest classes, best first; fewer where there are no three.
+        shares: (N, 3) their probabilities.
+        places: (N,) among images predicted alike.
     """
-    found: list[Rows] = []
-    for group in np.unique(groups):
-        waiting = [np.flatnonzero(groups == group)]
-        while waiting:
-            rows = waiting.pop()
-            along = rows[np.argsort(_spread(vectors[rows]), kind="stable")]
-            if len(rows) <= PAGE:
-                found.append(along)
-            else:
-                half = PAGE * max(1, round(len(rows) / (2 * PAGE)))
-                waiting += [along[half:], along[:half]]
-    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+    images: Rows
+    columns: Rows
+    shares: Floats
+    places: Rows
+
+    def predictions(self, classes: list[int]) -> Iterator[NewPrediction]:
+        """Yield a record for each image; `classes` are those of the columns."""
+        found = zip(self.images, self.columns, self.shares, self.places, strict=True)
+        for image, columns, shares, place in found:
+            pairs = zip(columns.tolist(), shares.tolist(), strict=True)
+            guesses = tuple(Guess(classes[column], share) for column, share in pairs)
+            yield NewPrediction(int(image), guesses, int(place))
 
 
-def _spread(vectors: Floats) -> Floats:
-    """Return the coordinate of each row along the direction of greatest spread (power iteration)."""
-    centred = vectors - vectors.mean(0)
-    direction = centred[np.argmax((centred**2).sum(1))]
-    for _ in range(_STEPS):
-        direction = centred.T @ (centred @ direction)
-        length = float(np.linalg.norm(direction))
-        if length == 0.0:
-            return np.zeros(len(vectors), np.float32)
-        direction = direction / length
-    coordinates: Floats = centred @ direction
-    return coordinates
+def _guess(source: Embeddings, images: Rows, rows: Rows) -> _Guessed | None:
+    """Return what the network thinks of images, None where it is no classifier."""
+    width = min(GUESSES, len(source.classes))
+    columns, shares = np.empty((len(rows), width), np.int64), np.empty((len(rows), width), np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        probabilities = source.shares(rows[part])
+        if probabilities is None:
+            return None
+        columns[part], shares[part] = leading(probabilities, GUESSES)
+    order = similarity_order(lambda places: source.unit_vectors(rows[places]), columns[:, 0])
+    places = np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    return _Guessed(images, columns, shares, places)
 
 
 def _neighbours(
@@ -167,10 +162,23 @@ def _neighbours(
     asked = [(request, image) for request, image in open_images(db) if image in row_of]
     if not labeled or not asked:
         return
-    known = source.unit_vectors(np.array([row_of[image] for image in labeled], np.int64))
-    for start in range(0, len(asked), _BLOCK):
-        part = asked[start : start + _BLOCK]
-        similarity = source.unit_vectors(np.array([row_of[image] for _, image in part], np.int64)) @ known.T
-        nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :NEIGHBOURS]
-        for at, (request, image) in enumerate(part):
-            yield request, image, [(labeled[column], float(similarity[at, column])) for column in nearest[at].tolist()]
+    known = np.array([row_of[image] for image in labeled], np.int64)
+    for start in range(0, len(asked), _ASKED):
+        part = asked[start : start + _ASKED]
+        rows = np.array([row_of[image] for _, image in part], np.int64)
+        places, similarities = _nearest(source, rows, known)
+        for (request, image), near, similar in zip(part, places.tolist(), similarities.tolist(), strict=True):
+            pairs = zip(near, similar, strict=True)
+            yield request, image, [(labeled[place], similarity) for place, similarity in pairs]
+
+
+def _nearest(source: Embeddings, rows: Rows, known: Rows) -> tuple[Rows, Floats]:
+    """Return the places in `known` of the rows nearest to each of `rows`, and their cosines, (n, NEIGHBOURS)."""
+    vectors = source.unit_vectors(rows)
+    places, best = np.empty((len(rows), 0), np.int64), np.empty((len(rows), 0), np.float32)
+    for start in range(0, len(known), _BLOCK):
+        columns, similar = leading(vectors @ source.unit_vectors(known[start : start + _BLOCK]).T, NEIGHBOURS)
+        whole = np.hstack([places, columns + start])
+        kept, best = leading(np.hstack([best, similar]), NEIGHBOURS)  # the nearest so far stand first
+        places = np.take_along_axis(whole, kept, 1)
+    return places, best

@@ -18,8 +18,9 @@ from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.linear_probe import Floats, Probe, Space, fit
 from barlowmatch.words import count
-from labeling.embeddings.importing import match_images, similarity_order
+from labeling.embeddings.importing import match_images
 from labeling.embeddings.newest import newest_embeddings
+from labeling.embeddings.ordering import similarity_order
 from labeling.embeddings.suspecting import suspects_among_labels
 from labeling.probe.ranking import covered, doubt, herd
 from labeling.project import ProjectFolder, writing
@@ -73,7 +74,7 @@ class Learner:
         self._anchors = np.sort(drawn)
         self._places = store.places_of(db)
         if not self._row_of.keys() <= self._places.keys():
-            order = similarity_order(vectors, np.zeros(len(vectors), np.int64))
+            order = similarity_order(vectors.__getitem__, np.zeros(len(vectors), np.int64))
             images_in_order = images[order].tolist()
             self._places = {image: place for place, image in enumerate(images_in_order)} | self._places
 

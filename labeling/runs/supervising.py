@@ -33,7 +33,7 @@ from labeling.runs.state import Run, describe_run, fingerprint
 from labeling.runs.stories import Story
 from storage.database import Database, now
 from storage.errors import Refused
-from storage.predictions import add_run
+from storage.predictions import add_run, list_runs
 
 ROUND = "round"
 STORIES = 32
@@ -204,7 +204,10 @@ class Runs:
 
     def index(self, db: Database) -> None:
         """Enter the run folders into the database's index, those that are there already excepted."""
+        known = {run.folder for run in list_runs(db)}
         for folder in sorted(self._paths.runs.glob(f"[!.]*/{LAUNCH}")):
+            if os.fsencode(folder.parent) in known:
+                continue  # not read again at each start, while labels wait
             manifest = read_facts(folder.parent)
             stage = read_json(folder).get("stage", "")
             add_run(db, os.fsencode(folder.parent), stage, manifest.event if manifest else None)

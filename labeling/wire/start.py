@@ -67,7 +67,7 @@ class StartOut(Wire):
 class ControlIn(OnceIn):
     """A wish for a control sample of so many images."""
 
-    count: int = Field(ge=1, le=100_000)
+    count: int = Field(ge=1, le=10_000)  # a few tenths of a second, for which everybody's labels wait
 
 
 class AnswerIn(Wire):

@@ -237,16 +237,24 @@ def test_the_grid_shows_one_class_without_blind_or_leased_images(scene: Scene) -
     assert find_faults(scene.db) == []
 
 
-def test_the_grid_offers_each_class_with_its_images_and_how_sure_the_model_is_of_them(scene: Scene) -> None:
+@pytest.mark.parametrize("at_once", [1, 7, 10**6])
+def test_the_grid_offers_each_class_with_its_images_and_how_sure_the_model_is_of_them(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(leases, "_AT_ONCE", at_once)
     guesses = {image: Guess(number % 3, 0.5 + number / 100) for number, image in enumerate(scene.images)}
     with transaction(scene.db):
         run = add_run(scene.db, b"run", "embed")
         put_predictions(scene.db, run, [NewPrediction(image, (guess,), image) for image, guess in guesses.items()])
         merge_class(scene.db, 1, 0)
     scene.say("Ann", "label", scene.images[0], class_id=2, source="browse")
+    scene.say("Ann", "label", scene.images[-1], class_id=2, source="browse")
+    with transaction(scene.db):
+        mark_gone(scene.db, scene.images[-2:-1])
+        set_split(scene.db, scene.images[-3:-2], "val")
 
     sure: dict[int, list[float]] = {0: [], 2: []}
-    for guess in list(guesses.values())[1:]:
+    for guess in list(guesses.values())[1:-3]:
         sure[0 if guess.class_id == 1 else guess.class_id].append(guess.probability)
     expected = [(number, len(found), pytest.approx(fmean(found))) for number, found in sure.items()]
     assert leases.unlabeled_predicted(scene.db) == expected

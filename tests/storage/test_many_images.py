@@ -103,6 +103,7 @@ FEW = {
     "SCAN image USING INDEX image_gone", "SEARCH image USING COVERING INDEX image_split (split=?)",
     "SEARCH image USING COVERING INDEX image_state (state=?)", "SEARCH image USING INDEX image_split (split=?)",
     "SEARCH image USING INTEGER PRIMARY KEY (rowid=?)", "SEARCH image USING INTEGER PRIMARY KEY (rowid>?)",
+    "SEARCH image USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
     "SEARCH image EXISTS USING INDEX image_class (class=?)",
 }  # fmt: skip
 REJECTED = "SEARCH image USING INDEX image_state (state=?)"

@@ -86,6 +86,12 @@ def test_who_labels_what_was_left_out_meanwhile_is_late_but_kept(tab: Tab, tmp_p
         assert find_faults(db) == []
 
 
+def test_a_control_sample_for_which_labels_would_wait_long_is_refused(tab: Tab) -> None:
+    refused = tab.post("/api/control", {"uuid": fresh(), "count": 10_001}, 422)
+    assert refused["field"] == "count"
+    assert tab.post("/api/control", {"uuid": fresh(), "count": 10_000})["items"] == 60
+
+
 FRESH, BEGUN, DONE = Control(1, 20, 20, begun=False), Control(1, 20, 11, begun=True), Control(1, 20, 0, begun=True)
 
 

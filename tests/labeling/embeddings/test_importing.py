@@ -1,6 +1,7 @@
 """What a model thinks is taken up for the right images, and similar ones lie side by side."""
 
 import json
+import tracemalloc
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +10,10 @@ import numpy as np
 import pytest
 
 from barlowmatch.data.classes import ImageClass, class_id
-from barlowmatch.embeddings.folder import EmbeddedFiles
+from barlowmatch.embeddings.folder import EmbeddedFiles, Embeddings, read_embeddings
 from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
-from labeling.embeddings.importing import PAGE, import_embeddings, similarity_order
+from labeling.embeddings.importing import _guess, _nearest, import_embeddings
 from labeling.project import reading, writing
 from labeling.runs.launching import learned_at
 from storage.classes import add_class, rename_class
@@ -25,6 +26,8 @@ from storage.people import find_or_add_person
 from storage.predictions import NewPrediction, add_run, guesses_of, put_predictions
 from storage.records import Guess, Sent
 from storage.requests import latest_event, why_asked
+
+MANY = 20_000
 
 
 def write(
@@ -103,28 +106,6 @@ def test_a_folder_that_is_none_is_said(folder: Path, tmp_path: Path) -> None:
         import_embeddings(folder, tmp_path)
 
 
-def test_the_order_keeps_groups_together_and_neighbours_near() -> None:
-    """Well separated clusters of a page each come out one after the other, none torn apart."""
-    draw = np.random.default_rng(2)
-    clusters = np.repeat(np.arange(8), PAGE)
-    centres = draw.normal(size=(8, 16)) * 10
-    vectors = (centres[clusters] + draw.normal(size=(len(clusters), 16))).astype(np.float32)
-    shuffled = draw.permutation(len(clusters))
-    groups = (clusters[shuffled] >= 4).astype(np.int64)
-    order = similarity_order(vectors[shuffled], groups)
-    assert sorted(order.tolist()) == list(range(len(clusters)))
-    assert (np.diff(groups[order]) >= 0).all()
-    found = clusters[shuffled][order]
-    pages = found.reshape(-1, PAGE)
-    purity = np.mean([np.bincount(page).max() / PAGE for page in pages])
-    assert purity > 0.9
-    assert np.mean([np.bincount(clusters[shuffled][draw.permutation(len(order))][:PAGE]).max() / PAGE]) < 0.4
-
-
-def test_images_that_are_all_alike_have_an_order_too() -> None:
-    assert sorted(similarity_order(np.ones((200, 4), np.float32), np.zeros(200, np.int64)).tolist()) == list(range(200))
-
-
 def test_what_the_model_does_not_know_yet_is_counted_from_when_it_was_trained(folder: Path) -> None:
     """Not from when its predictions were taken up, nor from what is learned beside: people label all the while."""
     runs = folder / "runs"
@@ -158,3 +139,55 @@ def label(db: Database, image: int) -> None:
         known = db.execute("SELECT id FROM class").fetchone()["id"]
         sent = Sent(str(uuid.uuid4()), b"body", "label", person, image=image, class_id=known)
         assert record(db, sent, instant(), 60.0).status in ("acknowledged", "late")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Embeddings:
+    """Return embeddings of 20,000 images that differ, each value of a few, so that many are equally near."""
+    folder, draw = tmp_path_factory.mktemp("many") / "e", np.random.default_rng(3)
+    names = [f"{number}.png" for number in range(MANY)]
+    table = EmbeddedFiles(names, ["unlabeled"] * MANY, [""] * MANY, [""] * MANY)
+    with EmbeddingsWriter(
+        folder, table, dimension=64, classes=[ImageClass(number, str(number)) for number in range(64)],
+        checkpoint="0" * 64, with_probabilities=True,
+    ) as writer:  # fmt: skip
+        vectors = draw.choice([-1.0, 1.0], (MANY, 64)).astype(np.float32)
+        writer.write(np.arange(MANY), vectors, draw.dirichlet(np.ones(64), MANY).astype(np.float32))
+    return read_embeddings(folder)
+
+
+def test_of_many_images_neither_vectors_nor_probabilities_are_all_held(many: Embeddings) -> None:
+    every = np.arange(MANY)
+    tracemalloc.start()
+    try:
+        guessed = _guess(many, every, every)
+        assert guessed is not None
+        first = next(guessed.predictions(list(range(64))))
+        nearest = _nearest(many, every[:50], every)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (first.image, len(first.guesses), len(nearest[0])) == (0, 3, 50)
+    assert peak < MANY * 64 * 4, "not even one array of floats for all images"
+
+
+def test_neighbours_are_those_of_a_comparison_with_all_labeled_images_at_once(many: Embeddings) -> None:
+    known = np.random.default_rng(1).permutation(MANY)
+    places, similar = _nearest(many, np.arange(20), known)
+    cosines = many.unit_vectors(np.arange(20)) @ many.unit_vectors(known).T
+    expected = np.argsort(-cosines, axis=1, kind="stable")[:, :3]
+    np.testing.assert_array_equal(places, expected)
+    np.testing.assert_array_equal(similar, np.take_along_axis(cosines, expected, 1))
+    assert (np.diff(similar[:, 1:]) == 0).any(), "some are equally near"
+
+
+def test_a_probability_that_is_no_number_is_named_and_nothing_is_stored(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "e", folder, [ImageClass(0, "dog"), ImageClass(1, "cat")])
+    path = tmp_path / "e" / "probabilities.npy"
+    values = np.load(path)
+    values[7, 1] = np.nan
+    np.save(path, values)
+    with pytest.raises(InputError, match=r"the prediction of elsewhere/8.png holds NaN or infinity; embed again$"):
+        import_embeddings(folder, tmp_path / "e")
+    with reading(folder) as db:
+        assert db.execute("SELECT count(*) FROM prediction").fetchone()[0] == 0

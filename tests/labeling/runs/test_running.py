@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,22 +36,6 @@ SMALL = {
     "batch_size": 16,
     "workers": 1,
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
-@pytest.fixture
-def paths(folder: Path) -> Iterator[ProjectFolder]:
-    """The project's paths; whatever still runs in it is ended afterwards."""
-    paths = ProjectFolder(folder)
-    yield paths
-    for run in paths.runs.glob("*"):
-        pid = living_process(run)
-        if pid is not None and pid != os.getpid():
-            os.killpg(os.getpgid(pid), signal.SIGKILL)
 
 
 def waiting(seconds: float = 60, then: str = "") -> Wish:
