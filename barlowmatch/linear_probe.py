@@ -1,6 +1,7 @@
 """The linear probe: multinomial logistic regression on embeddings, fitted in well under a second."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,15 @@ import numpy.typing as npt
 from barlowmatch.data.dataset import Rows
 
 Floats = npt.NDArray[np.float32]
+Take = Callable[[Rows], Floats]
+"""Returns something of some rows, (n, …)."""
 
 STRENGTH = 0.1
 """Inverse of the penalty on weights, for features of unit variance; chosen on CIFAR-10 at 200 labels."""
 MOST = 4000
 """Labels a fit takes at most, drawn evenly over the classes, so that its time stays within bounds."""
 _STEPS = 60
+_BLOCK = 2**13
 _LEAST = 1e-4
 _TRUST = 1.0
 """How loudly a classifier's log-probabilities speak beside an embedding of unit variance."""
@@ -24,34 +28,46 @@ _TRUST = 1.0
 class Space:
     """Images as the probe sees them: embeddings centred on all of them, and what a classifier thinks if there is one.
 
+    Of millions of images only those that are asked about are ever in memory.
+
     Attributes:
-        vectors: (N, D) unit vectors.
-        opinions: (N, C) centred log-probabilities of the classifier; C is 0 without one.
-        mean: (D,) of the vectors.
+        vectors: returns the unit vectors of some rows, (n, D).
+        probabilities: returns their class probabilities, (n, C); None without a classifier.
+        mean: (D,) of all vectors.
         spread: root of their mean variance.
     """
 
-    vectors: Floats
-    opinions: Floats
+    vectors: Take
+    probabilities: Take | None
     mean: Floats
     spread: float
 
     @classmethod
     def of(cls, vectors: Floats, probabilities: Floats | None = None) -> "Space":
         """Return the space of unit vectors, (N, D), and class probabilities, (N, C)."""
-        mean = vectors.mean(0)
-        variance = (np.einsum("nd,nd->", vectors, vectors) / len(vectors) - mean @ mean) / len(mean)
-        opinions = np.zeros((len(vectors), 0), np.float32)
-        if probabilities is not None:
-            logs = np.log(np.maximum(probabilities, _LEAST))
-            opinions = _TRUST * (logs - logs.mean(1, keepdims=True))
+        return cls.read(len(vectors), vectors.__getitem__, None if probabilities is None else probabilities.__getitem__)
+
+    @classmethod
+    def read(cls, count: int, vectors: Take, probabilities: Take | None = None) -> "Space":
+        """Return the space of so many rows, which are read block by block."""
+        total, squares = np.float64(0), 0.0
+        for start in range(0, count, _BLOCK):
+            part = vectors(np.arange(start, min(start + _BLOCK, count)))
+            total = total + part.sum(0, dtype=np.float64)
+            squares += float(np.einsum("nd,nd->", part, part))
+        mean = np.asarray(total / count, np.float64)
+        variance = (squares / count - mean @ mean) / len(mean)
         rounding = float(np.finfo(np.float32).eps) / len(mean)  # of equal vectors it may leave a variance below 0
-        return cls(vectors, opinions, mean, max(float(variance), rounding) ** 0.5)
+        return cls(vectors, probabilities, mean.astype(np.float32), max(float(variance), rounding) ** 0.5)
 
     def features(self, rows: Rows) -> Floats:
         """Return what the probe sees of some rows, (n, D + C)."""
-        seen: Floats = np.hstack([(self.vectors[rows] - self.mean) / self.spread, self.opinions[rows]])
-        return seen
+        seen = (self.vectors(rows) - self.mean) / self.spread
+        if self.probabilities is None:
+            return seen
+        logs = np.log(np.maximum(self.probabilities(rows), _LEAST))
+        both: Floats = np.hstack([seen, _TRUST * (logs - logs.mean(1, keepdims=True))])
+        return both
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,8 +73,8 @@ class World:
             probe = fit(self.space.features(done), self.truth[done])
             weights = doubt(probe.probabilities(self.space.features(anchors)))
             on_hand, waiting = queue[:ON_HAND], np.sort(queue[ON_HAND:])
-            known = covered(vectors[anchors], vectors[np.concatenate([done, on_hand])])
-            turns = herd(vectors[waiting], vectors[anchors], weights, known, TURNS)
+            known = covered(vectors(anchors), vectors, np.concatenate([done, on_hand]))
+            turns = herd(vectors(waiting), vectors(anchors), weights, known, TURNS)
             queue = np.concatenate([on_hand, waiting[turns], np.delete(waiting, turns)])
         return done[:LABELS]
 

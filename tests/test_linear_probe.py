@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from barlowmatch.linear_probe import MOST, STRENGTH, Space, draw_evenly, fit
+from barlowmatch import linear_probe
+from barlowmatch.data.dataset import Rows
+from barlowmatch.linear_probe import MOST, STRENGTH, Floats, Space, draw_evenly, fit
 from tests.clusters import clusters
 
 
@@ -58,6 +60,26 @@ def test_a_good_classifier_is_heard() -> None:
     probe = fit(space.features(labeled), owner[labeled])
     right = probe.classes[probe.probabilities(space.features(rest)).argmax(1)] == owner[rest]
     assert right.mean() > 0.9
+
+
+def test_a_space_that_is_read_block_by_block_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, _ = clusters(300)
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(4), 300).astype(np.float32)
+    logs = np.log(np.maximum(probabilities.astype(np.float64), 1e-4))
+    exact = vectors.astype(np.float64)
+    centred = exact - exact.mean(0)
+    expected = np.hstack([centred / np.sqrt((centred**2).mean()), logs - logs.mean(1, keepdims=True)])
+    rows = np.array([299, 3, 3, 128])
+    monkeypatch.setattr(linear_probe, "_BLOCK", 64)
+    assert Space.of(vectors, probabilities).features(rows) == pytest.approx(expected[rows], abs=1e-4)
+    read: list[int] = []
+
+    def take(some: Rows) -> Floats:
+        read.append(len(some))
+        return vectors[some]
+
+    Space.read(300, take).features(rows)
+    assert read == [64, 64, 64, 64, 44, 4], "never all at once"
 
 
 def test_many_labels_are_drawn_evenly_and_rare_classes_whole() -> None:

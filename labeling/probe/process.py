@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from barlowmatch.data.dataset import Rows
-from barlowmatch.embeddings.folder import read_embeddings
+from barlowmatch.embeddings.folder import Embeddings, read_embeddings
 from barlowmatch.errors import InputError
-from barlowmatch.linear_probe import Floats, Probe, Space, fit
+from barlowmatch.linear_probe import MOST, Floats, Probe, Space, Take, draw_evenly, fit
 from barlowmatch.words import count
 from labeling.embeddings.importing import match_images
 from labeling.embeddings.newest import newest_embeddings
@@ -56,7 +56,7 @@ class Refit:
 
 
 class Learner:
-    """Embeddings in memory, and what is made of them with the labels of the moment.
+    """Embeddings, read where they are needed, and what is made of them with the labels of the moment.
 
     Args:
         db: the project, open for writing.
@@ -68,13 +68,12 @@ class Learner:
         source = read_embeddings(folder)
         images, rows = match_images(db, source)
         self._row_of = dict(zip(images.tolist(), range(len(images)), strict=True))
-        vectors = source.unit_vectors(rows)
-        self._space = Space.of(vectors, source.shares(rows))
-        drawn = np.random.default_rng(0).permutation(len(vectors))[:ANCHORS]
+        self._space = Space.read(len(rows), lambda some: source.unit_vectors(rows[some]), _shares(source, rows))
+        drawn = np.random.default_rng(0).permutation(len(rows))[:ANCHORS]
         self._anchors = np.sort(drawn)
         self._places = store.places_of(db)
         if not self._row_of.keys() <= self._places.keys():
-            order = similarity_order(vectors.__getitem__, np.zeros(len(vectors), np.int64))
+            order = similarity_order(self._space.vectors, np.zeros(len(rows), np.int64))
             images_in_order = images[order].tolist()
             self._places = {image: place for place, image in enumerate(images_in_order)} | self._places
 
@@ -86,7 +85,8 @@ class Learner:
             return None
         known, targets = np.array(labels, np.int64).T
         started = time.perf_counter()
-        probe = fit(self._space.features(known), targets)
+        drawn = draw_evenly(targets, MOST, seed=0)
+        probe = fit(self._space.features(known[drawn]), targets[drawn])
         seconds = time.perf_counter() - started
         on_hand = [image for image in store.images_on_hand(db) if self._knows(image)]
         waiting = [(request, image) for request, image in store.waiting_items(db, CANDIDATES) if self._knows(image)]
@@ -102,7 +102,7 @@ class Learner:
 
     def look_for_suspects(self, db: Database) -> int:
         """Store which labels of this moment are suspect, and return how many."""
-        suspects = suspects_among_labels(db, self._row_of, lambda rows: self._space.vectors[rows])
+        suspects = suspects_among_labels(db, self._row_of, self._space.vectors)
         with transaction(db):
             put_suspects(db, suspects)
         return len(suspects)
@@ -119,11 +119,12 @@ class Learner:
         """Return which waiting items come next: they stand for what neither labels nor images on hand stand for."""
         if not waiting:
             return []
-        vectors, anchors = self._space.vectors, self._space.vectors[self._anchors]
+        anchors = self._space.vectors(self._anchors)
         spoken_for = np.concatenate([known, self._rows(on_hand)])
         weights = doubt(probe.probabilities(self._space.features(self._anchors)))
-        candidates = vectors[self._rows([image for _, image in waiting])]
-        places = herd(candidates, anchors, weights, covered(anchors, vectors[spoken_for]), TURNS)
+        candidates = self._space.vectors(self._rows([image for _, image in waiting]))
+        known_to = covered(anchors, self._space.vectors, spoken_for)
+        places = herd(candidates, anchors, weights, known_to, TURNS)
         return [waiting[place] for place in places.tolist()]
 
     def _guesses(self, probe: Probe, images: list[int]) -> Iterator[NewPrediction]:
@@ -134,6 +135,18 @@ class Learner:
         for at, image in enumerate(images):
             found = ((int(probe.classes[column]), float(probabilities[at, column])) for column in best[at].tolist())
             yield NewPrediction(image, tuple(Guess(*guess) for guess in found), self._places[image])
+
+
+def _shares(source: Embeddings, rows: Rows) -> Take | None:
+    if source.probabilities is None:
+        return None
+
+    def take(some: Rows) -> Floats:
+        shares = source.shares(rows[some])
+        assert shares is not None
+        return shares
+
+    return take
 
 
 def learn(project: Path, idle: float, say: Callable[[str], None]) -> None:
@@ -153,11 +166,12 @@ def learn(project: Path, idle: float, say: Callable[[str], None]) -> None:
         while time.monotonic() - since < idle and os.getppid() == parent:
             newest = latest_event(db)
             if newest != seen:
-                seen, since = newest, time.monotonic()
+                seen = newest
                 if store.answers_since(db, event) >= EVERY:
                     event = newest
                     learner = _newest(paths, db, learner)
                     say(_told(learner.refit(db)))
+                since = time.monotonic()  # a fit on a busy machine is no rest
             elif store.answers_since(db, judged) and time.monotonic() - since > QUIET:
                 judged, learner = newest, _newest(paths, db, learner)
                 say(count(learner.look_for_suspects(db), "suspect label"))

@@ -8,7 +8,7 @@ over anchors a drawn from all images, c labeled or chosen. The weights tell wher
 import numpy as np
 
 from barlowmatch.data.dataset import Rows
-from barlowmatch.linear_probe import Floats
+from barlowmatch.linear_probe import Floats, Take
 
 LEAST_DOUBT = 1e-3
 """Anchors without any doubt still count this much, so that a sure probe leaves something to choose by."""
@@ -30,11 +30,17 @@ def kernel(left: Floats, right: Floats) -> Floats:
     return found
 
 
-def covered(anchors: Floats, labeled: Floats) -> Floats:
-    """Return how well each anchor is represented by what is labeled, (A,)."""
+def covered(anchors: Floats, take: Take, labeled: Rows) -> Floats:
+    """Return how well each anchor is represented by what is labeled, (A,).
+
+    Args:
+        anchors: (A, D) unit vectors.
+        take: returns those of some rows.
+        labeled: rows of what is labeled; read block by block.
+    """
     best = np.zeros(len(anchors), np.float32)
     for start in range(0, len(labeled), _BLOCK):
-        np.maximum(best, kernel(anchors, labeled[start : start + _BLOCK]).max(1), out=best)
+        np.maximum(best, kernel(anchors, take(labeled[start : start + _BLOCK])).max(1), out=best)
     return best
 
 

@@ -12,7 +12,7 @@ def test_herding_is_the_plain_greedy_rule() -> None:
     candidates, anchors, labeled = vectors[:40], vectors[40:100], vectors[100:]
     weights = np.random.default_rng(1).random(60).astype(np.float32)
     best = kernel(anchors, labeled).max(1)
-    assert covered(anchors, labeled) == pytest.approx(best)
+    assert covered(anchors, labeled.__getitem__, np.arange(len(labeled))) == pytest.approx(best)
     expected: list[int] = []
 
     def gain(place: int) -> float:
@@ -22,7 +22,10 @@ def test_herding_is_the_plain_greedy_rule() -> None:
     for _ in range(15):
         expected.append(max(range(40), key=gain))
         best = np.maximum(best, kernel(candidates[[expected[-1]]], anchors)[0])
-    assert herd(candidates, anchors, weights, covered(anchors, labeled), 15).tolist() == expected
+    assert (
+        herd(candidates, anchors, weights, covered(anchors, labeled.__getitem__, np.arange(len(labeled))), 15).tolist()
+        == expected
+    )
 
 
 def test_all_candidates_are_ordered_once() -> None:
