@@ -21,10 +21,10 @@ from barlowmatch.data.classes import CLASSES_FILE, write_classes
 from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.folders import is_passed_over
 from barlowmatch.data.labels import write_label_tensor
-from barlowmatch.data.listings import Columns
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.splits import folders_below
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, write_table
+from barlowmatch.data.tables_beside import Columns
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
 from barlowmatch.files import whole_folder
