@@ -199,7 +199,11 @@ class RunOptions(ComputeOptions):
         ),
     ] = None
     recolor: Annotated[
-        Literal[0, 1] | None, Doc("Whether a picture in other colors is of the same class; default by --views.")
+        Literal[0, 1] | None,
+        Doc(
+            "Whether a picture in other colors is of the same class; default by --views. 1 changes all that `natural` "
+            "changes in color: hue, saturation, to grey, solarize, posterize, equalize; 0 none of it."
+        ),
     ] = None
     tensorboard: Annotated[bool, Doc("Write TensorBoard logs too (needs the tensorboard package).")] = False
 
