@@ -82,7 +82,7 @@ def plain(config: Any) -> dict[str, Any]:
 IRRELEVANT_TO_RESUME = {
     "resume", "train_from_start", "run_dir", "checkpoint_path", "best_path", "cache_folder", "workers", "threads",
     "device", "checkpoint_minutes", "tensorboard", "minutes", "dataset_folder", "manifest", "strict",
-    "activation_memory",
+    "activation_memory", "class_folders",
 }  # fmt: skip
 """Parameters that change where and how fast a run runs, not what it computes.
 

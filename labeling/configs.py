@@ -37,11 +37,12 @@ class InitConfig(ProjectOptions):
     dataset_folder: Annotated[Path | None, Doc("Folder of images, in any layout the README lists.")] = None
     manifest: Annotated[Path | None, Doc("CSV of file, split, label, group instead of a folder.")] = None
     class_folders: Annotated[
-        Literal[0, 1],
+        Literal[0, 1] | None,
         Doc(
-            "0 = folders are no classes but days, cameras or photographers and give no labels; the project keeps this."
+            "1 = folders are classes; 0 = they are days, cameras or photographers and give no labels; default by what "
+            "they look like. The project keeps this."
         ),
-    ] = 1
+    ] = None
     group_by: Annotated[str | None, Doc("What belongs together: `folder`, a column, or a regular expression.")] = None
     control: Annotated[
         int,

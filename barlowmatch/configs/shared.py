@@ -12,6 +12,8 @@ from barlowmatch.inputs import need_images, need_table
 
 Fit = Literal["auto", "pad", "crop", "squash"]
 Cache = Literal["auto", "raw", "jpeg", "none"]
+ClassFolders = Literal[0, 1] | None
+"""1 = folders are classes, 0 = they are none, None = by what they look like."""
 Views = Literal["natural", "microscope", "digits"]
 LARGEST_SIZE = 224
 """The side in pixels that backbones are made for; larger ones are only taken where they are named."""
@@ -40,12 +42,12 @@ class DatasetOptions(Checked):
         None
     )
     class_folders: Annotated[
-        Literal[0, 1],
+        ClassFolders,
         Doc(
-            "1 = folders that look like classes name those of the images in them; 0 = folders are days, cameras or "
-            "photographers and give no labels. Labels in tables and tensors count either way, and splits are splits."
+            "1 = folders name the classes of the images in them; 0 = folders are days, cameras or photographers and "
+            "give no labels; default by what they look like. Labels in tables and tensors count in any case."
         ),
-    ] = 1
+    ] = None
     group_by: Annotated[
         str | None,
         Doc(
@@ -197,7 +199,11 @@ class RunOptions(ComputeOptions):
         ),
     ] = None
     recolor: Annotated[
-        Literal[0, 1] | None, Doc("Whether a picture in other colors is of the same class; default by --views.")
+        Literal[0, 1] | None,
+        Doc(
+            "Whether a picture in other colors is of the same class; default by --views. 1 changes all that `natural` "
+            "changes in color: hue, saturation, to grey, solarize, posterize, equalize; 0 none of it."
+        ),
     ] = None
     tensorboard: Annotated[bool, Doc("Write TensorBoard logs too (needs the tensorboard package).")] = False
 

@@ -9,7 +9,7 @@ from typing_extensions import Doc
 from barlowmatch.configs.fields import Range
 from barlowmatch.configs.shared import RunOptions
 
-ADDED_LATER = {"optimizer": "lars", "class_folders": 1, "start_share": 0.0}
+ADDED_LATER = {"optimizer": "lars", "start_share": 0.0}
 """Parameters that runs of earlier versions do not name, and what they did."""
 
 

@@ -31,7 +31,7 @@ _TENSORS = re.compile(r"label_(\d+)\.pt")
 
 @dataclass(frozen=True)
 class Answers:
-    """Labels for requested images: dataset rows in the order of the request, and the class name of each."""
+    """Labels for requested images: the rows that have one, in the order of the request, and their class names."""
 
     rows: tuple[int, ...]
     names: tuple[str, ...]
@@ -104,13 +104,13 @@ def read_request(path: Path, dataset: Dataset) -> tuple[int, ...]:
 
 
 def read_answers(path: Path, request: Path, rows: tuple[int, ...], dataset: Dataset) -> Answers:
-    """Return the labels of requested rows.
+    """Return the labels of requested rows; those without one are left out.
 
     Raises:
-        InputError: an image has no label, two labels, was not requested or is unknown; a tensor of another length.
+        InputError: no image has a label; one has two, was not requested or is unknown; a tensor of another length.
     """
     if path.suffix == ".pt":
-        return Answers(rows, _tensor_names(path, request, rows, dataset))
+        return _answered(path, request, rows, _tensor_names(path, request, rows, dataset))
     table = read_table(path)
     finder = _Finder(dataset)
     files, labels = table.need(FILE_COLUMNS), table.need(LABEL_COLUMNS)
@@ -125,9 +125,22 @@ def read_answers(path: Path, request: Path, rows: tuple[int, ...], dataset: Data
             "asked for their own file"
         )
     by_row = dict(zip(answered, labels, strict=True))
-    _refuse_missing(path, [row for row in rows if not by_row.get(row, "").strip()], len(rows), dataset)
     known = set(dataset.class_names)
-    return Answers(rows, tuple(label_in(by_row[row], known) for row in rows))
+    return _answered(path, request, rows, [label_in(by_row.get(row, ""), known) for row in rows])
+
+
+def _answered(path: Path, request: Path, rows: tuple[int, ...], names: Sequence[str]) -> Answers:
+    """Return the answers among the names that requested rows have, "" for none.
+
+    Raises:
+        InputError: there are none, as where the labels are those of another request.
+    """
+    pairs = [(row, name) for row, name in zip(rows, names, strict=True) if name]
+    if not pairs:
+        way_out = "label some of them, or name the request that it answers by --request"
+        raise InputError(f"{path}: answers none of the {len(rows)} images of {request}; {way_out}")
+    answered, given = zip(*pairs, strict=True)
+    return Answers(answered, given)
 
 
 def with_answers(dataset: Dataset, answers: Answers, source: Path, new_classes: bool) -> Dataset:
@@ -238,26 +251,17 @@ def _requested_names(path: Path) -> list[tuple[int, str]]:
     return [(line, unguard(row[0])) for line, row in rows_of(path, text, ",") if row[0].strip()]
 
 
-def _tensor_names(path: Path, request: Path, rows: tuple[int, ...], dataset: Dataset) -> tuple[str, ...]:
-    """Return the class names that the seed's tensor gives: ids in the seed's layout, else places among the classes."""
+def _tensor_names(path: Path, request: Path, rows: tuple[int, ...], dataset: Dataset) -> list[str]:
+    """Return the class names that the seed's tensor gives: ids in the seed's layout, else places; "" for -1."""
     numbers = read_label_tensor(path).tolist()
     if len(numbers) != len(rows):
         raise InputError(
             f"{path}: holds {len(numbers)} labels and {request} names {len(rows)} images; name the request it answers"
         )
-    _refuse_missing(path, [row for row, value in zip(rows, numbers, strict=True) if value < 0], len(rows), dataset)
     by_number = {
         item.id if dataset.layout == "seed" else place: item.name for place, item in enumerate(dataset.classes)
     }
-    return tuple(by_number.get(value, str(value)) for value in numbers)
-
-
-def _refuse_missing(path: Path, missing: list[int], total: int, dataset: Dataset) -> None:
-    if missing:
-        raise InputError(
-            f"{path}: {len(missing)} of {total} requested images have no label, the first {dataset.files[missing[0]]}; "
-            "label them or take them out of the request"
-        )
+    return ["" if value < 0 else by_number.get(value, str(value)) for value in numbers]
 
 
 def _refuse_repeats(path: Path, names: Sequence[str], rows: Sequence[int]) -> None:

@@ -1,27 +1,19 @@
 """What the names of the folders in a tree say: splits, classes, or nothing."""
 
-import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from barlowmatch.data.dataset import SPLITS, SYNONYMS
 from barlowmatch.data.folders import Tree
 from barlowmatch.data.natural import natural_key
 
-_NO_CLASS = re.compile(
-    r"(\d{4}([-_. ]?\d{2}){0,2}|\d{3}[A-Z_]{4,5}|dcim"
-    r"|(plate|batch|scan|session|day|week|month|year|animal|patient|subject|slide|well|experiment|exp|run|roll|album"
-    r"|camera|cam|part|chunk|shard|site|location|field|position|pos|frame|frames|images|imgs|photos|pictures"
-    r"|img|data|raw|new|misc|untitled|folder|unsorted)([-_. ]?\w?\d*))",
-    re.IGNORECASE,
-)
-"""Names that people give to folders of unsorted pictures: dates, cameras, plates, batches."""
 IF_THEY_ARE_NONE = "give --class-folders 0"
 """The way out where folders are taken for classes and are none."""
-IF_THEY_ARE_CLASSES = (
-    "label in the app, or in a labels.csv of file,label beside them; folders inside train/ are taken as classes"
-)
-"""The ways to labels where folders are not taken for classes."""
+IF_THEY_ARE_CLASSES = "give --class-folders 1"
+"""The way out where folders are not taken for classes and are some."""
+OTHER_LABELS = "label in the app, or in a labels.csv of file,label beside them"
+"""The ways to labels where no folder gives any."""
 _STRAY_SHARE = 0.1
 """Pictures beside the folder `train` that are fewer than this share of all are strays, no classes beside a class."""
 _PLACES = 3
@@ -91,23 +83,22 @@ def left_out(
     )
 
 
-def why_no_classes(pictures: list[str]) -> str | None:
-    """Return why the folders that hold these pictures are no classes, or None where they look like classes.
+def may_be_classes(files: Iterable[str]) -> bool:
+    """Say whether images that got no label from a folder lie in folders that could be classes."""
+    files = list(files)
+    tops = {file.partition("/")[0] for file in files if "/" in file}
+    splits = {top: SYNONYMS[top.lower()] for top in tops if top.lower() in SYNONYMS}
+    return len({class_of(file, splits) for file in files} - {None}) > 1
 
-    Classes are folders side by side, each with pictures directly in it, more than one picture on average, and with
-    names other than people give to folders of unsorted pictures (dates, plates, cameras).
+
+def class_of(file: str, splits: Mapping[str, str]) -> str | None:
+    """Return the folder whose name is the class of a picture where folders are classes; None where there is none.
+
+    Args:
+        file: the picture.
+        splits: split folders and what each means; the pool has no classes, nor has what lies outside of them.
     """
-    depths = {file.count("/") for file in pictures}
-    folders = {file.partition("/")[0] for file in pictures if "/" in file}
-    if 0 in depths:
-        return "images lie beside folders"
-    if len(folders) < 2:
-        return "there is one folder"
-    if depths != {1}:
-        return "images lie in folders within folders"
-    if 2 * len(folders) > len(pictures):
-        return "most folders hold a single image"
-    unsorted = [folder for folder in sorted(folders, key=natural_key) if _NO_CLASS.fullmatch(folder)]
-    if 2 * len(unsorted) >= len(folders):
-        return f"folders such as {unsorted[0]} look like dates, batches or cameras"
-    return None
+    parts = file.split("/", 2)
+    if not splits:
+        return parts[0] if len(parts) > 1 else None
+    return parts[1] if len(parts) > 2 and splits.get(parts[0], "unlabeled") != "unlabeled" else None

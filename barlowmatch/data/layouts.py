@@ -3,11 +3,12 @@
 | layout | looks like | labels |
 |---|---|---|
 | seed | `<split>/<n>.png` beside `<split>_label_tensor.pt` | the tensor, in natural order of the names |
-| table | `labels.csv` or `metadata.csv` (`file_name,label`) in the folder or in a split folder | its rows |
-| class folders | `<split>/<class>/…`, or `<class>/…` | the folder's name |
+| class folders | `<split>/<class>/…`, or `<class>/…` | the folder's name, where no table has another |
+| table | `labels.csv` and `metadata.csv` (`file_name,label`) in the folder or in a split folder | their rows |
 | flat | anything else, nested or not | none |
 
-With `--class-folders 0` folders are no classes: such a dataset is flat, in whatever splits it lies.
+With `--class-folders 0` folders are no classes: such a dataset is flat, in whatever splits it lies. Without it or with
+`--class-folders 1`, folders of classes fill what tables leave out.
 
 Split folders are called train (or train_new after a round), val, test and unlabeled, with the usual variants. Images of
 the folder or split `unlabeled` are the pool: whatever labels lie with them are left aside. A folder with such a name
@@ -19,36 +20,29 @@ from pathlib import Path
 
 import numpy as np
 
-from barlowmatch.configs.shared import DatasetOptions
+from barlowmatch.configs.shared import ClassFolders, DatasetOptions
 from barlowmatch.data.classes import ImageClass, number, read_classes
 from barlowmatch.data.dataset import SPLITS, Dataset, Rows
-from barlowmatch.data.folder_names import (
-    IF_THEY_ARE_CLASSES,
-    IF_THEY_ARE_NONE,
-    left_out,
-    lone_split,
-    other_training,
-    split_folders,
-    why_no_classes,
-)
+from barlowmatch.data.file_rows import composed
+from barlowmatch.data.folder_classes import beside_tables, take_folders
+from barlowmatch.data.folder_names import left_out, lone_split, other_training, split_folders
 from barlowmatch.data.folders import TENSOR, Tree, describe_ignored, read_tree
 from barlowmatch.data.labels import largest_unlisted, read_label_tensor
-from barlowmatch.data.listings import (
+from barlowmatch.data.listings import read_manifest, split_by_table, table_dataset
+from barlowmatch.data.splits import draws_sample, hold_out, none_held_out, with_groups
+from barlowmatch.data.tables_beside import (
+    LABEL,
     Columns,
     Complain,
+    Tables,
     find_tables,
     has_labels,
-    read_manifest,
-    split_by_table,
     spread,
-    table_dataset,
+    tell_unread,
 )
-from barlowmatch.data.splits import draws_sample, hold_out, none_held_out, with_groups
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.words import count
-
-_TAKEN = f"the folders' names are taken as classes; if they are none, {IF_THEY_ARE_NONE}"
 
 
 def refuse(problem: str) -> None:
@@ -107,33 +101,66 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
         emit(Said(message=f"{tree.root}: passed over {describe_ignored(tree.ignored)}"))
     splits = split_folders(tree, options.train_split)
     tables = find_tables(tree, tuple(splits))
-    has_split_column = any("split" in table.columns for table in tables.values())
+    tell_unread(tree, splits.keys() | other_training(tree, splits), emit)
+    has_split_column = any("split" in table.columns for _, table in tables)
     if options.train_split is not None and options.train_split not in splits and not has_split_column:
         folders = ", ".join(tree.folders) or "there is none"
         raise InputError(f"--train-split {options.train_split}: no such folder in {tree.root} ({folders})")
     tensors = [folder for folder in splits if folder + TENSOR in tree.others]
-    if has_labels(tables) and not tensors:
-        others = other_training(tree, splits)
-        files = [file for file in tree.pictures if file.partition("/")[0] not in others]
-        _tell_left_out(tree, splits, options.train_split, files, emit, by_folders=False)
-        columns = spread(tables, files, complain)
-        return table_dataset(tree, files, splits, columns, options.train_split, emit), columns
     lone = None if tensors or options.train_split is not None else lone_split(tree, splits)
-    if lone is not None:
-        way_out = "if it is a split, move those into train/ or unlabeled/"
-        emit(Said(message=f"{lone}/ is read like the folders beside it; {way_out}"))
+    if has_labels(tables) and not tensors:
+        return _by_tables(tree, splits, lone, tables, options, emit, complain)
+    _tell_lone(lone, emit)
     if not splits or lone is not None:
         dataset = _without_splits(tree, options.class_folders, emit)
     elif tensors:
         dataset = _seed(tree, _SplitRows(tree, splits), tensors, emit, complain)
-    elif options.class_folders:
-        dataset = _class_folders(tree, _SplitRows(tree, splits), emit)
     else:
-        dataset = _flat_splits(tree, _SplitRows(tree, splits))
-    by_folders = not tensors and bool(options.class_folders)
+        dataset = _in_splits(tree, _SplitRows(tree, splits), options.class_folders, emit)
+    by_folders = not tensors and options.class_folders != 0
     _tell_left_out(tree, splits, options.train_split, dataset.files, emit, by_folders=by_folders)
-    columns = spread(tables, dataset.files, complain)
+    columns = spread(tables, dataset.files, options.group_by, complain)
+    if tensors:
+        _tell_labels_aside(dataset, columns, emit)
     return split_by_table(dataset, columns, options.train_split, emit), columns
+
+
+def _by_tables(
+    tree: Tree,
+    splits: dict[str, str],
+    lone: str | None,
+    tables: Tables,
+    options: DatasetOptions,
+    emit: Emit,
+    complain: Complain,
+) -> tuple[Dataset, Columns]:
+    """Read images that tables give labels, and what tables say of each row; folders of classes fill what they leave."""
+    others = other_training(tree, splits)
+    files = [file for file in tree.pictures if file.partition("/")[0] not in others]
+    _tell_left_out(tree, splits, options.train_split, files, emit, by_folders=False)
+    columns = spread(tables, files, options.group_by, complain)
+    found, taken = beside_tables(files, splits, lone, tables, columns[LABEL], options.class_folders)
+    if not found:
+        _tell_lone(lone, emit)
+    return table_dataset(tree, files, found, columns, taken, options.train_split, emit), columns
+
+
+def _tell_lone(lone: str | None, emit: Emit) -> None:
+    """Say that a folder with the name of a split is none, where there is one."""
+    if lone is not None:
+        way_out = "if it is a split, move those into train/ or unlabeled/"
+        emit(Said(message=f"{lone}/ is read like the folders beside it; {way_out}"))
+
+
+def _tell_labels_aside(dataset: Dataset, columns: Columns, emit: Emit) -> None:
+    """Warn of labels in tables that label tensors do not have."""
+    names = (*dataset.class_names, "")
+    pairs = zip(columns.get(LABEL, ()), dataset.labels.tolist(), strict=False)
+    count = sum(bool(cell.strip()) and composed(cell.strip()) != composed(names[label]) for cell, label in pairs)
+    if count:
+        way_out = "give them to create-dataset by --labels and --request, or take the tensors away"
+        told = f"{count:,} labels in tables are left aside, as label tensors say the labels"
+        emit(Said(message=f"{dataset.root}: {told}; {way_out}", level="warning"))
 
 
 def _tell_blind_val(dataset: Dataset, emit: Emit) -> None:
@@ -222,26 +249,19 @@ def _positions(tree: Tree, numbers: Rows, classes: tuple[ImageClass, ...]) -> Ro
     return np.fromiter((position[value] for value in numbers.tolist()), np.int64, count=len(numbers))
 
 
-def _class_folders(tree: Tree, rows: _SplitRows, emit: Emit) -> Dataset:
-    """Read `<split>/<class>/…`; images directly in a split folder have no label."""
-    names: list[str | None] = []
-    aside = 0
-    for file, split in zip(rows.files, rows.names.tolist(), strict=True):
-        parts = file.split("/", 2)
-        has_class = len(parts) > 2
-        aside += has_class and split == "unlabeled"
-        names.append(parts[1] if has_class and split != "unlabeled" else None)
+def _in_splits(tree: Tree, rows: _SplitRows, class_folders: ClassFolders, emit: Emit) -> Dataset:
+    """Read `<split>/<class>/…`; images directly in a split folder have no label, nor has any without class folders."""
+    if class_folders == 0:
+        return _dataset(tree, "flat", read_classes(tree.root) or (), rows, _nothing(len(rows.files)))
+    pairs = zip(rows.files, rows.names.tolist(), strict=True)
+    aside = sum(split == "unlabeled" and file.count("/") > 1 for file, split in pairs)
     if aside:
         emit(Said(message=f"{count(aside, 'image')} in folders inside unlabeled/; those folders are no classes"))
-    classes, labels = number(names, read_classes(tree.root))
+    taken = take_folders(rows.files, rows.splits, class_folders)
+    classes, labels = number(taken.names, read_classes(tree.root))
     if (labels >= 0).any():
-        emit(Said(message=_TAKEN))
+        taken.tell(emit)
     return _dataset(tree, "class-folders" if classes else "flat", classes, rows, labels)
-
-
-def _flat_splits(tree: Tree, rows: _SplitRows) -> Dataset:
-    """Read `<split>/…` whose folders are no classes."""
-    return _dataset(tree, "flat", read_classes(tree.root) or (), rows, _nothing(len(rows.files)))
 
 
 def _dataset(tree: Tree, layout: str, classes: tuple[ImageClass, ...], rows: _SplitRows, labels: Rows) -> Dataset:
@@ -253,16 +273,16 @@ def _nothing(count: int) -> Rows:
     return np.full(count, -1, dtype=np.int64)
 
 
-def _without_splits(tree: Tree, class_folders: int, emit: Emit) -> Dataset:
-    """Read `<class>/…` where the folders may be classes and look like some, else all images as the pool."""
-    doubt = why_no_classes(tree.pictures)
+def _without_splits(tree: Tree, class_folders: ClassFolders, emit: Emit) -> Dataset:
+    """Read `<class>/…` where the folders are classes or look like some, else all images as the pool."""
     files = tuple(tree.pictures)
-    if doubt is None and class_folders:
-        classes, labels = number([file.partition("/")[0] for file in files], read_classes(tree.root))
-        emit(Said(message=_TAKEN))
-        return Dataset(tree.root, "class-folders", classes, files, np.full(len(files), "train", "<U9"), labels)
-    if tree.folders and class_folders:
-        emit(Said(message=f"no labels: {doubt}; {IF_THEY_ARE_CLASSES}"))
+    taken = take_folders(files, {}, class_folders)
+    if any(taken.names):
+        taken.tell(emit)
+    if taken.doubt is None and any(taken.names):
+        classes, labels = number(taken.names, read_classes(tree.root))
+        splits = np.where(labels < 0, "unlabeled", "train").astype("<U9")
+        return Dataset(tree.root, "class-folders", classes, files, splits, labels)
     unlabeled = np.full(len(files), "unlabeled", dtype="<U9")
     return Dataset(tree.root, "flat", (), files, unlabeled, _nothing(len(files)))
 

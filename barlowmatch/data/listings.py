@@ -1,11 +1,10 @@
-"""Datasets described row by row: a manifest, or a table that lies with the images.
+"""Datasets described row by row: by a manifest, or by tables that lie with the images.
 
-A manifest (`file,sha256,split,label,group`; only `file` is needed) names every image, relative to its own folder. A
-table (`labels.csv` or `metadata.csv`, in the dataset's folder or in a split folder) says something about some of the
-images there. Further columns of both can be grouped by.
+A manifest (`file,sha256,split,label,group`; only `file` is needed) names every image, relative to its own folder; a
+table (`tables_beside`) some of those it lies with. Further columns of both can be grouped by.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -13,19 +12,16 @@ import numpy as np
 
 from barlowmatch.data.classes import ImageClass, number, read_classes
 from barlowmatch.data.dataset import SYNONYMS, Dataset
-from barlowmatch.data.file_rows import FileRows, local
+from barlowmatch.data.file_rows import composed
+from barlowmatch.data.folder_classes import Taken
 from barlowmatch.data.folders import Tree
-from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, label_in, read_table, write_table
+from barlowmatch.data.tables import FILE_COLUMNS, Table, label_in, read_table, refuse_repeats, write_table
+from barlowmatch.data.tables_beside import LABEL, Columns
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.words import count
 
 MANIFEST_COLUMNS = ("file", "sha256", "split", "label", "group")
-TABLE_NAMES = ("labels.csv", "metadata.csv")
-
-Columns = dict[str, list[str]]
-"""What tables say beside file, label and split, one value a dataset row, "" where they say nothing."""
-Complain = Callable[[str], None]
 
 
 def read_manifest(path: Path, train_split: str | None, emit: Emit) -> tuple[Dataset, Columns]:
@@ -42,7 +38,7 @@ def read_manifest(path: Path, train_split: str | None, emit: Emit) -> tuple[Data
     refuse_repeats(table, files)
     root = path.parent
     listed = read_classes(root)
-    labels = _labels(table.column(LABEL_COLUMNS) or [""] * len(files), listed)
+    labels = _labels(table.labels() or [""] * len(files), listed)
     values = table.columns.get("split", [""] * len(files))
     splits = [
         parse_split(value, train_split, f"{path}: line {line}") for line, value in zip(table.lines, values, strict=True)
@@ -79,52 +75,53 @@ def write_manifest(path: Path, dataset: Dataset, sha256: Sequence[str]) -> None:
     )
 
 
-def find_tables(tree: Tree, splits: Sequence[str]) -> dict[str, Table]:
-    """Return the tables of a tree by the prefix of the names in them: of its folder, else of its split folders."""
-    for prefixes in ([""], [f"{folder}/" for folder in splits]):
-        found = {}
-        for prefix in prefixes:
-            name = next((name for name in TABLE_NAMES if prefix + name in tree.others), None)
-            if name is not None:
-                found[prefix] = read_table(tree.root / (prefix + name))
-                found[prefix].need(FILE_COLUMNS)
-        if found:
-            return found
-    return {}
-
-
-def has_labels(tables: dict[str, Table]) -> bool:
-    """Say whether any table has a column of labels."""
-    return any(table.column(LABEL_COLUMNS) is not None for table in tables.values())
-
-
 def table_dataset(
     tree: Tree,
     files: Sequence[str],
-    folder_splits: dict[str, str],
+    folder_splits: Mapping[str, str],
     columns: Columns,
+    folders: Taken,
     train_split: str | None,
     emit: Emit,
 ) -> Dataset:
-    """Return the dataset of images whose labels a table gives; images it does not name have none.
+    """Return the dataset of images whose labels a table gives, and the folders of those that it leaves out.
 
     Args:
         tree: what lies in the folder.
         files: the images.
         folder_splits: split folders and what each means.
         columns: what the tables say, row by row.
+        folders: the folders whose names are the classes of the images, where they are any.
         train_split: value of the split column that means train.
-        emit: hears what was left aside.
+        emit: hears what was left aside, and where folders and tables differ.
     """
     nothing = [""] * len(files)
     listed = read_classes(tree.root)
-    labels = _labels(next((columns[name] for name in LABEL_COLUMNS if name in columns), nothing), listed)
+    labels = _labels(columns.get(LABEL, nothing), listed)
     splits = []
     for file, value, label in zip(files, columns.get("split", nothing), labels, strict=True):
         folder = folder_splits.get(file.partition("/")[0], "")
         said = parse_split(value, train_split, f"{tree.root}: {file}")
         splits.append(said or ("train" if label and folder == "unlabeled" else folder))
-    return listed_dataset(tree.root, "table", files, splits, labels, listed, emit)
+    named = [None if split == "unlabeled" else name for name, split in zip(folders.names, splits, strict=True)]
+    missing = [row for row, name in enumerate(named) if name is not None and labels[row] is None]
+    if missing:
+        folders.tell(emit)
+    filled = folders.doubt is None and bool(missing)
+    if folders.doubt is None:
+        _tell_contradictions(labels, named, emit)
+        labels = [name if label is None else label for label, name in zip(labels, named, strict=True)]
+    return listed_dataset(tree.root, "class-folders" if filled else "table", files, splits, labels, listed, emit)
+
+
+def _tell_contradictions(labels: Sequence[str | None], named: Sequence[str | None], emit: Emit) -> None:
+    """Say of how many images a table gives another label than the folder they lie in."""
+    count = sum(
+        label is not None and name is not None and composed(label) != composed(name)
+        for label, name in zip(labels, named, strict=True)
+    )
+    if count:
+        emit(Said(message=f"{count:,} images lie in the folder of another class than a table names: the table counts"))
 
 
 def split_by_table(dataset: Dataset, columns: Columns, train_split: str | None, emit: Emit) -> Dataset:
@@ -145,39 +142,6 @@ def _labels(cells: Sequence[str], listed: tuple[ImageClass, ...] | None) -> list
     """Return the label in each cell, None in a blank one."""
     known = {item.name for item in listed or ()}
     return [label_in(cell, known) or None for cell in cells]
-
-
-def spread(tables: dict[str, Table], files: Sequence[str], complain: Complain) -> Columns:
-    """Return what tables say, row by row of `files`.
-
-    Raises:
-        InputError: a table names a file twice.
-    """
-    columns: Columns = {}
-    known = FileRows(files)
-    for prefix, table in tables.items():
-        names, folder = table.need(FILE_COLUMNS), table.path.parent.absolute()
-        places = [known.find(prefix + name) for name in names]
-        places = [
-            known.find(prefix + local(name, folder)) if place is None else place
-            for name, place in zip(names, places, strict=True)
-        ]
-        refuse_repeats(
-            table, [name if place is None else files[place] for name, place in zip(names, places, strict=True)]
-        )
-        missing = [row for row, place in enumerate(places) if place is None]
-        if missing:
-            complain(
-                f"{table.path}: line {table.lines[missing[0]]} names {names[missing[0]]}, which is not among the images"
-                f" ({len(missing)} such lines); correct the name or remove the line"
-            )
-        for column, values in table.columns.items():
-            if column not in FILE_COLUMNS:
-                target = columns.setdefault(column, [""] * len(files))
-                for place, value in zip(places, values, strict=True):
-                    if place is not None:
-                        target[place] = value
-    return columns
 
 
 def listed_dataset(
@@ -214,20 +178,6 @@ def local_name(table: Table, row: int, name: str) -> str:
             "move the image there, or the manifest to a folder above both"
         )
     return str(path)
-
-
-def refuse_repeats(table: Table, files: Sequence[str]) -> None:
-    """Refuse a table that names a file twice.
-
-    Raises:
-        InputError: it does; the line names both lines.
-    """
-    first: dict[str, int] = {}
-    for row, file in enumerate(files):
-        if first.setdefault(file, row) != row:
-            raise InputError(
-                f"{table.path}: lines {table.lines[first[file]]} and {table.lines[row]} both name {file}; remove one"
-            )
 
 
 def parse_split(value: str, train_split: str | None, where: str) -> str:

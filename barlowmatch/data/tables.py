@@ -42,6 +42,11 @@ class Table:
         """Return the first column that has one of these names."""
         return next((self.columns[name] for name in names if name in self.columns), None)
 
+    def labels(self) -> list[str] | None:
+        """Return the column of labels: the first that has one of their names and any label in it."""
+        columns = (self.columns[name] for name in LABEL_COLUMNS if name in self.columns)
+        return next((values for values in columns if any(map(str.strip, values))), None)
+
     def need(self, names: Sequence[str]) -> list[str]:
         """Return the first column that has one of these names.
 
@@ -81,6 +86,20 @@ def read_table(path: Path) -> Table:
     for name in LABEL_COLUMNS:
         _check_text(table, name)
     return table
+
+
+def refuse_repeats(table: Table, files: Sequence[str]) -> None:
+    """Refuse a table that names a file twice.
+
+    Raises:
+        InputError: it does; the line names both lines.
+    """
+    first: dict[str, int] = {}
+    for row, file in enumerate(files):
+        if first.setdefault(file, row) != row:
+            raise InputError(
+                f"{table.path}: lines {table.lines[first[file]]} and {table.lines[row]} both name {file}; remove one"
+            )
 
 
 def read_csv_text(path: Path) -> str:

@@ -19,11 +19,11 @@ from pathlib import Path, PurePosixPath
 from barlowmatch.data.classes import CLASSES_FILE, write_classes
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.labels import write_label_tensors
-from barlowmatch.data.listings import Columns
 from barlowmatch.data.naming import checked_folders, kept, numbered
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.splits import folders_below
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, write_table
+from barlowmatch.data.tables_beside import Columns
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
 from barlowmatch.files import whole_folder

@@ -9,6 +9,7 @@ from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.training import ClassifierOptions
 from barlowmatch.data.classes import some
 from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.folder_names import IF_THEY_ARE_CLASSES, may_be_classes
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.splits import val_is_sample
 from barlowmatch.errors import InputError
@@ -85,6 +86,8 @@ def check_labels(dataset: Dataset, emit: Emit) -> None:
             "label images of two classes at least, in a labels.csv with the columns file,label, or in class folders "
             "(not with --class-folders 0)"
         )
+        if not dataset.classes and may_be_classes(dataset.files):
+            way += f"; where the folders here are classes, {IF_THEY_ARE_CLASSES}"
         if len(present):
             found = f"labeled training images of 1 class ({dataset.class_names[present[0]]})"
             way = "label at least one image of two classes"

@@ -1,6 +1,7 @@
 """Write the next round's dataset: the labeled images with the newly labeled ones, and the pool without them."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     """Check request and labels against each other and the dataset, and write the next dataset.
 
     Returns:
-        Where it is and what it holds: `out_path`, `request`, `labels`, `added`, how many of these are `held_out`,
-        images by split, `classes`, `new_classes`, `linked`, `copied`.
+        Where it is and what it holds: `out_path`, `request`, `labels`, `added`, how many of these are `held_out`, how
+        many requested images stay `unanswered`, images by split, `classes`, `new_classes`, `linked`, `copied`.
 
     Raises:
         InputError: request, labels and dataset do not fit together, or the new folder cannot be written.
@@ -33,8 +34,10 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     dataset, columns = read_with_columns(config.source, emit)
     request = config.request or latest_request(config.label_request_path)
     labels = config.labels or labels_for(request, config.label_request_path, dataset.root)
-    rows = read_request(request, dataset)
-    answers = read_answers(labels, request, rows, dataset)
+    asked = read_request(request, dataset)
+    answers = read_answers(labels, request, asked, dataset)
+    rows = answers.rows
+    _tell_unanswered(dataset, labels, asked, rows, emit)
     if config.strict:
         _refuse_unreadable(dataset, rows)
     grown = with_answers(dataset, answers, labels, config.new_classes)
@@ -45,8 +48,8 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
             way_out = "a larger --val-share holds some out, into another --out-path"
             message = f"{none_held_out(len(grown.train), config.val_share)}; {way_out}"
             emit(Said(message=message, level="warning"))
-    requested = set(rows)
-    order = [row for row in range(len(grown)) if row not in requested]
+    answered = set(rows)
+    order = [row for row in range(len(grown)) if row not in answered]
     beside = held_out_note(dataset, config.val_share, config.group_by)
     out_path = config.out_path or next_folder(dataset.root)
     written = write_dataset(grown, columns, [*order, *rows], out_path, emit, beside)
@@ -56,6 +59,7 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
         "request": str(request),
         "labels": str(labels),
         "added": len(rows),
+        "unanswered": len(asked) - len(rows),
         "held_out": int((grown.splits[list(rows)] == "val").sum()),
         "images": {split: int((grown.splits == split).sum()) for split in SPLITS},
         "classes": len(grown.classes),
@@ -84,6 +88,15 @@ def next_folder(root: Path) -> Path:
         folder = root.with_name(f"{base}-round-{number}")
         if not folder.exists():
             return folder
+
+
+def _tell_unanswered(dataset: Dataset, labels: Path, asked: Sequence[int], rows: Sequence[int], emit: Emit) -> None:
+    """Say how many requested images have no label yet."""
+    answered = set(rows)
+    rest = [dataset.files[row] for row in asked if row not in answered]
+    if rest:
+        told = f"{len(rest):,} of {len(asked):,} requested images have no label and stay in the pool"
+        emit(Said(message=f"{labels}: {told}, the first {rest[0]}"))
 
 
 def _refuse_unreadable(dataset: Dataset, rows: tuple[int, ...]) -> None:

@@ -50,7 +50,7 @@ def do_init(config: InitConfig) -> int:
     with telling("init", config.project, config.events) as account:
         control = init_project(
             config.project, dataset_folder=config.dataset_folder, manifest=config.manifest, group_by=config.group_by,
-            class_folders=config.class_folders == 1, control=config.control, events=config.events,
+            class_folders=config.class_folders, control=config.control, events=config.events,
         )  # fmt: skip
         account.results = {"control": control.items if control else 0}
     with reading(config.project) as db:

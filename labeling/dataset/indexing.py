@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from barlowmatch.configs.shared import ClassFolders
 from barlowmatch.data.classes import ImageClass, spelled_otherwise
 from barlowmatch.errors import InputError
 from barlowmatch.files import aside
@@ -57,7 +58,7 @@ def init_project(
     dataset_folder: Path | None = None,
     manifest: Path | None = None,
     group_by: str | None = None,
-    class_folders: bool = True,
+    class_folders: ClassFolders = None,
     control: int = InitConfig.control,
     events: Path | None = None,
 ) -> Control | None:
@@ -118,8 +119,14 @@ def _enter(db: Database, paths: ProjectFolder, index: Index, source: Source) -> 
 
 
 def read_source(db: Database) -> Source:
-    """Return how the images of a project are read; what earlier versions did not ask is as it was then."""
-    return Source(**{field.name: get_setting(db, field.name, field.default) for field in fields(Source)})
+    """Return how the images of a project are read; what earlier versions did not ask is as it was then.
+
+    Their projects have `false` where folders are no classes, and `true` where they went by what these look like.
+    """
+    stored = {field.name: get_setting(db, field.name, field.default) for field in fields(Source)}
+    earlier = {True: None, False: 0}
+    said = stored["class_folders"]
+    return Source(**{**stored, "class_folders": earlier[said] if isinstance(said, bool) else said})
 
 
 def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> tuple[dict[str, int], list[int]]:

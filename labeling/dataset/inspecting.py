@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from barlowmatch.data.folder_names import IF_THEY_ARE_CLASSES, IF_THEY_ARE_NONE
+from barlowmatch.configs.shared import ClassFolders
+from barlowmatch.data.folder_names import IF_THEY_ARE_CLASSES, IF_THEY_ARE_NONE, OTHER_LABELS
 from barlowmatch.data.tables import read_table, shown
 from barlowmatch.errors import InputError
 from labeling.dataset.reports import keep_report
@@ -26,7 +27,8 @@ INDEX = "index.csv"
 _COMPLAINS = "barlowmatch: "
 _HERE = {
     IF_THEY_ARE_NONE: "make another project with --class-folders 0",
-    IF_THEY_ARE_CLASSES: "label in the app, or bring labels in by import --labels",
+    IF_THEY_ARE_CLASSES: "make another project with --class-folders 1",
+    OTHER_LABELS: "label in the app, or bring labels in by import --labels",
 }
 """Ways out that `inspect` names, and those of a project: how its folder is read is said once, when it is made."""
 
@@ -38,18 +40,19 @@ class Source:
     Attributes:
         manifest: name of the table in the dataset that lists the images, None to read the folder.
         group_by: what belongs together.
-        class_folders: whether folders that look like classes are some.
+        class_folders: 1 where folders are classes, 0 where they are none, None to go by what they look like.
     """
 
     manifest: str | None = None
     group_by: str | None = None
-    class_folders: bool = True
+    class_folders: ClassFolders = None
 
     def words(self, images: Path) -> list[str]:
         """Return the words that tell `inspect` so; `images` is where the dataset lies."""
         where = ["--manifest", str(images / self.manifest)] if self.manifest else ["--dataset-folder", str(images)]
         grouping = ["--group-by", self.group_by] if self.group_by else []
-        return [*where, *grouping, "--class-folders", str(int(self.class_folders))]
+        folders = [] if self.class_folders is None else ["--class-folders", str(self.class_folders)]
+        return [*where, *grouping, *folders]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class ServerConfig(Checked):
     manifest: Annotated[Path | None, Doc("CSV of file, split, label, group for a new project.")] = None
     class_folders: Annotated[
         Literal[0, 1] | None,
-        Doc("For a new project, 0 = folders are no classes but days, cameras or photographers; default 1."),
+        Doc("For a new project: 1 = folders are classes, 0 = days, cameras or photographers; default by their looks."),
     ] = None
     host: Annotated[str, Doc("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Range(0, 65535), Doc("Port to listen on; 0 takes a free one.")] = 7860

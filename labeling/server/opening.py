@@ -140,7 +140,7 @@ class Opening:
         return wire.CheckOut(
             images=_place(seen), project=_place(None if project is None else look_at_project(project, images)),
             suggested=str(suggest_project(images)) if images is not None and seen is not None and seen.ok else None,
-            classes=(seen.classes or None) if seen is not None else None,
+            classes=(seen.classes or None) if seen is not None else None, taken=seen is None or seen.taken,
         )  # fmt: skip
 
     def make(self, wish: wire.MakeIn) -> wire.OpeningOut:
@@ -150,7 +150,8 @@ class Opening:
             if not place.ok or place.state != "new":
                 raise Refused(place.words, field, None, "invalid")
         words = ["init", "--project", str(project), "--dataset-folder", str(images)]
-        words += ["--class-folders", str(int(wish.class_folders))]
+        if wish.class_folders is not None:
+            words += ["--class-folders", str(int(wish.class_folders))]
         self._making.start(words, {"uuid": wish.uuid, "project": str(project)})
         return self.show()
 

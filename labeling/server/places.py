@@ -29,13 +29,15 @@ class Place:
         ok: whether it will do.
         words: what it is, or why it will not do and the way out.
         state: `open` where there is a project already, else `new` or `no`.
-        classes: of images, which of their folders would become classes, in words; "" where none would.
+        classes: of images, which of their folders would or could become classes, in words; "" where there are none.
+        taken: whether they would, unless somebody says otherwise.
     """
 
     ok: bool
     words: str
     state: Literal["new", "open", "no"] = "no"
     classes: str = ""
+    taken: bool = True
 
 
 def look_at_images(folder: Path) -> Place:
@@ -58,17 +60,20 @@ def _look_at_images(folder: Path) -> Place:
         return Place(ok=False, words="It holds no images (JPEG, PNG, WebP, BMP, TIFF, GIF).")
     number = count(len(tree.pictures), "image")
     words = number if whole else f"At least {number}; counting stopped there."
-    return Place(ok=True, words=words, state="new", classes=_told_of_classes(tree, whole))
+    classes, taken = _told_of_classes(tree, whole)
+    return Place(ok=True, words=words, state="new", classes=classes, taken=taken)
 
 
-def _told_of_classes(tree: Tree, whole: bool) -> str:
-    """Say which folders would become classes: after that all images in them are labeled already."""
-    names = shown(classes_by_folders(tree))
-    if not whole and not names and tree.folders:
-        return "Folders may become classes, where they look like some."
+def _told_of_classes(tree: Tree, whole: bool) -> tuple[str, bool]:
+    """Say which folders would become classes, after which all images in them are labeled already; or why none would."""
+    found, doubt = classes_by_folders(tree)
+    names = shown(found)
+    if not whole and tree.folders and (doubt or not names):
+        return "Folders may become classes, where they look like some.", True
     folders, classes = count(len(names), "folder"), "a class" if len(names) == 1 else f"{len(names):,} classes"
-    become = f"{folders} would become {classes}"
-    return f"{become}: {some(names, _NAMED)}." if names else ""
+    if doubt:
+        return (f"{folders} ({some(names, _NAMED)}): {shown(doubt)}." if len(names) > 1 else ""), False
+    return (f"{folders} would become {classes}: {some(names, _NAMED)}." if names else ""), True
 
 
 def look_at_project(folder: Path, images: Path | None) -> Place:

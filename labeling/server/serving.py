@@ -45,7 +45,7 @@ def serve(config: ServerConfig) -> None:
     if paths is not None and not paths.exists and (config.dataset_folder or config.manifest):
         init_project(
             paths.folder, dataset_folder=config.dataset_folder, manifest=config.manifest,
-            class_folders=config.class_folders != 0,
+            class_folders=config.class_folders,
         )  # fmt: skip
     elif paths is not None and paths.exists:
         refuse_other_images(paths, config)
@@ -83,9 +83,10 @@ def refuse_other_images(paths: "ProjectFolder", config: ServerConfig) -> None:
             f"--project, or where they moved run python -m labeling import --project "
             f"{shlex.quote(str(paths.folder))} --rescan --dataset-folder {shlex.quote(str(named))}"
         )
-    if config.class_folders not in (None, int(source.class_folders)):
+    if config.class_folders not in (None, source.class_folders):
+        made = "without it" if source.class_folders is None else f"with {source.class_folders}"
         raise InputError(
-            f"--class-folders {config.class_folders}: {paths.folder} was made with {int(source.class_folders)}, and "
+            f"--class-folders {config.class_folders}: {paths.folder} was made {made}, and "
             "its labels and its sample are by that; leave it out to open it, or begin anew in another --project"
         )
 

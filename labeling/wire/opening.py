@@ -45,13 +45,15 @@ class CheckOut(Wire):
 
     Attributes:
         suggested: where a project of these images might lie.
-        classes: which of the images' folders would become classes, in words; None where none would.
+        classes: which of the images' folders would or could become classes, in words; None where there are none.
+        taken: whether they would, unless somebody says otherwise.
     """
 
     images: PlaceOut | None
     project: PlaceOut | None
     suggested: str | None
     classes: str | None
+    taken: bool
 
 
 class FoldersOut(Wire):
@@ -63,11 +65,11 @@ class FoldersOut(Wire):
 
 
 class MakeIn(OnceIn):
-    """A project to make of a folder of images, whose folders may be no classes."""
+    """A project to make of a folder of images; whether its folders are classes, null where nobody said."""
 
     images: PathText
     project: PathText
-    class_folders: bool = True
+    class_folders: bool | None = None
 
 
 class OpenIn(Wire):

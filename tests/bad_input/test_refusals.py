@@ -1,5 +1,6 @@
 """What a user can get wrong: one line that names it and the way out, status 2, nothing written."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,10 @@ def test_no_labels_at_all(refused: Callable[..., None], home: Path, stage: str) 
     (home / "data" / "train_label_tensor.pt").unlink()
     said = ("no training image has a label", "file,label", "class folders (not with --class-folders 0)")
     refused(f"{stage} --dataset-folder data/unlabeled", *said)
+    for plate in ("plate1", "plate2"):
+        shutil.copytree(home / "data" / "val", home / "plates" / plate)
+    said = ("no training image has a label", "where the folders here are classes, give --class-folders 1")
+    refused(f"{stage} --dataset-folder plates", *said)
 
 
 def test_a_negative_label(refused: Callable[..., None], home: Path) -> None:

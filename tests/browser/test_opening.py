@@ -100,6 +100,38 @@ def test_folders_are_said_to_be_no_classes_by_keys(server: Bench, context: Brows
     tab.leave()
 
 
+def test_folders_that_look_like_none_are_said_to_be_classes(
+    server: Bench, context: BrowserContext, tmp_path: Path
+) -> None:
+    images = paint(tmp_path / "photos", *(f"plate_{plate}/{n}.png" for plate in (1, 2) for n in range(6)))
+    paint(tmp_path / "other", *(f"{name}/{n}.png" for name in ("cat", "dog") for n in range(2)))
+    tab = Tab(context, server, "Ann")
+    page = tab.page
+    page.goto(server.url)
+    folder, box = page.get_by_label("Folder of your images", exact=True), page.get_by_label("Take folders for classes")
+    words = page.locator("#op-classes")
+    folder.fill(str(images))
+    expect(words).to_have_text(
+        "2 folders (plate_1, plate_2): folders such as plate_1 look like dates, batches or cameras. "
+        "Are they classes all the same? Then tick this; nothing is moved."
+    )
+    expect(box).not_to_be_checked()
+    folder.fill(str(tmp_path / "other"))
+    expect(box).to_be_checked()
+    folder.fill(str(images))
+    expect(box).not_to_be_checked()
+    box.check()
+    expect(words).to_have_text("Every image in a folder gets the folder's name for a label, and nothing is moved.")
+    check_looks(page)
+    page.get_by_label("Where the project is kept", exact=True).fill(str(server.project))
+    expect(box).to_be_checked()
+    page.get_by_role("button", name="Make the project").click()
+    page.wait_for_url("**/project", timeout=60_000)
+    assert server.rows("SELECT name FROM class ORDER BY name") == [("plate_1",), ("plate_2",)]
+    assert (tab.complaints, tab.elsewhere) == ([], [])
+    tab.leave()
+
+
 def test_the_latest_projects_are_in_sight(server: Bench, page: Page, example: Path, tmp_path: Path) -> None:
     projects = [tmp_path / f"project-{number}" for number in range(12)]
     for project in projects:

@@ -9,7 +9,6 @@ from barlowmatch.configs.inspect import InspectConfig
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.classes import ImageClass, class_id, classes_of, places_among
 from barlowmatch.data.folder_classes import classes_by_folders
-from barlowmatch.data.folder_names import why_no_classes
 from barlowmatch.data.folders import read_tree
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.errors import InputError
@@ -23,6 +22,12 @@ def some(*folders: str, count: int = 3) -> list[str]:
     return [f"{folder}/{n}.png" for folder in folders for n in range(count)]
 
 
+def known(folder: Path) -> tuple[str, ...]:
+    """Return the classes that folders will be, as it is known before they are read."""
+    names, doubt = classes_by_folders(read_tree(folder))
+    return () if doubt else tuple(names)
+
+
 def warnings(folder: Path, **options: object) -> list[str]:
     heard: list[Event] = []
     read_dataset(DatasetOptions(dataset_folder=folder, **options), heard.append)
@@ -31,27 +36,6 @@ def warnings(folder: Path, **options: object) -> list[str]:
 
 def of_left_out(folder: Path, **options: object) -> list[str]:
     return [warning for warning in warnings(folder, **options) if "outside the splits" in warning]
-
-
-@pytest.mark.parametrize(
-    ("names", "why"),
-    [
-        (["a.png", "cat/1.png", "dog/2.png"], "beside"),
-        (["photos/1.png", "photos/2.png"], "one folder"),
-        (["2023-05/1.png", "2023-05/2.png", "2023-06/1.png", "2023-06/2.png"], "dates"),
-        (["plate1/1.png", "plate1/2.png", "Plate_2/1.png", "Plate_2/2.png"], "batches"),
-        (["100CANON/1.png", "100CANON/2.png", "101CANON/1.png", "101CANON/2.png"], "cameras"),
-        (["cat/left/1.png", "cat/right/2.png", "dog/left/1.png", "dog/left/2.png"], "within folders"),
-        (["a/1.png", "b/2.png", "c/3.png"], "single image"),
-        (["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"], None),
-        ([f"{digit}/{n}.png" for digit in range(10) for n in range(3)], None),
-        ([f"class_{digit}/{n}.png" for digit in range(3) for n in range(3)], None),
-        ([f"{name}/{n}.png" for name in ("normal", "abnormal", "unsure") for n in range(3)], None),
-    ],
-)
-def test_folders_that_are_classes_and_folders_that_are_none(names: list[str], why: str | None) -> None:
-    found = why_no_classes(names)
-    assert found is None if why is None else found is not None and why in found
 
 
 @pytest.mark.parametrize(
@@ -67,18 +51,18 @@ def test_folders_that_are_classes_and_folders_that_are_none(names: list[str], wh
 )
 def test_folders_that_will_be_classes_are_known_before_they_are_read(names: list[str], tmp_path: Path) -> None:
     touch(tmp_path, *names)
-    assert tuple(classes_by_folders(read_tree(tmp_path))) == read(tmp_path).class_names
+    assert known(tmp_path) == read(tmp_path).class_names
     (tmp_path / "metadata.csv").write_text(f"file_name,plate\n{names[0]},p\n")
-    assert tuple(classes_by_folders(read_tree(tmp_path))) == read(tmp_path).class_names
+    assert known(tmp_path) == read(tmp_path).class_names
     (tmp_path / "metadata.csv").write_text(f"file_name,label\n{names[0]},crow\n")
-    assert classes_by_folders(read_tree(tmp_path)) == [], "a table says what the labels are"
+    assert set(known(tmp_path)) == set(read(tmp_path, val_share=0).class_names) - {"crow"}
     (tmp_path / "metadata.csv").write_text("")
-    assert classes_by_folders(read_tree(tmp_path)) == [], "it cannot be read"
+    assert classes_by_folders(read_tree(tmp_path)) == ([], None), "it cannot be read"
 
 
 def test_where_tensors_have_the_labels_no_folder_is_a_class(tmp_path: Path) -> None:
     touch(tmp_path, *some("train/a", "train/b"), "train_label_tensor.pt")
-    assert classes_by_folders(read_tree(tmp_path)) == []
+    assert classes_by_folders(read_tree(tmp_path)) == ([], None)
 
 
 @pytest.mark.parametrize(

@@ -179,8 +179,8 @@ def test_nested_flat_folder_is_the_pool_and_says_how_to_make_it_classes(tmp_path
     assert dataset.files[:2] == ("plate0/well0/9.tif", "plate0/well0/10.tif")
     assert len(dataset.unlabeled) == len(dataset) == 8
     assert dataset.classes == ()
-    ways = "label in the app, or in a labels.csv of file,label beside them; folders inside train/ are taken as classes"
-    assert f"no labels: images lie in folders within folders; {ways}" in told(tmp_path)
+    ways = "give --class-folders 1, else label in the app, or in a labels.csv of file,label beside them"
+    assert f": images lie in folders within folders; where folders are classes, {ways}" in told(tmp_path)
 
 
 def test_what_is_no_image_is_passed_over(tmp_path: Path) -> None:

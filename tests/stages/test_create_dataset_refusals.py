@@ -19,8 +19,9 @@ from tests.stages.small_datasets import config, pictures, seed_layout, write_csv
         (["file", "99.png"], ["file,label"], "line 2: 99.png is not among the images"),
         (["file", "7.png", "unlabeled/7.png"], ["file,label"], "names unlabeled/7.png twice|names 7.png twice"),
         (["file", "train/1.png"], ["file,label"], "line 2: train/1.png is not in the pool, it is in train as 1"),
-        (["file", "7.png", "8.png"], ["file,label", "7.png,1"], "1 of 2 requested images have no label, .*/8.png"),
-        (["file", "7.png"], ["file,label", "7.png,"], "1 of 1 requested images have no label"),
+        (["file", "7.png", "8.png"], ["file,label", "7.png,1", "88.png,1"], "line 3: 88.png is not among the images"),
+        (["file", "7.png", "8.png"], ["file,label", "7.png,", "8.png, "], "answers none of the 2 images of"),
+        (["file", "7.png"], ["file,label"], "labels.csv: answers none of the 1 images of .*request.csv; label some of"),
         (["file", "7.png"], ["file,label", "7.png,1", "8.png,1"], "line 3: 8.png was not requested"),
         (["file", "7.png"], ["file,label", "7.png,1", "7.png,2"], "names 7.png twice"),
         (["file", "7.png"], ["7.png,1"], 'line 1 has no column "file"'),
@@ -40,12 +41,12 @@ def test_what_does_not_fit_is_named_and_nothing_is_written(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset", "labels.csv", "request.csv"]
 
 
-def test_a_label_tensor_of_another_length_or_with_a_gap_is_refused(tmp_path: Path) -> None:
+def test_a_label_tensor_of_another_length_or_without_any_label_is_refused(tmp_path: Path) -> None:
     source = seed_layout(tmp_path / "dataset")
     (tmp_path / "request_1.csv").write_text("7.png\n8.png\n")
     for labels, message in (
         ([1], "holds 1 labels and .* names 2 images"),
-        ([1, -1], "1 of 2 requested images have no"),
+        ([-1, -1], "label_1.pt: answers none of the 2 images of"),
     ):
         torch.save(torch.tensor(labels), tmp_path / "label_1.pt")
         with pytest.raises(InputError, match=message):

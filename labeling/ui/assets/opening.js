@@ -81,7 +81,7 @@ class OpeningPage {
   /** Whether folders are classes; it is asked where they would be taken for some. */
   choice() {
     const words = h("small", { class: "op-words", id: "op-classes", "aria-live": "polite" });
-    const box = h("input", { type: "checkbox", name: "class_folders", checked: true, "aria-describedby": "op-classes", onchange: () => this.explain() });
+    const box = h("input", { type: "checkbox", name: "class_folders", checked: true, "aria-describedby": "op-classes", onchange: () => ((this.said = true), this.explain()) });
     const element = h("div", { class: "op-choice", hidden: true }, h("label", { class: "pj-check" }, box, "Take folders for classes"), words);
     return { box, words, element };
   }
@@ -113,7 +113,7 @@ class OpeningPage {
     this.tell(this.images, seen.images);
     this.tell(this.project, seen.project);
     this.opens = seen.project?.state === "open";
-    this.offer(this.opens ? null : seen.classes, wish.images);
+    this.offer(this.opens ? null : seen.classes, seen.taken, wish.images);
     this.go.textContent = this.opens ? "Open the project" : "Make the project";
     this.go.disabled = !(this.opens || (seen.images?.ok && seen.project?.ok));
   }
@@ -124,25 +124,34 @@ class OpeningPage {
     field.input.setAttribute("aria-invalid", String(place?.ok === false));
   }
 
-  /** Offer to take folders for no classes; other images, another choice. */
-  offer(classes, images) {
-    if (images !== this.looked) this.classes.box.checked = true;
+  /** Offer to take folders for classes or not, beginning with what they look like; other images, another choice. */
+  offer(classes, taken, images) {
+    if (images !== this.looked) {
+      this.classes.box.checked = taken;
+      this.said = false;
+    }
     this.looked = images;
+    this.taken = taken;
     this.become = classes;
     this.classes.element.hidden = !classes;
     this.explain();
   }
 
   explain() {
-    const taken = `${this.become} Are they days, cameras or photographers? Then untick this; nothing is moved.`;
-    this.classes.words.textContent = this.classes.box.checked ? taken : "No image gets a label from its folder, and nothing is moved.";
+    const { checked } = this.classes.box;
+    let words = "No image gets a label from its folder, and nothing is moved.";
+    if (checked) words = "Every image in a folder gets the folder's name for a label, and nothing is moved.";
+    if (checked === this.taken) {
+      words = `${this.become} ${checked ? "Are they days, cameras or photographers? Then untick" : "Are they classes all the same? Then tick"} this; nothing is moved.`;
+    }
+    this.classes.words.textContent = words;
   }
 
   submit() {
     const project = this.project.input.value.trim();
     if (this.opens) return this.attempt(() => this.open(project));
     return this.attempt(async () => {
-      await api.post("api/opening/make", { uuid: uuid(), images: this.images.input.value.trim(), project, class_folders: this.classes.box.checked });
+      await api.post("api/opening/make", { uuid: uuid(), images: this.images.input.value.trim(), project, class_folders: this.said ? this.classes.box.checked : null });
       await this.follow();
     });
   }

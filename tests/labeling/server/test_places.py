@@ -64,7 +64,15 @@ def test_folders_that_will_be_taken_for_classes_are_named(tmp_path: Path) -> Non
     assert said.words == "8 images"
     assert said.classes == "4 folders would become 4 classes: a, b, microscope 1 and 1 more."
     (images / "labels.csv").write_text("file,label\na/0.png,crow\n")
-    assert look_at_images(images).classes == "", "a table says what the labels are"
+    told = look_at_images(images)
+    why = "a table calls images in them by other names, such as crow"
+    assert (told.classes, told.taken) == (f"4 folders (a, b, microscope 1 and 1 more): {why}.", False)
+    (images / "labels.csv").write_text("file,label\na/0.png,b\n")
+    assert look_at_images(images) == said, "folders fill what a table leaves out"
+    (images / "labels.csv").write_text(
+        "file,label\n" + "".join(f"{file.relative_to(images)},b\n" for file in images.glob("*/*"))
+    )
+    assert look_at_images(images).classes == "", "it leaves out nothing"
     (images / "labels.csv").unlink()
     images.rename(tmp_path / "unlabeled")
     images.mkdir()

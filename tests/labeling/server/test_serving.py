@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from barlowmatch.errors import InputError
 from benchmarks.labeling_server import Client
+from labeling.dataset.indexing import init_project
 from labeling.project import ProjectFolder
 from labeling.security.guard import own_names
 from labeling.server import application, exclusive
@@ -134,6 +135,17 @@ def test_a_served_project_keeps_what_was_said_of_its_folders(tmp_path: Path) -> 
     refuse_other_images(ProjectFolder(tmp_path / "p"), replace(same, class_folders=None))
     with pytest.raises(InputError, match=r"--class-folders 1: .*p was made with 0, .*begin anew in another --project"):
         refuse_other_images(ProjectFolder(tmp_path / "p"), replace(same, class_folders=1))
+
+
+def test_a_served_project_that_went_by_the_looks_of_its_folders_keeps_that(tmp_path: Path) -> None:
+    images = paint(tmp_path / "images", *(f"{day}/{n}.png" for day in ("day1", "day2") for n in range(4)))
+    init_project(tmp_path / "p", dataset_folder=images)
+    told = r"--class-folders 1: .*p was made without it, .*leave it out to open it, or begin anew in another --project"
+    with pytest.raises(InputError, match=told):
+        refuse_other_images(
+            ProjectFolder(tmp_path / "p"),
+            ServerConfig(project=tmp_path / "p", dataset_folder=images, class_folders=1),
+        )
 
 
 @pytest.mark.parametrize(
