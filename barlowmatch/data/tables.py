@@ -121,8 +121,9 @@ def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def rows_text(rows: Iterable[Sequence[object]]) -> str:
     """Return rows as CSV without a header, their cells guarded against formulas.
 
-    All cells of a row are quoted where one holds what may end a cell elsewhere: a lone \\r ends a line to every reader,
-    but is quoted only by writers that end theirs with it, and a semicolon ends a cell where decimals have a comma.
+    All cells of a row are quoted where one holds what may end a cell elsewhere: a lone carriage return ends a line to
+    every reader, but is quoted only by writers that end theirs with it, and a semicolon ends a cell where decimals have
+    a comma.
     """
     text = io.StringIO()
     plain = csv.writer(text, lineterminator="\n")
