@@ -146,6 +146,9 @@ def _left_in_container(groups: Path) -> float:
     return math.inf
 
 
+_OUT_OF_MEMORY = ("can't allocate memory", "MPS backend out of memory")
+
+
 @contextmanager
 def memory_advice(step: int, device: torch.device) -> Iterator[None]:
     """Turn running out of memory in a step into advice.
@@ -156,7 +159,8 @@ def memory_advice(step: int, device: torch.device) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+        said = str(error)  # CPUs and the GPUs of Macs have no exception of their own for it
+        if not isinstance(error, torch.OutOfMemoryError) and not any(words in said for words in _OUT_OF_MEMORY):
             raise
         raise InputError(
             f"step {step}: out of memory on {device}; try --activation-memory recompute, several processes (torchrun), "

@@ -59,7 +59,7 @@ def load_plain(path: Path) -> Any:
     """Read a file of `torch.save` that holds tensors and plain values only; code in it is never run.
 
     Raises:
-        InputError: missing, damaged, holding anything else, or declaring more than the file can hold.
+        InputError: missing, damaged, holding anything else, tensors that are not dense, or more than the file can hold.
     """
     need_checkpoint(path)
     try:
@@ -105,12 +105,15 @@ def _check_archive(path: Path) -> None:
 
 
 def _check_tensors(path: Path, content: Any) -> None:
-    """Refuse tensors that claim more than the file holds, before anything reads them.
+    """Refuse tensors that are not dense or claim more than the file holds, before anything reads them.
 
     Two tricks are known: strides that repeat a small storage, and a storage declared longer than its record.
     """
     storages: dict[int, int] = {}
     for tensor in _tensors(content):
+        kind = _unusual_kind(tensor)
+        if kind is not None:
+            raise InputError(f"{path}: holds a tensor that is {kind}; save dense ones")
         storage = tensor.untyped_storage()
         storages[storage.data_ptr()] = storage.nbytes()
         if tensor.numel() * tensor.element_size() > storage.nbytes():
@@ -122,12 +125,28 @@ def _check_tensors(path: Path, content: Any) -> None:
         raise InputError(f"{path}: declares {sum(storages.values()):,} bytes of tensors in a file of {size:,}")
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _tensors(item)
+def _unusual_kind(tensor: torch.Tensor) -> str | None:
+    """Return what a tensor is that is not simply values in the memory of the CPU, None for one that is."""
+    if tensor.is_nested:
+        return "nested"
+    if tensor.layout != torch.strided:
+        return str(tensor.layout).removeprefix("torch.")
+    if tensor.is_quantized:
+        return "quantized"
+    return None if tensor.device.type == "cpu" else tensor.device.type
+
+
+def _tensors(content: Any) -> Iterator[torch.Tensor]:
+    """Yield the tensors of plain values, however deep these are, and if they hold themselves."""
+    waiting, seen = [content], set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))  # stays its own: `content` keeps it alive
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple, set)):
+            waiting += value

@@ -87,12 +87,12 @@ def choose_compute(options: ComputeOptions) -> Compute:
     """Return the device and arithmetic that the options ask for.
 
     Raises:
-        InputError: no such device here.
+        InputError: no such device here, or one without the arithmetic.
     """
     threads = _choose_threads(options.threads)
     if threads is not None:
         torch.set_num_threads(threads)
-    device = _choose_device(options.device)
+    device = _choose_device(options.device, exact=options.precision == "float64")
     if device.type == "cpu":
         keep_freed_memory()
     if options.precision == "float64":
@@ -112,9 +112,12 @@ def _choose_threads(asked: int | None) -> int | None:
     return asked
 
 
-def _choose_device(name: str) -> torch.device:
+def _choose_device(name: str, *, exact: bool) -> torch.device:
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        mps = torch.backends.mps.is_available() and not exact
+        name = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
+    if exact and name.startswith("mps"):
+        raise InputError(f"--precision float64: --device {name} has no such arithmetic; use --device cpu")
     if name == "cuda":
         name = f"cuda:{launcher.local_rank()}"
     try:

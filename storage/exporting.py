@@ -1,6 +1,6 @@
 """What an export writes: every image with its present label, at one moment."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from storage.database import Database
@@ -39,14 +39,18 @@ def contents_judged_by(items: Iterable[Labeled]) -> set[str]:
     return {item.image.sha256 for item in items if item.image.split in JUDGED_BY and item.image.present}
 
 
-def name_groups(items: Sequence[Labeled]) -> list[str]:
-    """Return the group of each item, "" for all where one is learned from and judged by: readers would stop there.
+def name_groups(items: Iterable[Labeled], across: Container[str]) -> list[str]:
+    """Return the group of each item, "" for one of `across`: readers would stop there."""
+    groups = (item.image.group or "" for item in items)
+    return ["" if group in across else group for group in groups]
+
+
+def groups_across(items: Iterable[Labeled]) -> list[str]:
+    """Return, in order, the groups that are both learned from and judged by, or judged by in two splits.
 
     That happens where labels, a moved file or another split came to a group after the control sample was drawn.
     """
-    sides: dict[str, str] = {}
+    sides: dict[str, set[str]] = {}
     for image in (item.image for item in items if item.image.group):
-        side = image.split if image.split in JUDGED_BY else "train"
-        if sides.setdefault(image.group or "", side) != side:
-            return [""] * len(items)
-    return [item.image.group or "" for item in items]
+        sides.setdefault(image.group or "", set()).add(image.split if image.split in JUDGED_BY else "train")
+    return sorted(group for group, found in sides.items() if len(found) > 1)

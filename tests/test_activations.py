@@ -115,6 +115,9 @@ def test_memory_that_ends_gives_advice() -> None:
     advice = "step 7: out of memory on cpu; try --activation-memory recompute"
     with pytest.raises(InputError, match=advice), memory_advice(7, torch.device("cpu")):
         torch.empty(2**55)
+    on_a_mac = RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB)")
+    with pytest.raises(InputError, match=advice), memory_advice(7, torch.device("cpu")):
+        raise on_a_mac
     with pytest.raises(RuntimeError, match="must match"), memory_advice(7, torch.device("cpu")):
         torch.ones(2) + torch.ones(3)
 

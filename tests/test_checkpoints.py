@@ -4,9 +4,11 @@ import io
 import os
 import pickle
 import resource
+import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -64,6 +66,54 @@ def test_a_tensor_larger_than_its_file_is_refused(tmp_path: Path, within: type) 
     torch.save({"schema": 1, "backbone": {"part": kept}}, tmp_path / "strides.pt")
     with pytest.raises(InputError, match="declares"):
         load_checkpoint(tmp_path / "strides.pt")
+
+
+@pytest.mark.filterwarnings("ignore:.*(Sparse|nested tensors|TypedStorage|quantize).*:UserWarning")
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: torch.eye(3).to_sparse(), "sparse_coo"),
+        (lambda: torch.eye(3).to_sparse_csr(), "sparse_csr"),
+        (lambda: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]), "nested"),
+        (lambda: torch.quantize_per_tensor(torch.zeros(3), 0.1, 0, torch.qint8), "quantized"),
+        (lambda: torch.zeros(3, device="meta"), "meta"),
+    ],
+)
+def test_a_tensor_that_is_not_dense_is_refused(tmp_path: Path, make: Callable[[], torch.Tensor], kind: str) -> None:
+    """torch.load lets them pass, and what is asked of a dense one raises anything for them."""
+    torch.save({"schema": 1, "backbone": {"w": make()}}, tmp_path / "a.pt")
+    with pytest.raises(InputError, match=rf"a\.pt: holds a tensor that is {kind}; save dense ones"):
+        load_checkpoint(tmp_path / "a.pt")
+
+
+def test_what_holds_itself_or_is_deep_is_walked_to_its_end(tmp_path: Path) -> None:
+    large = torch.zeros(1).expand(10**9)
+    endless: list[Any] = []
+    endless += [endless, {"again": endless}]
+    deep: list[Any] = [large]
+    for _ in range(5_000):
+        deep = [deep]
+    many: list[Any] = [torch.zeros(1)]
+    for _ in range(60):  # walked place by place, it had 2⁶⁰ tensors
+        many = [many, many]
+    for name, content in (("endless", endless), ("many", many)):
+        (tmp_path / f"{name}.pt").write_bytes(saved({"schema": 1, "backbone": {}, "more": content}))
+        assert load_checkpoint(tmp_path / f"{name}.pt")["schema"] == 1
+    for content in (deep, [endless, large]):
+        (tmp_path / "large.pt").write_bytes(saved({"schema": 1, "backbone": content}))
+        with pytest.raises(InputError, match=r"large\.pt: a tensor declares 1,000,000,000 values"):
+            load_checkpoint(tmp_path / "large.pt")
+
+
+def saved(content: Any) -> bytes:
+    """Return a file of torch.save; the pickler of a process goes only as deep as its stack."""
+    before, buffer = sys.getrecursionlimit(), io.BytesIO()
+    sys.setrecursionlimit(100_000)
+    try:
+        torch.save(content, buffer)
+    finally:
+        sys.setrecursionlimit(before)
+    return buffer.getvalue()
 
 
 def test_weights_that_parts_share_count_once(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from barlowmatch import compute
 from barlowmatch.compute import Compute, bfloat16_pays, choose_compute, has_matrix_unit
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
+from barlowmatch.errors import InputError
 from barlowmatch.models.backbones import build_backbone
 from barlowmatch.models.residual import has_fused_norms
 
@@ -98,3 +99,21 @@ def test_convolutions_and_norms_go_our_own_ways_on_a_cpu(
     Compute(torch.device("cpu"), torch.float32, autocast=autocast, loops=by_loops).prepare(network)
     assert has_fused_norms(network) == by_loops
     assert sum("forward" in vars(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d)) == convolutions
+
+
+@pytest.fixture
+def on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+
+
+@pytest.mark.usefixtures("on_a_mac")
+def test_float64_is_computed_where_there_is_such_arithmetic() -> None:
+    """The GPUs of Macs have none; and on this machine, which is no Mac, anything else would be refused."""
+    chosen = choose_compute(ComputeOptions(precision="float64"))
+    assert (chosen.device.type, chosen.dtype) == ("cpu", torch.float64)
+    for name in ("mps", "mps:0"):
+        with pytest.raises(InputError, match=f"--precision float64: --device {name} has no such .*; use --device cpu"):
+            choose_compute(ComputeOptions(precision="float64", device=name))
+    with pytest.raises(InputError, match="--device mps: not available here"):
+        choose_compute(ComputeOptions(precision="float32"))

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
@@ -14,6 +15,9 @@ from barlowmatch.errors import InputError
 
 WRAPPERS = ("state_dict", "model", "model_state_dict", "teacher", "student", "backbone")
 PREFIXES = ("module.", "model.", "backbone.", "encoder.", "_orig_mod.", "teacher.", "student.")
+WEIGHTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+COUNTER = "num_batches_tracked"
+"""Ends the name of a count that batch norms keep, and that old files lack."""
 HEADS = ("fc.", "classifier.", "head.", "heads.", "projector.", "last_layer.", "mask_token", "dino_head.", "ibot_head.")
 
 
@@ -32,7 +36,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
                 content = content[wrapper]
     tensors = (
-        {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
         if isinstance(content, dict)
         else {}
     )
@@ -53,14 +57,15 @@ def load_weights(backbone: nn.Module, tensors: dict[str, Tensor], path: Path) ->
     """Put the user's tensors into a backbone; its final layer, if the file has one, is left out.
 
     Raises:
-        InputError: a tensor of the backbone is missing in the file or has another shape, or the file has more blocks;
-            the line names it.
+        InputError: a tensor of the backbone is missing in the file, has another shape, or is not of finite
+            floating-point numbers, or the file has more blocks; the line names it.
     """
     wanted = backbone.state_dict()
     needed = {name: value for name, value in tensors.items() if name in wanted or not name.startswith(HEADS)}
+    _check_values(wanted, needed, path)
     given = _renamed(backbone, needed)
-    counters = {name for name in wanted if name.endswith("num_batches_tracked")}  # old files lack them
-    missing = [name for name in wanted if name not in given and name not in counters]
+    _check_values(wanted, {name: value for name, value in given.items() if value is not needed.get(name)}, path)
+    missing = [name for name in wanted if name not in given and not name.endswith(COUNTER)]
     if missing:
         raise InputError(
             f"{path}: lacks {len(missing)} of the backbone's {len(wanted)} tensors, first {missing[0]}; "
@@ -80,6 +85,28 @@ def load_weights(backbone: nn.Module, tensors: dict[str, Tensor], path: Path) ->
             "name the network these weights belong to with --backbone"
         )
     backbone.load_state_dict({name: given.get(name, value) for name, value in wanted.items()})
+
+
+def _check_values(wanted: dict[str, Tensor], given: dict[str, Tensor], path: Path) -> None:
+    """Refuse what a backbone cannot compute with; `load_state_dict` would cast it and say nothing.
+
+    Raises:
+        InputError: a tensor is of another kind of numbers, or not finite in the backbone's arithmetic.
+    """
+    for name in wanted.keys() & given.keys():
+        value, dtype = given[name], str(given[name].dtype).removeprefix("torch.")
+        if name.endswith(COUNTER):  # nothing is computed with it, and whoever halves all of a file halves it too
+            continue
+        if not wanted[name].is_floating_point():
+            if value.is_floating_point() or value.is_complex():
+                raise InputError(f"{path}: {name} is of {dtype}; it is an index of integers")
+        elif value.dtype not in WEIGHTS:
+            raise InputError(
+                f"{path}: {name} is of {dtype}; weights are float16, bfloat16, float32 or float64: "
+                "give the file they were quantized from"
+            )
+        elif not value.to(wanted[name].dtype).isfinite().all():
+            raise InputError(f"{path}: {name} holds NaN or infinity; give weights from before their training failed")
 
 
 def _kind(name: str) -> str:

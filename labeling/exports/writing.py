@@ -23,7 +23,7 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ from labeling.exports.seed_tensors import write_label_tensors
 from labeling.project import ProjectFolder, reading
 from storage.classes import list_classes
 from storage.database import Database, now
-from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, labeled_images, name_groups
+from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, groups_across, labeled_images, name_groups
 from storage.requests import latest_event
 from storage.settings import get_setting
 
@@ -52,6 +52,8 @@ IMAGES_LINK = "images"
 _COME_BACK = "connect their disk, or say where they lie now on the Project page (or by import --rescan)"
 _SPARE = 200 * 2**20
 """Bytes of the disk that an export leaves free, for labels to be stored in."""
+_NAMED = 3
+"""Groups that a warning names."""
 _BLOCK = 4096
 """Bytes that the content of a file takes at least, and in multiples of which."""
 
@@ -102,11 +104,12 @@ def export(folder: Path, kind: Format, name: str, emit: Emit) -> dict[str, Any]:
         rows, left_out = _WRITERS[kind](snapshot, partial, emit)
         if not any(row.label for row in rows):
             raise InputError(f"{snapshot.root}: no labeled image in it is as it was indexed; {_COME_BACK}")
-        warning = _warning(left_out.total())
-        if warning:
+        across = groups_across(row.of for row in rows)
+        warnings = [*_about_lost(left_out.total()), *_about_groups(rows, across)]
+        for warning in warnings:
             emit(Said(message=warning, level="warning"))
         classes = _numbers(snapshot.classes) if kind == "seed" else snapshot.classes
-        _write_tables(rows, partial)
+        _write_tables(rows, partial, across)
         write_classes(partial, classes)
         if kind == "seed":
             ids = {item.name: item.id for item in classes}
@@ -115,20 +118,30 @@ def export(folder: Path, kind: Format, name: str, emit: Emit) -> dict[str, Any]:
         summary = {
             "schema": SCHEMA, "format": kind, "event": snapshot.event, "created": now(), "images": len(rows),
             "labeled": sum(row.label is not None for row in rows), "left_out": dict(snapshot.left_out + left_out),
-            "warning": warning,
+            "warning": "; ".join(warnings) or None,
         }  # fmt: skip
         write_json(partial / "export.json", summary)
     return {**summary, "path": str(target)}
 
 
-def _warning(lost: int) -> str | None:
-    """Say that images were left out which the project counts as there, None where there are none."""
-    if not lost:
-        return None
-    return (
-        f"{count(lost, 'file')} could not be read as indexed: look through the images again on the Project page, "
-        "then export them under another name"
-    )
+def _about_lost(lost: int) -> Iterator[str]:
+    """Say that images were left out which the project counts as there, if there are any."""
+    if lost:
+        yield (
+            f"{count(lost, 'file')} could not be read as indexed: look through the images again on the Project page, "
+            "then export them under another name"
+        )
+
+
+def _about_groups(rows: Sequence[Row], across: Sequence[str]) -> Iterator[str]:
+    """Say which groups the manifest does not name, if there are any."""
+    if across:
+        names = ", ".join(across[:_NAMED]) + (", …" if len(across) > _NAMED else "")
+        images = sum(row.of.image.group in set(across) for row in rows)
+        yield (
+            f"{count(len(across), 'group')} {'is' if len(across) == 1 else 'are'} both learned from and judged by "
+            f"({names}): the manifest names no group for {count(images, 'image')}, and figures on them may flatter"
+        )
 
 
 def take_snapshot(db: Database) -> Snapshot:
@@ -243,8 +256,8 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _write_tables(rows: list[Row], folder: Path) -> None:
-    groups = name_groups([row.of for row in rows])
+def _write_tables(rows: list[Row], folder: Path, across: Sequence[str]) -> None:
+    groups = name_groups([row.of for row in rows], set(across))
     write_table(
         folder / "manifest.csv", MANIFEST_COLUMNS,
         (

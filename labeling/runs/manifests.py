@@ -7,7 +7,8 @@ classes with their ids; `manifest.json` says at which label event it was written
 
 Images of the validation and test splits keep their split whether they are labeled or not, and no image of the same
 content is left in training: they are judged by, never learned from. Images that are none of the classes are left out;
-those on which people disagree count as unlabeled. Groups are named unless one is learned from and judged by.
+those on which people disagree count as unlabeled. Groups are named but for those that are both learned from and judged
+by.
 """
 
 import os
@@ -24,7 +25,7 @@ from barlowmatch.files import cannot_write, write_json
 from labeling.processes import read_json
 from storage.classes import list_classes
 from storage.database import Database, now
-from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, labeled_images, name_groups
+from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, groups_across, labeled_images, name_groups
 from storage.requests import latest_event
 from storage.settings import get_setting
 
@@ -63,7 +64,7 @@ def write_manifest(db: Database, folder: Path) -> Manifest:
         folder / MANIFEST, MANIFEST_COLUMNS,
         (
             (f"{_LINK}/{os.fsdecode(row.image.path)}", row.image.sha256, row.split, row.label or "", group)
-            for row, group in zip(rows, name_groups(rows), strict=True)
+            for row, group in zip(rows, name_groups(rows, groups_across(rows)), strict=True)
         ),
     )  # fmt: skip
     labels = Counter[str](row.split for row in rows if row.label is not None)

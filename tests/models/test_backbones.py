@@ -1,5 +1,6 @@
 """Backbones: the stems, the shapes, and weights of other libraries."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,58 @@ def test_a_backbone_beside_the_heads_it_was_pretrained_with_is_found(tmp_path: P
     assert torch.equal(backbone.state_dict()["conv1.weight"], state["conv1.weight"])
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda weight: weight.to(torch.int8), "is of int8; weights are float16, bfloat16, float32 or float64"),
+        (lambda weight: weight > 0, "is of bool; "),
+        (lambda weight: weight.to(torch.complex64), "is of complex64; "),
+        (lambda weight: torch.full_like(weight, torch.nan), "holds NaN or infinity"),
+        (lambda weight: (weight.double() + 1) * 1e300, "holds NaN or infinity"),  # once it is float32
+        (lambda weight: weight.to(torch.float8_e4m3fn), "is of float8_e4m3fn; "),  # its scale would stand elsewhere
+    ],
+)
+def test_weights_that_no_network_computes_with_are_refused(
+    change: Callable[[torch.Tensor], torch.Tensor], said: str
+) -> None:
+    """load_state_dict would cast them and say nothing."""
+    backbone = convolution_and_norm()
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    with pytest.raises(InputError, match=rf"w\.pt: 0\.weight {said}"):
+        load_weights(backbone, {**before, "0.weight": change(before["0.weight"])}, Path("w.pt"))
+    assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())
+
+
+def test_weights_that_were_saved_in_half_precision_are_taken_with_their_counters() -> None:
+    state = {name: value.half() for name, value in convolution_and_norm().state_dict().items()}
+    state["1.num_batches_tracked"] = torch.tensor(7e4).half()  # infinity
+    backbone = convolution_and_norm()
+    load_weights(backbone, state, Path("w.pt"))
+    assert torch.equal(backbone.state_dict()["0.weight"], state["0.weight"].float())
+
+
+def convolution_and_norm() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+
+
+def test_a_position_embedding_is_looked_at_before_it_is_resized() -> None:
+    state = vision_transformer(64).state_dict()
+    state["encoder.pos_embedding"] = state["encoder.pos_embedding"].to(torch.int8)
+    with pytest.raises(InputError, match=r"w\.pt: encoder\.pos_embedding is of int8"):
+        load_weights(vision_transformer(96), state, Path("w.pt"))
+
+
+def test_an_index_that_a_network_computes_with_is_of_integers() -> None:
+    """As torchvision's Swin transformers keep theirs."""
+    backbone = nn.BatchNorm1d(3)
+    backbone.register_buffer("index", torch.arange(3))
+    state = {**backbone.state_dict(), "index": torch.tensor([2, 1, 0])}
+    load_weights(backbone, state, Path("w.pt"))
+    assert backbone.state_dict()["index"].tolist() == [2, 1, 0]
+    with pytest.raises(InputError, match=r"w\.pt: index is of float32; it is an index of integers"):
+        load_weights(backbone, {**state, "index": torch.rand(3)}, Path("w.pt"))
+
+
 def test_weights_of_a_deeper_network_are_refused() -> None:
     """ResNet-34 has all tensors of ResNet-18, in the same shapes, and more."""
     state = torchvision.models.resnet34(weights=None).state_dict()
@@ -175,6 +228,7 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
         load_weights(build_backbone("wide_resnet50_2", 64, "own"), tensors, tmp_path / "w.pt")
     with pytest.raises(InputError, match="shape"):
         load_weights(build_backbone("resnet18", 64, "medium"), tensors, tmp_path / "w.pt")
-    torch.save(torch.zeros(3), tmp_path / "none.pt")
-    with pytest.raises(InputError, match="no named tensors"):
-        read_weights(tmp_path / "none.pt")
+    for nothing in (torch.zeros(3), {1: torch.zeros(3)}, {"state_dict": {("a",): torch.zeros(3)}}):
+        torch.save(nothing, tmp_path / "none.pt")
+        with pytest.raises(InputError, match="no named tensors"):
+            read_weights(tmp_path / "none.pt")

@@ -12,7 +12,7 @@ import torch
 
 from barlowmatch.data.classes import LARGEST_LABEL, ImageClass
 from barlowmatch.errors import InputError
-from barlowmatch.events import Progress, silent
+from barlowmatch.events import Progress, Said, silent
 from benchmarks.labeling_server import write_project
 from labeling.exports.writing import _numbers, export
 from labeling.project import reading, writing
@@ -162,17 +162,45 @@ def test_an_export_is_not_overwritten_and_leaves_nothing_when_it_fails(labeled: 
 
 @pytest.mark.parametrize("kind", ["folders", "seed", "csv"])
 def test_nothing_that_networks_are_judged_by_is_learned_from(labeled: Path, kind: Any) -> None:
-    """As in the app: no copy of a picture kept for val is trained on, and groups that cross splits are no groups."""
+    """As in the app: no copy of a picture kept for val is trained on."""
     with writing(labeled) as db, transaction(db):
         (judged,) = db.execute("SELECT sha256 FROM image WHERE split = 'val' AND class IS NOT NULL LIMIT 1").fetchone()
         (copy,) = find_images(db, ["unlabeled/000.png"])
         db.execute("UPDATE image SET sha256 = ? WHERE id = ?", (judged, copy))
-        db.execute("UPDATE image SET \"group\" = 'plate 1'")
     summary = export(labeled, kind, "out", silent)
     written = rows(labeled / "exports" / "out" / "manifest.csv")
     assert [row["split"] for row in written if row["sha256"] == judged] == ["val"]
     assert summary["left_out"]["the same picture as one kept for val or test"] == 1
-    assert {row["group"] for row in written} == {""}
+    assert summary["warning"] is None
+
+
+@pytest.mark.parametrize("kind", ["folders", "seed", "csv"])
+def test_a_group_that_is_learned_from_and_judged_by_is_no_group_and_that_is_said(labeled: Path, kind: Any) -> None:
+    """The other groups are written."""
+    with writing(labeled) as db, transaction(db):
+        for group, where in (
+            ("plate 1", "split = 'val'"), ("plate 2", "split = 'train'"), ("plate 3", "split = 'unlabeled'"),
+            ("plate 4", "id IN (SELECT min(id) FROM image WHERE class IS NOT NULL GROUP BY split)"),
+        ):  # fmt: skip
+            db.execute(f'UPDATE image SET "group" = ? WHERE {where}', (group,))
+        across = {row[0] for row in db.execute("SELECT sha256 FROM image WHERE \"group\" = 'plate 4'")}
+    said: list[Any] = []
+    summary = export(labeled, kind, "out", said.append)
+    written = rows(labeled / "exports" / "out" / "manifest.csv")
+    plates = {"val": "plate 1", "train": "plate 2", "unlabeled": "plate 3"}
+    with reading(labeled) as db:
+        splits = {image.sha256: image.split for image in all_images(db)}
+    assert [row["group"] for row in written] == [
+        "" if row["sha256"] in across else plates[splits[row["sha256"]]] for row in written
+    ]
+    count = sum(row["sha256"] in across for row in written)
+    assert count == 3
+    expected = (
+        "1 group is both learned from and judged by (plate 4): the manifest names no group for 3 images, and figures "
+        "on them may flatter"
+    )
+    assert summary["warning"] == expected
+    assert [event.message for event in said if isinstance(event, Said)] == [expected]
 
 
 def test_nothing_labeled_is_said(tmp_path: Path) -> None:

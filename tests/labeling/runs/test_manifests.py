@@ -5,8 +5,9 @@ from pathlib import Path
 
 from barlowmatch.data.tables import read_table
 from labeling.dataset.indexing import init_project
-from labeling.project import reading
+from labeling.project import reading, writing
 from labeling.runs.manifests import read_facts, write_manifest
+from storage.database import transaction
 
 
 def test_a_manifest_keeps_validation_images_and_their_copies_out_of_training(dataset: Path, tmp_path: Path) -> None:
@@ -36,3 +37,15 @@ def test_a_manifest_names_groups_where_the_stage_holds_out_beside_a_test_split(d
         write_manifest(db, tmp_path)
     columns = read_table(tmp_path / "manifest.csv").columns
     assert set(zip(columns["split"], columns["group"], strict=True)) == {("test", "plate 1"), ("unlabeled", "plate 2")}
+
+
+def test_a_group_on_both_sides_is_not_named_and_the_others_are(dataset: Path, tmp_path: Path) -> None:
+    init_project(tmp_path / "p", dataset_folder=dataset)
+    with writing(tmp_path / "p") as db, transaction(db):
+        db.execute("UPDATE image SET \"group\" = 'plate 1' WHERE split = 'unlabeled'")
+        db.execute("UPDATE image SET \"group\" = 'plate 2' WHERE split <> 'unlabeled'")
+    with reading(tmp_path / "p") as db:
+        write_manifest(db, tmp_path)
+    columns = read_table(tmp_path / "manifest.csv").columns
+    found = set(zip(columns["split"], columns["group"], strict=True))
+    assert found == {("unlabeled", "plate 1"), ("train", ""), ("val", "")}
