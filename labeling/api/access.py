@@ -152,3 +152,11 @@ def done_once(wish: OnceIn, who: int, work: Callable[[Database], Any]) -> Callab
 
 Here = Annotated[Context, Depends(here)]
 Who = Annotated[int, Depends(person)]
+
+
+async def asker(request: Request, who: Who) -> int | None:
+    """Return from whom others' answers are kept until they have given theirs, and who overrules nobody; no admin."""
+    return None if my_role(request) == "admin" else who
+
+
+Asker = Annotated[int | None, Depends(asker)]
