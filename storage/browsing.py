@@ -1,12 +1,13 @@
 """Pages of images under filters. A page is a walk from where the last one ended, along the ids or those of suspects."""
 # ruff: noqa: S608 - what is put into SQL here are constants of this file
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from storage.database import Database
 from storage.images import image_of
 from storage.present import answered_by
-from storage.records import Guess, Image, Split, State
+from storage.records import Guess, Image, Label, Split, State
+from storage.rights import OWED
 
 MOST_COUNTED = 10_000
 
@@ -69,6 +70,10 @@ _LITERAL = {
     "settled": f"""image.id IN (SELECT image FROM label_event WHERE kind = 'confirm') AND {_CONDITIONS["settled"]}""",
 }
 """Conditions spelled so that their indexes are walked, for the asked-for case."""
+_SECRET = f"(image.event IS NOT NULL AND {OWED.format(image='image.id')})"
+"""Others answered an image that `:asker` is still to answer; asked of the images of a page, and of those that match."""
+_TELLS = ("state", "label", "person", "suspect", "settled")
+"""Filters by what was answered."""
 _STATE_WITHOUT_CLASS = "image.state = :state AND image.class IS NULL"
 """Of the states but `labeled`: so the index has the images by id, and none but those of the page are read."""
 
@@ -92,15 +97,19 @@ class Shown:
     cursor: int
 
 
-def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
-    """Return up to `limit` images that match, from `after` on: by id, suspects by doubt."""
-    where, values = _where(wanted)
+def browse(db: Database, wanted: Filter, after: int, limit: int, asker: int | None = None) -> list[Shown]:
+    """Return up to `limit` images that match, from `after` on: by id, suspects by doubt.
+
+    Of images that `asker` is still to answer, others' answers are neither shown nor found; None: of no image.
+    """
+    where, values = _where(wanted, asker)
     walk = "suspected.place" if wanted.suspect else "image.id"
     rows = db.execute(
         f"""SELECT image.*, {walk} AS cursor, prediction.probability, coalesce(class.merged_into, class.id) AS guess,
                    suspected.class AS suspect, suspected.probability AS suspect_probability,
                    EXISTS (SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
-                           WHERE item.image = image.id AND item.left > 0 AND request.blind) AS blind
+                           WHERE item.image = image.id AND item.left > 0 AND request.blind) AS blind,
+                   {"0" if asker is None else _SECRET} AS secret
             FROM image LEFT JOIN prediction ON prediction.image = image.id
             LEFT JOIN class ON class.id = prediction.class
             LEFT JOIN suspected ON suspected.image = image.id
@@ -109,29 +118,34 @@ def browse(db: Database, wanted: Filter, after: int, limit: int) -> list[Shown]:
     )
     return [
         Shown(
-            image_of(row),
+            replace(image_of(row), label=Label()) if row["secret"] else image_of(row),
             None if row["blind"] or row["guess"] is None else Guess(row["guess"], row["probability"]),
-            None if row["event"] is None else answered_by(db, row["id"]),
-            None if row["suspect"] is None else Guess(row["suspect"], row["suspect_probability"]),
+            None if row["event"] is None or row["secret"] else answered_by(db, row["id"]),
+            None if row["suspect"] is None or row["secret"] else Guess(row["suspect"], row["suspect_probability"]),
             row["cursor"],
         )
         for row in rows
     ]
 
 
-def count_images(db: Database, wanted: Filter) -> int:
-    """Return how many images match, counted up to `MOST_COUNTED`."""
-    where, values = _where(wanted)
+def count_images(db: Database, wanted: Filter, asker: int | None = None) -> int:
+    """Return how many images match, counted up to `MOST_COUNTED`; `asker` as of `browse`."""
+    where, values = _where(wanted, asker)
     join = "JOIN prediction ON prediction.image = image.id " if wanted.predicted is not None else ""
     join += "JOIN suspected ON suspected.image = image.id" if wanted.suspect else ""
     sql = f"SELECT count(*) FROM (SELECT 1 FROM image {join} WHERE {where} LIMIT {MOST_COUNTED + 1})"
     return min(MOST_COUNTED, int(db.execute(sql, values).fetchone()[0]))
 
 
-def _where(wanted: Filter) -> tuple[str, dict[str, object]]:
+def _where(wanted: Filter, asker: int | None) -> tuple[str, dict[str, object]]:
     values = {item.name: getattr(wanted, item.name) for item in fields(wanted)}
     used = {name: value for name, value in values.items() if value is not None}
     conditions = [_condition(name, value) for name, value in used.items()]
+    if asker is not None:
+        # Without a label there is nothing to keep: that filter stays a walk along its index.
+        if wanted.state != "none" and any(name in used for name in _TELLS):
+            conditions.append(f"NOT {_SECRET}")
+        used["asker"] = asker
     if "file" in used:
         escaped = str(used["file"]).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
         used["file"] = f"%{escaped}%"

@@ -8,6 +8,7 @@ from storage.clock import Instant
 from storage.database import Database, Row, now
 from storage.present import present_label, refresh_image
 from storage.records import UNASKED, Outcome, Past, Sent, Status
+from storage.rights import why_forbidden
 from storage.undoing import brought_back, redo, undo
 
 _LEASED = ("label", "reject", "skip")
@@ -33,6 +34,9 @@ def record(db: Database, sent: Sent, at: Instant, term: float) -> Outcome:
     known = db.execute("SELECT * FROM label_event WHERE uuid = ?", (sent.uuid,)).fetchone()
     if known is not None:
         return _replay(db, known, sent)
+    forbidden = None if sent.decides else why_forbidden(db, sent)
+    if forbidden is not None:
+        return Outcome(sent.uuid, "refused", image=sent.image, message=forbidden, forbidden=True)
     if sent.kind == "undo":
         return undo(db, sent, at, term)
     if sent.kind == "redo":
@@ -175,16 +179,17 @@ def append_imported(db: Database, labels: Iterable[Sent]) -> None:
     )
 
 
-def history(db: Database, image: int) -> list[Past]:
-    """Return all that was ever said about an image, oldest first; undos show in `stands`."""
+def history(db: Database, image: int, person: int | None = None) -> list[Past]:
+    """Return all that was ever said about an image, or by one person, oldest first; undos show in `stands`."""
     rows = db.execute(
         """SELECT event.*, person.name AS by,
                   CASE WHEN event.kind IN ('label', 'reject', 'confirm')
                        THEN event.id IN (SELECT id FROM deciding_vote WHERE image = :image)
                        ELSE event.id IN (SELECT id FROM standing WHERE image = :image) END AS stands
            FROM label_event AS event JOIN person ON person.id = event.person
-           WHERE event.image = :image AND event.kind NOT IN ('undo', 'redo') ORDER BY event.id""",
-        {"image": image},
+           WHERE event.image = :image AND event.person = coalesce(:person, event.person)
+             AND event.kind NOT IN ('undo', 'redo') ORDER BY event.id""",
+        {"image": image, "person": person},
     )
     return [
         Past(

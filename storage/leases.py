@@ -13,6 +13,10 @@ from storage.database import Database, Row, now
 from storage.records import Lease
 from storage.skipping import coming_back
 
+MOST_HELD = 300
+"""So many images one person holds at most, in all tabs together: the rest of the queue is for others. A tab holds 40
+ahead and a page of the grid, 48."""
+
 _WANTED = """coalesce((
     SELECT max(0, request.overlap - (
         SELECT count(*) FROM lease WHERE lease.request = request_item.request AND lease.image = request_item.image
@@ -83,6 +87,7 @@ def lease_next(db: Database, person: int, client: str, count: int, at: Instant, 
 
     Nobody gets an image they have answered, nor two slots of one image; what they skipped comes back once, at the end.
     """
+    count = min(count, _room(db, person))
     rows = db.execute(_CANDIDATES, {"person": person, "count": count})
     wanted = [(row["request"], row["image"]) for row in rows]
     if len(wanted) < count:
@@ -100,6 +105,7 @@ def lease_predicted(
 
     Images of a blind request and those in anybody's hands are left out.
     """
+    count = min(count, _room(db, person))
     rows = [
         row
         for member in with_merged(db, class_id)  # of each in the order of the index: a page of 48 reads few rows
@@ -107,6 +113,12 @@ def lease_predicted(
     ]
     nearest = sorted(rows, key=itemgetter("place"))[:count]
     return [_lease(db, row["id"], _asking(db, row["id"]), person, client, at, term) for row in nearest]
+
+
+def _room(db: Database, person: int) -> int:
+    """Return how many more images a person may hold."""
+    held = db.execute("SELECT count(*) FROM lease WHERE person = ? AND state = 'active'", (person,)).fetchone()[0]
+    return max(0, MOST_HELD - int(held))
 
 
 def unlabeled_predicted(db: Database) -> list[tuple[int, int, float]]:

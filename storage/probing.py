@@ -38,10 +38,14 @@ def labels_to_learn_from(db: Database) -> list[tuple[int, int]]:
 
 
 def images_on_hand(db: Database) -> list[int]:
-    """Return images somebody has in front of them, blind ones left out."""
+    """Return images somebody has in front of them and nobody has answered, blind ones left out.
+
+    A guess learned from what one person said of an image would tell the next one what that was.
+    """
     rows = db.execute(
-        """SELECT DISTINCT lease.image FROM lease LEFT JOIN request ON request.id = lease.request
-           WHERE lease.state = 'active' AND coalesce(request.blind, 0) = 0"""
+        """SELECT DISTINCT lease.image FROM lease JOIN image ON image.id = lease.image
+           LEFT JOIN request ON request.id = lease.request
+           WHERE lease.state = 'active' AND image.event IS NULL AND coalesce(request.blind, 0) = 0"""
     )
     return [row[0] for row in rows]
 

@@ -163,6 +163,7 @@ class Sent:
     """An event as somebody sent it; `body` is a hash of all that was sent.
 
     `replaces` is the event, by number or UUID, that has to be what makes the label; 0: there must be no label yet.
+    `decides` says whether the person may overrule what others said.
     """
 
     uuid: str
@@ -178,6 +179,7 @@ class Sent:
     batch: str | None = None
     source: Source = "single"
     looked_ms: int | None = None
+    decides: bool = True
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ class Outcome:
         image: which image it was about; of an undo, the first.
         message: why it is not simply acknowledged.
         again: images that an undo brings back, each with the lease it could be given.
+        forbidden: whether it was refused because of who said it.
     """
 
     uuid: str
@@ -199,6 +202,7 @@ class Outcome:
     image: int | None = None
     message: str | None = None
     again: tuple[tuple[int, int | None], ...] = field(default=())
+    forbidden: bool = False
 
 
 @dataclass(frozen=True)

@@ -160,3 +160,11 @@ def was_done(db: Database, wish: OnceIn, who: int) -> bool:
 
 Here = Annotated[Context, Depends(here)]
 Who = Annotated[int, Depends(person)]
+
+
+async def asker(request: Request, who: Who) -> int | None:
+    """Return from whom others' answers are kept until they have given theirs, and who overrules nobody; no admin."""
+    return None if my_role(request) == "admin" else who
+
+
+Asker = Annotated[int | None, Depends(asker)]

@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from labeling.api.access import Context, Here
+from labeling.api.access import Asker, Context, Here
 from labeling.api.items import image_detail, page_image
 from labeling.pictures.shop import Picture
 from labeling.wire import Id, Wire
@@ -44,25 +44,25 @@ class ImageQuery(Wire):
 
 
 @routes.get("/api/images")
-def list_images(wanted: Annotated[ImageQuery, Query()], here: Here) -> wire.ImagesOut:
+def list_images(wanted: Annotated[ImageQuery, Query()], here: Here, asker: Asker) -> wire.ImagesOut:
     """Return a page of images."""
     match = Filter(**wanted.model_dump(exclude={"after", "limit"}))
     with here.project.reading() as db:
-        found = browse(db, match, wanted.after or 0, wanted.limit + 1)
-        total = count_images(db, match) if wanted.after is None else None
+        found = browse(db, match, wanted.after or 0, wanted.limit + 1, asker)
+        total = count_images(db, match, asker) if wanted.after is None else None
     page = found[: wanted.limit]
     following = str(page[-1].cursor) if len(found) > wanted.limit else None
     return wire.ImagesOut(images=[page_image(shown, here.pictures) for shown in page], next=following, total=total)
 
 
 @routes.get("/api/images/{image_id}")
-def show_image(image_id: Id, here: Here) -> wire.ImageDetail:
+def show_image(image_id: Id, here: Here, asker: Asker) -> wire.ImageDetail:
     """Return all that is known about an image."""
     with here.project.reading() as db:
         image = get_image(db, image_id)
         if image is None:
             raise _no_image(image_id)
-        return image_detail(db, image, here.pictures)
+        return image_detail(db, image, here.pictures, asker)
 
 
 @routes.get("/img/{image_id}")

@@ -1,5 +1,6 @@
 """From records to what goes over the wire: images with their URLs, guesses and reasons, and how far chores are."""
 
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from labeling.chores import Told
@@ -15,6 +16,7 @@ from storage.predictions import guesses_of
 from storage.present import answered_by
 from storage.records import Guess, Image, Label, Lease, Why
 from storage.requests import why_asked
+from storage.rights import owes_answer
 from storage.suspects import suspect_of
 
 Out = TypeVar("Out", bound=ImageOut)
@@ -58,17 +60,25 @@ def label_state(label: Label) -> wire.LabelState:
     return wire.LabelState(state=label.state, class_id=label.class_id, event=label.event)
 
 
-def lease_item(db: Database, lease: Lease, at: Instant, pictures: Pictures) -> wire.LeaseItem:
-    """Return an image to label, with all that is shown beside it."""
-    return _item(db, lease.image, lease, at, pictures)
+def shown_label(db: Database, image: int, label: Label, asker: int | None) -> Label:
+    """Return the label of an image as `asker` sees it: none while they are still to answer; None sees all."""
+    kept = asker is not None and label.event is not None and owes_answer(db, image, asker)
+    return Label() if kept else label
 
 
-def unleased_item(db: Database, image: int, at: Instant, pictures: Pictures) -> wire.LeaseItem:
+def lease_item(db: Database, lease: Lease, at: Instant, pictures: Pictures, asker: int | None) -> wire.LeaseItem:
+    """Return an image to label, with all that is shown beside it to `asker`."""
+    return _item(db, lease.image, lease, at, pictures, asker)
+
+
+def unleased_item(db: Database, image: int, at: Instant, pictures: Pictures, asker: int | None) -> wire.LeaseItem:
     """Return an image to show again that could not be leased again."""
-    return _item(db, image, None, at, pictures)
+    return _item(db, image, None, at, pictures, asker)
 
 
-def _item(db: Database, number: int, lease: Lease | None, at: Instant, pictures: Pictures) -> wire.LeaseItem:
+def _item(
+    db: Database, number: int, lease: Lease | None, at: Instant, pictures: Pictures, asker: int | None
+) -> wire.LeaseItem:
     image = get_image(db, number)
     assert image is not None, "leases point to images"
     why = _why_now(db, number, None if lease is None else lease.request)
@@ -78,8 +88,9 @@ def _item(db: Database, number: int, lease: Lease | None, at: Instant, pictures:
         height=image.height, lease=None if lease is None else lease.token,
         expires_in_s=None if lease is None else round(max(0.0, lease.expires - at.seconds), 3),
         request=None if lease is None else lease.request, purpose=None if why is None else why.purpose, blind=blind,
-        why=None if why is None else _why(why, pictures), guesses=[] if blind else guesses_out(guesses_of(db, number)),
-        label=label_state(image.label), flagged=image.flagged,
+        why=None if why is None else _why(db, why, pictures, asker),
+        guesses=[] if blind else guesses_out(guesses_of(db, number)),
+        label=label_state(shown_label(db, number, image.label, asker)), flagged=image.flagged,
     )  # fmt: skip
 
 
@@ -89,7 +100,7 @@ def _why_now(db: Database, number: int, request: int | None) -> Why | None:
     return None if why is None or (request is None and not why.open) else why
 
 
-def _why(why: Why, pictures: Pictures) -> wire.WhyOut:
+def _why(db: Database, why: Why, pictures: Pictures, asker: int | None) -> wire.WhyOut:
     return wire.WhyOut(
         strategy=why.strategy, rank=why.rank, score=why.score, reason=why.reason,
         neighbours=[
@@ -98,7 +109,7 @@ def _why(why: Why, pictures: Pictures) -> wire.WhyOut:
                 similarity=near.similarity,
             )
             for near in why.neighbours
-            if not why.blind
+            if not why.blind and (asker is None or not owes_answer(db, near.image, asker))
         ],
     )  # fmt: skip
 
@@ -120,22 +131,27 @@ def page_image(shown: Shown, pictures: Pictures) -> ImageOut:
     )  # fmt: skip
 
 
-def image_detail(db: Database, image: Image, pictures: Pictures) -> ImageDetail:
-    """Return all that is known about an image; guesses are hidden while it is asked about blindly."""
+def image_detail(db: Database, image: Image, pictures: Pictures, asker: int | None) -> ImageDetail:
+    """Return all that is known about an image.
+
+    Guesses are hidden while it is asked about blindly, others' answers from `asker` until they have given theirs.
+    """
     why = why_asked(db, image.id)
     blind = why is not None and why.blind and why.open
+    kept = asker is not None and owes_answer(db, image.id, asker)
     guesses = [] if blind else guesses_out(guesses_of(db, image.id))
     past = [
         PastOut(
             event=event.event, uuid=event.uuid, kind=event.kind, class_id=event.class_id, person=event.person,
             source=event.source, time=event.time, late=event.late, message=event.message, stands=event.stands,
         )
-        for event in history(db, image.id)
+        for event in history(db, image.id, asker if kept else None)
     ]  # fmt: skip
     return _image_out(
-        ImageDetail, image, guesses[0] if guesses else None, pictures, answered_by=answered_by(db, image.id),
-        suspect=_guess(suspect_of(db, image.id)), sha256=image.sha256, group=image.group, blind=blind,
-        why=None if why is None else _why(why, pictures), guesses=guesses, history=past,
+        ImageDetail, replace(image, label=Label()) if kept else image, guesses[0] if guesses else None, pictures,
+        answered_by=None if kept else answered_by(db, image.id),
+        suspect=None if kept else _guess(suspect_of(db, image.id)), sha256=image.sha256, group=image.group, blind=blind,
+        why=None if why is None else _why(db, why, pictures, asker), guesses=guesses, history=past,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from labeling.api import queue
-from labeling.api.access import Context, Here, Who
+from labeling.api.access import Asker, Context, Here, Who
 from labeling.api.queue import Desk
 from labeling.security.guard import OTHER_PROJECT
 from labeling.wire import labels as wire
@@ -18,21 +18,21 @@ routes = APIRouter(tags=["labeling"])
 
 
 @routes.post("/api/lease")
-async def lease(wish: wire.LeaseIn, here: Here, who: Who) -> wire.LeaseOut:
+async def lease(wish: wire.LeaseIn, here: Here, who: Who, asker: Asker) -> wire.LeaseOut:
     """Take images to label, and renew those on hand."""
-    desk = Desk(who, wish.client, here.pictures)
+    desk = Desk(who, wish.client, here.pictures, asker)
     return await here.write(lambda db: queue.take(db, desk, wish))
 
 
 @routes.post("/api/labels")
 async def labels(
-    said: wire.LabelsIn, here: Here, who: Who, response: Response, tasks: BackgroundTasks
+    said: wire.LabelsIn, here: Here, who: Who, asker: Asker, response: Response, tasks: BackgroundTasks
 ) -> wire.LabelsOut:
     """Say what images are, and take the next; each event is stored once, however often it is sent."""
-    desk = Desk(who, said.client, here.pictures)
+    desk = Desk(who, said.client, here.pictures, asker)
     answer = await here.write(lambda db: queue.say(db, desk, said))
     if answer.error is not None:
-        response.status_code = 409
+        response.status_code = 409 if answer.field == "replaces" else 403
     elif here.probing.due:
         tasks.add_task(here.probing.start)  # after the answer: a label never waits for it
     return answer
@@ -53,25 +53,27 @@ def last_undo(here: Here, who: Who) -> wire.LastOut:
 
 
 @routes.post("/api/undo")
-async def undo(wish: wire.ActIn, here: Here, who: Who) -> wire.ActOut:
+async def undo(wish: wire.ActIn, here: Here, who: Who, asker: Asker) -> wire.ActOut:
     """Take back my last act that stands."""
-    return await _step(wish, here, who, "undo")
+    return await _step(wish, here, who, asker, "undo")
 
 
 @routes.post("/api/redo")
-async def redo(wish: wire.ActIn, here: Here, who: Who) -> wire.ActOut:
+async def redo(wish: wire.ActIn, here: Here, who: Who, asker: Asker) -> wire.ActOut:
     """Bring back what my last undo took."""
-    return await _step(wish, here, who, "redo")
+    return await _step(wish, here, who, asker, "redo")
 
 
-async def _step(wish: wire.ActIn, here: Context, who: int, kind: Literal["undo", "redo"]) -> wire.ActOut:
-    desk = Desk(who, wish.client, here.pictures)
+async def _step(
+    wish: wire.ActIn, here: Context, who: int, asker: int | None, kind: Literal["undo", "redo"]
+) -> wire.ActOut:
+    desk = Desk(who, wish.client, here.pictures, asker)
     return await here.write(lambda db: queue.step(db, desk, wish, kind))
 
 
 @routes.post("/api/release", openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
     "schema": wire.ReleaseIn.model_json_schema()}}}})  # fmt: skip
-async def release(request: Request, here: Here, who: Who) -> wire.ReleaseOut:
+async def release(request: Request, here: Here, who: Who, asker: Asker) -> wire.ReleaseOut:
     """Give images back; the body may be text/plain, which is what a page that closes can send."""
     try:
         wish = wire.ReleaseIn.model_validate_json(await request.body())
@@ -80,14 +82,14 @@ async def release(request: Request, here: Here, who: Who) -> wire.ReleaseOut:
         raise RequestValidationError(found) from None
     if wish.project not in (None, here.project.id):
         raise Refused(*OTHER_PROJECT)
-    desk = Desk(who, wish.client, here.pictures)
+    desk = Desk(who, wish.client, here.pictures, asker)
     return await here.write(lambda db: queue.give_back(db, desk, wish))
 
 
 @routes.post("/api/grid")
-def grid(wish: wire.GridIn, here: Here, who: Who) -> wire.LeaseOut:
+def grid(wish: wire.GridIn, here: Here, who: Who, asker: Asker) -> wire.LeaseOut:
     """Take a page of images predicted to be of one class, similar ones side by side."""
-    desk = Desk(who, wish.client, here.pictures)
+    desk = Desk(who, wish.client, here.pictures, asker)
     with here.project.reading() as db:  # not inside the write, for which everybody's labels wait
         left = count_predicted(db, wish.class_id)
     return here.project.submit(lambda db: queue.take_grid(db, desk, wish, left)).result()

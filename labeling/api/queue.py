@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from labeling.api.items import Pictures, guesses_out, label_state, lease_item, unleased_item
+from labeling.api.items import Pictures, guesses_out, label_state, lease_item, shown_label, unleased_item
 from labeling.project import TERM_SECONDS
 from labeling.wire import labels as wire
 from storage import events, holding, leases, undoing
@@ -16,16 +16,23 @@ from storage.present import present_label
 from storage.probing import newest_fit
 from storage.records import Lease, Outcome, Sent
 from storage.requests import answers_left, ever_asked
+from storage.rights import owes_answer
 from storage.written import body_hash
+
+_ASK = "ask one of them"
 
 
 @dataclass(frozen=True)
 class Desk:
-    """Where somebody sits: who they are, in which tab, and where pictures are served."""
+    """Where somebody sits: who they are, in which tab, and where pictures are served.
+
+    `asker` is the same person where they overrule nobody, and see others' answers only once they have given theirs.
+    """
 
     person: int
     client: str
     pictures: Pictures
+    asker: int | None
 
 
 def take(db: Database, desk: Desk, wish: wire.Wish) -> wire.LeaseOut:
@@ -48,7 +55,7 @@ def take_grid(db: Database, desk: Desk, wish: wire.GridIn, left: int) -> wire.Le
 
 
 def _handed(db: Database, taken: list[Lease], lost: list[int], left: int, at: Instant, desk: Desk) -> wire.LeaseOut:
-    items = [lease_item(db, lease, at, desk.pictures) for lease in taken]
+    items = [lease_item(db, lease, at, desk.pictures, desk.asker) for lease in taken]
     other_tabs = 0 if items else holding.count_elsewhere(db, desk.person, desk.client)
     return wire.LeaseOut(
         items=items, lost=lost, left=left, other_tabs=other_tabs, asked=ever_asked(db), term_s=TERM_SECONDS
@@ -58,29 +65,40 @@ def _handed(db: Database, taken: list[Lease], lost: list[int], left: int, at: In
 def say(db: Database, desk: Desk, said: wire.LabelsIn) -> wire.LabelsOut:
     """Store what somebody said, in order, say what became of each, and hand out what they wish for next."""
     at = instant()
-    results = [_say_one(db, desk, event, at) for event in said.events]
-    in_vain = all(result.status == "conflict" for result in results)
+    outcomes, results = [], []
+    for event in said.events:
+        outcomes.append(_say_one(db, desk, event, at))
+        results.append(_result(db, outcomes[-1], at, desk))  # the label as it is after this one
+    in_vain = all(outcome.status == "conflict" for outcome in outcomes)
+    forbidden = all(outcome.forbidden for outcome in outcomes)
     return wire.LabelsOut(
         results=results,
         leased=None if said.lease is None else take(db, desk, said.lease),
         fitted=fitted_event(db),
-        error=results[0].message if in_vain else None,
-        field="replaces" if in_vain else None,
-        hint="look at the present label and say it again" if in_vain else None,
+        error=results[0].message if in_vain or forbidden else None,
+        field="replaces" if in_vain else "kind" if forbidden else None,
+        hint="look at the present label and say it again" if in_vain else _ASK if forbidden else None,
     )
 
 
-def _say_one(db: Database, desk: Desk, event: wire.EventIn, at: Instant) -> wire.ResultOut:
+def _say_one(db: Database, desk: Desk, event: wire.EventIn, at: Instant) -> Outcome:
     doubt = _incomplete(event)
     if doubt is not None:
-        return _result(db, Outcome(event.uuid, "refused", message=doubt), at, desk)
+        return Outcome(event.uuid, "refused", message=doubt)
+    replaces = event.replaces
+    if replaces == 0 and event.image is not None and _is_kept(db, desk, event.image):
+        replaces = None  # they were shown no label: theirs is one more, whatever others said
     sent = Sent(
         uuid=event.uuid, body=body_hash(event.model_dump(mode="json"), desk.person), kind=event.kind,
         person=desk.person, client=desk.client, image=event.image, class_id=event.class_id, lease=event.lease,
-        undoes=event.undoes, replaces=event.replaces, batch=event.batch, source=event.source,
-        looked_ms=event.looked_ms,
+        undoes=event.undoes, replaces=replaces, batch=event.batch, source=event.source,
+        looked_ms=event.looked_ms, decides=desk.asker is None,
     )  # fmt: skip
-    return _result(db, events.record(db, sent, at, TERM_SECONDS), at, desk)
+    return events.record(db, sent, at, TERM_SECONDS)
+
+
+def _is_kept(db: Database, desk: Desk, image: int) -> bool:
+    return desk.asker is not None and owes_answer(db, image, desk.asker)
 
 
 def _incomplete(event: wire.EventIn) -> str | None:
@@ -109,7 +127,7 @@ def step(db: Database, desk: Desk, wish: wire.ActIn, kind: Literal["undo", "redo
     """Undo the last act of a person that stands, or redo the last one they undid.
 
     Raises:
-        Refused: there is none, or it is not the one that they meant.
+        Refused: there is none, it is not the one that they meant, or no longer theirs to bring back.
     """
     stored = undoing.act_of(db, wish.uuid)
     act = stored or last(db, desk.person, kind)
@@ -117,8 +135,11 @@ def step(db: Database, desk: Desk, wish: wire.ActIn, kind: Literal["undo", "redo
         raise Refused(f"there is nothing to {kind}", "uuid")
     if stored is None and wish.undoes not in (None, act):
         raise Refused(f"you went on meanwhile, so there was no {kind}", "undoes", "press again")
-    event = wire.EventIn(uuid=wish.uuid, kind=kind, undoes=act)
-    result = _say_one(db, desk, event, instant())
+    event, at = wire.EventIn(uuid=wish.uuid, kind=kind, undoes=act), instant()
+    outcome = _say_one(db, desk, event, at)
+    if outcome.forbidden:
+        raise Refused(outcome.message or "", "uuid", _ASK, "forbidden")
+    result = _result(db, outcome, at, desk)
     done = undoing.stepped(db, wish.uuid)
     image = None if result.image is None else get_image(db, result.image)
     return wire.ActOut(
@@ -153,17 +174,20 @@ def give_back(db: Database, desk: Desk, wish: wire.ReleaseIn) -> wire.ReleaseOut
 
 
 def _result(db: Database, outcome: Outcome, at: Instant, desk: Desk) -> wire.ResultOut:
-    label = None if outcome.image is None else label_state(present_label(db, outcome.image))
-    items = [
-        lease_item(db, Lease(token, image, _request_of(db, token), at.seconds + TERM_SECONDS), at, desk.pictures)
-        if token is not None
-        else unleased_item(db, image, at, desk.pictures)
-        for image, token in outcome.again
-    ]
+    image = outcome.image
+    label = None if image is None else label_state(shown_label(db, image, present_label(db, image), desk.asker))
+    items = [_again(db, number, token, at, desk) for number, token in outcome.again]
     return wire.ResultOut(
         uuid=outcome.uuid, status=outcome.status, event=outcome.event, image=outcome.image, message=outcome.message,
         label=label, items=items,
     )  # fmt: skip
+
+
+def _again(db: Database, image: int, token: int | None, at: Instant, desk: Desk) -> wire.LeaseItem:
+    if token is None:
+        return unleased_item(db, image, at, desk.pictures, desk.asker)
+    lease = Lease(token, image, _request_of(db, token), at.seconds + TERM_SECONDS)
+    return lease_item(db, lease, at, desk.pictures, desk.asker)
 
 
 def _request_of(db: Database, token: int) -> int | None:

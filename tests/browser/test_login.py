@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.bench import PAINTED, ROOT, SAVED, Bench, serving
+from tests.browser.bench import PAINTED, ROOT, SAVED, TILE, Bench, serving
 
 ROOTS, ANNS = "correct horse battery", "a first password"
 
@@ -142,3 +142,35 @@ def test_what_hears_late_that_one_logged_out_leads_nowhere_else(browser: Browser
 
     expect(page.locator("h1")).to_have_text("digits")
     expect(page).to_have_url(shut.url + "/login")
+
+
+def test_an_annotator_is_offered_to_change_what_is_theirs_and_no_more(browser: Browser, shut: Bench) -> None:
+    command = [sys.executable, "-m", "labeling", "people", "add", "Ann", "--project", str(shut.project)]
+    subprocess.run(command, input=ANNS + "\n", text=True, cwd=ROOT, check=True, capture_output=True)
+    ann = browser.new_context().new_page()
+    ann.goto(shut.url + "/browse?state=labeled")
+    log_in(ann, "Ann", ANNS)
+    ann.locator(TILE).first.click(timeout=60_000)
+    expect(ann.get_by_text("Others labeled it: an admin of the project can change that.")).to_be_visible()
+    offers = [ann.get_by_role("heading", name="Change the label"), ann.get_by_role("button", name=re.compile("^None"))]
+    for offer in (*offers, ann.get_by_role("button", name="Send back")):
+        expect(offer).to_be_hidden()
+    ann.keyboard.press("1")
+    expect(ann.locator(".wb-message")).to_contain_text("an admin of the project can change that")
+    ann.goto(shut.url + "/browse?state=none&split=unlabeled")
+    ann.locator(TILE).first.click(timeout=60_000)
+    for offer in offers:
+        expect(offer).to_be_visible()
+    for key in ("1", "2"):
+        ann.keyboard.press(key)
+        expect(ann.locator(f"{TILE} figcaption").first).to_have_text(key)
+        ann.wait_for_selector(SAVED)
+    assert [row[0] for row in shut.events("Ann")] == ["label", "label"]
+
+    root = browser.new_context().new_page()
+    root.goto(shut.url + "/browse?state=labeled")
+    log_in(root, "Root", ROOTS)
+    root.locator(TILE).first.click(timeout=60_000)
+    for offer in (root.get_by_role("button", name="Send back"), root.get_by_role("heading", name="Change the label")):
+        expect(offer).to_be_visible()
+    expect(root.get_by_text("Others labeled it")).to_be_hidden()

@@ -44,6 +44,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         set_split(db, scene.images[10:20], "test")
     scene.ask(scene.images[20:50])
     scene.ask(scene.images[50:60], purpose="control")
+    scene.ask(scene.images[60:80], overlap=3)
     for _ in range(200):
         kind: Any = draw.choice(["label", "label", "label", "reject", "skip", "flag", "unflag"])
         further = {"class_id": draw.randrange(3)} if kind == "label" else {}

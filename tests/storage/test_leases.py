@@ -8,12 +8,12 @@ from storage import holding, leases
 from storage.checks import find_faults
 from storage.classes import merge_class
 from storage.clock import Instant
-from storage.database import transaction
+from storage.database import Database, transaction
 from storage.images import mark_gone, set_split
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess, Kind
 from storage.requests import answers_left
-from tests.storage.building import TERM, Scene, take
+from tests.storage.building import TERM, Scene, build, take
 
 
 def test_images_come_in_the_order_they_were_asked_for(scene: Scene) -> None:
@@ -258,3 +258,30 @@ def test_the_grid_offers_each_class_with_its_images_and_how_sure_the_model_is_of
         sure[0 if guess.class_id == 1 else guess.class_id].append(guess.probability)
     expected = [(number, len(found), pytest.approx(fmean(found))) for number, found in sure.items()]
     assert leases.unlabeled_predicted(scene.db) == expected
+
+
+def test_nobody_holds_the_whole_queue_in_however_many_tabs(db: Database) -> None:
+    scene = build(db, images=700)
+    ann, bob = scene.who("Ann"), scene.who("Bob")
+    scene.ask(scene.images[:650])
+    with transaction(db):
+        run = add_run(db, b"run", "embed")
+        put_predictions(db, run, (NewPrediction(i, (Guess(0, 0.9),), i) for i in scene.images))
+
+    def tab(person: int, client: str, count: int) -> int:
+        with transaction(db):
+            return len(leases.lease_next(db, person, client, count, scene.at, TERM))
+
+    def grid(person: int, client: str, count: int) -> int:
+        with transaction(db):
+            return len(leases.lease_predicted(db, 0, person, client, count, scene.at, TERM))
+
+    most = leases.MOST_HELD
+    assert [tab(ann, "1", 200), grid(ann, "2", 48), tab(ann, "3", 200)] == [200, 48, most - 248]
+    assert [tab(ann, "4", 200), grid(ann, "5", 48), tab(ann, "1", 1)] == [0, 0, 0]
+    assert tab(bob, "6", 200) == 200, "what she cannot hold is for others"
+    with transaction(db):
+        assert holding.release(db, ann, "1", None) == 200
+    assert [grid(ann, "5", 100), tab(ann, "4", 200)] == [100, 100]
+    (held,) = db.execute("SELECT count(*) FROM lease WHERE person = ? AND state = 'active'", (ann,)).fetchone()
+    assert held == most

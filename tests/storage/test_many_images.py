@@ -171,8 +171,13 @@ def test_a_page_of_one_state_or_of_what_was_settled_is_a_walk_along_an_index(bus
             busy.db.execute("ANALYZE")
         with explaining(busy.db, plan):
             for wanted in (Filter(state="none"), Filter(state="rejected"), Filter(state="disputed")):
-                assert browse(busy.db, wanted, 0, 9)
-        assert not [line for line in plan if re.match("SCAN image|USE TEMP B-TREE FOR ORDER", line)]
+                for asker in (None, busy.who("Ann")):
+                    assert browse(busy.db, wanted, 0, 9, asker)
+                    count_images(busy.db, wanted, asker)
+        assert not [line for line in plan if re.match("SCAN (image|asked|given)|USE TEMP B-TREE FOR ORDER", line)]
+        kept = [line for line in plan if re.match(r"SEARCH (asked|given)\b", line)]
+        assert kept, "whose answers are kept is looked up"
+        assert all(re.search("request_item_image|lease_(person|slot)", line) for line in kept)
         plan.clear()
         with explaining(busy.db, plan):
             assert len(browse(busy.db, Filter(settled=True), 0, 200)) == count_images(busy.db, Filter(settled=True)) > 0

@@ -7,13 +7,14 @@ import { dialogIsOpen } from "./dialog.js";
 import { buttonTakes, fill, h, isTyping, keycap, tooSoon, uuid } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Gallery } from "./gallery.js";
-import { Inspector } from "./inspector.js";
+import { Inspector, OTHERS } from "./inspector.js";
 import { Keymap } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { clientName, labelWords, loadClasses, whoAmI } from "./page.js";
 import { Pager } from "./pager.js";
 import { Chip, Messages } from "./panels.js";
 import { SuspectPanel } from "./suspect.js";
+import { isAdmin } from "./who.js";
 
 const PAGE = 60;
 const ANSWERS = ["first_guess", "reject", "flag"];
@@ -83,14 +84,16 @@ class BrowsePage {
       tool("Flag", () => this.flag(), { action: "flag" }),
       tool("Undo", () => this.undo(), { action: "undo" }),
       tool("Send back", () => this.sendBack(), {
+        style: "wb-admins",
         title: "Void all answers to it; where it was asked for, it is asked for again",
       }),
     ];
     const search = tool("Search", () => this.search(), { action: "search", style: "wb-quiet" });
     const close = () => this.gallery.choose(-1);
     const settle = (cls) => this.relabel("label", cls);
-    const suspect = new SuspectPanel({ nameOf: this.nameOf, keymap: this.keymap, settle });
-    this.inspector = new Inspector({ nameOf: this.nameOf, classList, suspect, search, tools, close });
+    const mayChange = (image) => this.mayChange(image);
+    const suspect = new SuspectPanel({ nameOf: this.nameOf, keymap: this.keymap, settle, mayChange });
+    this.inspector = new Inspector({ nameOf: this.nameOf, classList, suspect, search, tools, close, mayChange });
     fill(
       this.host,
       h("div", { class: "wb-browse" }, this.filters.element, this.gallery.element, pager, this.inspector.element),
@@ -177,17 +180,23 @@ class BrowsePage {
     for (const topic of ["choose", "undo"]) this.messages.clear(topic);
   }
 
+  /** Whether whoever is here may say what an image is: others' labels are changed by admins. */
+  mayChange({ label, answered_by: by }) {
+    return isAdmin() || label.event === null || by === this.person.id;
+  }
+
   /**
    * Correct the chosen image. The label that is shown is replaced, and no other: the server refuses where somebody
    * answered meanwhile. Unless it is my answer alone, this decides: as one more vote it would be a dispute. About a
-   * suspect label it always decides, so that what is kept is not doubted again.
+   * suspect label an admin always decides, so that what is kept is not doubted again.
    */
   relabel(kind, cls = null) {
     const image = this.wanted();
     if (!image) return null;
+    if (!this.mayChange(image)) return this.messages.say("choose", OTHERS);
     const suspect = image.suspect !== null;
-    const decides = suspect || (image.label.event !== null && image.answered_by !== this.person.id);
-    const source = suspect ? "review" : "browse";
+    const decides = isAdmin() && (suspect || (image.label.event !== null && image.answered_by !== this.person.id));
+    const source = suspect && decides ? "review" : "browse";
     const event = { uuid: uuid(), kind: decides ? "confirm" : kind, image: image.image, source };
     if (kind === "label") event.class = cls;
     event.replaces = image.label.event ?? 0;

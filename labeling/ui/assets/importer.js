@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { alertBox, attempt, count, fill, h, uuid, when } from "./dom.js";
 import { choreWait, stopButton } from "./wait.js";
+import { isAdmin } from "./who.js";
 
 const ASK_AGAIN = 500; // milliseconds, while labels are looked at or stored
 const PART = 500_000; // bytes of a table that are sent at once
@@ -45,6 +46,7 @@ export class Importer {
   }
 
   async refresh() {
+    if (!isAdmin()) return; // the panel is not shown
     clearTimeout(this.timer);
     let running = true; // until the server says otherwise
     try {

@@ -13,17 +13,22 @@ const KINDS = {
   undo: "undid",
   redo: "redid",
 };
+export const OTHERS = "Others labeled it: an admin of the project can change that.";
 const SMALL = 64; // pictures of fewer pixels are shown as squares
 
 /** The panel at the side; on a phone it covers the page. */
 export class Inspector {
-  constructor({ nameOf, classList, suspect, search, tools, close }) {
-    Object.assign(this, { nameOf, suspect });
+  constructor({ nameOf, classList, suspect, search, tools, close, mayChange }) {
+    Object.assign(this, { nameOf, suspect, mayChange });
     const fit = ({ target }) => target.style.setProperty("--ratio", target.naturalWidth / target.naturalHeight);
     this.picture = h("img", { class: "wb-large", alt: "", onload: fit });
     this.file = h("div", { class: "wb-file" });
     this.now = h("div", { role: "status" });
     this.history = h("ol", { class: "wb-history" });
+    const heading = h("header", {}, h("h2", {}, "Change the label"), search);
+    this.change = h("section", {}, heading, classList.element);
+    this.others = h("p", { class: "wb-hint" }, OTHERS);
+    [this.none] = tools;
     const back = h("button", { class: "wb-back", type: "button", onclick: close }, "← All images");
     this.content = h(
       "div",
@@ -33,7 +38,8 @@ export class Inspector {
       this.file,
       this.now,
       suspect.element,
-      h("section", {}, h("header", {}, h("h2", {}, "Change the label"), search), classList.element),
+      this.change,
+      this.others,
       h("div", { class: "wb-otherwise" }, tools),
       h("section", {}, h("header", {}, h("h2", {}, "What was said")), this.history),
     );
@@ -95,6 +101,8 @@ export class Inspector {
   label(image) {
     const { label, guess } = image;
     this.suspect.show(image);
+    this.others.hidden = this.mayChange(image);
+    this.change.hidden = this.none.hidden = !this.others.hidden;
     const model = guess && [
       " · the model says ",
       h("b", {}, this.nameOf(guess.class)),

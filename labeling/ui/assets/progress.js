@@ -236,7 +236,7 @@ function teamTable({ people, per_hour: rate, agreement, second_answers: coming, 
   const agreed = agreement
     ? `Where two people answered the same image they agree on ${percent(agreement.share)} (${interval(agreement)}, ${count(agreement.count, "pair")} of answers on ${count(agreement.images, "image")}). `
     : `No image was answered by two people yet; ${wayToAgreement(coming)}`;
-  const differ = agreement?.share < 1 && h("a", { href: browseAddress({ state: "disputed" }) }, "Images to settle");
+  const differ = agreement?.share < 1 && h("a", { class: "wb-admins", href: browseAddress({ state: "disputed" }) }, "Images to settle");
   const others = pairs.length > 1 && [
     h("h3", {}, "Pair by pair"),
     h("ul", {}, pairs.map(({ person, other, same }) => h("li", {}, `${person} and ${other}: ${percent(same.share)} of ${count(same.count, "image")} (${interval(same)})`))),

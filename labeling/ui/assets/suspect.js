@@ -2,16 +2,17 @@
 
 import { fill, h, keycap, percent } from "./dom.js";
 
-/** `settle` is called with the class that somebody decides for. */
+/** `settle` is called with the class that somebody decides for, where `mayChange` says that they may. */
 export class SuspectPanel {
-  constructor({ nameOf, keymap, settle }) {
-    Object.assign(this, { nameOf, keymap, settle });
+  constructor({ nameOf, keymap, settle, mayChange }) {
+    Object.assign(this, { nameOf, keymap, settle, mayChange });
     this.element = h("div", { class: "wb-suspect", role: "status", hidden: true });
     this.shown = "";
   }
 
   /** Show why an image's label is suspect, or nothing where it is not. */
-  show({ image, label, suspect }) {
+  show(about) {
+    const { image, label, suspect } = about;
     this.element.hidden = !suspect;
     const shown = JSON.stringify([image, label.class, suspect]);
     if (!suspect || shown === this.shown) return; // buttons that are left alone keep their focus
@@ -22,7 +23,7 @@ export class SuspectPanel {
     fill(
       this.element,
       h("p", {}, "It is labeled ", said, ". Beside the other labels it looks like ", other, ` (${percent(suspect.probability)}).`),
-      h(
+      this.mayChange(about) && h(
         "div",
         { class: "wb-row" },
         answer("It is ", suspect.class, this.keymap.byAction.get("first_guess")),

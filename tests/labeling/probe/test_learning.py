@@ -266,3 +266,26 @@ def test_it_starts_though_the_cache_was_deleted(
     probing.start()
     assert probing._process is not None
     probing.stop()
+
+
+def test_what_one_person_said_does_not_come_to_the_next_one_as_a_guess(
+    opened: tuple[Project, dict[int, int], Callable[[str], Tab]],
+) -> None:
+    project, cluster, open_tab = opened
+    folder = project.paths.folder
+    ann, bob = open_tab("Ann"), open_tab("Bob")
+    control_answered(ann, cluster)
+    label_clusters(ann, cluster, ann.lease(20))
+    with writing(folder) as db, transaction(db):
+        (image,) = db.execute("SELECT id FROM image WHERE state = 'none' ORDER BY id DESC LIMIT 1").fetchone()
+        add_request(db, [NewItem(image)], purpose="repeat", strategy="random", overlap=2)
+    ann.post("/api/release", {"client": ann.id})
+    assert image in {item["image"] for item in bob.lease(200)}
+    assert refit(folder) is not None
+    with reading(folder) as db:
+        before = guesses_of(db, image)
+    wrong = (cluster[image] + 1) % 3
+    ann.say({"kind": "label", "image": image, "class": wrong, "source": "browse"})
+    assert refit(folder) is not None
+    with reading(folder) as db:
+        assert guesses_of(db, image) == before != ()

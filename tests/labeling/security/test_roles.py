@@ -33,7 +33,7 @@ def test_an_annotator_labels_and_no_more(nobody: TestClient) -> None:
                 allowed.add((method, path))
                 if path == "/api/logout":
                     ann = log_in(nobody, "Ann")
-            if path.startswith(("/api/exports", "/api/team")):
+            if path.startswith(("/api/exports", "/api/team", "/api/imports", "/api/choice")):
                 assert answer.status_code == 403
                 assert answer.json()["error"] == "this is for admins of the project"
     assert allowed == ANNOTATORS
