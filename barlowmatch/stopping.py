@@ -1,11 +1,14 @@
 """How a run learns that it is to stop: signals become a request that is looked at between steps, or an exception."""
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from barlowmatch import launcher
+
+_AGAIN_SECONDS = 0.05
 
 
 class Interrupted(Exception):  # noqa: N818 - not a fault
@@ -39,15 +42,36 @@ def termination_raised() -> Iterator[None]:
         yield
         return
 
-    def end(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_IGN)
+    def end(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise Terminated
 
+    hook = sys.unraisablehook
     signal.signal(signal.SIGTERM, end)
+    raise_again_where_lost(Terminated, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        sys.unraisablehook = hook
+        for number in (signal.SIGTERM, signal.SIGALRM):
+            signal.signal(number, signal.SIG_DFL)
+
+
+def raise_again_where_lost(kind: type[BaseException], handler: Callable[[int, object], None]) -> None:
+    """Have a signal's handler, which raises `kind`, called once more a moment later where that came to nothing.
+
+    Python cannot pass on what is raised within a callback from C, or while an object is cleared away, and goes on. It
+    tells `sys.unraisablehook`, and here that sets the alarm clock.
+    """
+
+    def tell(lost: "sys.UnraisableHookArgs") -> None:
+        if isinstance(lost.exc_value, kind):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+        else:
+            sys.__unraisablehook__(lost)
+
+    signal.signal(signal.SIGALRM, handler)
+    sys.unraisablehook = tell
 
 
 @contextmanager

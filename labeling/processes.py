@@ -6,6 +6,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.stopping import raise_again_where_lost
+
 PACKAGES = Path(__file__).parents[1]
 """Where `python -m barlowmatch` and `python -m labeling` are found."""
 
@@ -19,10 +21,11 @@ def let_children_import() -> None:
 def leave_on_sigterm() -> None:
     """Let SIGTERM end this process by way of everything that is to be closed or taken back, with status 143."""
     signal.signal(signal.SIGTERM, _leave)
+    raise_again_where_lost(SystemExit, _leave)
 
 
-def _leave(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def read_json(path: Path) -> dict[str, Any]:

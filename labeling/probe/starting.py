@@ -11,6 +11,8 @@ from labeling.project import Project
 
 IDLE_SECONDS = 180
 """The process ends when nobody has labeled for so long."""
+_PATIENCE = 5.0
+"""Seconds it has to end by itself."""
 _AGAIN = 10.0
 """Seconds between two attempts to start it: without embeddings there is nothing to start."""
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -61,4 +63,8 @@ class Probing:
         with self._starting:
             if self._process is not None and self._process.poll() is None:
                 self._process.terminate()
-                self._process.wait()
+                try:
+                    self._process.wait(_PATIENCE)
+                except subprocess.TimeoutExpired:  # it writes whole transactions, so it may be ended at any moment
+                    self._process.kill()
+                    self._process.wait()
