@@ -60,7 +60,7 @@ class Compute:
         network.to(memory_format=torch.channels_last)
         if self.loops and not self.autocast:
             use_winograd(network)
-        elif self.loops and has_matrix_unit():
+        elif self.loops and (has_matrix_unit() or has_bfloat16_instructions()):
             use_im2col(network)
         if self.loops or kernels.available(self.device):
             fuse_norms(network)
@@ -184,8 +184,13 @@ def bfloat16_pays(device: torch.device, by_loops: bool) -> bool:
 
 def _emulates_bfloat16() -> bool:
     """Say whether this is a processor of the x86 family that has no instructions for bfloat16."""
-    has_instructions = torch.cpu._is_avx512_bf16_supported() and _may_use("AVX512_CORE_BF16")
-    return platform.machine().lower() in ("x86_64", "amd64") and not has_instructions and not has_matrix_unit()
+    has_instructions = has_bfloat16_instructions() or has_matrix_unit()
+    return platform.machine().lower() in ("x86_64", "amd64") and not has_instructions
+
+
+def has_bfloat16_instructions() -> bool:
+    """Say whether this processor's vectors multiply bfloat16 (AVX-512), which oneDNN may use."""
+    return torch.cpu._is_avx512_bf16_supported() and _may_use("AVX512_CORE_BF16")
 
 
 def has_matrix_unit() -> bool:

@@ -88,13 +88,18 @@ def test_instructions_that_onednn_is_kept_from_are_not_counted_on(
 
 
 @pytest.mark.parametrize(
-    ("by_loops", "autocast", "matrix_unit", "convolutions"),
-    [(True, False, True, 14), (True, True, True, 13), (True, True, False, 0), (False, False, True, 0)],
-)
+    ("by_loops", "autocast", "native", "convolutions"),
+    [
+        (True, False, "amx_tile", 14), (True, True, "amx_tile", 13), (True, True, "avx512_bf16", 13),
+        (True, True, None, 0), (False, False, "amx_tile", 0),
+    ],
+)  # fmt: skip
 def test_convolutions_and_norms_go_our_own_ways_on_a_cpu(
-    by_loops: bool, autocast: bool, matrix_unit: bool, convolutions: int, monkeypatch: pytest.MonkeyPatch
+    by_loops: bool, autocast: bool, native: str | None, convolutions: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: matrix_unit)
+    for instructions in ("amx_tile", "avx512_bf16"):
+        has_them = instructions == native
+        monkeypatch.setattr(torch.cpu, f"_is_{instructions}_supported", lambda has_them=has_them: has_them)
     network = build_backbone("resnet18_half", 32, "small")
     Compute(torch.device("cpu"), torch.float32, autocast=autocast, loops=by_loops).prepare(network)
     assert has_fused_norms(network) == by_loops
