@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from barlowmatch.data.dataset import Rows
-from barlowmatch.linear_probe import Floats
+from barlowmatch.linear_probe import Floats, Take
 
 PAGE = 48
 """Images of a leaf of the order: about a page of the grid."""
@@ -14,9 +14,6 @@ _HELD = 2**14
 """Vectors that are held in memory; of more images they are read block by block, at each step of each halving."""
 _BLOCK = 2**12
 
-Take = Callable[[Rows], Floats]
-"""Returns the vectors of some rows, (n, D), of unit length."""
-
 
 def similarity_order(take: Take, groups: Rows) -> Rows:
     """Return an order of rows, group by group, in which similar rows of a group lie close to each other.
@@ -24,7 +21,7 @@ def similarity_order(take: Take, groups: Rows) -> Rows:
     Each group is halved along the direction in which it spreads most, again and again, until a part fits a page.
 
     Args:
-        take: returns the vectors of some rows.
+        take: returns the vectors of some rows, (n, D), of unit length.
         groups: (N,) what belongs together.
     """
     together = np.argsort(groups, kind="stable")

@@ -1,17 +1,17 @@
 """Looking for labels of a project that are probably wrong, by where their images lie among the others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from barlowmatch.data.dataset import Rows
-from barlowmatch.linear_probe import Floats
+from barlowmatch.linear_probe import Take
 from barlowmatch.suspects import find_suspects
 from storage.database import Database
 from storage.suspects import NewSuspect, labels_to_judge
 
 
-def suspects_among_labels(db: Database, row_of: Mapping[int, int], take: Callable[[Rows], Floats]) -> list[NewSuspect]:
+def suspects_among_labels(db: Database, row_of: Mapping[int, int], take: Take) -> list[NewSuspect]:
     """Return the labels that the other labels speak against, the most doubtful first.
 
     What review decided speaks for or against others, and is not judged itself.
