@@ -8,12 +8,12 @@ live file by other means: closing that handle would drop SQLite's locks.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlite_utils
 
+from storage.clock import stamp
 from storage.errors import DiskFull, StorageError
 from storage.migrations import VERSION, migrations
 
@@ -45,15 +45,10 @@ def open_writer(path: Path) -> Database:
         raise StorageError(f"SQLite {sqlite3.sqlite_version} can lose labels; install pysqlite3 0.6 or newer")
     with explained(path):
         db = _connect(path, "rwc")
-        db.execute("PRAGMA foreign_keys = 1")
-        db.execute("PRAGMA recursive_triggers = 1")
-        db.execute("PRAGMA trusted_schema = 0")
-        db.execute("PRAGMA synchronous = 2")
-        db.execute(f"PRAGMA cache_size = -{_WRITER_CACHE}")
         try:
-            _check_identity(db, path)
-            db.execute("PRAGMA journal_mode = wal")
-            _check_pragmas(db)
+            _check_identity(db, path)  # before the pragmas: one of them writes into the file
+            db.execute(f"PRAGMA cache_size = -{_WRITER_CACHE}")
+            _set_pragmas(db)
             _migrate(db, path)
         except BaseException:
             db.close()
@@ -172,8 +167,9 @@ def _check_identity(db: Database, path: Path) -> None:
         )
 
 
-def _check_pragmas(db: Database) -> None:
+def _set_pragmas(db: Database) -> None:
     for name, wanted in _WRITER.items():
+        db.execute(f"PRAGMA {name} = {wanted}")
         found = pragma(db, name)
         if found != wanted:
             raise StorageError(f"SQLite refuses {name} = {wanted} (it is {found}); put the project on a local disk")
@@ -184,7 +180,7 @@ def _migrate(db: Database, path: Path) -> None:
     if pragma(db, "user_version") == VERSION:
         return
     if pragma(db, "user_version"):
-        back_up(db, path.with_name(f"{path.name}.before-{VERSION}-{_stamp()}"))
+        back_up(db, path.with_name(f"{path.name}.before-{VERSION}-{stamp()}"))
     with transaction(db):
         migrations.apply(sqlite_utils.Database(db))
         db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
@@ -223,17 +219,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def now() -> str:
-    """Return the present time as it is stored: ISO 8601, UTC, milliseconds."""
-    return as_stored(datetime.now(UTC))
-
-
-def as_stored(moment: datetime) -> str:
-    """Return a moment in UTC as times are stored."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _stamp() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

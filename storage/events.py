@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from storage import leases
-from storage.clock import Instant
-from storage.database import Database, Row, now
+from storage.clock import Instant, now
+from storage.database import Database, Row
 from storage.present import present_label, refresh_image
 from storage.records import UNASKED, Outcome, Past, Sent, Status
 from storage.rights import why_forbidden

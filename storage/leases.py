@@ -5,11 +5,8 @@ known to be late. `request_item.free` and `left` follow the leases (`recount`).
 """
 # ruff: noqa: S608 - what is put into SQL here are constants of this file
 
-from operator import itemgetter
-
-from storage.classes import with_merged
-from storage.clock import Instant
-from storage.database import Database, Row, now
+from storage.clock import Instant, now
+from storage.database import Database, Row
 from storage.records import Lease
 from storage.skipping import coming_back
 
@@ -35,25 +32,6 @@ WHERE item.free > 0 AND image.present = 1
   AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = item.image AND lease.state = 'active'
                   AND lease.request IS NOT item.request)
 ORDER BY item.request, coalesce(item.turn, item.rank) LIMIT :count
-"""
-
-_UNLABELED = "image.state = 'none' AND image.present = 1 AND image.split IN ('train', 'unlabeled')"
-_PREDICTED = f"""
-SELECT prediction.class, count(*), sum(prediction.probability)
-FROM image INDEXED BY image_state CROSS JOIN prediction ON prediction.image = image.id
-WHERE image.class IS NULL AND image.id > ? AND image.id <= ? AND {_UNLABELED} GROUP BY prediction.class
-"""
-_AT_ONCE = 4096
-_GRID = f"""
-SELECT image.id, prediction.place
-FROM prediction INDEXED BY prediction_class CROSS JOIN image ON image.id = prediction.image
-WHERE prediction.class = :class AND {_UNLABELED}
-  AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = image.id AND lease.state = 'active')
-  AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = image.id AND lease.person = :person
-                  AND lease.state IN ('skipped', 'done'))
-  AND NOT EXISTS (SELECT 1 FROM request_item JOIN request ON request.id = request_item.request
-                  WHERE request_item.image = image.id AND request_item.left > 0 AND request.blind)
-ORDER BY prediction.place LIMIT :count
 """
 
 
@@ -87,7 +65,7 @@ def lease_next(db: Database, person: int, client: str, count: int, at: Instant, 
 
     Nobody gets an image they have answered, nor two slots of one image; what they skipped comes back once, at the end.
     """
-    count = min(count, _room(db, person))
+    count = min(count, room(db, person))
     rows = db.execute(_CANDIDATES, {"person": person, "count": count})
     wanted = [(row["request"], row["image"]) for row in rows]
     if len(wanted) < count:
@@ -95,52 +73,13 @@ def lease_next(db: Database, person: int, client: str, count: int, at: Instant, 
     taken: dict[int, int] = {}
     for request, image in wanted:
         taken.setdefault(image, request)
-    return [_lease(db, image, request, person, client, at, term) for image, request in taken.items()]
+    return [lease_one(db, image, request, person, client, at, term) for image, request in taken.items()]
 
 
-def lease_predicted(
-    db: Database, class_id: int, person: int, client: str, count: int, at: Instant, term: float
-) -> list[Lease]:
-    """Lease images predicted to be of a class, similar ones side by side; requested ones by their request.
-
-    Images of a blind request and those in anybody's hands are left out.
-    """
-    count = min(count, _room(db, person))
-    rows = [
-        row
-        for member in with_merged(db, class_id)  # of each in the order of the index: a page of 48 reads few rows
-        for row in db.execute(_GRID, {"class": member, "count": count, "person": person})
-    ]
-    nearest = sorted(rows, key=itemgetter("place"))[:count]
-    return [_lease(db, row["id"], _asking(db, row["id"]), person, client, at, term) for row in nearest]
-
-
-def _room(db: Database, person: int) -> int:
+def room(db: Database, person: int) -> int:
     """Return how many more images a person may hold."""
     held = db.execute("SELECT count(*) FROM lease WHERE person = ? AND state = 'active'", (person,)).fetchone()[0]
     return max(0, MOST_HELD - int(held))
-
-
-def unlabeled_predicted(db: Database) -> list[tuple[int, int, float]]:
-    """Return (class, images, mean probability) of what is predicted and unlabeled, by class.
-
-    Counted a few thousand ids at a time: grouping a million images at once sorts them all, which takes seconds.
-    """
-    found: dict[int, tuple[int, float]] = {}
-    roots = {row[0]: row[1] for row in db.execute("SELECT id, coalesce(merged_into, id) FROM class")}
-    last = db.execute("SELECT coalesce(max(id), 0) FROM image").fetchone()[0]
-    for start in range(0, last, _AT_ONCE):
-        for predicted, images, sure in db.execute(_PREDICTED, (start, start + _AT_ONCE)):
-            before = found.get(roots[predicted], (0, 0.0))
-            found[roots[predicted]] = (before[0] + images, before[1] + sure)
-    return [(root, images, sure / images) for root, (images, sure) in sorted(found.items())]
-
-
-def count_predicted(db: Database, class_id: int) -> int:
-    """Return how many unlabeled images are predicted to be of a class."""
-    counted = f"""SELECT count(*) FROM prediction JOIN image ON image.id = prediction.image
-                  WHERE prediction.class = ? AND {_UNLABELED}"""
-    return sum(db.execute(counted, (member,)).fetchone()[0] for member in with_merged(db, class_id))
 
 
 def get_lease(db: Database, token: int) -> Row | None:
@@ -230,15 +169,10 @@ def free_slot(db: Database, image: int, request: int) -> int | None:
     return next((slot for slot in range(overlap) if slot not in taken), None)
 
 
-def _asking(db: Database, image: int) -> int | None:
-    row = db.execute(
-        "SELECT min(request) AS request FROM request_item WHERE image = ? AND free > 0", (image,)
-    ).fetchone()
-    request: int | None = row["request"]
-    return request
-
-
-def _lease(db: Database, image: int, request: int | None, person: int, client: str, at: Instant, term: float) -> Lease:
+def lease_one(
+    db: Database, image: int, request: int | None, person: int, client: str, at: Instant, term: float
+) -> Lease:
+    """Put an image into a person's hands, for a request that has a free slot of it or, with None, for none."""
     slot = 0 if request is None else free_slot(db, image, request)
     assert slot is not None, "only items with a free slot are candidates"
     expires = at.seconds + term

@@ -5,7 +5,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from storage.database import Database, Row, now
+from storage.clock import now
+from storage.database import Database, Row
 from storage.records import Person
 
 DATASET = "dataset"

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from storage.database import Database, now
+from storage.clock import now
+from storage.database import Database
 from storage.records import Guess
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from storage.database import Database, Row, now
+from storage.clock import now
+from storage.database import Database, Row
 from storage.errors import Refused
 from storage.images import set_split
 from storage.people import DATASET

@@ -5,7 +5,8 @@ Only hashes of tokens are stored, so that reading the database lets nobody in.
 
 from datetime import UTC, datetime, timedelta
 
-from storage.database import Database, as_stored, now
+from storage.clock import as_stored, now
+from storage.database import Database
 from storage.holding import release_all
 from storage.people import Member, get_member
 

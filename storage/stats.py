@@ -3,7 +3,8 @@
 
 from dataclasses import dataclass
 
-from storage.database import Database, now
+from storage.clock import now
+from storage.database import Database
 from storage.records import Request
 from storage.requests import latest_event, list_requests
 from storage.suspects import count_suspects

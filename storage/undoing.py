@@ -8,8 +8,8 @@ import uuid
 from dataclasses import dataclass
 
 from storage import leases
-from storage.clock import Instant
-from storage.database import Database, Row, now
+from storage.clock import Instant, now
+from storage.database import Database, Row
 from storage.present import refresh_image
 from storage.records import UNASKED, Kind, Outcome, Sent
 

@@ -5,7 +5,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from storage.database import Database, Row, now
+from storage.clock import now
+from storage.database import Database, Row
 from storage.errors import Refused
 
 

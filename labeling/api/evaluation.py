@@ -21,7 +21,8 @@ from labeling.rounds.evaluating import (
 )  # fmt: skip
 from labeling.rounds.forecasting import Forecast
 from labeling.wire import evaluation as wire
-from storage.database import Database, now
+from storage.clock import now
+from storage.database import Database
 from storage.judging import confusion, control_labels, count_control, labels_ahead, origins
 from storage.pace import BREAK_SECONDS, RECENT, Agreement, agreements, paces, second_answers_missing
 from storage.people import list_people

@@ -9,7 +9,8 @@ from labeling.api.access import Context, Here, Who, done_once
 from labeling.exports.jobs import Job, default_name, taken
 from labeling.wire import StopIn
 from labeling.wire import exports as wire
-from storage.database import Database, now
+from storage.clock import now
+from storage.database import Database
 from storage.errors import Refused
 from storage.written import body_hash, once
 

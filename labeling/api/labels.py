@@ -12,7 +12,7 @@ from labeling.api.queue import Desk
 from labeling.security.guard import OTHER_PROJECT
 from labeling.wire import labels as wire
 from storage.errors import Refused
-from storage.leases import count_predicted, unlabeled_predicted
+from storage.grid import count_predicted, unlabeled_predicted
 
 routes = APIRouter(tags=["labeling"])
 

@@ -15,7 +15,8 @@ from labeling.wire import people as wire
 from labeling.wire.progress import ClassCount, MineOut, ProgressOut
 from storage import people as store
 from storage.classes import classes_version, list_classes
-from storage.database import Database, as_stored
+from storage.clock import as_stored
+from storage.database import Database
 from storage.errors import Refused
 from storage.stats import my_work, progress
 

@@ -6,7 +6,7 @@ from typing import Literal
 from labeling.api.items import Pictures, guesses_out, label_state, lease_item, shown_label, unleased_item
 from labeling.project import TERM_SECONDS
 from labeling.wire import labels as wire
-from storage import events, holding, leases, undoing
+from storage import events, grid, holding, leases, undoing
 from storage.clock import Instant, instant
 from storage.database import Database
 from storage.errors import Refused
@@ -50,7 +50,7 @@ def take_grid(db: Database, desk: Desk, wish: wire.GridIn, left: int) -> wire.Le
     """Hand out a page of images predicted to be of one class; `left` of it are unlabeled."""
     at = instant()
     leases.end_expired(db, at)
-    taken = leases.lease_predicted(db, wish.class_id, desk.person, desk.client, wish.count, at, TERM_SECONDS)
+    taken = grid.lease_predicted(db, wish.class_id, desk.person, desk.client, wish.count, at, TERM_SECONDS)
     return _handed(db, taken, [], left, at, desk)
 
 

@@ -20,8 +20,8 @@ from labeling.dataset.classes import add_classes, known_classes
 from labeling.dataset.labelsets import Row, read_labels
 from labeling.dataset.uploads import Uploads
 from labeling.project import TERM_SECONDS, ProjectFolder, reading, writing
-from storage.clock import instant
-from storage.database import Database, now, transaction
+from storage.clock import instant, now
+from storage.database import Database, transaction
 from storage.events import count_batch, record
 from storage.images import get_image
 from storage.people import DATASET, find_or_add_person, fold

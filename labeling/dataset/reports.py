@@ -7,7 +7,7 @@ from typing import Any
 from barlowmatch.files import write_json
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
-from storage.database import now
+from storage.clock import now
 
 _KEPT_FILES = 200
 """Unreadable files and sets of equal images that are kept by name; the counts are of all."""

@@ -42,7 +42,8 @@ from labeling.configs import Format
 from labeling.exports.seed_tensors import write_label_tensors
 from labeling.project import ProjectFolder, reading
 from storage.classes import list_classes
-from storage.database import Database, now
+from storage.clock import now
+from storage.database import Database
 from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, groups_across, labeled_images, name_groups
 from storage.requests import latest_event
 from storage.settings import get_setting

@@ -51,7 +51,7 @@ from labeling.runs.stages import STAGES, find_stage
 from labeling.runs.state import Run
 from labeling.runs.supervising import ROUND, Runs
 from labeling.runs.wishes import Asked, make_wish, plan_run, sources
-from storage.database import now
+from storage.clock import now
 from storage.errors import StorageError
 from storage.splits import split_counts
 

@@ -17,7 +17,7 @@ from labeling.runs.state import Run, last_word, timestamp
 from labeling.runs.stories import Story
 from labeling.runs.supervising import Runs
 from labeling.runs.wishes import RunPlan, checkpoint_of
-from storage.database import now
+from storage.clock import now
 
 TIMING_MINUTES = 0.5
 """Time that timing steps may take, the start of the process included."""

@@ -24,7 +24,8 @@ from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write, write_json
 from labeling.processes import read_json
 from storage.classes import list_classes
-from storage.database import Database, now
+from storage.clock import now
+from storage.database import Database
 from storage.exporting import JUDGED_BY, Labeled, contents_judged_by, groups_across, labeled_images, name_groups
 from storage.requests import latest_event
 from storage.settings import get_setting

@@ -31,7 +31,8 @@ from labeling.runs.manifests import read_facts
 from labeling.runs.stages import STAGES, words_as_begun
 from labeling.runs.state import Run, describe_run, fingerprint
 from labeling.runs.stories import Story
-from storage.database import Database, now
+from storage.clock import now
+from storage.database import Database
 from storage.errors import Refused
 from storage.predictions import add_run, list_runs
 

@@ -22,8 +22,8 @@ YESTERDAY = sorted(Path(__file__).parent.glob("schema-*.sql"))
 
 def test_it_is_durable_by_its_pragmas(path: Path) -> None:
     db = open_writer(path)
-    found = {name: pragma(db, name) for name in ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers")}
-    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1}
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1, "trusted_schema": 0}
+    assert {name: pragma(db, name) for name in wanted} == wanted
     assert pysqlite3.sqlite_version_info >= (3, 51, 3)
     db.close()
 

@@ -1,15 +1,12 @@
 """Leases: nobody gets what another has, nothing is counted twice; each rule by an example of its own."""
 
-from statistics import fmean
-
 import pytest
 
-from storage import holding, leases
+from storage import grid, holding, leases
 from storage.checks import find_faults
-from storage.classes import merge_class
 from storage.clock import Instant
 from storage.database import Database, transaction
-from storage.images import mark_gone, set_split
+from storage.images import mark_gone
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess, Kind
 from storage.requests import answers_left
@@ -212,54 +209,6 @@ def test_nobody_is_asked_about_an_image_whose_file_is_gone(scene: Scene) -> None
     assert answers_left(scene.db) == 1
 
 
-def test_the_grid_shows_one_class_without_blind_or_leased_images(scene: Scene) -> None:
-    with transaction(scene.db):
-        run = add_run(scene.db, b"run", "embed")
-        put_predictions(
-            scene.db, run,
-            (NewPrediction(image, (Guess(image % 2, 0.9),), 1000 - image) for image in scene.images),
-        )  # fmt: skip
-    alike = [image for image in scene.images if image % 2 == 0]
-    held, labeled, tested, unlabeled, *blind = alike[:6]
-    scene.ask([held])
-    assert [lease.image for lease in take(scene, "Bob", 1)] == [held]
-    scene.ask(blind, purpose="control")
-    scene.say("Bob", "label", labeled, class_id=0, source="browse")
-    ann = scene.who("Ann")
-    with transaction(scene.db):
-        set_split(scene.db, blind, "unlabeled")
-        set_split(scene.db, [tested], "test")
-        set_split(scene.db, [unlabeled], "train")
-        page = leases.lease_predicted(scene.db, 0, ann, "Ann", 48, scene.at, TERM)
-    expected = [image for image in reversed(alike) if image not in {held, labeled, tested, *blind}]
-    assert unlabeled in expected
-    assert [lease.image for lease in page] == expected
-    assert find_faults(scene.db) == []
-
-
-@pytest.mark.parametrize("at_once", [1, 7, 10**6])
-def test_the_grid_offers_each_class_with_its_images_and_how_sure_the_model_is_of_them(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, at_once: int
-) -> None:
-    monkeypatch.setattr(leases, "_AT_ONCE", at_once)
-    guesses = {image: Guess(number % 3, 0.5 + number / 100) for number, image in enumerate(scene.images)}
-    with transaction(scene.db):
-        run = add_run(scene.db, b"run", "embed")
-        put_predictions(scene.db, run, [NewPrediction(image, (guess,), image) for image, guess in guesses.items()])
-        merge_class(scene.db, 1, 0)
-    scene.say("Ann", "label", scene.images[0], class_id=2, source="browse")
-    scene.say("Ann", "label", scene.images[-1], class_id=2, source="browse")
-    with transaction(scene.db):
-        mark_gone(scene.db, scene.images[-2:-1])
-        set_split(scene.db, scene.images[-3:-2], "val")
-
-    sure: dict[int, list[float]] = {0: [], 2: []}
-    for guess in list(guesses.values())[1:-3]:
-        sure[0 if guess.class_id == 1 else guess.class_id].append(guess.probability)
-    expected = [(number, len(found), pytest.approx(fmean(found))) for number, found in sure.items()]
-    assert leases.unlabeled_predicted(scene.db) == expected
-
-
 def test_nobody_holds_the_whole_queue_in_however_many_tabs(db: Database) -> None:
     scene = build(db, images=700)
     ann, bob = scene.who("Ann"), scene.who("Bob")
@@ -272,16 +221,16 @@ def test_nobody_holds_the_whole_queue_in_however_many_tabs(db: Database) -> None
         with transaction(db):
             return len(leases.lease_next(db, person, client, count, scene.at, TERM))
 
-    def grid(person: int, client: str, count: int) -> int:
+    def page(person: int, client: str, count: int) -> int:
         with transaction(db):
-            return len(leases.lease_predicted(db, 0, person, client, count, scene.at, TERM))
+            return len(grid.lease_predicted(db, 0, person, client, count, scene.at, TERM))
 
     most = leases.MOST_HELD
-    assert [tab(ann, "1", 200), grid(ann, "2", 48), tab(ann, "3", 200)] == [200, 48, most - 248]
-    assert [tab(ann, "4", 200), grid(ann, "5", 48), tab(ann, "1", 1)] == [0, 0, 0]
+    assert [tab(ann, "1", 200), page(ann, "2", 48), tab(ann, "3", 200)] == [200, 48, most - 248]
+    assert [tab(ann, "4", 200), page(ann, "5", 48), tab(ann, "1", 1)] == [0, 0, 0]
     assert tab(bob, "6", 200) == 200, "what she cannot hold is for others"
     with transaction(db):
         assert holding.release(db, ann, "1", None) == 200
-    assert [grid(ann, "5", 100), tab(ann, "4", 200)] == [100, 100]
+    assert [page(ann, "5", 100), tab(ann, "4", 200)] == [100, 100]
     (held,) = db.execute("SELECT count(*) FROM lease WHERE person = ? AND state = 'active'", (ann,)).fetchone()
     assert held == most

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import leases
+from storage import grid
 from storage.browsing import Filter, browse, count_images
 from storage.classes import list_merged, merge_class
 from storage.control import LEARNED, control_pool, count_all, resize_control
@@ -35,7 +35,7 @@ def label_and_lease(scene: Scene) -> None:
 def lease_a_page(scene: Scene) -> None:
     person = scene.who("Ann")
     with transaction(scene.db):
-        assert len(leases.lease_predicted(scene.db, 0, person, "Ann", 12, scene.at, TERM)) == 12
+        assert len(grid.lease_predicted(scene.db, 0, person, "Ann", 12, scene.at, TERM)) == 12
 
 
 @pytest.mark.parametrize("planned", [False, True], ids=["no statistics", "with statistics"])
@@ -182,20 +182,6 @@ def test_a_page_of_one_state_or_of_what_was_settled_is_a_walk_along_an_index(bus
         with explaining(busy.db, plan):
             assert len(browse(busy.db, Filter(settled=True), 0, 200)) == count_images(busy.db, Filter(settled=True)) > 0
         assert not [line for line in plan if line.startswith("SCAN image")]
-
-
-def test_a_page_of_the_grid_mixes_merged_classes_by_likeness(scene: Scene) -> None:
-    ann = scene.who("Ann")
-    with transaction(scene.db):
-        run = add_run(scene.db, b"run", "embed")
-        put_predictions(
-            scene.db, run, (NewPrediction(image, (Guess(image % 3, 0.9),), 1000 - image) for image in scene.images)
-        )
-        merge_class(scene.db, 2, 0)
-        page = leases.lease_predicted(scene.db, 0, ann, "Ann", 9, scene.at, TERM)
-    alike = [image for image in reversed(scene.images) if image % 3 != 1]
-    assert [lease.image for lease in page] == alike[:9]
-    assert leases.count_predicted(scene.db, 0) == len(alike)
 
 
 @pytest.mark.parametrize("learned", [None, 0, 25, 10**6])

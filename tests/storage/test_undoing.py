@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from storage import leases
+from storage import grid, leases
 from storage.checks import find_faults
 from storage.database import transaction
 from storage.images import mark_gone, relink
@@ -108,7 +108,7 @@ def test_an_image_of_the_grid_is_in_nobodys_hands_once_its_answer_is_redone(scen
     ann = scene.who("Ann")
     with transaction(scene.db):
         put_predictions(scene.db, add_run(scene.db, b"run", "embed"), [NewPrediction(1, (Guess(0, 0.9),), 1)])
-        (lease,) = leases.lease_predicted(scene.db, 0, ann, "Ann", 9, scene.at, TERM)
+        (lease,) = grid.lease_predicted(scene.db, 0, ann, "Ann", 9, scene.at, TERM)
     said = scene.say("Ann", "label", lease.image, class_id=0, lease=lease.token)
     undone = scene.say("Ann", "undo", undoes=said.uuid)
     assert undone.again == ((lease.image, lease.token),)
