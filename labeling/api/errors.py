@@ -16,6 +16,7 @@ from labeling.pictures.shop import GoneError, UnreadableError
 from storage.errors import DiskFull, Refused, StorageError
 
 _STATUS = {"invalid": 422, "taken": 409, "missing": 404, "forbidden": 403}
+"""The HTTP status of each kind of refusal."""
 _IN_WORDS = {
     "string_pattern_mismatch": "has another form than is taken here",
     "string_too_long": "must have at most {max_length} characters",
@@ -51,14 +52,19 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def answer(status: int, error: str, field: str | None = None, hint: str | None = None) -> JSONResponse:
-    """Return an error as it goes over the wire."""
-    return JSONResponse({"error": error, "field": field, "hint": hint}, status_code=status)
+def answer(status: int, error: str, field: str | None = None, hint: str | None = None, **further: Any) -> JSONResponse:
+    """Return an error as it goes over the wire, with what else is told beside it."""
+    return JSONResponse({**further, "error": error, "field": field, "hint": hint}, status_code=status)
+
+
+def refusal(refused: Refused, **further: Any) -> JSONResponse:
+    """Return a refusal as it goes over the wire, with the status of its kind and what else is told beside it."""
+    return answer(_STATUS[refused.fault], str(refused), refused.field, refused.hint, **further)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)
-    return answer(_STATUS[error.fault], str(error), error.field, error.hint)
+    return refusal(error)
 
 
 async def _disk_full(_: Request, error: Exception) -> JSONResponse:

@@ -2,12 +2,14 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Query, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from labeling.api import queue
 from labeling.api.access import Asker, Context, Here, Who
+from labeling.api.errors import refusal
 from labeling.api.queue import Desk
 from labeling.security.guard import OTHER_PROJECT
 from labeling.wire import labels as wire
@@ -24,16 +26,19 @@ async def lease(wish: wire.LeaseIn, here: Here, who: Who, asker: Asker) -> wire.
     return await here.write(lambda db: queue.take(db, desk, wish))
 
 
-@routes.post("/api/labels")
+@routes.post(
+    "/api/labels", response_model=wire.LabelsOut,
+    responses={status: {"model": wire.LabelsRefused} for status in (403, 409)},
+)  # fmt: skip
 async def labels(
-    said: wire.LabelsIn, here: Here, who: Who, asker: Asker, response: Response, tasks: BackgroundTasks
-) -> wire.LabelsOut:
+    said: wire.LabelsIn, here: Here, who: Who, asker: Asker, tasks: BackgroundTasks
+) -> wire.LabelsOut | JSONResponse:
     """Say what images are, and take the next; each event is stored once, however often it is sent."""
     desk = Desk(who, said.client, here.pictures, asker)
-    answer = await here.write(lambda db: queue.say(db, desk, said))
-    if answer.error is not None:
-        response.status_code = 409 if answer.field == "replaces" else 403
-    elif here.probing.due:
+    answer, refused = await here.write(lambda db: queue.store_events(db, desk, said))
+    if refused is not None:
+        return refusal(refused, **answer.model_dump(mode="json", by_alias=True))
+    if here.probing.due:
         tasks.add_task(here.probing.start)  # after the answer: a label never waits for it
     return answer
 

@@ -62,26 +62,32 @@ def _handed(db: Database, taken: list[Lease], lost: list[int], left: int, at: In
     )
 
 
-def say(db: Database, desk: Desk, said: wire.LabelsIn) -> wire.LabelsOut:
-    """Store what somebody said, in order, say what became of each, and hand out what they wish for next."""
+def store_events(db: Database, desk: Desk, said: wire.LabelsIn) -> tuple[wire.LabelsOut, Refused | None]:
+    """Store what somebody said, in order, and hand out what they wish for next.
+
+    Returns:
+        What became of each event; and, where none is stored and all for one reason, that. It is not raised: what was
+        handed out stays so.
+    """
     at = instant()
     outcomes, results = [], []
     for event in said.events:
-        outcomes.append(_say_one(db, desk, event, at))
+        outcomes.append(_store_event(db, desk, event, at))
         results.append(_result(db, outcomes[-1], at, desk))  # the label as it is after this one
-    in_vain = all(outcome.status == "conflict" for outcome in outcomes)
-    forbidden = all(outcome.forbidden for outcome in outcomes)
-    return wire.LabelsOut(
-        results=results,
-        leased=None if said.lease is None else take(db, desk, said.lease),
-        fitted=fitted_event(db),
-        error=results[0].message if in_vain or forbidden else None,
-        field="replaces" if in_vain else "kind" if forbidden else None,
-        hint="look at the present label and say it again" if in_vain else _ASK if forbidden else None,
-    )
+    leased = None if said.lease is None else take(db, desk, said.lease)
+    return wire.LabelsOut(results=results, leased=leased, fitted=fitted_event(db)), _common_refusal(outcomes)
 
 
-def _say_one(db: Database, desk: Desk, event: wire.EventIn, at: Instant) -> Outcome:
+def _common_refusal(outcomes: list[Outcome]) -> Refused | None:
+    message = outcomes[0].message or ""
+    if all(outcome.status == "conflict" for outcome in outcomes):
+        return Refused(message, "replaces", "look at the present label and say it again", "taken")
+    if all(outcome.forbidden for outcome in outcomes):
+        return Refused(message, "kind", _ASK, "forbidden")
+    return None
+
+
+def _store_event(db: Database, desk: Desk, event: wire.EventIn, at: Instant) -> Outcome:
     doubt = _incomplete(event)
     if doubt is not None:
         return Outcome(event.uuid, "refused", message=doubt)
@@ -136,7 +142,7 @@ def step(db: Database, desk: Desk, wish: wire.ActIn, kind: Literal["undo", "redo
     if stored is None and wish.undoes not in (None, act):
         raise Refused(f"you went on meanwhile, so there was no {kind}", "undoes", "press again")
     event, at = wire.EventIn(uuid=wish.uuid, kind=kind, undoes=act), instant()
-    outcome = _say_one(db, desk, event, at)
+    outcome = _store_event(db, desk, event, at)
     if outcome.forbidden:
         raise Refused(outcome.message or "", "uuid", _ASK, "forbidden")
     result = _result(db, outcome, at, desk)

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Uuid = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 Id = Annotated[int, Field(ge=0, lt=2**53)]
+ClassId = Annotated[Id, Field(alias="class")]
+"""A field `class_id`, which is called `class` on the wire."""
+ClassIdOrNone = Annotated[Id | None, Field(alias="class")]
 Name = Annotated[str, StringConstraints(max_length=1000)]
 
 

@@ -1,8 +1,6 @@
 """Images of a project and what was said about each, on the wire."""
 
-from pydantic import Field
-
-from labeling.wire import Wire
+from labeling.wire import ClassIdOrNone, Wire
 from labeling.wire.labels import GuessOut, LabelState, WhyOut
 from storage.records import Kind, Split
 
@@ -42,7 +40,7 @@ class PastOut(Wire):
     event: int
     uuid: str
     kind: Kind
-    class_id: int | None = Field(validation_alias="class", serialization_alias="class")
+    class_id: ClassIdOrNone
     person: str
     source: str
     time: str

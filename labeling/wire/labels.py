@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from labeling.wire import Id, Uuid, Wire
+from labeling.wire import ClassId, ClassIdOrNone, Error, Id, Uuid, Wire
 from storage.records import Kind, Purpose, State, Status
 
 Client = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -14,14 +14,14 @@ class LabelState(Wire):
     """The present label of an image."""
 
     state: State
-    class_id: int | None = Field(validation_alias="class", serialization_alias="class")
+    class_id: ClassIdOrNone
     event: int | None
 
 
 class GuessOut(Wire):
     """What the model thinks."""
 
-    class_id: int = Field(validation_alias="class", serialization_alias="class")
+    class_id: ClassId
     probability: float
 
 
@@ -30,7 +30,7 @@ class NeighbourOut(Wire):
 
     image: int
     thumb: str
-    class_id: int | None = Field(validation_alias="class", serialization_alias="class")
+    class_id: ClassIdOrNone
     similarity: float
 
 
@@ -96,14 +96,14 @@ class GridIn(Wire):
     """A wish for a page of images predicted to be of one class."""
 
     client: Client
-    class_id: Id = Field(validation_alias="class", serialization_alias="class")
+    class_id: ClassId
     count: int = Field(default=48, ge=1, le=200)
 
 
 class GridClass(Wire):
     """A predicted class with unlabeled images, and the model's mean confidence in it."""
 
-    class_id: int = Field(validation_alias="class", serialization_alias="class")
+    class_id: ClassId
     unlabeled: int
     confidence: float
 
@@ -123,7 +123,7 @@ class EventIn(Wire):
     uuid: Uuid
     kind: Kind
     image: Id | None = None
-    class_id: Id | None = Field(default=None, validation_alias="class", serialization_alias="class")
+    class_id: ClassIdOrNone = None
     lease: Id | None = None
     undoes: Uuid | None = None
     replaces: Id | Uuid | None = None
@@ -153,7 +153,7 @@ class ResultOut(Wire):
 
 
 class LabelsOut(Wire):
-    """What became of all events of a call; the error fields are set where all are in conflict.
+    """What became of all events of a call.
 
     `fitted` is the label event up to which the guesses know the labels: when it grows, they have changed. `leased` are
     the images taken next, where the call asked for some.
@@ -162,9 +162,10 @@ class LabelsOut(Wire):
     results: list[ResultOut]
     leased: LeaseOut | None = None
     fitted: int | None = None
-    error: str | None = None
-    field: str | None = None
-    hint: str | None = None
+
+
+class LabelsRefused(LabelsOut, Error):  # noqa: N818 - goes over the wire, is never raised
+    """The same where none of them is stored, all for one reason: that is the error."""
 
 
 class GuessesOf(Wire):

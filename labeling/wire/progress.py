@@ -1,8 +1,6 @@
 """How far a project has come, on the wire."""
 
-from pydantic import Field
-
-from labeling.wire import Wire
+from labeling.wire import ClassId, Wire
 from labeling.wire.requests import RequestOut
 
 
@@ -18,7 +16,7 @@ class MineOut(Wire):
 class ClassCount(Wire):
     """How many images have a class."""
 
-    class_id: int = Field(validation_alias="class", serialization_alias="class")
+    class_id: ClassId
     count: int
 
 

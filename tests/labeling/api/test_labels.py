@@ -195,6 +195,21 @@ def test_a_label_that_replaces_nothing_is_a_conflict_where_there_is_one(
     assert again["label"]["class"] == ann.classes["cat"]
 
 
+def test_what_is_refused_as_a_whole_keeps_the_images_it_asked_for(ann: Tab) -> None:
+    """The answer is an error, but what was handed out with it is in this tab's hands."""
+    first, own = ann.lease(1)[0], new()
+    ann.label(first, "cat", uuid=own)
+    wish = {"count": 2, "holding": []}
+    body = {"client": ann.id, "events": [{"uuid": own, "kind": "reject", "image": first["image"]}], "lease": wish}
+    refused = ann.post("/api/labels", body, 409)
+    assert set(refused) == {"results", "leased", "fitted", "error", "field", "hint"}
+    assert refused["results"][0]["status"] == "conflict"
+    held = {item["lease"] for item in refused["leased"]["items"]}
+    assert {item["lease"] for item in ann.lease(2)} == held, "as after a reload"
+    stored = ann.post("/api/labels", body | {"events": [{"uuid": new(), "kind": "flag", "image": first["image"]}]})
+    assert set(stored) == {"results", "leased", "fitted"}, "no error where there is none"
+
+
 def test_the_same_uuid_for_something_else_is_a_conflict(ann: Tab) -> None:
     item, own = ann.lease(1)[0], new()
     ann.label(item, "cat", uuid=own)
