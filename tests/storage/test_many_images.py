@@ -11,7 +11,7 @@ import pytest
 from storage import grid
 from storage.browsing import Filter, browse, count_images
 from storage.classes import list_merged, merge_class
-from storage.control import LEARNED, control_pool, count_all, resize_control
+from storage.control import LEARNED, control_pool, count_all, find_control, largest_control, resize_control
 from storage.database import Database, open_writer, transaction
 from storage.images import all_images, draw_images, mark_gone
 from storage.people import list_members
@@ -149,6 +149,23 @@ def test_the_write_of_a_control_sample_reads_few_images(scene: Scene, planned: b
         with transaction(scene.db), explaining(scene.db, plan):
             resize_control(scene.db, count, pool)
         assert _read_of_images(plan).keys() - FEW == {REJECTED}
+
+
+def test_a_control_sample_with_an_answer_is_as_large_as_it_is_without_a_look_at_all_groups(scene: Scene) -> None:
+    """The Project page asks each time it is opened."""
+    scene.db.execute("""UPDATE image SET "group" = 'plate ' || (id / 4)""")
+    scene.ask(scene.images[:3], purpose="control")
+    plan: list[str] = []
+    for begun in (False, True):
+        if begun:
+            (lease,) = take(scene, "Ann", 1)
+            scene.say("Ann", "label", lease.image, class_id=0, lease=lease.token)
+        plan.clear()
+        control = find_control(scene.db)
+        with explaining(scene.db, plan):
+            largest = largest_control(scene.db, control)
+        assert any(line.startswith("SCAN image") for line in plan) is not begun
+    assert largest == 3
 
 
 @contextmanager
