@@ -58,8 +58,9 @@ def _handed(db: Database, taken: list[Lease], lost: list[int], left: int, at: In
     items = [lease_item(db, lease, at, desk.pictures, desk.asker) for lease in taken]
     other_tabs = 0 if items else holding.count_elsewhere(db, desk.person, desk.client)
     return wire.LeaseOut(
-        items=items, lost=lost, left=left, other_tabs=other_tabs, asked=ever_asked(db), term_s=TERM_SECONDS
-    )
+        items=items, lost=lost, left=left, other_tabs=other_tabs, full=leases.room(db, desk.person) == 0,
+        asked=ever_asked(db), term_s=TERM_SECONDS,
+    )  # fmt: skip
 
 
 def store_events(db: Database, desk: Desk, said: wire.LabelsIn) -> tuple[wire.LabelsOut, Refused | None]:

@@ -81,13 +81,15 @@ class LeaseIn(Wish):
 class LeaseOut(Wire):
     """Images to label; `asked` says whether any image of the project was ever asked for.
 
-    `other_tabs` says, where there are none, how many this person holds in other tabs.
+    `other_tabs` says, where there are none, how many this person holds in other tabs; `full` whether they hold as many
+    as one person may.
     """
 
     items: list[LeaseItem]
     lost: list[int]
     left: int
     other_tabs: int = 0
+    full: bool = False
     asked: bool
     term_s: float
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.bench import Tab
+from tests.browser.bench import Tab, check_looks
 
 TILE = ".wb-grid .wb-tile"
 
@@ -161,3 +161,23 @@ def test_a_finger_that_scrolls_leaves_nothing_out_and_a_tap_does(phone: Tab) -> 
     phone.page.locator(TILE).nth(20).tap()
     expect(phone.page.locator(".wb-grid .wb-words")).to_have_text("48 taken in, 0 left out")
     assert phone.events() == []
+
+
+def test_who_holds_as_many_images_as_one_may_is_told_so(tab: Tab) -> None:
+    tab.open().ready()
+    ask, client = tab.page.request, "another tab"
+    classes = ask.get(f"{tab.bench.url}/api/grid").json()["classes"]
+    pages = (
+        ask.post(f"{tab.bench.url}/api/grid", data={"client": client, "class": found["class"], "count": 200}).json()
+        for found in classes
+    )
+    assert any(page["full"] for page in pages)
+
+    tab.page.keyboard.press("g")
+
+    expect(tab.page.locator(".wb-grid .wb-notice")).to_contain_text("as many images as one person may at a time")
+    check_looks(tab.page)
+    ask.post(f"{tab.bench.url}/api/release", data={"client": client})
+    tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("g")
+    expect(tab.page.locator(TILE)).to_have_count(48)

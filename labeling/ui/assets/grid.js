@@ -6,6 +6,8 @@ import { arrowStep, count, fill, h, keycap, NOTICE } from "./dom.js";
 import { Tile } from "./tile.js";
 
 const PAGE = 48;
+const TAKEN =
+  "No image of this class is free just now: what is left is with other people or in other tabs of yours, or you skipped it, or it is asked about without a guess. Choose another class.";
 
 /** The view; `ask` lets the person choose a class by name, `close` leads back to the single view, `keys` are theirs. */
 export class Grid {
@@ -97,10 +99,9 @@ export class Grid {
         "There is nothing to show: no image without a label has a prediction. Train a model and let it predict, then the grid fills.",
         h("a", { href: new URL("project", api.BASE) }, "What next"),
       );
-    const { items } = await api.post("api/grid", { client: this.client, class: cls, count: PAGE });
+    const { items, full, other_tabs: tabs } = await api.post("api/grid", { client: this.client, class: cls, count: PAGE });
     if (turn !== this.turn) return this._giveBack(items);
-    if (items.length === 0)
-      return this.say("The images of this class are with other people just now. Choose another class.");
+    if (items.length === 0) return this.say(full ? tooMany(tabs) : TAKEN);
     return this.show(items, cls);
   }
 
@@ -278,6 +279,11 @@ export class Grid {
       this._set([place], !this.tiles[place].out);
     });
   }
+}
+
+/** Why a page has no images for somebody who holds as many as one person may. */
+function tooMany(tabs) {
+  return `You hold as many images as one person may at a time, ${tabs.toLocaleString("en")} of them in other tabs or windows. Label those, or close a tab; then open the grid again.`;
 }
 
 /** The places from one to another, both included. */
