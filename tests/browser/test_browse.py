@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, expect
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from benchmarks.labeling_server import write_project
-from tests.browser.bench import TILE, Tab, serving
+from labeling.dataset.indexing import init_project
+from tests.browser.bench import TILE, Tab, check_looks, paint, serving
 
 
 def test_the_picture_beside_the_questions_is_never_that_of_the_image_before(tab: Tab) -> None:
@@ -111,3 +113,31 @@ def test_many_images_without_a_file_and_no_control_sample(context: BrowserContex
         page.goto(bench.url + "/progress")
         page.get_by_role("link", name="What next").click()
         expect(page.get_by_role("heading", name="Label 200 random pictures")).to_be_visible()
+
+
+CUT = "(caption) => caption.scrollHeight > caption.clientHeight || caption.scrollWidth > caption.clientWidth"
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_long_name_takes_two_lines_and_is_whole_in_the_title_and_once_it_is_chosen(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    names = ("Troglodytes troglodytes hiemalis pacificus, juvenile, seen from below", "Turdus merula merula", "owl")
+    images = paint(tmp_path / "images", *(f"{name}/{number}.png" for name in names for number in range(2)))
+    init_project(tmp_path / "project", dataset_folder=images, class_folders=1)
+    with serving(tmp_path / "project") as bench:
+        context = browser.new_context(viewport={"width": width, "height": 800})
+        tab = Tab(context, bench, "Ann").open("/browse")
+        captions = tab.page.locator(f"{TILE} figcaption")
+        expect(captions).to_have_count(6)
+        assert [caption.bounding_box()["height"] for caption in captions.all()] == [32, 32, 32, 32, 16, 16]
+        assert [caption.evaluate(CUT) for caption in captions.all()] == [True, True, False, False, False, False]
+        expect(tab.page.locator(TILE).first).to_have_attribute("title", f"{names[0]}/0.png: {names[0]}")
+        check_looks(tab.page)
+        below = tab.page.locator(TILE).last.bounding_box()
+        tab.page.locator(TILE).first.press("ArrowRight")
+        expect(tab.page.locator(".wb-history li")).to_contain_text(names[0])
+        assert tab.page.locator(TILE).last.bounding_box() == below, "nothing moves under the pointer"
+        tab.leave()
+        context.close()
+        assert tab.complaints == []

@@ -64,7 +64,8 @@ export class Gallery {
     words.textContent =
       (image.flagged ? "⚑ " : "") + (image.missing ? "missing" : labelWords(image.label, this.nameOf)) + doubt;
     words.dataset.state = image.missing ? "missing" : image.suspect ? "suspect" : image.label.state;
-    element.setAttribute("aria-label", `${image.file}: ${words.textContent}`);
+    element.title = `${image.file}: ${words.textContent}`; // whole where the tile cuts it
+    element.setAttribute("aria-label", element.title);
   }
 
   /** Choose the tile at a place, or at −1 none. */
