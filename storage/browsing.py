@@ -43,13 +43,14 @@ class Filter:
     file: str | None = None
 
 
+_BLIND = """EXISTS (SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
+                    WHERE item.image = image.id AND item.left > 0 AND request.blind)"""
+"""An image is asked about without a guess."""
 _CONDITIONS = {
     "state": "image.state = :state",
     "label": "image.class = :label",
-    "predicted": """prediction.class IN (SELECT id FROM class WHERE id = :predicted OR merged_into = :predicted)
-        AND NOT EXISTS (
-        SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
-        WHERE item.image = image.id AND item.left > 0 AND request.blind)""",
+    "predicted": f"""prediction.class IN (SELECT id FROM class WHERE id = :predicted OR merged_into = :predicted)
+        AND NOT {_BLIND}""",
     "person": """image.id IN (SELECT image FROM label_event WHERE person = :person)
         AND EXISTS (SELECT 1 FROM vote WHERE vote.image = image.id AND vote.person = :person)""",
     "round": "image.id IN (SELECT image FROM request_item WHERE request = :round)",
@@ -107,8 +108,7 @@ def browse(db: Database, wanted: Filter, after: int, limit: int, asker: int | No
     rows = db.execute(
         f"""SELECT image.*, {walk} AS cursor, prediction.probability, coalesce(class.merged_into, class.id) AS guess,
                    suspected.class AS suspect, suspected.probability AS suspect_probability,
-                   EXISTS (SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
-                           WHERE item.image = image.id AND item.left > 0 AND request.blind) AS blind,
+                   {_BLIND} AS blind,
                    {"0" if asker is None else _SECRET} AS secret
             FROM image LEFT JOIN prediction ON prediction.image = image.id
             LEFT JOIN class ON class.id = prediction.class

@@ -1,4 +1,5 @@
 """The control sample: random images, asked about blindly, that measure all models. Its size may change at first."""
+# ruff: noqa: S608 - what is put into SQL here are constants of this package
 
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from storage.records import NewItem
 from storage.requests import add_request
 from storage.settings import get_setting
 from storage.skipping import stuck_items
-from storage.splits import count_labels, count_learnable
+from storage.splits import LEARNED_FROM, count_labels, count_learnable
 from storage.suspects import count_suspects
 
 ONE_IN = 4
@@ -31,7 +32,7 @@ with the root of the sample; each image in it is lost for learning for good. A q
 a small dataset is split once. With 800 images and more it is the wished size that counts.
 """
 
-_LEARNED_FROM = "FROM image WHERE split IN ('train', 'unlabeled') AND present = 1 AND state <> 'rejected'"
+_LEARNABLE = f"FROM image WHERE {LEARNED_FROM} AND present = 1 AND state <> 'rejected'"
 
 
 @dataclass(frozen=True)
@@ -163,16 +164,16 @@ def count_all(db: Database) -> Counts:
     images = _one(db, "SELECT count(*) FROM image") - _one(db, "SELECT count(*) FROM image WHERE present = 0")
     learns = _one(
         db,
-        f"SELECT count(*) FROM (SELECT 1 {_LEARNED_FROM} LIMIT 2)",  # noqa: S608 - a constant of this file
+        f"SELECT count(*) FROM (SELECT 1 {_LEARNABLE} LIMIT 2)",
     )
     labeled, validation, tested = count_labels(db)
     left = _one(db, "SELECT coalesce(sum(left), 0) FROM request WHERE purpose <> 'control'")
     learned = get_setting(db, LEARNED)
     new = _one(
         db,
-        """SELECT count(*) FROM label_event CROSS JOIN image ON image.id = label_event.image
+        f"""SELECT count(*) FROM label_event CROSS JOIN image ON image.id = label_event.image
            WHERE label_event.id > ? AND image.event = label_event.id AND image.state = 'labeled'
-             AND image.present = 1 AND image.split IN ('train', 'unlabeled')""",
+             AND image.present = 1 AND image.{LEARNED_FROM}""",
         learned or 0,
     )
     stuck = stuck_items(db)

@@ -8,8 +8,9 @@ from storage.clock import Instant
 from storage.database import Database
 from storage.leases import lease_one, room
 from storage.records import Lease
+from storage.splits import LEARNED_FROM
 
-_UNLABELED = "image.state = 'none' AND image.present = 1 AND image.split IN ('train', 'unlabeled')"
+_UNLABELED = f"image.state = 'none' AND image.present = 1 AND image.{LEARNED_FROM}"
 _COUNTED = f"""
 SELECT prediction.class, count(*), sum(prediction.probability)
 FROM image INDEXED BY image_state CROSS JOIN prediction ON prediction.image = image.id

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from storage.database import Database
 from storage.images import set_split
-from storage.splits import count_drawable
+from storage.splits import LEARNED_FROM, count_drawable
 
 _OF_REQUEST = """SELECT DISTINCT "group" AS name FROM request_item JOIN image ON image.id = request_item.image
                 WHERE request = ? AND "group" IS NOT NULL"""
 _ASKED = "EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)"
 _OPEN = f"state = 'none' AND present = 1 AND NOT {_ASKED}"
-_MAY_BE_DRAWN = f"{_OPEN} AND (split IN ('train', 'unlabeled') OR split = 'val' AND \"group\" IS NOT NULL)"
+_MAY_BE_DRAWN = f"{_OPEN} AND ({LEARNED_FROM} OR split = 'val' AND \"group\" IS NOT NULL)"
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def held_groups(db: Database) -> set[str]:
 def belongings(db: Database) -> list[tuple[int, str, bool]]:
     """Return each image to learn from, what it belongs to (its group, else its own file), and whether it is labeled."""
     rows = db.execute(
-        """SELECT id, coalesce("group", 'file ' || name) AS belongs, state = 'labeled' AS labeled FROM image
-           WHERE present = 1 AND split IN ('train', 'unlabeled')"""
+        f"""SELECT id, coalesce("group", 'file ' || name) AS belongs, state = 'labeled' AS labeled FROM image
+           WHERE present = 1 AND {LEARNED_FROM}"""
     )
     return [(row["id"], row["belongs"], bool(row["labeled"])) for row in rows]
 
@@ -75,7 +75,7 @@ def count_to_keep(db: Database, room: int) -> int:
     """Return how many images `draw_to_keep` draws from where no group is kept yet."""
     if db.execute("""SELECT 1 FROM image WHERE "group" IS NOT NULL LIMIT 1""").fetchone() is None:
         return count_drawable(db)
-    alone = f"""SELECT count(*) FROM image WHERE {_OPEN} AND split IN ('train', 'unlabeled') AND "group" IS NULL"""
+    alone = f"""SELECT count(*) FROM image WHERE {_OPEN} AND {LEARNED_FROM} AND "group" IS NULL"""
     return int(db.execute(alone).fetchone()[0]) + sum(free_groups(db, room).values())
 
 
@@ -90,7 +90,7 @@ def keep_whole(db: Database, request: int, pool: ControlPool) -> None:
     images = [image for name in groups for image in pool.members.get(name, [])]
     images += [image for image, name in _newer(db, pool) if name in groups]
     db.executemany(
-        "UPDATE image SET split = 'val' WHERE id = ? AND split IN ('train', 'unlabeled') AND state = 'none'",
+        f"UPDATE image SET split = 'val' WHERE id = ? AND {LEARNED_FROM} AND state = 'none'",
         [(image,) for image in images],
     )
 

@@ -1,7 +1,7 @@
 """What people hold: leases kept while somebody labels, seen again after a reload, given back when they leave."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from storage.clock import Instant
 from storage.database import Database, Row
@@ -48,30 +48,32 @@ def held_leases(
     return [Lease(row["token"], row["image"], row["request"], row["expires"]) for row in _rows_of(db, mine)]
 
 
-def release(db: Database, person: int, client: str, tokens: Sequence[int] | None) -> int:
-    """Give back the named leases of a person, or all of one client; return how many there were."""
-    if tokens is None:
-        rows = db.execute(
-            "UPDATE lease SET state = 'released' WHERE person = ? AND client = ? AND state = 'active' RETURNING image",
-            (person, client),
-        ).fetchall()
-    else:
-        sql = "UPDATE lease SET state = 'released' WHERE token = ? AND person = ? AND state = 'active' RETURNING image"
-        rows = [row for token in tokens for row in db.execute(sql, (token, person)).fetchall()]
+def release(db: Database, person: int, tokens: Iterable[int]) -> int:
+    """Give back those of the named leases that this person holds; return how many there were."""
+    sql = "UPDATE lease SET state = 'released' WHERE token = ? AND person = ? AND state = 'active' RETURNING image"
+    rows = [row for token in tokens for row in db.execute(sql, (token, person)).fetchall()]
     for row in rows:
         recount(db, row["image"])
     return len(rows)
 
 
+def release_client(db: Database, person: int, client: str) -> int:
+    """Give back all that a person holds in one tab; return how many there were."""
+    rows = db.execute(
+        "SELECT token FROM lease WHERE person = ? AND client = ? AND state = 'active'", (person, client)
+    ).fetchall()
+    return release(db, person, [row["token"] for row in rows])
+
+
 def release_all(db: Database, person: int) -> None:
     """Give back all that a person holds: they are no longer let in, and others need not wait for it."""
     rows = db.execute("SELECT token FROM lease WHERE person = ? AND state = 'active'", (person,)).fetchall()
-    release(db, person, "", [row["token"] for row in rows])
+    release(db, person, [row["token"] for row in rows])
 
 
 def release_elsewhere(db: Database, person: int, client: str) -> int:
     """Give back what a person holds in other tabs than this one; return how many there were."""
-    return release(db, person, client, [row["token"] for row in _elsewhere(db, person, client)])
+    return release(db, person, [row["token"] for row in _elsewhere(db, person, client)])
 
 
 def count_elsewhere(db: Database, person: int, client: str) -> int:

@@ -1,4 +1,5 @@
 """Requests: which images people are asked about, why, and by how many."""
+# ruff: noqa: S608 - what is put into SQL here are constants of this package
 
 import json
 import random
@@ -12,6 +13,7 @@ from storage.errors import Refused
 from storage.images import set_split
 from storage.people import DATASET
 from storage.records import Neighbour, NewItem, Purpose, Request, Why
+from storage.splits import LEARNED_FROM
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _doubt(row: Row, purpose: Purpose) -> str | None:
     return "already asked for" if row["asked"] else None
 
 
-_DRAWABLE = """FROM image WHERE state = 'none' AND present = 1 AND split IN ('train', 'unlabeled')
+_DRAWABLE = f"""FROM image WHERE state = 'none' AND present = 1 AND {LEARNED_FROM}
                AND NOT EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)"""
 
 
@@ -110,11 +112,11 @@ def draw_answered(db: Database, count: int) -> list[int]:
     Labels that came with the images are nobody's answers. What judges stays blind: who repeats sees the guesses.
     """
     sql = f"""SELECT id FROM image WHERE state IN ('labeled', 'rejected') AND present = 1
-                AND split IN ('train', 'unlabeled')
+                AND {LEARNED_FROM}
                 AND NOT EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)
                 AND EXISTS (SELECT 1 FROM label_event JOIN person ON person.id = label_event.person
                             WHERE image = image.id AND kind IN ('label', 'reject') AND folded <> '{DATASET}')
-              ORDER BY id"""  # noqa: S608 - a constant
+              ORDER BY id"""
     return _sample(db, sql, count, None)
 
 
@@ -162,14 +164,14 @@ def put_neighbours(db: Database, request: int, image: int, neighbours: Iterable[
     db.execute("UPDATE request_item SET neighbours = ? WHERE request = ? AND image = ?", (value, request, image))
 
 
-WHY = """SELECT request_item.*, request.purpose, request.blind, request.strategy AS of_all
+_WHY = """SELECT request_item.*, request.purpose, request.blind, request.strategy AS of_all
          FROM request_item JOIN request ON request.id = request_item.request"""
 
 
 def why_asked(db: Database, image: int, request: int | None = None) -> Why | None:
     """Return why an image is (or was last) asked for, by the given request or the newest; None if it never was."""
     row = db.execute(
-        f"{WHY} WHERE request_item.image = ? AND request_item.request = coalesce(?, request_item.request) "
+        f"{_WHY} WHERE request_item.image = ? AND request_item.request = coalesce(?, request_item.request) "
         "ORDER BY request_item.left > 0 DESC, request_item.request DESC LIMIT 1",
         (image, request),
     ).fetchone()

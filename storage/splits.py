@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from storage.database import Database
 
-_LEARNED_FROM = "split IN ('train', 'unlabeled')"
+LEARNED_FROM = "split IN ('train', 'unlabeled')"
+"""Of an image that a model may learn from, once it has a label or without."""
 _KEPT = "split IN ('val', 'test')"
 
 
@@ -37,9 +38,9 @@ def split_counts(db: Database) -> SplitCounts:
     """Count the images of a project by what they are for."""
     labels, judged, tested = count_labels(db)
     kept = _count(db, "split", "split = 'val'") - _count(db, "gone", "present = 0 AND split = 'val'")
-    classes = """SELECT count(*) FROM class WHERE EXISTS (
+    classes = f"""SELECT count(*) FROM class WHERE EXISTS (
         SELECT 1 FROM image INDEXED BY image_class
-        WHERE image.class = class.id AND split IN ('train', 'unlabeled') AND present = 1)"""
+        WHERE image.class = class.id AND {LEARNED_FROM} AND present = 1)"""
     return SplitCounts(
         count_learnable(db), labels - judged - tested, int(db.execute(classes).fetchone()[0]), judged, kept
     )
@@ -57,9 +58,9 @@ def count_labels(db: Database) -> tuple[int, int, int]:
 def count_learnable(db: Database) -> int:
     """Return how many images a model may learn from, labeled or not."""
     return (
-        _count(db, "split", _LEARNED_FROM)
-        - _count(db, "gone", f"present = 0 AND {_LEARNED_FROM}")
-        - _count(db, "state", f"state = 'rejected' AND present = 1 AND {_LEARNED_FROM}")
+        _count(db, "split", LEARNED_FROM)
+        - _count(db, "gone", f"present = 0 AND {LEARNED_FROM}")
+        - _count(db, "state", f"state = 'rejected' AND present = 1 AND {LEARNED_FROM}")
     )
 
 
@@ -67,7 +68,7 @@ def count_drawable(db: Database) -> int:
     """Return how many images `requests.draw_unlabeled` draws from."""
     asked = f"""SELECT count(DISTINCT image.id) FROM request
                 CROSS JOIN request_item AS item ON item.request = request.id CROSS JOIN image ON image.id = item.image
-                WHERE request.left > 0 AND item.left > 0 AND state = 'none' AND present = 1 AND {_LEARNED_FROM}"""
+                WHERE request.left > 0 AND item.left > 0 AND state = 'none' AND present = 1 AND {LEARNED_FROM}"""
     return (
         _count(db, "state", "state = 'none'")
         - _count(db, "gone", "present = 0 AND state = 'none'")

@@ -15,6 +15,7 @@ from labeling.api import (
     labels,
     login,
     people,
+    progress,
     requests,
     runs,
     start,
@@ -47,5 +48,7 @@ def add_routes(app: FastAPI) -> None:
         app.include_router(routes, dependencies=[Depends(person)], responses=_ERRORS)
     for routes in (people.open_routes, login.open_routes):
         app.include_router(routes, responses=_ERRORS)
-    for module in (runs, login, team, classes, people, requests, exports, dataset, imports, choices, evaluation, start):
+    for module in (
+        runs, login, team, classes, people, progress, requests, exports, dataset, imports, choices, evaluation, start,
+    ):  # fmt: skip
         app.include_router(module.routes, dependencies=[Depends(person)], responses=_ERRORS)

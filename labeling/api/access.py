@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
 
@@ -18,6 +18,7 @@ from labeling.runs.estimating import Estimates
 from labeling.runs.supervising import Runs
 from labeling.security.doors import Door, Visitor
 from labeling.wire import OnceIn
+from labeling.wire.people import Login
 from storage.database import Database
 from storage.errors import Refused
 from storage.people import Role, get_person
@@ -124,7 +125,7 @@ def who(request: Request) -> int | None:
     return number
 
 
-def how_people_come_in(request: Request) -> Literal["none", "password", "proxy"]:
+def how_people_come_in(request: Request) -> Login:
     """Say whether people log in: not where only this machine is reached."""
     door: Door | None = request.scope.get("door")
     if door is None:

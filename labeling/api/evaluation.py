@@ -45,7 +45,8 @@ def show_evaluation(here: Here) -> wire.EvaluationOut:
         _keep(here, rounds[-1].event, ahead)
     speaking = {judged.run for judged in rounds}
     return wire.EvaluationOut(
-        too_few=TOO_FEW, control=wire.ControlOut(images=control.images, labeled=control.labeled, asked=control.asked),
+        too_few=TOO_FEW,
+        control=wire.ControlCountsOut(images=control.images, labeled=control.labeled, asked=control.asked),
         newest=newest, rounds=[_round(item) for item in history(rounds, kept)],
         runs=[_figure(run) for run in runs if run.run not in speaking], step=step,
         ahead=[_forecast(point) for point in ahead],

@@ -1,27 +1,20 @@
 """People by name, and what each has set."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from labeling.api.access import Here, Who, how_people_come_in, my_role, remember
 from labeling.api.access import who as who_asks
-from labeling.api.queue import fitted_event
-from labeling.api.requests import request_out
 from labeling.names import merged_keys, persons_name
 from labeling.wire import people as wire
-from labeling.wire.progress import ClassCount, MineOut, ProgressOut
 from storage import people as store
-from storage.classes import classes_version, list_classes
-from storage.clock import as_stored
+from storage.classes import list_classes
 from storage.database import Database
 from storage.errors import Refused
-from storage.stats import my_work, progress
 
 LARGEST_DISPLAY = 16_000
-RATE_MINUTES = 10
 
 open_routes = APIRouter(tags=["people"])
 routes = APIRouter(tags=["people"])
@@ -93,26 +86,3 @@ def _settings(db: Database, who: int) -> wire.SettingsOut:
 
 def _class_keys(db: Database) -> dict[str, str]:
     return {item.key: item.name for item in list_classes(db) if item.key is not None}
-
-
-@routes.get("/api/progress")
-def get_progress(here: Here, who: Who) -> ProgressOut:
-    """Say how far the project has come, and I."""
-    with here.project.reading() as db:
-        since = as_stored(datetime.now(UTC) - timedelta(minutes=RATE_MINUTES))
-        whole, mine = progress(db), my_work(db, who, since)
-        fitted, version = fitted_event(db), classes_version(db)
-    requests = [request_out(item) for item in whole.requests]
-    return ProgressOut(
-        project=here.project.name, project_id=here.project.id, event=whole.event, images=whole.images,
-        labeled=whole.labeled, rejected=whole.rejected, disputed=whole.disputed, flagged=whole.flagged,
-        skipped=whole.skipped, missing=whole.missing, suspects=whole.suspects, requests=requests,
-        done=sum(item.done for item in requests),
-        left=sum(item.left for item in requests),
-        mine=MineOut(
-            answers=mine.answers, per_hour=None if mine.per_hour is None else round(mine.per_hour, 1),
-            undoable=mine.undoable, redoable=mine.redoable,
-        ),
-        classes=[ClassCount(class_id=number, count=count) for number, count in whole.classes],
-        classes_version=version, fitted=fitted,
-    )  # fmt: skip

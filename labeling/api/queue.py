@@ -93,7 +93,7 @@ def _store_event(db: Database, desk: Desk, event: wire.EventIn, at: Instant) -> 
     if doubt is not None:
         return Outcome(event.uuid, "refused", message=doubt)
     replaces = event.replaces
-    if replaces == 0 and event.image is not None and _is_kept(db, desk, event.image):
+    if replaces == 0 and event.image is not None and _owes_answer(db, desk, event.image):
         replaces = None  # they were shown no label: theirs is one more, whatever others said
     sent = Sent(
         uuid=event.uuid, body=body_hash(event.model_dump(mode="json"), desk.person), kind=event.kind,
@@ -104,7 +104,7 @@ def _store_event(db: Database, desk: Desk, event: wire.EventIn, at: Instant) -> 
     return events.record(db, sent, at, TERM_SECONDS)
 
 
-def _is_kept(db: Database, desk: Desk, image: int) -> bool:
+def _owes_answer(db: Database, desk: Desk, image: int) -> bool:
     return desk.asker is not None and owes_answer(db, image, desk.asker)
 
 
@@ -177,7 +177,9 @@ def give_back(db: Database, desk: Desk, wish: wire.ReleaseIn) -> wire.ReleaseOut
     """Give images back to the queue."""
     if wish.others:
         return wire.ReleaseOut(released=holding.release_elsewhere(db, desk.person, desk.client))
-    return wire.ReleaseOut(released=holding.release(db, desk.person, desk.client, wish.leases))
+    if wish.leases is None:
+        return wire.ReleaseOut(released=holding.release_client(db, desk.person, desk.client))
+    return wire.ReleaseOut(released=holding.release(db, desk.person, wish.leases))
 
 
 def _result(db: Database, outcome: Outcome, at: Instant, desk: Desk) -> wire.ResultOut:

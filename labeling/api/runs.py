@@ -205,7 +205,7 @@ def _out(run: Run) -> wire.RunOut:
     progress = None
     if run.progress is not None:
         told = run.progress
-        progress = wire.ProgressOut(
+        progress = wire.WorkOut(
             work=told.work, done=told.done, total=told.total, unit=told.unit, rate=told.rate or 0.0,
             samples_rate=told.samples_rate or 0.0, remaining=told.remaining or 0.0,
         )  # fmt: skip

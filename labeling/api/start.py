@@ -44,7 +44,7 @@ def size_control(wish: wire.ControlIn, here: Here, who: Who) -> wire.ControlOut:
 
 
 @routes.put("/api/views/{change}")
-def answer(change: Change, said: wire.AnswerIn, here: Here) -> wire.StartOut:
+def answer_question(change: Change, said: wire.AnswerIn, here: Here) -> wire.StartOut:
     """Say whether a picture that is changed is still of the same class."""
     here.project.write(lambda db: put_answer(db, change, said.answer))
     return show_start(here)  # not inside the write, for which everybody's labels wait
@@ -55,7 +55,7 @@ def _start(db: Database, here: Context) -> wire.StartOut:
     sizes = _control(db, control)
     step = next_step(counts, control, sizes.largest)
     return wire.StartOut(
-        next=wire.StepOut(act=step.act, words=step.words, why=step.why), undecided=counts.undecided,
+        next=wire.NextOut(act=step.act, words=step.words, why=step.why), undecided=counts.undecided,
         disputed=counts.disputed, suspects=counts.suspects, labels=counts.labels, predicted=counts.predicted,
         control=sizes, flags=view_flags(answers),
         questions=[

@@ -3,7 +3,7 @@
 from labeling.wire import Wire
 
 
-class ControlOut(Wire):
+class ControlCountsOut(Wire):
     """The control sample: all its images, the labeled ones, and those that are asked about."""
 
     images: int
@@ -86,7 +86,7 @@ class EvaluationOut(Wire):
     """
 
     too_few: int
-    control: ControlOut
+    control: ControlCountsOut
     newest: NewestOut | None
     rounds: list[RoundOut]
     runs: list[RunFigureOut]

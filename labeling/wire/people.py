@@ -7,6 +7,8 @@ from pydantic import Field, StringConstraints
 from labeling.wire import Name, OnceIn, Wire
 from storage.people import Role
 
+Login = Literal["none", "password", "proxy"]
+"""How people come in: `none` where only this machine is reached."""
 Password = Annotated[str, StringConstraints(max_length=1000)]
 
 
@@ -57,10 +59,10 @@ class MemberOut(Wire):
 
 
 class TeamOut(Wire):
-    """Everybody; `login` says how they come in: `none` (this machine alone), `password` or `proxy`."""
+    """Everybody, and how they come in."""
 
     people: list[MemberOut]
-    login: str
+    login: Login
 
 
 class MemberIn(OnceIn):
@@ -96,13 +98,13 @@ class Me(Wire):
 
 
 class PeopleOut(Wire):
-    """The project, everybody, who I am, and how people come in: `none` where only this machine is reached."""
+    """The project, everybody, who I am, and how people come in."""
 
     project: str
     project_id: str
     people: list[PersonOut]
     me: Me | None
-    login: Literal["none", "password", "proxy"]
+    login: Login
 
 
 class NameIn(Wire):

@@ -99,7 +99,7 @@ class RoundIn(OnceIn):
     overlap: Annotated[int, Field(ge=1, le=20)] = 1
 
 
-class ProgressOut(Wire):
+class WorkOut(Wire):
     """How far the work at hand is; `remaining` in seconds."""
 
     work: str
@@ -122,7 +122,7 @@ class RunOut(Wire):
     within: str | None
     event: int | None
     labels: dict[str, int]
-    progress: ProgressOut | None
+    progress: WorkOut | None
     seconds: float
     message: str | None
     figures: dict[str, float]

@@ -9,7 +9,7 @@ from labeling.wire import OnceIn, Wire
 from labeling.wire.dataset import ThumbOut
 
 
-class StepOut(Wire):
+class NextOut(Wire):
     """The one next thing to do, and why."""
 
     act: Literal["read", "control", "label", "round", "export"]
@@ -52,7 +52,7 @@ class StartOut(Wire):
     trained that says of images what they are.
     """
 
-    next: StepOut
+    next: NextOut
     undecided: int
     disputed: int
     suspects: int

@@ -148,7 +148,7 @@ def test_an_answer_without_a_valid_lease_is_kept_as_late(scene: Scene, case: str
         case "given back":
             ann = scene.who("Ann")
             with transaction(scene.db):
-                holding.release(scene.db, ann, "Ann", None)
+                holding.release_client(scene.db, ann, "Ann")
         case "answered":
             scene.say("Ann", "label", mine.image, class_id=0, lease=mine.token)
     outcome = scene.say(who, "label", mine.image, class_id=1, lease=token)
@@ -230,7 +230,7 @@ def test_nobody_holds_the_whole_queue_in_however_many_tabs(db: Database) -> None
     assert [tab(ann, "4", 200), page(ann, "5", 48), tab(ann, "1", 1)] == [0, 0, 0]
     assert tab(bob, "6", 200) == 200, "what she cannot hold is for others"
     with transaction(db):
-        assert holding.release(db, ann, "1", None) == 200
+        assert holding.release_client(db, ann, "1") == 200
     assert [page(ann, "5", 100), tab(ann, "4", 200)] == [100, 100]
     (held,) = db.execute("SELECT count(*) FROM lease WHERE person = ? AND state = 'active'", (ann,)).fetchone()
     assert held == most

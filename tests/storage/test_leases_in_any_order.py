@@ -69,7 +69,7 @@ class Labeling(RuleBasedStateMachine):
     def give_back(self, name: str) -> None:
         person = self.scene.who(self._who(name))
         with transaction(self.scene.db):
-            holding.release(self.scene.db, person, self._who(name), None)
+            holding.release_client(self.scene.db, person, self._who(name))
         self.held[name].clear()
 
     @rule(seconds=st.sampled_from([1.0, TERM / 2, TERM + 1]))

@@ -114,7 +114,7 @@ def test_what_everybody_skipped_twice_is_stuck(scene: Scene) -> None:
     (theirs, _) = take(scene, "Bob", 2)
     scene.say("Bob", "label", theirs.image, class_id=0, lease=theirs.token)
     with transaction(scene.db):
-        holding.release(scene.db, scene.who("Bob"), "Bob", None)
+        holding.release_client(scene.db, scene.who("Bob"), "Bob")
     (again,) = take(scene, "Bob", 2)
     scene.say("Bob", "skip", again.image, lease=again.token)
     assert stuck_items(scene.db) == [Stuck(request, scene.images[1], 1, control=False, state="none")]
