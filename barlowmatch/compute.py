@@ -12,13 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from barlowmatch import distributed, kernels, launcher, loops
+from barlowmatch import distributed, launcher
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
-from barlowmatch.models.im2col import use_im2col
-from barlowmatch.models.residual import fuse_norms
-from barlowmatch.models.winograd import use_winograd
+from barlowmatch.fast import kernels, loops
+from barlowmatch.fast.im2col import use_im2col
+from barlowmatch.fast.residual import fuse_norms
+from barlowmatch.fast.winograd import use_winograd
 
 WORTHWHILE = 1.15
 """bfloat16 is taken when it is at least this many times as fast as float32."""

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from barlowmatch.compute import keep_freed_memory
-from barlowmatch.models import im2col, winograd
+from barlowmatch.fast import im2col, winograd
 from benchmarks.measuring import table
 from benchmarks.operations import forward_and_back
 

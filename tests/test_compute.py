@@ -12,8 +12,8 @@ from barlowmatch.compute import Compute, bfloat16_pays, choose_compute, has_matr
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
+from barlowmatch.fast.residual import has_fused_norms
 from barlowmatch.models.backbones import build_backbone
-from barlowmatch.models.residual import has_fused_norms
 
 
 @pytest.fixture(autouse=True)

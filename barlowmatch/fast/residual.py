@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-from barlowmatch import loops
-from barlowmatch.models.norms import Passes, norm_relu
-from barlowmatch.models.winograd import convolve_to_the_end, goes_by_winograd
+from barlowmatch.fast import loops
+from barlowmatch.fast.norms import Passes, norm_relu
+from barlowmatch.fast.winograd import convolve_to_the_end, goes_by_winograd
 
 LEAST_NUMBERS = 2**21
 """Of a batch's maps on a CPU, below which threads take longer to begin than the passes save."""
@@ -57,7 +57,7 @@ def _convolve_norm_relu(
     if _is_folded(norm, values):
         if goes_by_winograd(convolution, values):
             return convolve_to_the_end(convolution, values, added, relu=relu)
-        from barlowmatch.loops.norms import add_and_cut
+        from barlowmatch.fast.loops.norms import add_and_cut
 
         return add_and_cut(convolution(values), added, relu)
     return _norm_relu(norm, convolution(values), added, relu=relu)
@@ -73,7 +73,7 @@ def _is_folded(norm: nn.Module, values: Tensor) -> bool:
 def _norm_relu_pool(norm: nn.Module, values: Tensor, pool: nn.Module) -> Tensor:
     """Return pool(relu(norm(values)))."""
     if _is_usual(pool) and _passes(norm, values) is not None and values.is_cpu:
-        from barlowmatch.loops.pooled_norms import norm_relu_pool
+        from barlowmatch.fast.loops.pooled_norms import norm_relu_pool
 
         return norm_relu_pool(norm, values)  # type: ignore[arg-type]
     result: Tensor = pool(_norm_relu(norm, values))
@@ -99,11 +99,11 @@ def _passes(norm: nn.Module, values: Tensor) -> Passes | None:
         and values.dtype in (torch.float32, torch.bfloat16)
     )
     if plain and values.is_cuda:
-        from barlowmatch.kernels import norms as kernels
+        from barlowmatch.fast.kernels import norms as kernels
 
         return kernels
     if plain and values.is_cpu and values.numel() >= LEAST_NUMBERS and loops.available():
-        from barlowmatch.loops import norms
+        from barlowmatch.fast.loops import norms
 
         return norms
     return None

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-from barlowmatch.models import residual, winograd
+from barlowmatch.fast import residual, winograd
+from barlowmatch.fast.residual import fuse_norms, has_fused_norms
 from barlowmatch.models.backbones import build_backbone
 from barlowmatch.models.folding import fold_batch_norms
-from barlowmatch.models.residual import fuse_norms, has_fused_norms
 
 
 def pair(block: type[BasicBlock | Bottleneck] = BasicBlock) -> tuple[nn.Module, nn.Module]:

@@ -1,7 +1,7 @@
 """3×3 convolutions on a CPU by Winograd's algorithm: a quarter of the products (Lavin & Gray 2015, 1509.09308).
 
 In F(4×4, 3×3), sixteen outputs of a 3×3 filter take not 144 multiplications but 36: of 6×6 inputs and a filter
-transformed to 6×6 (`barlowmatch.loops`), each a part of one of 36 matrix products over all channels. F(6×6, 3×3) takes
+transformed to 6×6 (`loops.tiles`), each a part of one of 36 matrix products over all channels. F(6×6, 3×3) takes
 64 for 36 outputs; where a filter moves two steps at a time, 81 do for sixteen. A layer goes by whichever algorithm
 covers its maps with the fewest. Sums of fewer, larger numbers round a little differently: by some 1e-5 of an output's
 size instead of 1e-6, where bfloat16 rounds by 4e-3.
@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from barlowmatch.loops.threads import in_threads
-from barlowmatch.loops.toom_cook import DOUBLING, HALVING, PLAIN, Algorithm
-from barlowmatch.models.tiling import Array, Tiling, fewest_products
+from barlowmatch.fast.loops.threads import in_threads
+from barlowmatch.fast.loops.toom_cook import DOUBLING, HALVING, PLAIN, Algorithm
+from barlowmatch.fast.tiling import Array, Tiling, fewest_products
 
 WORTHWHILE = 1.15
 """A map is convolved by the algorithm when that takes so many times fewer products."""
@@ -86,7 +86,7 @@ def convolve_to_the_end(layer: nn.Conv2d, images: Tensor, added: Tensor | None, 
         added: like the result, (N, D, ⌈H / stride⌉, ⌈W / stride⌉); None = nothing.
         relu: whether there is one.
     """
-    from barlowmatch.loops.norms import finishing
+    from barlowmatch.fast.loops.norms import finishing
 
     stride = layer.stride[0]
     size = [_outputs(side, stride) for side in images.shape[2:]]
@@ -132,7 +132,7 @@ def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None, stride:
     Raises:
         ValueError: fewer channels.
     """
-    from barlowmatch.loops.tiles import LANES
+    from barlowmatch.fast.loops.tiles import LANES
 
     if min(weight.shape[:2]) < LANES:
         raise ValueError(f"{weight.shape[1]} to {weight.shape[0]} channels; there must be {LANES} at least")
@@ -176,7 +176,7 @@ def _convolve(
 
     What comes after is for `finish` to do, to a range of the outputs, of one dimension, while they are in the cache.
     """
-    from barlowmatch.loops.tiles import transforms
+    from barlowmatch.fast.loops.tiles import transforms
 
     transform, inputs = transforms(tiling.algorithm), _channels_last(images)
     channels, out_channels = filters.shape[1:]
@@ -208,7 +208,7 @@ def _convolve(
 
 def _weight_gradient(images: Tensor, gradient: Tensor, tiling: Tiling) -> Tensor:
     """Return the gradient by the weight (D, C, 3, 3) for images (N, C, H, W) and the outputs' gradient (N, D, …)."""
-    from barlowmatch.loops.tiles import transforms
+    from barlowmatch.fast.loops.tiles import transforms
 
     transform = transforms(tiling.algorithm)
     inputs, gradients = _channels_last(images), _channels_last(gradient)

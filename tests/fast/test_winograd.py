@@ -10,9 +10,9 @@ from timm.layers import StdConv2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from barlowmatch.models import winograd
+from barlowmatch.fast import winograd
+from barlowmatch.fast.winograd import convolve, convolve_to_the_end, goes_by_winograd, use_winograd
 from barlowmatch.models.backbones import build_backbone
-from barlowmatch.models.winograd import convolve, convolve_to_the_end, goes_by_winograd, use_winograd
 
 ROUNDING = 3e-5
 """Of the largest value: what float32 leaves of an output that hundreds of products add up to."""
