@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from barlowmatch.compute import keep_freed_memory
+from barlowmatch.fast.allocator import keep_freed_memory
 from barlowmatch.fast.loops import norms, pooled_norms
 from barlowmatch.fast.norms import norm_relu
 from benchmarks.measuring import table

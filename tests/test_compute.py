@@ -1,6 +1,5 @@
-"""On what to compute: the threads of processes that share a machine, the arithmetic, and the loops of our own."""
+"""On what to compute: the threads of processes that share a machine, and the arithmetic."""
 
-import platform
 from collections.abc import Iterator
 
 import pytest
@@ -8,10 +7,11 @@ import torch
 from torch import nn
 
 from barlowmatch import compute
-from barlowmatch.compute import Compute, bfloat16_pays, choose_compute, has_matrix_unit
+from barlowmatch.compute import Compute, bfloat16_pays, choose_compute
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
+from barlowmatch.fast.processor import emulates_bfloat16
 from barlowmatch.fast.residual import has_fused_norms
 from barlowmatch.models.backbones import build_backbone
 
@@ -56,11 +56,11 @@ def test_what_the_user_says_holds(
 
 @pytest.mark.parametrize("by_loops", [False, True])
 def test_bfloat16_that_is_emulated_does_not_pay(by_loops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not compute._emulates_bfloat16():
+    if not emulates_bfloat16():
         pytest.skip("this processor computes in bfloat16")
     device = torch.device("cpu")
     assert not bfloat16_pays(device, by_loops)
-    monkeypatch.setattr(compute, "_emulates_bfloat16", lambda: False)
+    monkeypatch.setattr(compute, "emulates_bfloat16", lambda: False)
     assert not bfloat16_pays(device, by_loops), "timed, where it is not known before"
 
 
@@ -68,23 +68,6 @@ def test_bfloat16_pays_where_there_is_a_matrix_unit_without_being_timed(monkeypa
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     monkeypatch.setattr(compute, "_timed", None)
     assert bfloat16_pays(torch.device("cpu"), by_loops=True)
-
-
-@pytest.mark.parametrize(
-    ("most", "matrix_unit", "emulated"),
-    [(None, True, False), ("ALL", True, False), ("avx512_core_amx", True, False), ("AVX512_CORE_FP16", False, False),
-     ("AVX512_CORE_BF16", False, False), ("AVX512_CORE_VNNI", False, True), ("AVX2", False, True)],
-)  # fmt: skip
-def test_instructions_that_onednn_is_kept_from_are_not_counted_on(
-    most: str | None, matrix_unit: bool, emulated: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: True)
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    if most is not None:
-        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", most)
-    assert has_matrix_unit() == matrix_unit
-    assert compute._emulates_bfloat16() == emulated
 
 
 @pytest.mark.parametrize(

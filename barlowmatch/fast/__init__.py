@@ -2,7 +2,8 @@
 
 - `winograd` (cut into tiles by `tiling`) and `im2col`: convolutions on a CPU, in float32 and in bfloat16;
 - `norms`: batch norm with what is added to it and the ReLU after it, in few passes; `residual`: networks made of those;
-- `loops`: what numba compiles for the CPU, `kernels`: what Triton compiles for a GPU; views and LARS call them, too.
+- `loops`: what numba compiles for the CPU, `kernels`: what Triton compiles for a GPU; views and LARS call them, too;
+- `processor` and `allocator`: what the processor at hand and its C library can do.
 
 Nothing in here knows what is learned, from what and when: it is about tensors, layers and machines.
 """
