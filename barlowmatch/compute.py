@@ -15,11 +15,9 @@ from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
 from barlowmatch.fast import kernels, loops
+from barlowmatch.fast.accelerating import accelerate
 from barlowmatch.fast.allocator import keep_freed_memory
-from barlowmatch.fast.im2col import use_im2col
-from barlowmatch.fast.processor import emulates_bfloat16, has_bfloat16_instructions, has_matrix_unit
-from barlowmatch.fast.residual import fuse_norms
-from barlowmatch.fast.winograd import use_winograd
+from barlowmatch.fast.processor import emulates_bfloat16, has_matrix_unit
 
 WORTHWHILE = 1.15
 """bfloat16 is taken when it is at least this many times as fast as float32."""
@@ -54,15 +52,11 @@ class Compute:
         return replace(self, autocast=checkpoint["autocast"])
 
     def prepare(self, network: nn.Module) -> None:
-        """Move a network here, in the memory layout and to the algorithm that its convolutions are fastest by."""
+        """Move a network here, in the memory layout and to the ways that it is computed fastest in."""
         network.to(device=self.device, dtype=self.dtype)
         network.to(memory_format=torch.channels_last)
-        if self.loops and not self.autocast:
-            use_winograd(network)
-        elif self.loops and (has_matrix_unit() or has_bfloat16_instructions()):
-            use_im2col(network)
-        if self.loops or kernels.available(self.device):
-            fuse_norms(network)
+        if self.loops or self.device.type != "cpu":
+            accelerate(network, self.device, bfloat16=self.autocast)
 
     def __str__(self) -> str:
         words = f"{self.device}, {'bfloat16' if self.autocast else str(self.dtype).removeprefix('torch.')}"
@@ -149,7 +143,7 @@ def bfloat16_pays(device: torch.device, by_loops: bool) -> bool:
         autocast: nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last) for autocast in (False, True)
     }
     if by_loops:
-        use_winograd(layers[False])
+        accelerate(layers[False], device, bfloat16=False)
     images = torch.randn(32, 64, 32, 32).contiguous(memory_format=torch.channels_last)
     times = {False: float("inf"), True: float("inf")}
     for attempt in range(4):

@@ -9,13 +9,11 @@ size instead of 1e-6, where bfloat16 rounds by 4e-3.
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from barlowmatch.fast.loops.threads import in_threads
 from barlowmatch.fast.loops.toom_cook import DOUBLING, HALVING, PLAIN, Algorithm
@@ -30,9 +28,6 @@ LEAST_PRODUCTS = 2**30
 GAP = 16
 """Numbers between the rows of a spectrum, a line of the cache: at even powers of two all would share its places."""
 
-_KEPT: WeakKeyDictionary[nn.Conv2d, dict[Algorithm, Tensor]] = WeakKeyDictionary()
-"""The transformed filters of layers whose weights stay as they are."""
-
 FORWARD = {1: PLAIN, 2: HALVING}
 BACKWARD = {1: PLAIN, 2: DOUBLING}
 """Algorithms by the stride of a convolution."""
@@ -46,7 +41,7 @@ def use_winograd(network: nn.Module) -> list[nn.Conv2d]:
     """
     found = [layer for layer in network.modules() if type(layer) is nn.Conv2d and _suits(layer)]
     for layer in found:
-        layer.forward = partial(_convolved, layer)  # type: ignore[method-assign]
+        layer.__class__ = WinogradConvolution
     return found
 
 
@@ -58,43 +53,44 @@ def _suits(layer: nn.Conv2d) -> bool:
     return min(layer.in_channels, layer.out_channels) >= LEAST_CHANNELS[layer.stride[0]]
 
 
-def _convolved(layer: nn.Conv2d, images: Tensor) -> Tensor:
-    if not _goes(layer, images):
-        return F.conv2d(images, layer.weight, layer.bias, layer.stride, padding=1)
-    return convolve(images, layer.weight, layer.bias, layer.stride[0])
+class WinogradConvolution(nn.Conv2d):
+    """A wide 3×3 convolution with a margin of one zero, which goes by the algorithm where its input is large."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """Return the convolution of `input` (N, C, H, W), (N, D, ⌈H / stride⌉, ⌈W / stride⌉)."""
+        if not self.takes(input):
+            return super().forward(input)
+        return convolve(input, self.weight, self.bias, self.stride[0])
+
+    def takes(self, images: Tensor) -> bool:
+        """Say whether images go by the algorithm."""
+        return images.dtype == torch.float32 and _is_large(self, images)
+
+    @torch.no_grad()
+    def to_the_end(self, images: Tensor, added: Tensor | None, *, relu: bool) -> Tensor:
+        """Return relu(layer(images) + added) without gradients; from now on the weight has to stay as it is.
+
+        The filters are transformed once. What is added, and the ReLU, take outputs that the processor's cache still
+        holds.
+
+        Args:
+            images: such as it `takes`: (N, C, H, W), float32.
+            added: like the result, (N, D, ⌈H / stride⌉, ⌈W / stride⌉); None = nothing.
+            relu: whether there is one.
+        """
+        from barlowmatch.fast.loops.norms import finishing
+
+        stride = self.stride[0]
+        size = [_outputs(side, stride) for side in images.shape[2:]]
+        tiling = fewest_products(FORWARD[stride], *size)
+        kept = _KEPT.setdefault(self, {})
+        if tiling.algorithm not in kept:
+            kept[tiling.algorithm] = _transformed(self.weight.transpose(0, 1), tiling.transform)
+        return _convolve(images, tiling, kept[tiling.algorithm], self.bias, size, finishing(added, relu))
 
 
-def goes_by_winograd(layer: nn.Module, images: Tensor) -> bool:
-    """Say whether `use_winograd` has a layer convolve these images by the algorithm."""
-    forward = vars(layer).get("forward")
-    return isinstance(forward, partial) and forward.func is _convolved and _goes(layer, images)  # type: ignore[arg-type]
-
-
-def _goes(layer: nn.Conv2d, images: Tensor) -> bool:
-    return images.dtype == torch.float32 and _is_large(layer, images)
-
-
-@torch.no_grad()
-def convolve_to_the_end(layer: nn.Conv2d, images: Tensor, added: Tensor | None, *, relu: bool) -> Tensor:
-    """Return relu(layer(images) + added) of a layer whose weight stays as it is from now on, without gradients.
-
-    Its filters are transformed once. What is added, and the ReLU, take outputs that the processor's cache still holds.
-
-    Args:
-        layer: one that `goes_by_winograd` for these images.
-        images: (N, C, H, W), float32.
-        added: like the result, (N, D, ⌈H / stride⌉, ⌈W / stride⌉); None = nothing.
-        relu: whether there is one.
-    """
-    from barlowmatch.fast.loops.norms import finishing
-
-    stride = layer.stride[0]
-    size = [_outputs(side, stride) for side in images.shape[2:]]
-    tiling = fewest_products(FORWARD[stride], *size)
-    kept = _KEPT.setdefault(layer, {})
-    if tiling.algorithm not in kept:
-        kept[tiling.algorithm] = _transformed(layer.weight.transpose(0, 1), tiling.transform)
-    return _convolve(images, tiling, kept[tiling.algorithm], layer.bias, size, finishing(added, relu))
+_KEPT: WeakKeyDictionary[WinogradConvolution, dict[Algorithm, Tensor]] = WeakKeyDictionary()
+"""The transformed filters of layers whose weights stay as they are; a copy of one may be trained on."""
 
 
 def _is_large(layer: nn.Conv2d, images: Tensor) -> bool:
