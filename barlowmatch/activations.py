@@ -64,6 +64,8 @@ def recompute_blocks(backbone: nn.Module) -> int:
     """
     found = blocks(backbone) or [part for part in backbone.children() if next(part.children(), None) is not None]
     for block in found:
+        # Blocks are of any library's class: a subclass for each could not be pickled, and a module around one would
+        # change the names of its weights.
         block.forward = partial(_recomputed, block, block.forward)
     return len(found)
 

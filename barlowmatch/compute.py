@@ -1,8 +1,6 @@
 """On what to compute and in which arithmetic."""
 
-import ctypes
 import os
-import platform
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,18 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from barlowmatch import distributed, kernels, launcher, loops
+from barlowmatch import distributed, launcher
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
-from barlowmatch.models.im2col import use_im2col
-from barlowmatch.models.residual import fuse_norms
-from barlowmatch.models.winograd import use_winograd
+from barlowmatch.fast import kernels, loops
+from barlowmatch.fast.accelerating import accelerate
+from barlowmatch.fast.allocator import keep_freed_memory
+from barlowmatch.fast.processor import emulates_bfloat16, has_matrix_unit
 
 WORTHWHILE = 1.15
 """bfloat16 is taken when it is at least this many times as fast as float32."""
-_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
-"""Parameters of glibc's mallopt."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +52,11 @@ class Compute:
         return replace(self, autocast=checkpoint["autocast"])
 
     def prepare(self, network: nn.Module) -> None:
-        """Move a network here, in the memory layout and to the algorithm that its convolutions are fastest by."""
+        """Move a network here, in the memory layout and to the ways that it is computed fastest in."""
         network.to(device=self.device, dtype=self.dtype)
         network.to(memory_format=torch.channels_last)
-        if self.loops and not self.autocast:
-            use_winograd(network)
-        elif self.loops and (has_matrix_unit() or has_bfloat16_instructions()):
-            use_im2col(network)
-        if self.loops or kernels.available(self.device):
-            fuse_norms(network)
+        if self.loops or self.device.type != "cpu":
+            accelerate(network, self.device, bfloat16=self.autocast)
 
     def __str__(self) -> str:
         words = f"{self.device}, {'bfloat16' if self.autocast else str(self.dtype).removeprefix('torch.')}"
@@ -131,27 +124,6 @@ def _choose_device(name: str, *, exact: bool) -> torch.device:
     return device
 
 
-def keep_freed_memory() -> None:
-    """Have the C library keep the memory of a step for the next one, where it is glibc.
-
-    Otherwise each activation above 32 MiB is mapped anew in every step, and the kernel hands it out page by page,
-    zeroed: a seventh of the time of a training step on a CPU. One arena serves all threads, so that what the thread
-    that makes batches frees is of use to the network.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is None:
-        return
-    for parameter, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_ARENA_MAX, 1)):
-        mallopt(parameter, value)
-
-
-_INSTRUCTIONS = (
-    "SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16",
-    "AVX512_CORE_FP16", "AVX10_1_512", "AVX512_CORE_AMX",
-)  # fmt: skip
-"""What `ONEDNN_MAX_CPU_ISA` may name as the most that is used; more includes less, and other words are no limit."""
-
-
 def bfloat16_pays(device: torch.device, by_loops: bool) -> bool:
     """Say whether a convolution forward and backward is clearly faster in bfloat16 here, by timing a small one.
 
@@ -163,7 +135,7 @@ def bfloat16_pays(device: torch.device, by_loops: bool) -> bool:
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type != "cpu" or _emulates_bfloat16():
+    if device.type != "cpu" or emulates_bfloat16():
         return False
     if has_matrix_unit():
         return True
@@ -171,7 +143,7 @@ def bfloat16_pays(device: torch.device, by_loops: bool) -> bool:
         autocast: nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last) for autocast in (False, True)
     }
     if by_loops:
-        use_winograd(layers[False])
+        accelerate(layers[False], device, bfloat16=False)
     images = torch.randn(32, 64, 32, 32).contiguous(memory_format=torch.channels_last)
     times = {False: float("inf"), True: float("inf")}
     for attempt in range(4):
@@ -180,28 +152,6 @@ def bfloat16_pays(device: torch.device, by_loops: bool) -> bool:
             if attempt:  # the first pass compiles kernels
                 times[autocast] = min(times[autocast], elapsed)
     return times[False] > WORTHWHILE * times[True]
-
-
-def _emulates_bfloat16() -> bool:
-    """Say whether this is a processor of the x86 family that has no instructions for bfloat16."""
-    has_instructions = has_bfloat16_instructions() or has_matrix_unit()
-    return platform.machine().lower() in ("x86_64", "amd64") and not has_instructions
-
-
-def has_bfloat16_instructions() -> bool:
-    """Say whether this processor's vectors multiply bfloat16 (AVX-512), which oneDNN may use."""
-    return torch.cpu._is_avx512_bf16_supported() and _may_use("AVX512_CORE_BF16")
-
-
-def has_matrix_unit() -> bool:
-    """Say whether this processor has a matrix unit for bfloat16 (AMX) that oneDNN may use."""
-    return torch.cpu._is_amx_tile_supported() and _may_use("AVX512_CORE_AMX")
-
-
-def _may_use(instructions: str) -> bool:
-    """Say whether `ONEDNN_MAX_CPU_ISA`, which keeps oneDNN from what a processor can do, allows instructions."""
-    most = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
-    return most not in _INSTRUCTIONS or _INSTRUCTIONS.index(instructions) <= _INSTRUCTIONS.index(most)
 
 
 def _timed(layer: nn.Module, images: Tensor, autocast: bool) -> float:

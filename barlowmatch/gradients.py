@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from barlowmatch.compute import Compute
 from barlowmatch.events import Emit, Said
-from barlowmatch.models.residual import has_fused_norms
+from barlowmatch.fast.residual import has_fused_norms
 from barlowmatch.task import Task
 
 Metrics = dict[str, Tensor]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from barlowmatch import kernels
+from barlowmatch.fast import kernels
 
 
 class LARS(Optimizer):
@@ -55,7 +55,7 @@ class LARS(Optimizer):
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         velocities = [velocity(self, weight) for weight in weights]
         if kernels.available(weights[0].device):
-            from barlowmatch.kernels import optim
+            from barlowmatch.fast.kernels import optim
 
             if optim.fits(weights, gradients, velocities):
                 optim.step(weights, gradients, velocities, **{name: group[name] for name in self.defaults})

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import functional as F
 
-from barlowmatch.compute import keep_freed_memory
-from barlowmatch.models import im2col, winograd
+from barlowmatch.fast import im2col, winograd
+from barlowmatch.fast.allocator import keep_freed_memory
 from benchmarks.measuring import table
 from benchmarks.operations import forward_and_back
 

@@ -14,8 +14,8 @@ from barlowmatch.compute import Compute, choose_compute
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import silent
+from barlowmatch.fast.residual import fuse_norms
 from barlowmatch.gradients import Gradients, ReplayedGradients
-from barlowmatch.models.residual import fuse_norms
 from barlowmatch.stages.images import load_images
 from barlowmatch.stages.networks import Origin, build_pretraining_network
 from barlowmatch.stages.pretrain import BarlowTwins

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from barlowmatch.compute import keep_freed_memory
-from barlowmatch.loops import norms, pooled_norms
-from barlowmatch.models.norms import norm_relu
+from barlowmatch.fast.allocator import keep_freed_memory
+from barlowmatch.fast.loops import norms, pooled_norms
+from barlowmatch.fast.norms import norm_relu
 from benchmarks.measuring import table
 from benchmarks.operations import forward_and_back
 

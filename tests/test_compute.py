@@ -1,19 +1,19 @@
-"""On what to compute: the threads of processes that share a machine, the arithmetic, and the loops of our own."""
+"""On what to compute: the threads of processes that share a machine, and the arithmetic."""
 
-import platform
 from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import nn
 
 from barlowmatch import compute
-from barlowmatch.compute import Compute, bfloat16_pays, choose_compute, has_matrix_unit
+from barlowmatch.compute import Compute, bfloat16_pays, choose_compute
 from barlowmatch.configs.shared import ComputeOptions
 from barlowmatch.data.workers import cores
 from barlowmatch.errors import InputError
+from barlowmatch.fast.processor import emulates_bfloat16
+from barlowmatch.fast.residual import has_fused_norms
+from barlowmatch.fast.winograd import WinogradConvolution
 from barlowmatch.models.backbones import build_backbone
-from barlowmatch.models.residual import has_fused_norms
 
 
 @pytest.fixture(autouse=True)
@@ -56,11 +56,11 @@ def test_what_the_user_says_holds(
 
 @pytest.mark.parametrize("by_loops", [False, True])
 def test_bfloat16_that_is_emulated_does_not_pay(by_loops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not compute._emulates_bfloat16():
+    if not emulates_bfloat16():
         pytest.skip("this processor computes in bfloat16")
     device = torch.device("cpu")
     assert not bfloat16_pays(device, by_loops)
-    monkeypatch.setattr(compute, "_emulates_bfloat16", lambda: False)
+    monkeypatch.setattr(compute, "emulates_bfloat16", lambda: False)
     assert not bfloat16_pays(device, by_loops), "timed, where it is not known before"
 
 
@@ -70,40 +70,13 @@ def test_bfloat16_pays_where_there_is_a_matrix_unit_without_being_timed(monkeypa
     assert bfloat16_pays(torch.device("cpu"), by_loops=True)
 
 
-@pytest.mark.parametrize(
-    ("most", "matrix_unit", "emulated"),
-    [(None, True, False), ("ALL", True, False), ("avx512_core_amx", True, False), ("AVX512_CORE_FP16", False, False),
-     ("AVX512_CORE_BF16", False, False), ("AVX512_CORE_VNNI", False, True), ("AVX2", False, True)],
-)  # fmt: skip
-def test_instructions_that_onednn_is_kept_from_are_not_counted_on(
-    most: str | None, matrix_unit: bool, emulated: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: True)
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    if most is not None:
-        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", most)
-    assert has_matrix_unit() == matrix_unit
-    assert compute._emulates_bfloat16() == emulated
-
-
-@pytest.mark.parametrize(
-    ("by_loops", "autocast", "native", "convolutions"),
-    [
-        (True, False, "amx_tile", 14), (True, True, "amx_tile", 13), (True, True, "avx512_bf16", 13),
-        (True, True, None, 0), (False, False, "amx_tile", 0),
-    ],
-)  # fmt: skip
-def test_convolutions_and_norms_go_our_own_ways_on_a_cpu(
-    by_loops: bool, autocast: bool, native: str | None, convolutions: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for instructions in ("amx_tile", "avx512_bf16"):
-        has_them = instructions == native
-        monkeypatch.setattr(torch.cpu, f"_is_{instructions}_supported", lambda has_them=has_them: has_them)
-    network = build_backbone("resnet18_half", 32, "small")
-    Compute(torch.device("cpu"), torch.float32, autocast=autocast, loops=by_loops).prepare(network)
+@pytest.mark.parametrize("by_loops", [False, True])
+def test_networks_are_made_faster_unless_they_are_to_be_compared_with(by_loops: bool) -> None:
+    network = build_backbone("resnet18_quarter", 32, "small")
+    Compute(torch.device("cpu"), torch.float32, autocast=False, loops=by_loops).prepare(network)
     assert has_fused_norms(network) == by_loops
-    assert sum("forward" in vars(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d)) == convolutions
+    assert any(isinstance(layer, WinogradConvolution) for layer in network.modules()) == by_loops
+    assert network.conv1.weight.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.fixture

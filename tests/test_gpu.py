@@ -10,16 +10,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from barlowmatch import gradients, kernels
+from barlowmatch import gradients
 from barlowmatch.cli import COMMANDS, parse_config, run_command
 from barlowmatch.compute import choose_compute
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.views import FAMILIES, View, barlow_views, strong_view, weak_view
 from barlowmatch.events import silent
+from barlowmatch.fast import kernels
+from barlowmatch.fast.norms import norm_relu
+from barlowmatch.fast.residual import fuse_norms
 from barlowmatch.gradients import Gradients, ReplayedGradients
 from barlowmatch.models.backbones import build_backbone
-from barlowmatch.models.norms import norm_relu
-from barlowmatch.models.residual import fuse_norms
 from barlowmatch.optim import LARS
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.runs import Run
@@ -140,7 +141,7 @@ def test_what_is_replayed_are_the_gradients(
 def test_fused_norms_are_torchs_in_float64(
     shape: tuple[int, ...], adds: bool, relu: bool, dtype: torch.dtype, tolerance: float
 ) -> None:
-    from barlowmatch.kernels import norms as passes
+    from barlowmatch.fast.kernels import norms as passes
 
     torch.manual_seed(0)
     norm = nn.BatchNorm2d(shape[1]).cuda()
@@ -162,7 +163,7 @@ def test_fused_norms_are_torchs_in_float64(
 
 
 def test_a_resnet_with_fused_norms_has_the_gradients_of_one_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    from barlowmatch.kernels import norms
+    from barlowmatch.fast.kernels import norms
 
     torch.manual_seed(0)
     plain = build_backbone("resnet18", 32, "small").cuda().to(memory_format=torch.channels_last)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from barlowmatch import kernels, loops
 from barlowmatch.data.partial import change_some
+from barlowmatch.fast import kernels, loops
 
 NONE = -1
 """In an order of operations: none comes in this place."""
@@ -21,9 +21,9 @@ def jitter(images: Tensor, order: Tensor, strengths: Tensor, grey_ones: Tensor) 
         grey_ones: which images lose their colour at the end (B,) bool, on the CPU.
     """
     if kernels.available(images.device):
-        from barlowmatch.kernels.color import jitter as at_once
+        from barlowmatch.fast.kernels.color import jitter as at_once
     elif images.device.type == "cpu" and loops.available():
-        from barlowmatch.loops.color import jitter as at_once
+        from barlowmatch.fast.loops.color import jitter as at_once
     else:
         at_once = one_by_one
     at_once(images, order, strengths, grey_ones)

@@ -2,16 +2,16 @@
 
 Crop and resize of an image are two matrices, out = Y · image · Xᵀ, whose rows hold Pillow's antialiased filter: what
 Pillow computes, at the speed of a matrix product, which is what accelerators are good at; where there is Triton, a
-kernel does it without making the matrices (`barlowmatch.kernels`), and a blur too. On the CPU torch's own port of
-Pillow's integer kernel, image by image, is several times as fast above 32 px, and a compiled loop (`barlowmatch.loops`)
-blurs. What is not separable (rotation, shear) is sampled on a grid.
+kernel does it without making the matrices (`barlowmatch.fast.kernels`), and a blur too. On the CPU torch's own port of
+Pillow's integer kernel, image by image, is several times as fast above 32 px, and a compiled loop
+(`barlowmatch.fast.loops`) blurs. What is not separable (rotation, shear) is sampled on a grid.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from barlowmatch import kernels, loops
+from barlowmatch.fast import kernels, loops
 from barlowmatch.transfer import send
 
 BLUR_RADIUS = 8
@@ -32,7 +32,7 @@ def crop_and_resize(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     if images.device.type == "cpu":
         return _crop_and_resize_each(images, boxes, size)
     if kernels.available(images.device):
-        from barlowmatch.kernels import resampling
+        from barlowmatch.fast.kernels import resampling
 
         return resampling.crop_and_resize(images, boxes, size)
     return _crop_and_resize_at_once(images, boxes, size)
@@ -96,12 +96,12 @@ def apply_lines(images: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
 def blur(images: Tensor, sigma: Tensor) -> Tensor:
     """Blur each image (B, C, H, W) in [0, 1] by a Gaussian of its own `sigma` (B,) in px, with mirrored borders."""
     if kernels.available(images.device):
-        from barlowmatch.kernels import resampling
+        from barlowmatch.fast.kernels import resampling
 
         return resampling.blur(images, sigma, BLUR_RADIUS)
     weights = _gaussians(sigma)
     if images.device.type == "cpu" and loops.available():
-        from barlowmatch.loops.resampling import blur
+        from barlowmatch.fast.loops.resampling import blur
 
         return blur(images, weights)
     return _filter_at_once(images, weights)

@@ -12,7 +12,8 @@ def fold_batch_norms(network: nn.Module) -> int:
     The outputs stay what they are, but for rounding. Training the network afterwards would train another one.
 
     Args:
-        network: in evaluation mode. One whose forward pass cannot be traced stays as it is.
+        network: in evaluation mode. One whose forward pass cannot be traced, as that of one which `Compute.prepare`
+            has made faster, stays as it is.
     """
     parts = dict(network.named_modules())
     pairs = _pairs(network, parts)

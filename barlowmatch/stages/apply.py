@@ -70,9 +70,9 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
         refuse_other_backbone(wanted, network.architecture, config.checkpoint_path)
         dataset = read_dataset(config, emit)
         images = load_images(dataset, config, compute, emit, network.architecture)
-        compute.prepare(network)
-        network.eval()
+        network.to(dtype=compute.dtype).eval()
         fold_batch_norms(network.backbone)  # in the arithmetic asked for
+        compute.prepare(network)
         yield Applied(network, checkpoint, images, compute, batch_of_a_process(config.batch_size, images.size))
 
 

@@ -1,7 +1,9 @@
 """The commands that apply a network: their batches, and classes that the network does not know."""
 
 import csv
+import platform
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,11 @@ from barlowmatch.configs.inference import EmbedConfig, EvaluateConfig, PredictCo
 from barlowmatch.data.classes import ImageClass, class_id, renamed
 from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
-from barlowmatch.events import Event, Said
+from barlowmatch.events import Event, Said, silent
+from barlowmatch.fast.winograd import WinogradConvolution
 from barlowmatch.inference import usual_batch
 from barlowmatch.stages import classify, embed, evaluate, predict
-from barlowmatch.stages.apply import batch_of_a_process
+from barlowmatch.stages.apply import applied_network, batch_of_a_process
 from tests.conftest import Command
 from tests.processes import in_processes
 from tests.stages.running import words
@@ -62,6 +65,18 @@ def test_the_batch_asked_for_is_the_batch_computed(common: dict[str, Any], batch
     batches.clear()
     evaluate.run(EvaluateConfig(**common, batch_size=30))
     assert batches == [30, 10, 30, 30, 30, 10]
+
+
+def test_norms_are_folded_and_convolutions_go_the_fastest_way(
+    common: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    with applied_network(EvaluateConfig(**common | {"precision": "auto"}), silent) as applied:
+        kinds = Counter(type(part) for part in applied.network.backbone.modules())
+    assert kinds[nn.BatchNorm2d] == 0
+    assert kinds[WinogradConvolution] == 9  # of 32 channels and more, whose filters move by one
 
 
 def test_predictions_are_written_batch_by_batch_and_whole(

@@ -5,7 +5,6 @@ go through a map row by row, and a row of three or eight pixels leaves most of t
 gradient by the weights of 512 filters on maps of 4×4 takes it five times as long as copying the rows and multiplying.
 """
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -30,7 +29,7 @@ def use_im2col(network: nn.Module) -> list[nn.Conv2d]:
     """
     found = [layer for layer in network.modules() if type(layer) is nn.Conv2d and _suits(layer)]
     for layer in found:
-        layer.forward = partial(_convolved, layer)  # type: ignore[method-assign]
+        layer.__class__ = Im2colConvolution
     return found
 
 
@@ -42,13 +41,17 @@ def _suits(layer: nn.Conv2d) -> bool:
     return all(pair[0] == pair[1] for pair in (layer.kernel_size, layer.stride, layer.padding))
 
 
-def _convolved(layer: nn.Conv2d, images: Tensor) -> Tensor:
-    side, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
-    assert isinstance(padding, int)
-    if not torch.is_autocast_enabled("cpu") or _pixels(images, side, stride, padding) > SMALL:
-        return F.conv2d(images, layer.weight, layer.bias, layer.stride, padding)
-    bias = None if layer.bias is None else layer.bias.bfloat16()
-    return convolve(images.bfloat16(), layer.weight.bfloat16(), bias, stride, padding)
+class Im2colConvolution(nn.Conv2d):
+    """A convolution, as wide as high, that goes by matrix products in bfloat16 where its map of outputs is small."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """Return the convolution of `input` (N, C, H, W)."""
+        side, stride, padding = self.kernel_size[0], self.stride[0], self.padding[0]
+        assert isinstance(padding, int)
+        if not torch.is_autocast_enabled("cpu") or _pixels(input, side, stride, padding) > SMALL:
+            return super().forward(input)
+        bias = None if self.bias is None else self.bias.bfloat16()
+        return convolve(input.bfloat16(), self.weight.bfloat16(), bias, stride, padding)
 
 
 def _pixels(images: Tensor, side: int, stride: int, padding: int) -> int:

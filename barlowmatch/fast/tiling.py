@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from barlowmatch.loops.toom_cook import Algorithm
+from barlowmatch.fast.loops.toom_cook import Algorithm
 
 Array = npt.NDArray[np.float32]
 

@@ -1,4 +1,4 @@
-"""The passes of `barlowmatch.models.norms` on a CPU: loops compiled by numba (`norm_passes.py`), in threads.
+"""The passes of `barlowmatch.fast.norms` on a CPU: loops compiled by numba (`norm_passes.py`), in threads.
 
 Where there are few channels, a row of a matrix holds several pixels: a loop over few columns has hardly begun when it
 ends. Rows are cut into pieces by their number alone, and the sums of the pieces are added up in their order, so that
@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from barlowmatch.loops import norm_passes
-from barlowmatch.loops.threads import in_threads
+from barlowmatch.fast.loops import norm_passes
+from barlowmatch.fast.loops.threads import in_threads
 
 PIECE = 2**18
 """Numbers that a thread handles at once."""

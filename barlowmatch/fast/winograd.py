@@ -1,7 +1,7 @@
 """3×3 convolutions on a CPU by Winograd's algorithm: a quarter of the products (Lavin & Gray 2015, 1509.09308).
 
 In F(4×4, 3×3), sixteen outputs of a 3×3 filter take not 144 multiplications but 36: of 6×6 inputs and a filter
-transformed to 6×6 (`barlowmatch.loops`), each a part of one of 36 matrix products over all channels. F(6×6, 3×3) takes
+transformed to 6×6 (`loops.tiles`), each a part of one of 36 matrix products over all channels. F(6×6, 3×3) takes
 64 for 36 outputs; where a filter moves two steps at a time, 81 do for sixteen. A layer goes by whichever algorithm
 covers its maps with the fewest. Sums of fewer, larger numbers round a little differently: by some 1e-5 of an output's
 size instead of 1e-6, where bfloat16 rounds by 4e-3.
@@ -9,17 +9,15 @@ size instead of 1e-6, where bfloat16 rounds by 4e-3.
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from barlowmatch.loops.threads import in_threads
-from barlowmatch.loops.toom_cook import DOUBLING, HALVING, PLAIN, Algorithm
-from barlowmatch.models.tiling import Array, Tiling, fewest_products
+from barlowmatch.fast.loops.threads import in_threads
+from barlowmatch.fast.loops.toom_cook import DOUBLING, HALVING, PLAIN, Algorithm
+from barlowmatch.fast.tiling import Array, Tiling, fewest_products
 
 WORTHWHILE = 1.15
 """A map is convolved by the algorithm when that takes so many times fewer products."""
@@ -29,9 +27,6 @@ LEAST_PRODUCTS = 2**30
 """Multiplications of a layer, for a batch, below which nothing is gained by threads and tiles: some 10 ms."""
 GAP = 16
 """Numbers between the rows of a spectrum, a line of the cache: at even powers of two all would share its places."""
-
-_KEPT: WeakKeyDictionary[nn.Conv2d, dict[Algorithm, Tensor]] = WeakKeyDictionary()
-"""The transformed filters of layers whose weights stay as they are."""
 
 FORWARD = {1: PLAIN, 2: HALVING}
 BACKWARD = {1: PLAIN, 2: DOUBLING}
@@ -46,7 +41,7 @@ def use_winograd(network: nn.Module) -> list[nn.Conv2d]:
     """
     found = [layer for layer in network.modules() if type(layer) is nn.Conv2d and _suits(layer)]
     for layer in found:
-        layer.forward = partial(_convolved, layer)  # type: ignore[method-assign]
+        layer.__class__ = WinogradConvolution
     return found
 
 
@@ -58,43 +53,44 @@ def _suits(layer: nn.Conv2d) -> bool:
     return min(layer.in_channels, layer.out_channels) >= LEAST_CHANNELS[layer.stride[0]]
 
 
-def _convolved(layer: nn.Conv2d, images: Tensor) -> Tensor:
-    if not _goes(layer, images):
-        return F.conv2d(images, layer.weight, layer.bias, layer.stride, padding=1)
-    return convolve(images, layer.weight, layer.bias, layer.stride[0])
+class WinogradConvolution(nn.Conv2d):
+    """A wide 3×3 convolution with a margin of one zero, which goes by the algorithm where its input is large."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """Return the convolution of `input` (N, C, H, W), (N, D, ⌈H / stride⌉, ⌈W / stride⌉)."""
+        if not self.takes(input):
+            return super().forward(input)
+        return convolve(input, self.weight, self.bias, self.stride[0])
+
+    def takes(self, images: Tensor) -> bool:
+        """Say whether images go by the algorithm."""
+        return images.dtype == torch.float32 and _is_large(self, images)
+
+    @torch.no_grad()
+    def to_the_end(self, images: Tensor, added: Tensor | None, *, relu: bool) -> Tensor:
+        """Return relu(layer(images) + added) without gradients; from now on the weight has to stay as it is.
+
+        The filters are transformed once. What is added, and the ReLU, take outputs that the processor's cache still
+        holds.
+
+        Args:
+            images: such as it `takes`: (N, C, H, W), float32.
+            added: like the result, (N, D, ⌈H / stride⌉, ⌈W / stride⌉); None = nothing.
+            relu: whether there is one.
+        """
+        from barlowmatch.fast.loops.norms import finishing
+
+        stride = self.stride[0]
+        size = [_outputs(side, stride) for side in images.shape[2:]]
+        tiling = fewest_products(FORWARD[stride], *size)
+        kept = _KEPT.setdefault(self, {})
+        if tiling.algorithm not in kept:
+            kept[tiling.algorithm] = _transformed(self.weight.transpose(0, 1), tiling.transform)
+        return _convolve(images, tiling, kept[tiling.algorithm], self.bias, size, finishing(added, relu))
 
 
-def goes_by_winograd(layer: nn.Module, images: Tensor) -> bool:
-    """Say whether `use_winograd` has a layer convolve these images by the algorithm."""
-    forward = vars(layer).get("forward")
-    return isinstance(forward, partial) and forward.func is _convolved and _goes(layer, images)  # type: ignore[arg-type]
-
-
-def _goes(layer: nn.Conv2d, images: Tensor) -> bool:
-    return images.dtype == torch.float32 and _is_large(layer, images)
-
-
-@torch.no_grad()
-def convolve_to_the_end(layer: nn.Conv2d, images: Tensor, added: Tensor | None, *, relu: bool) -> Tensor:
-    """Return relu(layer(images) + added) of a layer whose weight stays as it is from now on, without gradients.
-
-    Its filters are transformed once. What is added, and the ReLU, take outputs that the processor's cache still holds.
-
-    Args:
-        layer: one that `goes_by_winograd` for these images.
-        images: (N, C, H, W), float32.
-        added: like the result, (N, D, ⌈H / stride⌉, ⌈W / stride⌉); None = nothing.
-        relu: whether there is one.
-    """
-    from barlowmatch.loops.norms import finishing
-
-    stride = layer.stride[0]
-    size = [_outputs(side, stride) for side in images.shape[2:]]
-    tiling = fewest_products(FORWARD[stride], *size)
-    kept = _KEPT.setdefault(layer, {})
-    if tiling.algorithm not in kept:
-        kept[tiling.algorithm] = _transformed(layer.weight.transpose(0, 1), tiling.transform)
-    return _convolve(images, tiling, kept[tiling.algorithm], layer.bias, size, finishing(added, relu))
+_KEPT: WeakKeyDictionary[WinogradConvolution, dict[Algorithm, Tensor]] = WeakKeyDictionary()
+"""The transformed filters of layers whose weights stay as they are; a copy of one may be trained on."""
 
 
 def _is_large(layer: nn.Conv2d, images: Tensor) -> bool:
@@ -132,7 +128,7 @@ def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None, stride:
     Raises:
         ValueError: fewer channels.
     """
-    from barlowmatch.loops.tiles import LANES
+    from barlowmatch.fast.loops.tiles import LANES
 
     if min(weight.shape[:2]) < LANES:
         raise ValueError(f"{weight.shape[1]} to {weight.shape[0]} channels; there must be {LANES} at least")
@@ -176,7 +172,7 @@ def _convolve(
 
     What comes after is for `finish` to do, to a range of the outputs, of one dimension, while they are in the cache.
     """
-    from barlowmatch.loops.tiles import transforms
+    from barlowmatch.fast.loops.tiles import transforms
 
     transform, inputs = transforms(tiling.algorithm), _channels_last(images)
     channels, out_channels = filters.shape[1:]
@@ -208,7 +204,7 @@ def _convolve(
 
 def _weight_gradient(images: Tensor, gradient: Tensor, tiling: Tiling) -> Tensor:
     """Return the gradient by the weight (D, C, 3, 3) for images (N, C, H, W) and the outputs' gradient (N, D, …)."""
-    from barlowmatch.loops.tiles import transforms
+    from barlowmatch.fast.loops.tiles import transforms
 
     transform = transforms(tiling.algorithm)
     inputs, gradients = _channels_last(images), _channels_last(gradient)

@@ -19,7 +19,7 @@ def available(device: torch.device) -> bool:
 def why_not(device: torch.device) -> str | None:
     """Return why kernels cannot be built for a GPU, by building one; None where they can."""
     try:
-        from barlowmatch.kernels import color
+        from barlowmatch.fast.kernels import color
 
         color.jitter(torch.zeros(1, 3, 2, 2, device=device), torch.zeros(1, 4), torch.ones(1, 4), torch.ones(1))
     except Exception as error:  # whatever keeps a compiler from working here

@@ -8,9 +8,9 @@ from timm.layers import StdConv2d
 from torch import nn
 from torch.nn import functional as F
 
-from barlowmatch.models import im2col
+from barlowmatch.fast import im2col
+from barlowmatch.fast.im2col import convolve, use_im2col
 from barlowmatch.models.backbones import build_backbone
-from barlowmatch.models.im2col import convolve, use_im2col
 
 
 @pytest.mark.parametrize("tiny", [False, True])

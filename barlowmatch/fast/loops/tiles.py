@@ -22,8 +22,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from barlowmatch.loops.compiling import FAST, compiled
-from barlowmatch.loops.toom_cook import ALGORITHMS, Algorithm, Matrix
+from barlowmatch.fast.loops.compiling import FAST, compiled
+from barlowmatch.fast.loops.toom_cook import ALGORITHMS, Algorithm, Matrix
 
 LANES = 16
 """Channels computed at once: a vector of AVX-512, two of AVX; a line of the cache."""

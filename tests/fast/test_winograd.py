@@ -10,9 +10,9 @@ from timm.layers import StdConv2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from barlowmatch.models import winograd
+from barlowmatch.fast import winograd
+from barlowmatch.fast.winograd import WinogradConvolution, convolve, use_winograd
 from barlowmatch.models.backbones import build_backbone
-from barlowmatch.models.winograd import convolve, convolve_to_the_end, goes_by_winograd, use_winograd
 
 ROUNDING = 3e-5
 """Of the largest value: what float32 leaves of an output that hundreds of products add up to."""
@@ -122,15 +122,15 @@ def test_what_follows_is_done_to_every_output_once(
     images, weight = images_and_weight(shape, 144)
     layer = nn.Conv2d(128, 144, 3, stride=stride, padding=1)
     layer.weight = nn.Parameter(weight.detach())
-    assert not goes_by_winograd(layer, images)
-    use_winograd(layer)
-    assert goes_by_winograd(layer, images)
-    assert not goes_by_winograd(layer, images.bfloat16())
+    assert use_winograd(layer) == [layer]
+    assert isinstance(layer, WinogradConvolution)
+    assert layer.takes(images)
+    assert not layer.takes(images.bfloat16())
     exact = copy.deepcopy(layer).double()
     for _ in range(2):  # with filters transformed now, and those that were kept
         expected = exact(images.double()).detach()
         added = torch.randn(expected.shape) * expected.std() if adds else None  # not channels_last
-        found = convolve_to_the_end(layer, images, added, relu=relu)
+        found = layer.to_the_end(images, added, relu=relu)
         assert not found.requires_grad
         total = expected if added is None else expected + added
         assert_near(found, total.relu() if relu else total)

@@ -1,4 +1,4 @@
-"""The passes of `barlowmatch.models.norms` on a GPU: Triton's kernels (`norm_passes.py`), launched."""
+"""The passes of `barlowmatch.fast.norms` on a GPU: Triton's kernels (`norm_passes.py`), launched."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import torch
 import triton
 from torch import Tensor, nn
 
-from barlowmatch.kernels import norm_passes
+from barlowmatch.fast.kernels import norm_passes
 
 TILE = 4096
 """Numbers that a program loads at a time."""

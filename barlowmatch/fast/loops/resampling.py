@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from barlowmatch.loops.compiling import compiled
-from barlowmatch.loops.threads import in_threads
+from barlowmatch.fast.loops.compiling import compiled
+from barlowmatch.fast.loops.threads import in_threads
 
 ZERO, ONE = np.float32(0), np.float32(1)
 

@@ -1,6 +1,5 @@
 """Residual networks whose batch norms, additions and ReLUs are computed together where there are passes for it."""
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -8,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-from barlowmatch import loops
-from barlowmatch.models.norms import Passes, norm_relu
-from barlowmatch.models.winograd import convolve_to_the_end, goes_by_winograd
+from barlowmatch.fast import loops
+from barlowmatch.fast.norms import Passes, norm_relu
+from barlowmatch.fast.winograd import WinogradConvolution
 
 LEAST_NUMBERS = 2**21
 """Of a batch's maps on a CPU, below which threads take longer to begin than the passes save."""
@@ -22,21 +21,15 @@ def fuse_norms(network: nn.Module) -> int:
     In training, on a GPU, and on a CPU where maps are large; else they go on as they were. Parameters and their names
     stay what they are.
     """
-    count = 0
-    for module in network.modules():
-        if isinstance(module, ResNet):
-            module._forward_impl = partial(_resnet, module)
-        elif type(module) in _BLOCKS:
-            module.forward = partial(_BLOCKS[type(module)], module)
-        else:
-            continue
-        count += 1
-    return count
+    found = [module for module in network.modules() if isinstance(module, ResNet) or type(module) in _BLOCKS]
+    for module in found:
+        module.__class__ = _BLOCKS.get(type(module), FusedResNet)
+    return len(found)
 
 
 def has_fused_norms(network: nn.Module) -> bool:
     """Say whether `fuse_norms` found something in `network`."""
-    return any(isinstance(module, ResNet) and "_forward_impl" in vars(module) for module in network.modules())
+    return any(isinstance(module, FusedResNet) for module in network.modules())
 
 
 def _norm_relu(norm: nn.Module, values: Tensor, added: Tensor | None = None, *, relu: bool = True) -> Tensor:
@@ -55,9 +48,9 @@ def _convolve_norm_relu(
 ) -> Tensor:
     """Return relu(norm(convolution(values)) + added)."""
     if _is_folded(norm, values):
-        if goes_by_winograd(convolution, values):
-            return convolve_to_the_end(convolution, values, added, relu=relu)
-        from barlowmatch.loops.norms import add_and_cut
+        if isinstance(convolution, WinogradConvolution) and convolution.takes(values):
+            return convolution.to_the_end(values, added, relu=relu)
+        from barlowmatch.fast.loops.norms import add_and_cut
 
         return add_and_cut(convolution(values), added, relu)
     return _norm_relu(norm, convolution(values), added, relu=relu)
@@ -73,7 +66,7 @@ def _is_folded(norm: nn.Module, values: Tensor) -> bool:
 def _norm_relu_pool(norm: nn.Module, values: Tensor, pool: nn.Module) -> Tensor:
     """Return pool(relu(norm(values)))."""
     if _is_usual(pool) and _passes(norm, values) is not None and values.is_cpu:
-        from barlowmatch.loops.pooled_norms import norm_relu_pool
+        from barlowmatch.fast.loops.pooled_norms import norm_relu_pool
 
         return norm_relu_pool(norm, values)  # type: ignore[arg-type]
     result: Tensor = pool(_norm_relu(norm, values))
@@ -99,32 +92,14 @@ def _passes(norm: nn.Module, values: Tensor) -> Passes | None:
         and values.dtype in (torch.float32, torch.bfloat16)
     )
     if plain and values.is_cuda:
-        from barlowmatch.kernels import norms as kernels
+        from barlowmatch.fast.kernels import norms as kernels
 
         return kernels
     if plain and values.is_cpu and values.numel() >= LEAST_NUMBERS and loops.available():
-        from barlowmatch.loops import norms
+        from barlowmatch.fast.loops import norms
 
         return norms
     return None
-
-
-def _resnet(network: ResNet, images: Tensor) -> Tensor:
-    values = _norm_relu_pool(network.bn1, network.conv1(images), network.maxpool)
-    values = network.layer4(network.layer3(network.layer2(network.layer1(values))))
-    result: Tensor = network.fc(network.avgpool(values).flatten(1))
-    return result
-
-
-def _basic_block(block: Any, values: Tensor) -> Tensor:
-    inner = _convolve_norm_relu(block.conv1, block.bn1, values)
-    return _convolve_norm_relu(block.conv2, block.bn2, inner, _shortcut(block, values))
-
-
-def _bottleneck(block: Any, values: Tensor) -> Tensor:
-    inner = _convolve_norm_relu(block.conv1, block.bn1, values)
-    inner = _convolve_norm_relu(block.conv2, block.bn2, inner)
-    return _convolve_norm_relu(block.conv3, block.bn3, inner, _shortcut(block, values))
 
 
 def _shortcut(block: Any, values: Tensor) -> Tensor:
@@ -135,4 +110,34 @@ def _shortcut(block: Any, values: Tensor) -> Tensor:
     return _convolve_norm_relu(convolution, norm, values, relu=False)
 
 
-_BLOCKS = {BasicBlock: _basic_block, Bottleneck: _bottleneck}
+class FusedResNet(ResNet):  # type: ignore[misc]
+    """A ResNet, of any depth and width, whose stem goes by few passes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return embeddings (N, D) of images (N, 3, H, W)."""
+        values = _norm_relu_pool(self.bn1, self.conv1(x), self.maxpool)
+        values = self.layer4(self.layer3(self.layer2(self.layer1(values))))
+        result: Tensor = self.fc(self.avgpool(values).flatten(1))
+        return result
+
+
+class FusedBasicBlock(BasicBlock):  # type: ignore[misc]
+    """A block of two convolutions that goes by few passes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps of maps `x` (N, C, H, W)."""
+        inner = _convolve_norm_relu(self.conv1, self.bn1, x)
+        return _convolve_norm_relu(self.conv2, self.bn2, inner, _shortcut(self, x))
+
+
+class FusedBottleneck(Bottleneck):  # type: ignore[misc]
+    """A block of three convolutions that goes by few passes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps of maps `x` (N, C, H, W)."""
+        inner = _convolve_norm_relu(self.conv1, self.bn1, x)
+        inner = _convolve_norm_relu(self.conv2, self.bn2, inner)
+        return _convolve_norm_relu(self.conv3, self.bn3, inner, _shortcut(self, x))
+
+
+_BLOCKS: dict[type[nn.Module], type[nn.Module]] = {BasicBlock: FusedBasicBlock, Bottleneck: FusedBottleneck}

@@ -8,8 +8,8 @@ import sys
 import pytest
 import torch
 
-from barlowmatch import kernels
 from barlowmatch.compute import Compute
+from barlowmatch.fast import kernels
 
 triton = pytest.importorskip("triton")
 
@@ -17,8 +17,8 @@ triton = pytest.importorskip("triton")
 @pytest.mark.slow
 def test_kernels_compute_what_the_operations_do() -> None:
     finished = subprocess.run(
-        [sys.executable, "-m", "tests.interpreted"], env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True,
-        text=True, check=False,
+        [sys.executable, "-m", "tests.fast.interpreted"], env=os.environ | {"TRITON_INTERPRET": "1"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     errors = {name: float(value) for name, value in map(str.split, finished.stdout.splitlines())}
@@ -36,7 +36,7 @@ def test_a_run_says_why_it_goes_without_kernels() -> None:
 
 
 def test_a_step_takes_only_numbers_that_lie_alike() -> None:
-    from barlowmatch.kernels import optim
+    from barlowmatch.fast.kernels import optim
 
     one, square = torch.zeros(8, 4, 1, 1), torch.zeros(3, 3)
     assert optim.fits([one], [one.contiguous(memory_format=torch.channels_last)], [one.clone()])
@@ -89,7 +89,7 @@ def test_a_kernel_can_be_built_for_a_gpu(name: str) -> None:
     from triton.compiler import ASTSource
 
     module, function = name.split(".")
-    kernel = getattr(importlib.import_module(f"barlowmatch.kernels.{module}"), function)
+    kernel = getattr(importlib.import_module(f"barlowmatch.fast.kernels.{module}"), function)
     types = dict(item.split(": ") for item in KERNELS[name].split(", "))
     constants = {key: value for key, value in CONSTANTS.items() if key in kernel.arg_names}
     signature = types | dict.fromkeys(constants, "constexpr")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from barlowmatch.loops import norm_passes, norms
+from barlowmatch.fast.loops import norm_passes, norms
 
 
 def norm_relu_pool(norm: nn.BatchNorm2d, values: Tensor) -> Tensor:

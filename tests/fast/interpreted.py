@@ -1,7 +1,7 @@
 """Each kernel of a GPU against the operations it stands for, on tensors of the CPU, run by Triton's interpreter.
 
-`TRITON_INTERPRET=1 python -m tests.interpreted` prints a line for each kernel: its name and the largest error. Sizes
-are small, because an interpreted kernel is slow.
+`TRITON_INTERPRET=1 python -m tests.fast.interpreted` prints a line for each kernel: its name and the largest error.
+Sizes are small, because an interpreted kernel is slow.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from barlowmatch import optim
 from barlowmatch.data import color, resampling
-from barlowmatch.kernels import color as color_kernels
-from barlowmatch.kernels import norms as norm_kernels
-from barlowmatch.kernels import optim as optim_kernels
-from barlowmatch.kernels import resampling as resampling_kernels
-from barlowmatch.models.norms import norm_relu
+from barlowmatch.fast.kernels import color as color_kernels
+from barlowmatch.fast.kernels import norms as norm_kernels
+from barlowmatch.fast.kernels import optim as optim_kernels
+from barlowmatch.fast.kernels import resampling as resampling_kernels
+from barlowmatch.fast.norms import norm_relu
 
 
 def jitter() -> Iterator[float]:

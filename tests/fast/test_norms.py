@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-from barlowmatch.loops import norms as passes
-from barlowmatch.loops import pooled_norms
-from barlowmatch.loops.pooled_norms import norm_relu_pool
-from barlowmatch.models import residual
-from barlowmatch.models.norms import norm_relu
-from barlowmatch.models.residual import fuse_norms
+from barlowmatch.fast import residual
+from barlowmatch.fast.loops import norms as passes
+from barlowmatch.fast.loops import pooled_norms
+from barlowmatch.fast.loops.pooled_norms import norm_relu_pool
+from barlowmatch.fast.norms import norm_relu
+from barlowmatch.fast.residual import fuse_norms
 
 SHAPES = [(5, 130, 2, 3), (64, 64, 33, 17), (2, 8, 3, 3)]
 """A number of channels that no vector divides; rows of several pieces; a handful."""

@@ -1,7 +1,7 @@
 """What a CPU does in one loop where torch's operations take many, compiled by numba.
 
-`tiles` does the transforms of `barlowmatch.models.winograd`, by the matrices of `toom_cook`; `norms` does the passes of
-`barlowmatch.models.norms`, `pooled_norms` those of a stem, and `norm_passes` is what both call, for numbers of float32
+`tiles` does the transforms of `barlowmatch.fast.winograd`, by the matrices of `toom_cook`; `norms` does the passes of
+`barlowmatch.fast.norms`, `pooled_norms` those of a stem, and `norm_passes` is what both call, for numbers of float32
 or bfloat16; `color` and `resampling` do what takes longest in `barlowmatch.data.views`. Machines with a GPU may lack
 numba: ask `available` before importing one.
 """

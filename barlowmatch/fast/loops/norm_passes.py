@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from barlowmatch.loops.compiling import compiled
+from barlowmatch.fast.loops.compiling import compiled
 
 BLOCK = 256
 """Rows summed up in float32, before they are added to sums in float64."""
