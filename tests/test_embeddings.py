@@ -1,8 +1,10 @@
 """The embeddings folder: what is written is read, whole or not at all, and damage is named."""
 
+import ctypes
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,6 +115,19 @@ def test_a_new_folder_replaces_the_old_and_no_other_folder(tmp_path: Path) -> No
         with pytest.raises(InputError, match=f"{folder}: holds {content}, which embeddings would replace"):
             write(tmp_path / folder)
         assert (tmp_path / folder / content).is_file()
+
+
+def test_an_old_folder_that_lost_its_name_to_a_kill_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a system that cannot exchange folders, the moment between two renames."""
+    write(tmp_path / "e")
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
+    monkeypatch.setattr(shutil, "rmtree", lambda *paths, **options: None)
+    write(tmp_path / "e", vectors() + 1)
+    shutil.move(tmp_path / "e", tmp_path / "not yet there")
+    (tmp_path / "link").symlink_to(tmp_path / "e")
+    np.testing.assert_array_equal(
+        read_embeddings(tmp_path / "link").vectors.take(np.arange(ROWS)), vectors().astype(np.float16)
+    )
 
 
 def test_through_a_link_they_go_where_it_leads(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from barlowmatch.data.file_rows import composed
 from barlowmatch.data.tables import read_table
 from barlowmatch.embeddings.shards import Shards, open_shards
 from barlowmatch.errors import InputError
+from barlowmatch.files import put_back
 
 SCHEMA = 1
 META, FILES = "meta.json", "files.csv"
@@ -111,6 +112,7 @@ def read_embeddings(folder: Path) -> Embeddings:
     Raises:
         InputError: missing, incomplete, of a newer version, or its parts contradict each other.
     """
+    put_back(folder.resolve())
     meta = _read_meta(folder)
     table = _read_files(folder / FILES)
     classes = tuple(ImageClass(int(item["id"]), str(item["name"])) for item in meta["classes"])
