@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Rows
 from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.linear_probe import Space, fit
 from benchmarks.datasets import write_cifar10

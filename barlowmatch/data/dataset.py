@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from barlowmatch.arrays import Labels, Rows
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.file_rows import composed
 
@@ -28,8 +29,6 @@ SYNONYMS = {
     "unlabelled": "unlabeled",
 }
 """Names of split folders and values of split columns, in lower case, and the split each means."""
-
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class Dataset:
     classes: tuple[ImageClass, ...]
     files: tuple[str, ...]
     splits: npt.NDArray[np.str_]
-    labels: Rows
+    labels: Labels
     groups: tuple[str, ...] | None = None
     sha256: tuple[str, ...] | None = None
     held_out: bool = False

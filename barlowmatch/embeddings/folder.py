@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barlowmatch.arrays import Floats, Labels, Rows
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.data.dataset import SPLITS, Rows
+from barlowmatch.data.dataset import SPLITS
 from barlowmatch.data.file_rows import composed
 from barlowmatch.data.tables import read_table
 from barlowmatch.embeddings.shards import Shards, open_shards
@@ -64,13 +64,13 @@ class Embeddings:
     probabilities: Shards | None
     table: EmbeddedFiles
     classes: tuple[ImageClass, ...]
-    labels: Rows
+    labels: Labels
     meta: dict[str, Any]
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def unit_vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
+    def unit_vectors(self, rows: Rows) -> Floats:
         """Return the embeddings of some rows at unit length (n, D).
 
         Raises:
@@ -83,7 +83,7 @@ class Embeddings:
             unit[start : start + _BLOCK] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return unit
 
-    def shares(self, rows: Rows) -> npt.NDArray[np.float32] | None:
+    def shares(self, rows: Rows) -> Floats | None:
         """Return the class probabilities of some rows (n, C), None where there is no classifier.
 
         Raises:
@@ -91,7 +91,7 @@ class Embeddings:
         """
         return None if self.probabilities is None else self._finite(self.probabilities, rows, "prediction")
 
-    def _finite(self, source: Shards, rows: Rows, what: str) -> npt.NDArray[np.float32]:
+    def _finite(self, source: Shards, rows: Rows, what: str) -> Floats:
         found = source.take(rows).astype(np.float32)
         wrong = np.flatnonzero(~np.isfinite(found).all(1))
         if len(wrong):

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from barlowmatch import distributed, launcher
+from barlowmatch.arrays import Rows
 from barlowmatch.data.classes import ImageClass, plain_classes
-from barlowmatch.data.dataset import Rows
 from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import COLUMNS, FILES, META, SCHEMA, EmbeddedFiles
 from barlowmatch.embeddings.shards import shard_name

@@ -6,11 +6,10 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import AnyFloats, Labels, Rows
 from barlowmatch.embeddings.folder import Embeddings
 from barlowmatch.embeddings.shards import Shards
 from barlowmatch.errors import InputError
@@ -75,7 +74,7 @@ class Pool:
     """
 
     vectors: Vectors
-    labels: Rows
+    labels: Labels
     files: tuple[str, ...]
     rows: Rows
     class_names: tuple[str, ...]
@@ -120,12 +119,12 @@ class Pool:
     @classmethod
     def from_arrays(
         cls,
-        vectors: npt.NDArray[np.floating],
-        labels: Rows,
+        vectors: AnyFloats,
+        labels: Labels,
         *,
         files: Sequence[str] | None = None,
         class_names: Sequence[str] | None = None,
-        probabilities: npt.NDArray[np.floating] | None = None,
+        probabilities: AnyFloats | None = None,
     ) -> Self:
         """Return the pool of arrays in memory: vectors (n, D), labels (n,) with -1 for none, probabilities (n, C)."""
         labels = np.asarray(labels, np.int64)
@@ -145,7 +144,7 @@ class Pool:
         files: Sequence[str],
         labeled: Rows,
         unlabeled: Rows,
-        labels: Rows,
+        labels: Labels,
         class_names: tuple[str, ...],
         probabilities: Shards | None,
         memory: int,

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from barlowmatch.arrays import Rows
 from barlowmatch.configs.inference import EvaluateConfig
 from barlowmatch.data.classes import some
-from barlowmatch.data.dataset import Rows
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import Report, describe_accuracy, judge, knn_accuracy
 from barlowmatch.events import Emit, silent
