@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from barlowmatch.arrays import Floats, Labels, Rows
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.data.dataset import SPLITS
+from barlowmatch.data.dataset import SPLITS, Splits, askable, labeled_in
 from barlowmatch.data.file_rows import composed
 from barlowmatch.data.tables import read_table
 from barlowmatch.embeddings.shards import Shards, open_shards
@@ -69,6 +70,26 @@ class Embeddings:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The split of each row (rows,)."""
+        return np.asarray(self.table.splits, np.str_)
+
+    @property
+    def labeled(self) -> Rows:
+        """Rows with labels to learn from."""
+        return labeled_in("train", self.splits, self.labels)
+
+    @property
+    def judged_by(self) -> Rows:
+        """Rows with labels that judge a model while it is made."""
+        return labeled_in("val", self.splits, self.labels)
+
+    @property
+    def askable(self) -> Rows:
+        """Rows whose label may be asked for."""
+        return askable(self.splits, self.labels)
 
     def unit_vectors(self, rows: Rows) -> Floats:
         """Return the embeddings of some rows at unit length (n, D).

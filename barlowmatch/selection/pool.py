@@ -96,19 +96,17 @@ class Pool:
             InputError: an embedding holds NaN or infinity, the probabilities of a validation image are none, or no
                 image is without a label.
         """
-        splits = np.asarray(embeddings.table.splits)
-        labeled = np.flatnonzero((splits == "train") & (embeddings.labels >= 0))
-        unlabeled = np.flatnonzero((embeddings.labels < 0) & ((splits == "train") | (splits == "unlabeled")))
+        unlabeled = embeddings.askable
         waiting = np.array([embeddings.table.files[row] in asked for row in unlabeled.tolist()], bool)
         if waiting.all():
             told = "has a label or is asked for already" if len(waiting) else "has a label"
             raise InputError(f"{embeddings.folder}: every image outside val and test {told}; none is left to request")
         names = tuple(item.name for item in embeddings.classes)
         pool = cls.of(
-            embeddings.vectors, embeddings.table.files, labeled, unlabeled[~waiting], embeddings.labels, names,
-            embeddings.probabilities, memory, unlabeled[waiting],
+            embeddings.vectors, embeddings.table.files, embeddings.labeled, unlabeled[~waiting], embeddings.labels,
+            names, embeddings.probabilities, memory, unlabeled[waiting],
         )  # fmt: skip
-        judged = np.flatnonzero((splits == "val") & (embeddings.labels >= 0))
+        judged = embeddings.judged_by
         if embeddings.probabilities is None or len(judged) == 0:
             return pool
         files = [embeddings.table.files[row] for row in judged.tolist()]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from barlowmatch.arrays import Floats, Labels, Rows
+from barlowmatch.data.dataset import judging, labeled_in
 from barlowmatch.embeddings.folder import Embeddings
 from barlowmatch.errors import InputError
 
@@ -96,10 +97,9 @@ def build_world(
 
 
 def _parts(embeddings: Embeddings, labels: Labels, random: np.random.Generator) -> tuple[Rows, Rows]:
-    splits = np.asarray(embeddings.table.splits)
-    pool = np.flatnonzero((labels >= 0) & ((splits == "train") | (splits == "unlabeled")))
+    pool = np.flatnonzero((labels >= 0) & ~judging(embeddings.splits))
     for split in ("test", "val"):
-        test = np.flatnonzero((labels >= 0) & (splits == split))
+        test = labeled_in(split, embeddings.splits, labels)
         if len(test):
             return pool, test
     order = random.permutation(pool)

@@ -10,7 +10,7 @@ from torch import Tensor
 from barlowmatch.arrays import Counts, Rows
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import ImageOptions
-from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.dataset import Dataset, judging
 from barlowmatch.data.pixels import Pixels, load_pixels
 from barlowmatch.data.sampling import sample
 from barlowmatch.data.splits import val_is_sample
@@ -65,9 +65,9 @@ class Images:
     @cached_property
     def copies(self) -> Rows:
         """Rows of train and the pool with the content of an image that judges."""
-        judging = np.isin(self.dataset.splits, ("val", "test"))
-        contents = {self.pixels.sha256[row] for row in self._readable(np.flatnonzero(judging))} - {""}
-        others = self._readable(np.flatnonzero(~judging))
+        judges = judging(self.dataset.splits)
+        contents = {self.pixels.sha256[row] for row in self._readable(np.flatnonzero(judges))} - {""}
+        others = self._readable(np.flatnonzero(~judges))
         same = np.fromiter((self.pixels.sha256[row] in contents for row in others), bool, count=len(others))
         copies: Rows = others[same]
         return copies
