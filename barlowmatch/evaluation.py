@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from barlowmatch.arrays import AnyFloats, Labels
 from barlowmatch.intervals import TOO_FEW, wilson_interval
 
 BINS = 15
@@ -92,7 +93,7 @@ def describe_accuracy(accuracy: float, interval: tuple[float, float], count: int
     return f"accuracy {100 * accuracy:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f}, {count} images)"
 
 
-def judge(probabilities: Tensor, labels: NDArray[np.int64], class_names: Sequence[str]) -> Report:
+def judge(probabilities: Tensor, labels: Labels, class_names: Sequence[str]) -> Report:
     """Return the figures of class probabilities (n, C) against labels (n,), which are positions in `class_names`."""
     confidence, predicted = probabilities.max(1)
     guesses = predicted.numpy()
@@ -114,7 +115,7 @@ def judge(probabilities: Tensor, labels: NDArray[np.int64], class_names: Sequenc
     )
 
 
-def expected_calibration_error(confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_]) -> float:
+def expected_calibration_error(confidence: AnyFloats, right: NDArray[np.bool_]) -> float:
     """Return Σ_b n_b/n · |accuracy_b − confidence_b| over equal-width bins (Guo et al. 2017, equation 3)."""
     if len(confidence) == 0:
         return 0.0
@@ -126,9 +127,9 @@ def expected_calibration_error(confidence: NDArray[np.floating[Any]], right: NDA
 @torch.no_grad()
 def knn_accuracy(
     bank: Tensor,
-    bank_labels: NDArray[np.int64],
+    bank_labels: Labels,
     queries: Tensor,
-    query_labels: NDArray[np.int64],
+    query_labels: Labels,
     *,
     classes: int,
     neighbours: int = 20,
@@ -148,9 +149,7 @@ def knn_accuracy(
     return int((guesses == query_labels).sum()) / len(queries)
 
 
-def knn_guesses(
-    bank: Tensor, bank_labels: NDArray[np.int64], queries: Tensor, *, classes: int, neighbours: int
-) -> NDArray[np.int64]:
+def knn_guesses(bank: Tensor, bank_labels: Labels, queries: Tensor, *, classes: int, neighbours: int) -> Labels:
     """Return for each query (m,) the class that its nearest of `bank` vote for; all embeddings are of unit length."""
     labels = torch.from_numpy(bank_labels)
     guesses = []

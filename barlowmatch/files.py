@@ -2,8 +2,11 @@
 
 Everything is written aside in the same folder, synced, renamed onto its name, and the folder is synced. A process
 killed at any moment leaves the old content or the new one, and at most a `.partial-…` beside it that nobody reads.
+Where the system cannot exchange two folders, the old one may be left as a `.replaced-…`, which `put_back` finds.
 """
 
+import ctypes
+import hashlib
 import json
 import os
 import shutil
@@ -102,6 +105,55 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise InputError(cannot_write(path, error)) from error
+
+
+def replace_folder(filled: Path, path: Path) -> None:
+    """Give a folder its name in one step; a folder that has the name goes.
+
+    Args:
+        filled: beside `path`, all that is in it durable.
+        path: no symbolic link.
+
+    Raises:
+        OSError: it cannot be renamed; `path` is what it was.
+    """
+    old = _replaced(path)
+    if not path.exists():
+        filled.rename(path)
+    elif _exchange(filled, path):
+        old = filled
+    else:
+        shutil.rmtree(old, ignore_errors=True)  # of an earlier one that was killed after it had put the new one there
+        path.rename(old)
+        try:
+            filled.rename(path)
+        except OSError:
+            put_back(path)
+            raise
+    sync(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def put_back(path: Path) -> None:
+    """Give an old folder its name again where the one that was to replace it did not come to it, and none has it."""
+    if not os.path.lexists(path):
+        with suppress(OSError):  # there is none, or nothing may be renamed here
+            _replaced(path).rename(path)
+
+
+def _replaced(path: Path) -> Path:
+    """Return the name that a folder has while another takes its place."""
+    return path.with_name(f".replaced-{path.name[:50]}-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}")
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders have each other's name, in one step; say whether system and file system can do that."""
+    system, names = ctypes.CDLL(None), (os.fsencode(one), os.fsencode(other))
+    if hasattr(system, "renameat2"):  # Linux; -100 (AT_FDCWD) is the working folder, 2 is RENAME_EXCHANGE
+        return bool(system.renameat2(-100, names[0], -100, names[1], 2) == 0)
+    if hasattr(system, "renamex_np"):  # macOS; 2 is RENAME_SWAP
+        return bool(system.renamex_np(*names, 2) == 0)
+    return False
 
 
 def refuse_working_folder(path: Path) -> None:

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch import distributed as dist
 
 from barlowmatch import distributed
+from barlowmatch.arrays import Rows
 from barlowmatch.compute import Compute
-from barlowmatch.data.dataset import Rows
 from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import NotFiniteError
 from barlowmatch.models.network import Network

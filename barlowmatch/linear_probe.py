@@ -5,11 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Floats, Labels, Rows
 
-Floats = npt.NDArray[np.float32]
 Take = Callable[[Rows], Floats]
 """Returns something of some rows, (n, …)."""
 
@@ -80,7 +78,7 @@ class Probe:
         bias: (C,).
     """
 
-    classes: Rows
+    classes: Labels
     weights: Floats
     bias: Floats
 
@@ -93,7 +91,7 @@ class Probe:
         return found
 
 
-def fit(features: Floats, labels: Rows) -> Probe:
+def fit(features: Floats, labels: Labels) -> Probe:
     """Fit a probe.
 
     Args:
@@ -107,7 +105,7 @@ def fit(features: Floats, labels: Rows) -> Probe:
     return _regress(features[kept], labels[kept], classes)
 
 
-def _regress(features: Floats, labels: Rows, classes: Rows) -> Probe:
+def _regress(features: Floats, labels: Labels, classes: Labels) -> Probe:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -120,7 +118,7 @@ def _regress(features: Floats, labels: Rows, classes: Rows) -> Probe:
     return Probe(classes, weights, bias)
 
 
-def draw_evenly(labels: npt.NDArray[np.int64], most: int, seed: int) -> Rows:
+def draw_evenly(labels: Labels, most: int, seed: int) -> Rows:
     """Return places of up to `most` labels, rare classes whole and the others in equal parts."""
     if len(labels) <= most:
         return np.arange(len(labels))

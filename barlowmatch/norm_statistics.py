@@ -7,8 +7,8 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from barlowmatch import distributed
+from barlowmatch.arrays import Rows
 from barlowmatch.compute import Compute
-from barlowmatch.data.dataset import Rows
 from barlowmatch.data.store import ImageStore
 from barlowmatch.inference import usual_batch
 from barlowmatch.models.network import Network

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barlowmatch.data.dataset import Rows
-from barlowmatch.linear_probe import MOST, Floats, Space, draw_evenly, fit
+from barlowmatch.arrays import Floats, Labels, Rows
+from barlowmatch.linear_probe import MOST, Space, draw_evenly, fit
 
 ODDS = 10.0
 """So many times likelier than its label another class has to be."""
@@ -36,7 +36,7 @@ class Suspects:
     """
 
     places: Rows
-    suggested: Rows
+    suggested: Labels
     likelihoods: Floats
     odds: Floats
     judged: int
@@ -45,7 +45,7 @@ class Suspects:
         return len(self.places)
 
 
-def find_suspects(vectors: Floats, labels: Rows, seed: int = 0) -> Suspects:
+def find_suspects(vectors: Floats, labels: Labels, seed: int = 0) -> Suspects:
     """Return the labels that are probably wrong.
 
     Args:
@@ -69,7 +69,7 @@ def find_suspects(vectors: Floats, labels: Rows, seed: int = 0) -> Suspects:
     return Suspects(judged[found], classes[best[found]], likelihoods, odds[found], known)
 
 
-def out_of_sample(vectors: Floats, labels: Rows, seed: int) -> Floats:
+def out_of_sample(vectors: Floats, labels: Labels, seed: int) -> Floats:
     """Return what a probe that has not seen its label thinks of each image, (n, C).
 
     NaN where the probe does not know the label's class: of more than `MOST` classes it learns so many.
@@ -92,7 +92,7 @@ def out_of_sample(vectors: Floats, labels: Rows, seed: int) -> Floats:
     return found
 
 
-def soften(probabilities: Floats, labels: Rows) -> Floats:
+def soften(probabilities: Floats, labels: Labels) -> Floats:
     """Return probabilities (n, C) made as unsure as they were wrong about the labels (n,): by temperature, never surer.
 
     A probe of few labels is far too sure of itself: it doubted a fifth of a hundred labels of which two were wrong.
@@ -111,7 +111,7 @@ def soften(probabilities: Floats, labels: Rows) -> Floats:
     return softened
 
 
-def _deal(labels: Rows, seed: int) -> Rows:
+def _deal(labels: Labels, seed: int) -> Labels:
     """Return a fold for each label, so that each class is spread evenly over them."""
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     order = shuffled[np.argsort(labels[shuffled], kind="stable")]

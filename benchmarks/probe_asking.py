@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Rows
 from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.linear_probe import Space, fit
 from benchmarks.datasets import write_cifar10
@@ -53,8 +53,8 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         source = read_embeddings(folder)
-        split, self.truth = np.asarray(source.table.splits), source.labels
-        self.train, self.test = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
+        self.truth = source.labels
+        self.train, self.test = np.flatnonzero(source.splits == "train"), np.flatnonzero(source.splits == "val")
         self.space = Space.of(source.unit_vectors(np.arange(len(source))))
 
     def judge(self, labeled: Rows) -> float:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barlowmatch.arrays import Floats, Labels
 from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import Embeddings, read_embeddings
-from barlowmatch.linear_probe import Floats
 from barlowmatch.suspects import find_suspects, out_of_sample
 from benchmarks.datasets import write_cifar10_flat, write_fashion_mnist
 from benchmarks.measuring import FIXED, LARS, barlowmatch, table
@@ -126,11 +125,11 @@ def judge(embeddings: Embeddings) -> dict[str, float]:
     return figures
 
 
-def _own(probabilities: Floats, labels: npt.NDArray[np.int64]) -> Floats:
+def _own(probabilities: Floats, labels: Labels) -> Floats:
     own: Floats = probabilities[np.arange(len(labels)), labels]
     return own
 
 
-def _odds(probabilities: Floats, labels: npt.NDArray[np.int64]) -> Floats:
+def _odds(probabilities: Floats, labels: Labels) -> Floats:
     odds: Floats = probabilities.max(1) / np.maximum(_own(probabilities, labels), 1e-30)
     return odds

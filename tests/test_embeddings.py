@@ -1,13 +1,17 @@
 """The embeddings folder: what is written is read, whole or not at all, and damage is named."""
 
+import ctypes
+import itertools
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from barlowmatch.data.classes import ImageClass
+from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.embeddings.folder import EmbeddedFiles, read_embeddings
 from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
@@ -69,6 +73,29 @@ def test_labels_are_known_however_their_accents_are_spelled(tmp_path: Path) -> N
     assert read_embeddings(tmp_path / "e").labels.tolist() == [0, 0]
 
 
+def test_a_dataset_and_its_embeddings_agree_on_who_is_labeled_judges_and_may_be_asked(tmp_path: Path) -> None:
+    pairs = list(itertools.product(SPLITS, ("", "cat", "=dog")))
+    splits, names = [split for split, _ in pairs], [name for _, name in pairs]
+    files, settings = [f"{row}.png" for row in range(len(pairs))], {"checkpoint": "", "with_probabilities": False}
+    table = EmbeddedFiles(files, splits, names, [""] * len(pairs))
+    with EmbeddingsWriter(tmp_path / "e", table, dimension=1, classes=CLASSES, **settings) as writer:  # type: ignore[arg-type]
+        writer.write(np.arange(len(pairs)), np.ones((len(pairs), 1)))
+    read = read_embeddings(tmp_path / "e")
+    labels = np.array([("cat", "=dog", "").index(name) if name else -1 for name in names])
+    dataset = Dataset(tmp_path, "table", CLASSES, tuple(files), np.array(splits), labels)
+
+    def rows(*pairs_wanted: tuple[str, str]) -> list[int]:
+        return sorted(pairs.index(pair) for pair in pairs_wanted)
+
+    expected = (
+        rows(("train", "cat"), ("train", "=dog")),
+        rows(("val", "cat"), ("val", "=dog")),
+        rows(("train", ""), ("unlabeled", "")),
+    )
+    assert tuple(rows.tolist() for rows in (read.labeled, read.judged_by, read.askable)) == expected
+    assert tuple(rows.tolist() for rows in (dataset.train, dataset.val, dataset.unlabeled)) == expected
+
+
 def test_the_working_folder_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="is the folder that this command runs in"):
@@ -113,6 +140,19 @@ def test_a_new_folder_replaces_the_old_and_no_other_folder(tmp_path: Path) -> No
         with pytest.raises(InputError, match=f"{folder}: holds {content}, which embeddings would replace"):
             write(tmp_path / folder)
         assert (tmp_path / folder / content).is_file()
+
+
+def test_an_old_folder_that_lost_its_name_to_a_kill_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a system that cannot exchange folders, the moment between two renames."""
+    write(tmp_path / "e")
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
+    monkeypatch.setattr(shutil, "rmtree", lambda *paths, **options: None)
+    write(tmp_path / "e", vectors() + 1)
+    shutil.move(tmp_path / "e", tmp_path / "not yet there")
+    (tmp_path / "link").symlink_to(tmp_path / "e")
+    np.testing.assert_array_equal(
+        read_embeddings(tmp_path / "link").vectors.take(np.arange(ROWS)), vectors().astype(np.float16)
+    )
 
 
 def test_through_a_link_they_go_where_it_leads(tmp_path: Path) -> None:

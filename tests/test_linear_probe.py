@@ -5,8 +5,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from barlowmatch import linear_probe
-from barlowmatch.data.dataset import Rows
-from barlowmatch.linear_probe import MOST, STRENGTH, Floats, Space, draw_evenly, fit
+from barlowmatch.arrays import Floats, Rows
+from barlowmatch.linear_probe import MOST, STRENGTH, Space, draw_evenly, fit
 from tests.clusters import clusters
 
 

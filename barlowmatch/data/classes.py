@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barlowmatch.arrays import Labels
 from barlowmatch.data.file_rows import composed
 from barlowmatch.data.natural import natural_key
 from barlowmatch.data.tables import is_text, read_table, write_table
@@ -102,7 +102,7 @@ def some(names: Iterable[str], most: int = 10) -> str:
 
 def number(
     names: Sequence[str | None], listed: tuple[ImageClass, ...] | None = None
-) -> tuple[tuple[ImageClass, ...], npt.NDArray[np.int64]]:
+) -> tuple[tuple[ImageClass, ...], Labels]:
     """Return the classes and each name's position among them, -1 for None.
 
     Args:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from barlowmatch.arrays import Labels, Rows
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.file_rows import composed
 
@@ -28,8 +29,23 @@ SYNONYMS = {
     "unlabelled": "unlabeled",
 }
 """Names of split folders and values of split columns, in lower case, and the split each means."""
+Splits = npt.NDArray[np.str_]
+"""The split of each row, one of `SPLITS` (N,)."""
 
-Rows = npt.NDArray[np.int64]
+
+def labeled_in(split: str, splits: Splits, labels: Labels) -> Rows:
+    """Return the rows of a split that have a label."""
+    return np.flatnonzero((splits == split) & (labels >= 0))
+
+
+def judging(splits: Splits) -> npt.NDArray[np.bool_]:
+    """Say of each row (N,) whether it judges models: nothing is learned from it, and nobody is asked for its label."""
+    return np.isin(splits, ("val", "test"))
+
+
+def askable(splits: Splits, labels: Labels) -> Rows:
+    """Return the rows whose label may be asked for: they have none, and judge nothing."""
+    return np.flatnonzero((labels < 0) & ~judging(splits))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +68,8 @@ class Dataset:
     layout: str
     classes: tuple[ImageClass, ...]
     files: tuple[str, ...]
-    splits: npt.NDArray[np.str_]
-    labels: Rows
+    splits: Splits
+    labels: Labels
     groups: tuple[str, ...] | None = None
     sha256: tuple[str, ...] | None = None
     held_out: bool = False
@@ -64,17 +80,17 @@ class Dataset:
     @cached_property
     def train(self) -> Rows:
         """Labeled rows to learn from."""
-        return np.flatnonzero((self.splits == "train") & (self.labels >= 0))
+        return labeled_in("train", self.splits, self.labels)
 
     @cached_property
     def val(self) -> Rows:
         """Labeled rows that judge a model while it is made; those of test are for when it is finished."""
-        return np.flatnonzero((self.splits == "val") & (self.labels >= 0))
+        return labeled_in("val", self.splits, self.labels)
 
     @cached_property
     def unlabeled(self) -> Rows:
         """Rows of the pool: without a label, and free to be requested and learned from."""
-        return np.flatnonzero((self.labels < 0) & ((self.splits == "unlabeled") | (self.splits == "train")))
+        return askable(self.splits, self.labels)
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:

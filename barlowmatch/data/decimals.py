@@ -1,17 +1,17 @@
 """Shares as text, many at once: formatting them one by one takes longer than computing them on a GPU."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from barlowmatch.arrays import AnyFloats
 
 _HIGH = np.array([list(f"{value / 1000:.3f}".encode()) for value in range(1001)], np.uint8)
 _LOW = np.array([list(f"{value:03},".encode()) for value in range(1000)], np.uint8)
 """The first three decimals and what stands before them; the last three and a comma."""
 
 
-def comma_separated(values: NDArray[np.floating[Any]]) -> Iterator[str]:
+def comma_separated(values: AnyFloats) -> Iterator[str]:
     """Yield each row of numbers with six decimals, as `f"{value:.6f}"` writes them, parted by commas.
 
     Numbers of 24 bits times a million are whole in 53 bits, so they are rounded as printing rounds them.

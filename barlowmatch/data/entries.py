@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import Timeout
 
+from barlowmatch.arrays import Rows
 from barlowmatch.data.locks import locked
 from barlowmatch.data.progress import Rate
 from barlowmatch.data.recipe import Reasons, Recipe, Wanted
@@ -35,8 +36,6 @@ _META = "meta.json"
 TRIES = 3
 """In so many starts a picture is decoded that this machine could not: for want of memory, or as its disk was away."""
 _PARTIAL = ".partial-"
-
-Rows = npt.NDArray[np.int64]
 
 
 class Content(ABC):

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from barlowmatch.data.entries import Content, Rows, append
+from barlowmatch.arrays import Rows
+from barlowmatch.data.entries import Content, append
 from barlowmatch.data.recipe import Recipe
 
 BLOB, PLACES = "images.bin", "places.npy"

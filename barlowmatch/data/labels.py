@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from barlowmatch.arrays import Labels
 from barlowmatch.data.classes import LARGEST_LABEL
-from barlowmatch.data.dataset import Rows
 from barlowmatch.data.folders import TENSOR
 from barlowmatch.errors import InputError
 from barlowmatch.files import whole_file
@@ -22,7 +22,7 @@ def largest_unlisted(images: int) -> int:
     return max(_LARGEST_OF_FEW, images)
 
 
-def read_label_tensor(path: Path) -> Rows:
+def read_label_tensor(path: Path) -> Labels:
     """Return the labels in `path`, (N,) int64; -1 means none.
 
     Raises:
@@ -39,7 +39,7 @@ def read_label_tensor(path: Path) -> Rows:
             f"{path}: a tensor of {str(tensor.dtype).removeprefix('torch.')} {tuple(shape)}; "
             "labels are a 1-D tensor of integers"
         )
-    labels: Rows = tensor.long().numpy().astype(np.int64)
+    labels: Labels = tensor.long().numpy().astype(np.int64)
     wrong = np.flatnonzero((labels < -1) | (labels > LARGEST_LABEL))
     if len(wrong):
         raise InputError(

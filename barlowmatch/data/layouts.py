@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from barlowmatch.arrays import Labels
 from barlowmatch.configs.shared import ClassFolders, DatasetOptions
 from barlowmatch.data.classes import ImageClass, number, read_classes
-from barlowmatch.data.dataset import SPLITS, Dataset, Rows
+from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.file_rows import composed
 from barlowmatch.data.folder_classes import beside_tables, take_folders
 from barlowmatch.data.folder_names import left_out, lone_split, other_training, split_folders
@@ -228,7 +229,7 @@ def _seed(tree: Tree, rows: _SplitRows, tensors: list[str], emit: Emit, complain
     return _dataset(tree, "seed", classes, rows, _positions(tree, numbers, classes))
 
 
-def _check_largest(path: Path, labels: Rows, images: int) -> None:
+def _check_largest(path: Path, labels: Labels, images: int) -> None:
     """Refuse a label that would claim far more classes than there are images, most of them without any."""
     entry = int(labels.argmax()) if len(labels) else 0
     if len(labels) and labels[entry] > largest_unlisted(images):
@@ -238,7 +239,7 @@ def _check_largest(path: Path, labels: Rows, images: int) -> None:
         )
 
 
-def _positions(tree: Tree, numbers: Rows, classes: tuple[ImageClass, ...]) -> Rows:
+def _positions(tree: Tree, numbers: Labels, classes: tuple[ImageClass, ...]) -> Labels:
     """Return the position of the class whose id each number is, -1 for -1."""
     position = {item.id: place for place, item in enumerate(classes)} | {-1: -1}
     unknown = sorted(set(numbers.tolist()) - position.keys())
@@ -264,12 +265,12 @@ def _in_splits(tree: Tree, rows: _SplitRows, class_folders: ClassFolders, emit: 
     return _dataset(tree, "class-folders" if classes else "flat", classes, rows, labels)
 
 
-def _dataset(tree: Tree, layout: str, classes: tuple[ImageClass, ...], rows: _SplitRows, labels: Rows) -> Dataset:
+def _dataset(tree: Tree, layout: str, classes: tuple[ImageClass, ...], rows: _SplitRows, labels: Labels) -> Dataset:
     splits = np.where((rows.names == "train") & (labels < 0), "unlabeled", rows.names).astype("<U9")
     return Dataset(tree.root, layout, classes, rows.files, splits, labels)
 
 
-def _nothing(count: int) -> Rows:
+def _nothing(count: int) -> Labels:
     return np.full(count, -1, dtype=np.int64)
 
 

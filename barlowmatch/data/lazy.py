@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from barlowmatch.arrays import Rows
 from barlowmatch.data.images import Range, Unreadable, read_image
 from barlowmatch.data.squares import to_square
 from barlowmatch.data.workers import cores
@@ -35,7 +36,7 @@ class LazyImages(ABC):
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: npt.NDArray[np.int64]) -> Bytes:
+    def __getitem__(self, rows: Rows) -> Bytes:
         """Return the images of `rows` (B,), decoded by as many threads as there are cores."""
         result = np.empty((len(rows), *self.shape[1:]), np.uint8)
         for place, square in enumerate(self._threads.map(self.decode, rows.tolist())):

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from barlowmatch.data.entries import Content, Rows
+from barlowmatch.arrays import Rows
+from barlowmatch.data.entries import Content
 from barlowmatch.data.recipe import Recipe
 from barlowmatch.files import reserve, sync
 

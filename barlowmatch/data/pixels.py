@@ -229,4 +229,4 @@ def _report(dataset: Dataset, reasons: Reasons, refuse: _Refusal, emit: Emit) ->
         named = "".join(f"\n  {dataset.files[row]}: {reasons[row]}" for row in rows[:_NAMED])
         more = f"\n  and {len(rows) - _NAMED:,} more, which `inspect` names" if len(rows) > _NAMED else ""
         message = f"{len(rows):,} of {len(dataset):,} images cannot be read and are left out: {named}{more}"
-        emit(Said(message=f"{message} (`inspect` lists all)", level="warning"))
+        emit(Said(message=message, level="warning"))

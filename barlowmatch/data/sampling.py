@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Rows
 from barlowmatch.distributed import own_part
 from barlowmatch.randomness import permutation
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch.data.dataset import HELD_OUT_FILE, SYNONYMS, Dataset, Rows
+from barlowmatch.arrays import Rows
+from barlowmatch.data.dataset import HELD_OUT_FILE, SYNONYMS, Dataset
 from barlowmatch.data.file_rows import composed
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said

@@ -4,18 +4,20 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barlowmatch.arrays import Floats, Labels, Rows
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.data.dataset import SPLITS, Rows
+from barlowmatch.data.dataset import SPLITS, Splits, askable, labeled_in
 from barlowmatch.data.file_rows import composed
 from barlowmatch.data.tables import read_table
 from barlowmatch.embeddings.shards import Shards, open_shards
 from barlowmatch.errors import InputError
+from barlowmatch.files import put_back
 
 SCHEMA = 1
 META, FILES = "meta.json", "files.csv"
@@ -63,13 +65,33 @@ class Embeddings:
     probabilities: Shards | None
     table: EmbeddedFiles
     classes: tuple[ImageClass, ...]
-    labels: Rows
+    labels: Labels
     meta: dict[str, Any]
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def unit_vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
+    @cached_property
+    def splits(self) -> Splits:
+        """The split of each row (rows,)."""
+        return np.asarray(self.table.splits, np.str_)
+
+    @property
+    def labeled(self) -> Rows:
+        """Rows with labels to learn from."""
+        return labeled_in("train", self.splits, self.labels)
+
+    @property
+    def judged_by(self) -> Rows:
+        """Rows with labels that judge a model while it is made."""
+        return labeled_in("val", self.splits, self.labels)
+
+    @property
+    def askable(self) -> Rows:
+        """Rows whose label may be asked for."""
+        return askable(self.splits, self.labels)
+
+    def unit_vectors(self, rows: Rows) -> Floats:
         """Return the embeddings of some rows at unit length (n, D).
 
         Raises:
@@ -82,7 +104,7 @@ class Embeddings:
             unit[start : start + _BLOCK] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return unit
 
-    def shares(self, rows: Rows) -> npt.NDArray[np.float32] | None:
+    def shares(self, rows: Rows) -> Floats | None:
         """Return the class probabilities of some rows (n, C), None where there is no classifier.
 
         Raises:
@@ -90,7 +112,7 @@ class Embeddings:
         """
         return None if self.probabilities is None else self._finite(self.probabilities, rows, "prediction")
 
-    def _finite(self, source: Shards, rows: Rows, what: str) -> npt.NDArray[np.float32]:
+    def _finite(self, source: Shards, rows: Rows, what: str) -> Floats:
         found = source.take(rows).astype(np.float32)
         wrong = np.flatnonzero(~np.isfinite(found).all(1))
         if len(wrong):
@@ -111,6 +133,7 @@ def read_embeddings(folder: Path) -> Embeddings:
     Raises:
         InputError: missing, incomplete, of a newer version, or its parts contradict each other.
     """
+    put_back(folder.resolve())
     meta = _read_meta(folder)
     table = _read_files(folder / FILES)
     classes = tuple(ImageClass(int(item["id"]), str(item["name"])) for item in meta["classes"])

@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import AnyFloats, Rows
 from barlowmatch.errors import InputError
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 class Shards:
     """Arrays (n_i, width) that lie in several files, read as one (n, width) without loading them."""
 
-    def __init__(self, parts: Sequence[Floats]) -> None:
+    def __init__(self, parts: Sequence[AnyFloats]) -> None:
         self._parts = parts
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
         self.shape = (int(self._starts[-1]), int(parts[0].shape[1]))
@@ -25,7 +21,7 @@ class Shards:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def take(self, rows: Rows) -> Floats:
+    def take(self, rows: Rows) -> AnyFloats:
         """Return some rows, in the order given, as an array in memory."""
         if len(self._parts) == 1:
             return np.asarray(self._parts[0][rows])
@@ -60,9 +56,9 @@ def open_shards(folder: Path, name: str, rows: int, width: int) -> Shards:
     return Shards(parts)
 
 
-def _open_array(path: Path, width: int) -> Floats:
+def _open_array(path: Path, width: int) -> AnyFloats:
     try:
-        array: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: AnyFloats = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: missing; embed again") from None
     except (ValueError, OSError, EOFError) as error:

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from barlowmatch import distributed, launcher
+from barlowmatch.arrays import Rows
 from barlowmatch.data.classes import ImageClass, plain_classes
-from barlowmatch.data.dataset import Rows
 from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import COLUMNS, FILES, META, SCHEMA, EmbeddedFiles
 from barlowmatch.embeddings.shards import shard_name
 from barlowmatch.errors import InputError
-from barlowmatch.files import aside, cannot_write, refuse_working_folder, reserve, sync, write_json
+from barlowmatch.files import aside, cannot_write, refuse_working_folder, replace_folder, reserve, sync, write_json
 
 _OURS = re.compile(
     rf"{re.escape(META)}|{re.escape(FILES)}|(embeddings|probabilities)(-\d{{5}}-of-\d{{5}})?\.npy|\.DS_Store"
@@ -166,12 +166,7 @@ class EmbeddingsWriter:
         for path in self._partial.glob("*.npy"):
             sync(path)
         write_json(self._partial / META, self._meta)
-        old = aside(self.folder)
-        if self.folder.exists():
-            self.folder.rename(old)
-        self._partial.rename(self.folder)
-        sync(self.folder.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        replace_folder(self._partial, self.folder)
 
     def _discard(self) -> None:
         if launcher.is_main():

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Doubles, Rows
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.selection.configs import StrategyConfig
 from barlowmatch.selection.pool import Pool
 
 Config = TypeVar("Config", bound=StrategyConfig)
-Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +22,7 @@ class Picks:
     """What a strategy chose: places in `pool.files`, most wanted first, with a score and a reason in words for each."""
 
     places: Sequence[int] | Rows | Tensor
-    scores: Sequence[float] | Scores | Tensor
+    scores: Sequence[float] | Doubles | Tensor
     reasons: Sequence[str]
 
 
@@ -41,7 +39,7 @@ class Selection:
 
     rows: Rows
     files: tuple[str, ...]
-    scores: Scores
+    scores: Doubles
     reasons: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -78,7 +76,7 @@ class Strategy(ABC, Generic[Config]):
         self._check(places, scores, picks.reasons, budget, len(pool))
         return Selection(pool.rows[places], tuple(pool.files[place] for place in places), scores, tuple(picks.reasons))
 
-    def _check(self, places: Rows, scores: Scores, reasons: Sequence[str], budget: int, size: int) -> None:
+    def _check(self, places: Rows, scores: Doubles, reasons: Sequence[str], budget: int, size: int) -> None:
         if places.shape != (budget,) or scores.shape != (budget,) or len(reasons) != budget:
             raise InputError(
                 f"{self.name}: chose {len(places)} images with {len(scores)} scores and {len(reasons)} reasons, "

@@ -3,19 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional as F
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Doubles, Labels
 from barlowmatch.errors import InputError
 from barlowmatch.words import count
 
 ITERATIONS = 200
-
-Flat = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +38,7 @@ class LinearHead:
         return self.logits(vectors).softmax(1)
 
 
-def fit_head(vectors: Tensor, labels: Rows) -> LinearHead:
+def fit_head(vectors: Tensor, labels: Labels) -> LinearHead:
     """Fit softmax regression by L-BFGS.
 
     The loss is that of scikit-learn's LogisticRegression, Σ CE + |W|² / 2, on embeddings shifted to mean zero and
@@ -72,7 +69,7 @@ def _regress(features: Tensor, targets: Tensor, classes: int) -> tuple[Tensor, T
     count, dimension = features.shape
     truth = F.one_hot(targets, classes).to(features.dtype)
 
-    def loss_and_gradient(flat: Flat) -> tuple[float, Flat]:
+    def loss_and_gradient(flat: Doubles) -> tuple[float, Doubles]:
         values = torch.from_numpy(flat).to(features.dtype).view(classes, dimension + 1)
         weight, bias = values[:, :-1], values[:, -1]
         logs = torch.addmm(bias, features, weight.T).log_softmax(1)

@@ -6,11 +6,10 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import AnyFloats, Labels, Rows
 from barlowmatch.embeddings.folder import Embeddings
 from barlowmatch.embeddings.shards import Shards
 from barlowmatch.errors import InputError
@@ -75,7 +74,7 @@ class Pool:
     """
 
     vectors: Vectors
-    labels: Rows
+    labels: Labels
     files: tuple[str, ...]
     rows: Rows
     class_names: tuple[str, ...]
@@ -97,19 +96,17 @@ class Pool:
             InputError: an embedding holds NaN or infinity, the probabilities of a validation image are none, or no
                 image is without a label.
         """
-        splits = np.asarray(embeddings.table.splits)
-        labeled = np.flatnonzero((splits == "train") & (embeddings.labels >= 0))
-        unlabeled = np.flatnonzero((embeddings.labels < 0) & ((splits == "train") | (splits == "unlabeled")))
+        unlabeled = embeddings.askable
         waiting = np.array([embeddings.table.files[row] in asked for row in unlabeled.tolist()], bool)
         if waiting.all():
             told = "has a label or is asked for already" if len(waiting) else "has a label"
             raise InputError(f"{embeddings.folder}: every image outside val and test {told}; none is left to request")
         names = tuple(item.name for item in embeddings.classes)
         pool = cls.of(
-            embeddings.vectors, embeddings.table.files, labeled, unlabeled[~waiting], embeddings.labels, names,
-            embeddings.probabilities, memory, unlabeled[waiting],
+            embeddings.vectors, embeddings.table.files, embeddings.labeled, unlabeled[~waiting], embeddings.labels,
+            names, embeddings.probabilities, memory, unlabeled[waiting],
         )  # fmt: skip
-        judged = np.flatnonzero((splits == "val") & (embeddings.labels >= 0))
+        judged = embeddings.judged_by
         if embeddings.probabilities is None or len(judged) == 0:
             return pool
         files = [embeddings.table.files[row] for row in judged.tolist()]
@@ -120,12 +117,12 @@ class Pool:
     @classmethod
     def from_arrays(
         cls,
-        vectors: npt.NDArray[np.floating],
-        labels: Rows,
+        vectors: AnyFloats,
+        labels: Labels,
         *,
         files: Sequence[str] | None = None,
         class_names: Sequence[str] | None = None,
-        probabilities: npt.NDArray[np.floating] | None = None,
+        probabilities: AnyFloats | None = None,
     ) -> Self:
         """Return the pool of arrays in memory: vectors (n, D), labels (n,) with -1 for none, probabilities (n, C)."""
         labels = np.asarray(labels, np.int64)
@@ -145,7 +142,7 @@ class Pool:
         files: Sequence[str],
         labeled: Rows,
         unlabeled: Rows,
-        labels: Rows,
+        labels: Labels,
         class_names: tuple[str, ...],
         probabilities: Shards | None,
         memory: int,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Counts, Labels
 from barlowmatch.data.progress import Rate
 from barlowmatch.events import Emit
 from barlowmatch.selection.base import Picks, Strategy
@@ -67,7 +67,7 @@ class TypiClust(Strategy[TypiClustConfig]):
         return Picks([place for _, place, _ in picks], [score for _, _, score in picks], reasons)
 
 
-def assign_clusters(vectors: Vectors, clusters: int, random: np.random.Generator, emit: Emit) -> Rows:
+def assign_clusters(vectors: Vectors, clusters: int, random: np.random.Generator, emit: Emit) -> Labels:
     """Return the cluster of each vector (N,); k-means learns from a random part where there are very many."""
     rows = clusters * TRAINING_ROWS
     part = vectors
@@ -79,11 +79,11 @@ def assign_clusters(vectors: Vectors, clusters: int, random: np.random.Generator
 
 
 def visits(
-    sizes: Rows,
-    labels: Rows,
-    available: Rows,
+    sizes: Counts,
+    labels: Counts,
+    available: Counts,
     budget: int,
-) -> Rows:
+) -> Labels:
     """Return the cluster each pick comes from (budget,): round after round in the order of fewest labels, then size.
 
     Clusters that run out are passed over; outlying ones are visited when the others have run out.

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Rows
 from barlowmatch.embeddings.shards import Shards
 from barlowmatch.errors import InputError
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Floats, Labels, Rows
 from barlowmatch.evaluation import knn_guesses
 from barlowmatch.selection.head import fit_head
 from barlowmatch.simulation.world import World
@@ -28,7 +28,7 @@ class Judgement:
 class Learner(Protocol):
     """Learns and is judged. No learner here uses validation labels, so none are missing in the budget."""
 
-    def judge(self, rows: Rows, answers: Rows, seed: int) -> Judgement:
+    def judge(self, rows: Rows, answers: Labels, seed: int) -> Judgement:
         """Learn from the images `rows` of the world with these answers, and return how well that went."""
 
 
@@ -39,7 +39,7 @@ class Probe:
         self.world = world
         self.test = _unit(world.test_vectors)
 
-    def judge(self, rows: Rows, answers: Rows, seed: int) -> Judgement:
+    def judge(self, rows: Rows, answers: Labels, seed: int) -> Judgement:
         """Fit the regression; with one class only, guess it."""
         if len(np.unique(answers)) < 2:
             return judge_one_class(answers, self.world.test_labels)
@@ -55,7 +55,7 @@ class Neighbours:
         self.world = world
         self.test = _unit(world.test_vectors)
 
-    def judge(self, rows: Rows, answers: Rows, seed: int) -> Judgement:
+    def judge(self, rows: Rows, answers: Labels, seed: int) -> Judgement:
         """Let the labeled images vote."""
         if len(rows) == 0:
             return judgement(np.zeros(len(self.test), np.int64), self.world.test_labels)
@@ -69,17 +69,17 @@ class Neighbours:
         return judgement(guesses, self.world.test_labels)
 
 
-def judgement(guesses: Rows, labels: Rows) -> Judgement:
+def judgement(guesses: Labels, labels: Labels) -> Judgement:
     """Return how well guesses fit labels."""
     right = guesses == labels
     per_class = [float(right[labels == item].mean()) for item in np.unique(labels)]
     return Judgement(float(right.mean()), float(np.mean(per_class)))
 
 
-def judge_one_class(answers: Rows, labels: Rows) -> Judgement:
+def judge_one_class(answers: Labels, labels: Labels) -> Judgement:
     """Return how well it fits to guess the only class that was answered, the first where none was."""
     return judgement(np.full(len(labels), answers[0] if len(answers) else 0), labels)
 
 
-def _unit(vectors: "np.ndarray[tuple[int, int], np.dtype[np.float32]]") -> Tensor:
+def _unit(vectors: Floats) -> Tensor:
     return F.normalize(torch.from_numpy(vectors))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Rows
 from barlowmatch.embeddings.shards import Shards
 from barlowmatch.selection.base import Strategy
 from barlowmatch.selection.catalog import CATALOG

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from barlowmatch.arrays import Doubles
 from barlowmatch.data.tables import write_table
 from barlowmatch.files import whole_file, write_json
 from barlowmatch.simulation.protocol import Trial
 from barlowmatch.simulation.statistics import (
     Interval,
-    Values,
     area,
     bca,
     holm,
@@ -95,7 +95,7 @@ def summarise(trials: Sequence[Trial]) -> list[Row]:
     return sorted(rows, key=lambda row: -row.area)
 
 
-def _values(trials: Sequence[Trial], name: str, what: str) -> Values:
+def _values(trials: Sequence[Trial], name: str, what: str) -> Doubles:
     """Return a figure (repetitions, budgets) of one strategy."""
     chosen = sorted((trial for trial in trials if trial.strategy == name), key=lambda trial: trial.repeat)
     return np.array([[getattr(step, what) for step in trial.steps] for trial in chosen], np.float64)

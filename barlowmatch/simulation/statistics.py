@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 from sklearn.isotonic import IsotonicRegression
 
-Values = npt.NDArray[np.float64]
+from barlowmatch.arrays import Doubles
+
 RESAMPLES = 9999
 
 
@@ -21,7 +21,7 @@ class Interval:
     high: float | None
 
 
-def bca(values: Values) -> Interval:
+def bca(values: Doubles) -> Interval:
     """Return the mean of some values with its 95 % interval (bias-corrected and accelerated bootstrap, Efron 1987)."""
     mean = float(values.mean())
     if len(values) < 2:
@@ -35,7 +35,7 @@ def bca(values: Values) -> Interval:
     return Interval(mean, low if np.isfinite(low) else mean, high if np.isfinite(high) else mean)
 
 
-def paired_p(differences: Values) -> float:
+def paired_p(differences: Doubles) -> float:
     """Return the two-sided p of paired differences by flipping signs: exact up to 13 pairs, else by 9,999 draws."""
     if len(differences) < 2 or np.ptp(np.append(differences, 0)) < 1e-12:
         return 1.0
@@ -57,14 +57,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
-def area(budgets: Sequence[int], accuracies: Values) -> float:
+def area(budgets: Sequence[int], accuracies: Doubles) -> float:
     """Return the mean accuracy over the range of budgets (trapezoids); of one budget its accuracy."""
     if len(budgets) == 1:
         return float(accuracies[0])
     return float(np.trapezoid(accuracies, budgets) / (budgets[-1] - budgets[0]))
 
 
-def labels_at_random(budgets: Sequence[int], random_accuracies: Values, accuracy: float) -> float | None:
+def labels_at_random(budgets: Sequence[int], random_accuracies: Doubles, accuracy: float) -> float | None:
     """Return how many random labels reach an accuracy, by isotonic regression; None outside the measured range.
 
     Nothing is extrapolated: an accuracy that random labels never reached, or had from the start, has no number.

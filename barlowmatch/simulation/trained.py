@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from barlowmatch.arrays import Labels, Rows
 from barlowmatch.configs.simulate import SimulateConfig
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig
 from barlowmatch.data.classes import ImageClass
-from barlowmatch.data.dataset import Dataset, Rows
+from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.listings import write_manifest
 from barlowmatch.events import silent
 from barlowmatch.simulation.learners import Judgement, judge_one_class
@@ -36,7 +37,7 @@ class Trained:
         self.pool_rows = np.array([place[file] for file in world.files], np.int64)
         self.test_rows = np.array([place[file] for file in world.test_files], np.int64)
 
-    def judge(self, rows: Rows, answers: Rows, seed: int) -> Judgement:
+    def judge(self, rows: Rows, answers: Labels, seed: int) -> Judgement:
         """Train and return the figures on the test images; with one class only, guess it."""
         from barlowmatch.stages import classify, fixmatch
 
@@ -65,7 +66,7 @@ class Trained:
             "batch_size": self.config.batch_size and max(2, min(self.config.batch_size, count)),
         }  # fmt: skip
 
-    def _manifest(self, rows: Rows, answers: Rows) -> Path:
+    def _manifest(self, rows: Rows, answers: Labels) -> Path:
         """Write the round's dataset as a manifest beside a link to the images; return it."""
         labels = np.full(len(self.dataset), -1, np.int64)
         splits = np.full(len(self.dataset), "unlabeled", self.dataset.splits.dtype)

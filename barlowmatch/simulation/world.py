@@ -4,17 +4,15 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Floats, Labels, Rows
+from barlowmatch.data.dataset import judging, labeled_in
 from barlowmatch.embeddings.folder import Embeddings
 from barlowmatch.errors import InputError
 
 TEST_SHARE = 0.2
 JUNK = -2
 """The answer to an image that shows nothing."""
-
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +31,12 @@ class World:
     """
 
     files: tuple[str, ...]
-    vectors: Vectors
-    truth: Rows
-    answers: Rows
+    vectors: Floats
+    truth: Labels
+    answers: Labels
     test_files: tuple[str, ...]
-    test_vectors: Vectors
-    test_labels: Rows
+    test_vectors: Floats
+    test_labels: Labels
     class_names: tuple[str, ...]
 
     @property
@@ -54,7 +52,7 @@ class World:
 
 def build_world(
     embeddings: Embeddings,
-    labels: Rows,
+    labels: Labels,
     *,
     imbalance: float = 1.0,
     junk: float = 0.0,
@@ -98,11 +96,10 @@ def build_world(
     )  # fmt: skip
 
 
-def _parts(embeddings: Embeddings, labels: Rows, random: np.random.Generator) -> tuple[Rows, Rows]:
-    splits = np.asarray(embeddings.table.splits)
-    pool = np.flatnonzero((labels >= 0) & ((splits == "train") | (splits == "unlabeled")))
+def _parts(embeddings: Embeddings, labels: Labels, random: np.random.Generator) -> tuple[Rows, Rows]:
+    pool = np.flatnonzero((labels >= 0) & ~judging(embeddings.splits))
     for split in ("test", "val"):
-        test = np.flatnonzero((labels >= 0) & (splits == split))
+        test = labeled_in(split, embeddings.splits, labels)
         if len(test):
             return pool, test
     order = random.permutation(pool)
@@ -110,7 +107,7 @@ def _parts(embeddings: Embeddings, labels: Rows, random: np.random.Generator) ->
     return np.sort(order[held:]), np.sort(order[:held])
 
 
-def _unbalanced(pool: Rows, labels: Rows, ratio: float, random: np.random.Generator) -> Rows:
+def _unbalanced(pool: Rows, labels: Labels, ratio: float, random: np.random.Generator) -> Rows:
     """Return the pool with class sizes falling geometrically by `ratio` from the first to the last."""
     if ratio == 1:
         return pool
@@ -123,7 +120,7 @@ def _unbalanced(pool: Rows, labels: Rows, ratio: float, random: np.random.Genera
     return np.sort(np.concatenate(kept))
 
 
-def _answers(truth: Rows, classes: int, noise: float, random: np.random.Generator) -> Rows:
+def _answers(truth: Labels, classes: int, noise: float, random: np.random.Generator) -> Labels:
     """Return the truth with a share of it moved to another class."""
     answers = truth.copy()
     wrong = random.choice(len(truth), round(noise * len(truth)), replace=False)
@@ -131,8 +128,8 @@ def _answers(truth: Rows, classes: int, noise: float, random: np.random.Generato
     return answers
 
 
-def _mixed(vectors: Vectors, count: int, random: np.random.Generator) -> Vectors:
+def _mixed(vectors: Floats, count: int, random: np.random.Generator) -> Floats:
     """Return vectors each feature of which comes from an image drawn at random."""
     rows = random.integers(len(vectors), size=(count, vectors.shape[1]))
-    mixed: Vectors = vectors[rows, np.arange(vectors.shape[1])[None]]
+    mixed: Floats = vectors[rows, np.arange(vectors.shape[1])[None]]
     return mixed

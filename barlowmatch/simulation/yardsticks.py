@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Rows
 from barlowmatch.events import Emit
 from barlowmatch.selection.base import Picks, Strategy, need_labels
 from barlowmatch.selection.clustering import kmeans

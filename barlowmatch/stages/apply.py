@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from barlowmatch import distributed
+from barlowmatch.arrays import Labels
 from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.inference import InferenceOptions
 from barlowmatch.data.classes import ImageClass, places_among, renamed
-from barlowmatch.data.dataset import Rows
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import Emit
 from barlowmatch.inference import usual_batch
@@ -49,10 +49,10 @@ class Applied:
         """Names of the network's classes, in the order of its logits."""
         return tuple(item.name for item in self.classes)
 
-    def labels_as_known(self) -> Rows:
+    def labels_as_known(self) -> Labels:
         """Return the dataset's labels as positions in the network's classes, by name; −1 where there is none."""
         lookup = np.array([*places_among(classes_in(self.checkpoint), self.images.dataset.classes), -1], np.int64)
-        known: Rows = lookup[self.images.dataset.labels]
+        known: Labels = lookup[self.images.dataset.labels]
         return known
 
 

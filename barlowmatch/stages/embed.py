@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from barlowmatch import launcher
+from barlowmatch.arrays import Rows
 from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.data.classes import ImageClass, some
 from barlowmatch.data.contents import fingerprint_of
-from barlowmatch.data.dataset import Rows
 from barlowmatch.embeddings.folder import EmbeddedFiles
 from barlowmatch.embeddings.writer import EmbeddingsWriter, refuse_other_content
 from barlowmatch.events import Emit, Progress, Said, silent

@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-import numpy as np
-
+from barlowmatch.arrays import Rows
 from barlowmatch.configs.inference import EvaluateConfig
 from barlowmatch.data.classes import some
-from barlowmatch.data.dataset import Rows
+from barlowmatch.data.dataset import labeled_in
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import Report, describe_accuracy, judge, knn_accuracy
 from barlowmatch.events import Emit, silent
@@ -58,8 +57,8 @@ def _labeled_rows(applied: Applied, split: str) -> Rows:
     images = applied.images
     rows = {"train": images.train, "val": images.val}.get(split)
     if rows is None:
-        rows = np.flatnonzero((images.dataset.splits == split) & images.pixels.readable)
-    rows = rows[images.dataset.labels[rows] >= 0]
+        rows = labeled_in(split, images.dataset.splits, images.dataset.labels)
+        rows = rows[images.pixels.readable[rows]]
     if len(rows) == 0:
         known = ", ".join(sorted(set(images.dataset.splits.tolist())))
         way_out = "label some of them, or measure on another split"

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from barlowmatch.configs.find_suspects import FindSuspectsConfig
 from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import read_embeddings
@@ -25,7 +23,7 @@ def run(config: FindSuspectsConfig, emit: Emit = silent) -> dict[str, Any]:
     embeddings = read_embeddings(config.representations_path)
     check_output_file("--out-path", config.out_path, embeddings.dataset_folder)
     refuse_to_lose("--out-path", config.out_path, COLUMNS)
-    rows = np.flatnonzero((np.asarray(embeddings.table.splits) == "train") & (embeddings.labels >= 0))
+    rows = embeddings.labeled
     if len(rows) < 2:
         raise InputError(f"{embeddings.folder}: labels are judged by each other, and train has {len(rows)}")
     found = find_suspects(embeddings.unit_vectors(rows), embeddings.labels[rows], config.seed)

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from barlowmatch.arrays import Counts, Rows
 from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import ImageOptions
-from barlowmatch.data.dataset import Dataset, Rows
+from barlowmatch.data.dataset import Dataset, judging
 from barlowmatch.data.pixels import Pixels, load_pixels
 from barlowmatch.data.sampling import sample
 from barlowmatch.data.splits import val_is_sample
@@ -64,9 +65,9 @@ class Images:
     @cached_property
     def copies(self) -> Rows:
         """Rows of train and the pool with the content of an image that judges."""
-        judging = np.isin(self.dataset.splits, ("val", "test"))
-        contents = {self.pixels.sha256[row] for row in self._readable(np.flatnonzero(judging))} - {""}
-        others = self._readable(np.flatnonzero(~judging))
+        judges = judging(self.dataset.splits)
+        contents = {self.pixels.sha256[row] for row in self._readable(np.flatnonzero(judges))} - {""}
+        others = self._readable(np.flatnonzero(~judges))
         same = np.fromiter((self.pixels.sha256[row] in contents for row in others), bool, count=len(others))
         copies: Rows = others[same]
         return copies
@@ -98,7 +99,7 @@ class Images:
         std = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1))
         return tuple(map(float, mean)), tuple(float(max(deviation, 1e-3)) for deviation in std)
 
-    def _levels(self, rows: Rows) -> Rows:
+    def _levels(self, rows: Rows) -> Counts:
         """Return how often each channel of some rows has each of its levels (3, 256), in the memory of a few images."""
         counts = np.zeros((3, 256), np.int64)
         for start in range(0, len(rows), STATISTICS_BLOCK):

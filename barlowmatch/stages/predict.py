@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from barlowmatch import distributed, launcher
+from barlowmatch.arrays import AnyFloats, Counts, Rows
 from barlowmatch.configs.inference import PredictConfig
 from barlowmatch.data.classes import some
-from barlowmatch.data.dataset import Rows
 from barlowmatch.data.decimals import comma_separated
 from barlowmatch.data.tables import write_numbers
 from barlowmatch.errors import InputError
@@ -45,7 +44,7 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
     return {"file": str(config.out_path), "count": total}
 
 
-def _write(applied: Applied, path: Path) -> Rows:
+def _write(applied: Applied, path: Path) -> Counts:
     """Write the table batch by batch, and return how many images are of each class."""
     names, files = applied.class_names, applied.images.dataset.files
     counts = np.zeros(len(names), np.int64)
@@ -70,7 +69,7 @@ def _write(applied: Applied, path: Path) -> Rows:
     return counts
 
 
-def _batches(applied: Applied) -> Iterator[tuple[Rows, NDArray[np.floating[Any]]]]:
+def _batches(applied: Applied) -> Iterator[tuple[Rows, AnyFloats]]:
     """Yield some rows and their class probabilities at a time: as many as all processes compute at once."""
     rows, size = applied.images.all, applied.batch_size * distributed.world_size()
     for start in range(0, len(rows), size):

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from barlowmatch.arrays import Labels
 from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.simulate import SimulateConfig, parse_share
 from barlowmatch.data.classes import places_among
 from barlowmatch.data.contents import fingerprint_of
-from barlowmatch.data.dataset import Dataset, Rows
+from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.pixels import known_contents
 from barlowmatch.data.progress import Rate
@@ -122,7 +123,7 @@ def _embed(config: SimulateConfig, folder: Path, emit: Emit) -> None:
     embed.run(EmbedConfig(**{**shared, "out_path": folder}), emit)
 
 
-def _labels(embeddings: Embeddings, dataset: Dataset | None, emit: Emit) -> Rows:
+def _labels(embeddings: Embeddings, dataset: Dataset | None, emit: Emit) -> Labels:
     """Return the class of each row: the dataset's where one is named, else those in the folder."""
     if dataset is None:
         return embeddings.labels

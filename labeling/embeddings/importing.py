@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Floats, Ids, Labels, Rows
 from barlowmatch.embeddings.folder import Embeddings, read_embeddings
 from barlowmatch.errors import InputError
-from barlowmatch.linear_probe import Floats
 from barlowmatch.words import count
 from labeling.embeddings.columns import classes_of_columns
 from labeling.embeddings.leading import leading
@@ -82,7 +81,7 @@ def _put_neighbours(db: Database, found: Sequence[tuple[int, int, list[tuple[int
         put_neighbours(db, request, image, near)
 
 
-def match_images(db: Database, source: Embeddings) -> tuple[Rows, Rows]:
+def match_images(db: Database, source: Embeddings) -> tuple[Ids, Rows]:
     """Return image ids and rows of the embeddings that are of the same content (or, without hashes, name)."""
     by_hash: dict[str, list[int]] = {}
     by_name: dict[str, int] = {}
@@ -124,8 +123,8 @@ class _Guessed:
         places: (N,) among images predicted alike.
     """
 
-    images: Rows
-    columns: Rows
+    images: Ids
+    columns: Labels
     shares: Floats
     places: Rows
 
@@ -138,7 +137,7 @@ class _Guessed:
             yield NewPrediction(int(image), guesses, int(place))
 
 
-def _guess(source: Embeddings, images: Rows, rows: Rows) -> _Guessed | None:
+def _guess(source: Embeddings, images: Ids, rows: Rows) -> _Guessed | None:
     """Return what the network thinks of images, None where it is no classifier."""
     width = min(GUESSES, len(source.classes))
     columns, shares = np.empty((len(rows), width), np.int64), np.empty((len(rows), width), np.float32)

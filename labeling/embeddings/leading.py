@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from barlowmatch.data.dataset import Rows
-from barlowmatch.linear_probe import Floats
+from barlowmatch.arrays import Floats, Rows
 
 
 def leading(values: Floats, count: int) -> tuple[Rows, Floats]:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from barlowmatch.data.dataset import Rows
-from barlowmatch.linear_probe import Floats, Take
+from barlowmatch.arrays import Floats, Labels, Rows
+from barlowmatch.linear_probe import Take
 
 PAGE = 48
 """Images of a leaf of the order: about a page of the grid."""
@@ -15,7 +15,7 @@ _HELD = 2**14
 _BLOCK = 2**12
 
 
-def similarity_order(take: Take, groups: Rows) -> Rows:
+def similarity_order(take: Take, groups: Labels) -> Rows:
     """Return an order of rows, group by group, in which similar rows of a group lie close to each other.
 
     Each group is halved along the direction in which it spreads most, again and again, until a part fits a page.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Rows
 from barlowmatch.linear_probe import Take
 from barlowmatch.suspects import find_suspects
 from storage.database import Database

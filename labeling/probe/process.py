@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from barlowmatch.data.dataset import Rows
+from barlowmatch.arrays import Floats, Rows
 from barlowmatch.embeddings.folder import Embeddings, read_embeddings
 from barlowmatch.errors import InputError
-from barlowmatch.linear_probe import MOST, Floats, Probe, Space, Take, draw_evenly, fit
+from barlowmatch.linear_probe import MOST, Probe, Space, Take, draw_evenly, fit
 from barlowmatch.words import count
 from labeling.embeddings.importing import match_images
 from labeling.embeddings.newest import newest_embeddings

@@ -16,11 +16,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from barlowmatch.arrays import Doubles
+
 DRAWS = 2000
 STEEPEST = 1.0
 """No learning curve of the paper above falls faster than 1/n."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,13 @@ def between(points: Sequence[Forecast], labels: int) -> Forecast | None:
     return None
 
 
-def _smoothed(wrong: npt.NDArray[np.integer], counts: npt.NDArray[np.integer]) -> Floats:
+def _smoothed(wrong: npt.NDArray[np.integer], counts: npt.NDArray[np.integer]) -> Doubles:
     """Return shares of errors that are never 0 or 1 (Jeffreys' half a count each)."""
-    shares: Floats = (wrong + 0.5) / (counts + 1)
+    shares: Doubles = (wrong + 0.5) / (counts + 1)
     return shares
 
 
-def _fit(labels: Floats, wrong: npt.NDArray[np.integer], counts: npt.NDArray[np.integer]) -> tuple[Floats, Floats]:
+def _fit(labels: Doubles, wrong: npt.NDArray[np.integer], counts: npt.NDArray[np.integer]) -> tuple[Doubles, Doubles]:
     """Return log a and b of each row of errors (rows × rounds), b between 0 and `STEEPEST`."""
     errors = _smoothed(wrong, counts)
     weights = counts * errors / (1 - errors)  # one over the variance of log error
@@ -100,11 +100,11 @@ def _fit(labels: Floats, wrong: npt.NDArray[np.integer], counts: npt.NDArray[np.
     x_mean, y_mean = (weights * x).sum(1) / total, (weights * y).sum(1) / total
     spread = x - x_mean[:, None]
     slope = (weights * spread * y).sum(1) / (weights * spread**2).sum(1)
-    b: Floats = np.clip(-slope, 0.0, STEEPEST)
+    b: Doubles = np.clip(-slope, 0.0, STEEPEST)
     return y_mean + b * x_mean, b
 
 
-def _predict(log_a: Floats, b: Floats, labels: Floats) -> Floats:
+def _predict(log_a: Doubles, b: Doubles, labels: Doubles) -> Doubles:
     """Return errors (rows × labels), at most 1."""
-    errors: Floats = np.minimum(1.0, np.exp(log_a[:, None] - b[:, None] * np.log(labels)))
+    errors: Doubles = np.minimum(1.0, np.exp(log_a[:, None] - b[:, None] * np.log(labels)))
     return errors

@@ -58,6 +58,19 @@ def test_every_kind_is_decoded_as_alone_and_every_bad_file_is_named(tmp_path: Pa
         load(tmp_path / "data", tmp_path / "cache", image_size=24, strict=True)
 
 
+def test_of_many_bad_files_the_first_are_named_and_once_where_the_others_are(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "data", 5)
+    for number in range(203):
+        (tmp_path / "data" / f"bad {number:03}.png").write_text("no picture")
+    heard: list[Event] = []
+    load(tmp_path / "data", tmp_path / "cache", heard)
+    (warning,) = (event.message for event in heard if isinstance(event, Said) and event.level == "warning")
+    lines = warning.split("\n")
+    assert [line.split(":")[0].strip() for line in lines[1:201]] == [f"bad {number:03}.png" for number in range(200)]
+    assert lines[201:] == ["  and 3 more, which `inspect` names"]
+    assert "inspect" not in "".join(lines[:201])
+
+
 def test_16_bit_pictures_share_one_range_that_new_files_hardly_move(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     (tmp_path / "data").mkdir()
