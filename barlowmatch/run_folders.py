@@ -13,10 +13,7 @@ from barlowmatch import distributed, launcher
 from barlowmatch.config_changes import OTHER_IMAGES, changed_fields, plain
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.errors import InputError
-from barlowmatch.traces import CONFIG, RESULT
-
-JOB = "job"
-"""In `config.json`: which launcher's processes began the run."""
+from barlowmatch.run_files import BEST, CONFIG, JOB, LAST, RESULT
 
 
 def run_folder(stage: str, config: RunOptions, dataset: str) -> Path:
@@ -90,7 +87,7 @@ def place_run(stage: str, config: RunOptions, dataset: str) -> Place:
     """
     folder = Path(distributed.from_main(str(run_folder(stage, config, dataset))))
     best = getattr(config, "best_path", None)
-    return Place(folder, config.checkpoint_path or folder / "last.pt", best or folder / "best.pt")
+    return Place(folder, config.checkpoint_path or folder / LAST, best or folder / BEST)
 
 
 def _newest_unfinished(stage: str, config: RunOptions, dataset: str) -> Path | None:
@@ -103,7 +100,7 @@ def _unfinished(stage: str, config: RunOptions, dataset: str) -> Iterator[tuple[
     pattern = re.compile(rf"{re.escape(stage)}-\d{{8}}T\d{{6}}Z-[0-9a-f]{{6}}")
     folders = [folder for folder in Path("runs").glob(f"{stage}-*") if pattern.fullmatch(folder.name)]
     for folder in sorted(folders, reverse=True):
-        if (folder / RESULT).exists() or not (folder / "last.pt").is_file():
+        if (folder / RESULT).exists() or not (folder / LAST).is_file():
             continue
         described = _described(folder)
         if not described or not (wants_resume(config) or _begun_by_this_job(folder)):

@@ -39,9 +39,10 @@ from barlowmatch.events import (
 from barlowmatch.files import cannot_write, keep_aside, write_json
 from barlowmatch.outputs import check_output_file, check_output_folder
 from barlowmatch.processes import born, lives
-from barlowmatch.run_folders import JOB, Place
+from barlowmatch.run_files import CONFIG, EVENTS, JOB, LOG, PROCESS, RESULT
+from barlowmatch.run_folders import Place
 from barlowmatch.stopping import Interrupted, Terminated
-from barlowmatch.traces import CONFIG, EVENTS, LOG, PROCESS, RESULT, Traces
+from barlowmatch.traces import Traces
 
 SCHEMA = 1
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "timm", "scikit-learn", "faiss-cpu")
