@@ -1,20 +1,19 @@
 """Where a run lives, and which earlier run it goes on from."""
 
-import dataclasses
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from barlowmatch import distributed, launcher
+from barlowmatch.config_changes import OTHER_IMAGES, changed_fields, plain
 from barlowmatch.configs.shared import RunOptions
-from barlowmatch.configs.training import ADDED_LATER
 from barlowmatch.errors import InputError
-from barlowmatch.traces import CONFIG, RESULT
+from barlowmatch.run_files import BEST, CONFIG, JOB, LAST, RESULT
 
 
 def run_folder(stage: str, config: RunOptions, dataset: str) -> Path:
@@ -72,47 +71,6 @@ def _described(folder: Path) -> dict[str, Any]:
     return found
 
 
-def plain(config: Any) -> dict[str, Any]:
-    """Return a config as plain values, for JSON and checkpoints."""
-    return {
-        name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(config).items()
-    }
-
-
-IRRELEVANT_TO_RESUME = {
-    "resume", "train_from_start", "run_dir", "checkpoint_path", "best_path", "cache_folder", "workers", "threads",
-    "device", "checkpoint_minutes", "tensorboard", "minutes", "dataset_folder", "manifest", "strict",
-    "activation_memory", "class_folders",
-}  # fmt: skip
-"""Parameters that change where and how fast a run runs, not what it computes.
-
-Of the dataset, file names, splits and labels are compared; other contents under the same names are told, not refused.
-"""
-
-
-JOB = "job"
-"""In `config.json`: which launcher's processes began the run."""
-OTHER_IMAGES = "the dataset's files or labels"
-"""How a difference of datasets is named."""
-
-
-def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return, as `--flag old → new`, the parameters that would make a resumed run another run."""
-    before, now = _as_meant({**ADDED_LATER, **old}), _as_meant(new)
-    return [
-        f"--{name.replace('_', '-')} {before[name]} → {value}"
-        for name, value in now.items()
-        if name in before and name not in IRRELEVANT_TO_RESUME and _normal(before[name]) != _normal(value)
-    ]
-
-
-def _as_meant(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return parameters with the rate of biases that stands for none given, which earlier runs have as a number."""
-    if config.get("learning_rate_biases", 0.0) is not None:
-        return config
-    return {**config, "learning_rate_biases": config["learning_rate"]}
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a run lives: its folder, its latest checkpoint and its best model."""
@@ -129,11 +87,7 @@ def place_run(stage: str, config: RunOptions, dataset: str) -> Place:
     """
     folder = Path(distributed.from_main(str(run_folder(stage, config, dataset))))
     best = getattr(config, "best_path", None)
-    return Place(folder, config.checkpoint_path or folder / "last.pt", best or folder / "best.pt")
-
-
-def _normal(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    return Place(folder, config.checkpoint_path or folder / LAST, best or folder / BEST)
 
 
 def _newest_unfinished(stage: str, config: RunOptions, dataset: str) -> Path | None:
@@ -146,7 +100,7 @@ def _unfinished(stage: str, config: RunOptions, dataset: str) -> Iterator[tuple[
     pattern = re.compile(rf"{re.escape(stage)}-\d{{8}}T\d{{6}}Z-[0-9a-f]{{6}}")
     folders = [folder for folder in Path("runs").glob(f"{stage}-*") if pattern.fullmatch(folder.name)]
     for folder in sorted(folders, reverse=True):
-        if (folder / RESULT).exists() or not (folder / "last.pt").is_file():
+        if (folder / RESULT).exists() or not (folder / LAST).is_file():
             continue
         described = _described(folder)
         if not described or not (wants_resume(config) or _begun_by_this_job(folder)):

@@ -19,6 +19,7 @@ from typing import IO, Any
 import psutil
 
 from barlowmatch import launcher
+from barlowmatch.config_changes import plain
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.errors import InputError
 from barlowmatch.events import (
@@ -38,9 +39,10 @@ from barlowmatch.events import (
 from barlowmatch.files import cannot_write, keep_aside, write_json
 from barlowmatch.outputs import check_output_file, check_output_folder
 from barlowmatch.processes import born, lives
-from barlowmatch.run_folders import JOB, Place, plain
+from barlowmatch.run_files import CONFIG, EVENTS, JOB, LOG, PROCESS, RESULT
+from barlowmatch.run_folders import Place
 from barlowmatch.stopping import Interrupted, Terminated
-from barlowmatch.traces import CONFIG, EVENTS, LOG, PROCESS, RESULT, Traces
+from barlowmatch.traces import Traces
 
 SCHEMA = 1
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "timm", "scikit-learn", "faiss-cpu")

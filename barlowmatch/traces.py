@@ -6,12 +6,7 @@ from pathlib import Path
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import whole_file
-
-CONFIG = "config.json"
-PROCESS = "process.json"
-EVENTS = "events.jsonl"
-LOG = "log.txt"
-RESULT = "result.json"
+from barlowmatch.run_files import CONFIG, EVENTS, LOG, PROCESS
 
 
 class Traces:

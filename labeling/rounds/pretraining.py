@@ -1,7 +1,7 @@
 """How far pretraining has come, over all runs that went on from each other."""
 
 from barlowmatch.configs.training import PretrainConfig
-from barlowmatch.traces import CONFIG, RESULT
+from barlowmatch.run_files import CONFIG, RESULT
 from labeling.processes import read_json
 from labeling.rounds.planning import Pretrained
 from labeling.runs.estimating import steps_of_pass

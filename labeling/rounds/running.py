@@ -23,8 +23,8 @@ from barlowmatch.events import (
     fan_out,
 )
 from barlowmatch.files import write_json
+from barlowmatch.run_files import EVENTS, RESULT
 from barlowmatch.stopping import StopRequest, stop_signals
-from barlowmatch.traces import EVENTS, RESULT
 from barlowmatch.words import count
 from labeling.configs import ChooseConfig
 from labeling.embeddings.importing import import_embeddings

@@ -11,7 +11,7 @@ from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
 from barlowmatch.configs.training import ADDED_LATER, ClassifyConfig, FixMatchConfig, PretrainConfig
-from barlowmatch.traces import EVENTS
+from barlowmatch.run_files import EVENTS
 from labeling.forms import read_form, words
 from labeling.runs.manifests import MANIFEST
 from storage.errors import Refused

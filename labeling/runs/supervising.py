@@ -22,7 +22,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from barlowmatch.traces import CONFIG, EVENTS
+from barlowmatch.run_files import CONFIG, EVENTS, LOG
 from labeling.processes import last_lines, read_json
 from labeling.project import ProjectFolder
 from labeling.runs import launching
@@ -123,7 +123,7 @@ class Runs:
     def log(self, name: str) -> list[str]:
         """Return the last lines that a run wrote."""
         folder = self.folder(name)
-        return last_lines(folder / OUTPUT, LINES) or last_lines(folder / "log.txt", LINES)
+        return last_lines(folder / OUTPUT, LINES) or last_lines(folder / LOG, LINES)
 
     def running(self, *, but: str | None = None) -> Run | None:
         """Return a run that is at work, other than `but` and its parts; None where the machine is free."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from barlowmatch.traces import CONFIG
+from barlowmatch.run_files import BEST, CONFIG, LAST
 from labeling.processes import read_json
 from labeling.runs.stages import (
     Stage,
@@ -115,7 +115,7 @@ def sources(runs: Runs, stage: Stage) -> list[Run]:
 def checkpoint_of(runs: Runs, run: Run) -> Path | None:
     """Return the best model of a run, else its latest checkpoint, None where it has neither."""
     folder = runs.folder(run.name)
-    return next((path for name in ("best.pt", "last.pt") if (path := folder / name).is_file()), None)
+    return next((path for name in (BEST, LAST) if (path := folder / name).is_file()), None)
 
 
 def backbone_of(runs: Runs, run: Run) -> str | None:

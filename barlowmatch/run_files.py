@@ -1,0 +1,11 @@
+"""What the files of a run are called in its folder."""
+
+CONFIG = "config.json"
+PROCESS = "process.json"
+EVENTS = "events.jsonl"
+LOG = "log.txt"
+RESULT = "result.json"
+LAST = "last.pt"
+BEST = "best.pt"
+JOB = "job"
+"""In `config.json`: which launcher's processes began the run."""
