@@ -158,7 +158,7 @@ def config_class(command: Command) -> type:
 def parse_config(name: str, words: Sequence[str]) -> Any:
     """Return the config that the flags of a command describe.
 
-    `--preset NAME` sets the defaults; the last of repeated flags wins, as tyro has it.
+    `--preset NAME` sets the defaults; the last of repeated flags wins, and those of a list all add to it.
 
     Raises:
         InputError: an unknown flag (the nearest is named), a value of the wrong kind or outside its range.

@@ -7,9 +7,11 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import itertools
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any, TypeVar, get_type_hints
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import GenericAlias
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import tyro
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
@@ -32,7 +34,7 @@ def read_flags(
     also: Mapping[str, Any] | None = None,
     first: Collection[str] = (),
 ) -> Config:
-    """Return the config that words describe; the last of repeated flags wins, as tyro has it.
+    """Return the config that words describe; the last of repeated flags wins, those of a list all add to it.
 
     Args:
         cls: class of the config.
@@ -68,7 +70,7 @@ def _registry(cls: type, default: Any, also: Mapping[str, Any], first: list[str]
     hints = get_type_hints(cls, include_extras=True)
     known = {parameter.name: parameter for parameter in parameters(cls if default is None else default)}
     fields = [
-        StructFieldSpec(item.name, _shown(hints[item.name], known[item.name]), _value(item, default))
+        StructFieldSpec(item.name, _shown(hints[item.name], known[item.name]), _value(item, known[item.name], default))
         for item in dataclasses.fields(cls)
     ]
     fields += [StructFieldSpec(name, _shown(hint, describe(name, hint, None)), None) for name, hint in also.items()]
@@ -77,7 +79,8 @@ def _registry(cls: type, default: Any, also: Mapping[str, Any], first: list[str]
     registry = ConstructorRegistry()
 
     def make(**values: Any) -> Any:
-        return cls(**{name: value for name, value in values.items() if name not in also})
+        own = {name: value for name, value in values.items() if name not in also}
+        return cls(**{name: _joined(value) if _is_list(known[name]) else value for name, value in own.items()})
 
     @registry.struct_rule
     def rule(info: StructTypeInfo) -> StructConstructorSpec | None:
@@ -86,18 +89,31 @@ def _registry(cls: type, default: Any, also: Mapping[str, Any], first: list[str]
     return registry
 
 
-def _value(item: "dataclasses.Field[Any]", default: Any) -> Any:
-    if default is not None:
-        return getattr(default, item.name)
-    if item.default_factory is not dataclasses.MISSING:
-        return item.default_factory()
-    return tyro.MISSING if item.default is dataclasses.MISSING else item.default
+def _value(item: "dataclasses.Field[Any]", parameter: Parameter, default: Any) -> Any:
+    if default is None and item.default is item.default_factory is dataclasses.MISSING:
+        return tyro.MISSING
+    if _is_list(parameter):
+        return (parameter.default,) if parameter.default else ()
+    return parameter.default
+
+
+def _is_list(parameter: Parameter) -> bool:
+    return parameter.kind is tuple
+
+
+def _joined(lists: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
+    """Return one list of those that repeated flags gave: tyro knows to repeat a flag and to give it several values."""
+    return tuple(itertools.chain.from_iterable(lists))
 
 
 def _shown(hint: Any, parameter: Parameter) -> Any:
     """Return a field's type as tyro shows it: unit and bounds behind the help, and no "None" where it says the rest."""
     if any(isinstance(extra, type(tyro.conf.arg())) for extra in getattr(hint, "__metadata__", ())):
         return hint  # it says what is to be shown
+    if _is_list(parameter):
+        base, *extras = get_args(hint)
+        again = tyro.conf.arg(help_behavior_hint="(may be repeated)")
+        return Annotated[(GenericAlias(tuple, (base, ...)), *extras, tyro.conf.UseAppendAction, again)]
     bounds = parameter.range.words if parameter.range is not None else ""
     unset = parameter.default is None or parameter.default in ("", ())
     behind = tyro.conf.arg(

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from barlowmatch.cli import COMMANDS, config_class, parse_config
-from barlowmatch.configs.fields import parameters
+from barlowmatch.configs.fields import Parameter, parameters
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
 from barlowmatch.errors import InputError
+from barlowmatch.flags import read_flags
 from barlowmatch.selection.catalog import CATALOG
 from barlowmatch.stages.networks import backbone_name
+from labeling.cli.main import COMMANDS as LABELING
 from tests.pictures import photo
 from tests.stages.small_datasets import class_folders, pictures
 
@@ -77,6 +79,23 @@ def test_the_last_of_repeated_flags_wins() -> None:
     assert (
         parse_config("pretrain", ["--wide", "1", "--num-epochs", "500", "--num-epochs", "1", "--wide", "0"]).wide == 0
     )
+
+
+EVERY_CONFIG = {name: config_class(command) for name, command in COMMANDS.items()} | LABELING
+LISTS = [
+    (name, parameter) for name, cls in EVERY_CONFIG.items() for parameter in parameters(cls) if parameter.kind is tuple
+]
+
+
+@pytest.mark.parametrize(("name", "parameter"), LISTS, ids=[f"{name} {parameter.flag}" for name, parameter in LISTS])
+def test_a_repeated_list_flag_keeps_every_value(name: str, parameter: Parameter) -> None:
+    cls, flag = EVERY_CONFIG[name], parameter.flag
+    needed = ["--project", "p"] if name in LABELING else []
+    config = read_flags(cls, [flag, "a", "b", *needed, flag, "c", f"{flag}=d"], prog=name)
+    assert list(map(str, getattr(config, parameter.name))) == ["a", "b", "c", "d"]
+    assert getattr(read_flags(cls, needed, prog=name), parameter.name) == ()
+    more = read_flags(cls, [flag, "e", *needed], prog=name, default=config)
+    assert list(map(str, getattr(more, parameter.name))) == ["a", "b", "c", "d", "e"]
 
 
 def test_wide_means_what_the_readme_says() -> None:
