@@ -1,7 +1,6 @@
 """The command line: which commands there are, and how their flags, presets and errors are handled."""
 
 import contextlib
-import dataclasses
 import difflib
 import importlib
 import os
@@ -168,8 +167,6 @@ def parse_config(name: str, words: Sequence[str]) -> Any:
     presets = PRESETS.get(cls, {})
     preset, rest = _take_preset(name, list(words), presets)
     default = presets[preset]() if preset else None
-    if default is not None and any(word.split("=")[0] == "--wide" for word in rest):
-        default = dataclasses.replace(default, backbone=None)  # the flag speaks of the backbone and wins
     also, description = dict(_EVENTS), cls.__doc__ or ""
     if presets:
         also["preset"] = Annotated[Literal[tuple(presets)] | None, Doc("Recipe that sets the defaults; see above.")]

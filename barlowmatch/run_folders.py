@@ -4,15 +4,15 @@ import dataclasses
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from barlowmatch import distributed, launcher
+from barlowmatch.config_changes import changed_fields
 from barlowmatch.configs.shared import RunOptions
-from barlowmatch.configs.training import ADDED_LATER
 from barlowmatch.errors import InputError
 from barlowmatch.traces import CONFIG, RESULT
 
@@ -79,38 +79,10 @@ def plain(config: Any) -> dict[str, Any]:
     }
 
 
-IRRELEVANT_TO_RESUME = {
-    "resume", "train_from_start", "run_dir", "checkpoint_path", "best_path", "cache_folder", "workers", "threads",
-    "device", "checkpoint_minutes", "tensorboard", "minutes", "dataset_folder", "manifest", "strict",
-    "activation_memory", "class_folders",
-}  # fmt: skip
-"""Parameters that change where and how fast a run runs, not what it computes.
-
-Of the dataset, file names, splits and labels are compared; other contents under the same names are told, not refused.
-"""
-
-
 JOB = "job"
 """In `config.json`: which launcher's processes began the run."""
 OTHER_IMAGES = "the dataset's files or labels"
 """How a difference of datasets is named."""
-
-
-def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return, as `--flag old → new`, the parameters that would make a resumed run another run."""
-    before, now = _as_meant({**ADDED_LATER, **old}), _as_meant(new)
-    return [
-        f"--{name.replace('_', '-')} {before[name]} → {value}"
-        for name, value in now.items()
-        if name in before and name not in IRRELEVANT_TO_RESUME and _normal(before[name]) != _normal(value)
-    ]
-
-
-def _as_meant(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return parameters with the rate of biases that stands for none given, which earlier runs have as a number."""
-    if config.get("learning_rate_biases", 0.0) is not None:
-        return config
-    return {**config, "learning_rate_biases": config["learning_rate"]}
 
 
 @dataclass(frozen=True)
@@ -130,10 +102,6 @@ def place_run(stage: str, config: RunOptions, dataset: str) -> Place:
     folder = Path(distributed.from_main(str(run_folder(stage, config, dataset))))
     best = getattr(config, "best_path", None)
     return Place(folder, config.checkpoint_path or folder / "last.pt", best or folder / "best.pt")
-
-
-def _normal(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _newest_unfinished(stage: str, config: RunOptions, dataset: str) -> Path | None:

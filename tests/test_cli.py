@@ -14,11 +14,10 @@ import pytest
 from barlowmatch.cli import COMMANDS, config_class, parse_config
 from barlowmatch.configs.fields import Parameter, parameters
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
-from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
+from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig, usual_projector
 from barlowmatch.errors import InputError
 from barlowmatch.flags import read_flags
 from barlowmatch.selection.catalog import CATALOG
-from barlowmatch.stages.networks import backbone_name
 from labeling.cli.main import COMMANDS as LABELING
 from tests.pictures import photo
 from tests.stages.small_datasets import class_folders, pictures
@@ -31,7 +30,7 @@ SEED_LINES: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "checkpoint_path": Path("$SCRATCH/checkpoints/model_barlow.pth.tar"), "num_epochs": 500, "batch_size": 512,
             "train_from_start": 1, "dataset_folder": Path("/dataset"), "learning_rate": 0.05, "lambd": 0.05,
-            "weight_decay": 1.5e-5, "wide": 1,
+            "weight_decay": 1.5e-5, "backbone": "wide_resnet50_2",
         },
     ),
     "train-classifier": (
@@ -44,7 +43,7 @@ SEED_LINES: dict[str, tuple[str, dict[str, Any]]] = {
             "transfer_path": Path("$SCRATCH/checkpoints/model_barlow.pth.tar"),
             "best_path": Path("$SCRATCH/checkpoints/model_transfer_best.pth.tar"), "num_epochs": 160, "batch_size": 32,
             "fine_tune": 1, "learning_rate_classifier": 1e-5, "learning_rate_barlow": 1e-5, "weight_decay": 1e-3,
-            "wide": 1, "model_name": "barlow", "dropout": 0.1, "seed": 10,
+            "backbone": "wide_resnet50_2", "model_name": "barlow", "dropout": 0.1, "seed": 10,
         },
     ),
     "fixmatch": (
@@ -61,7 +60,7 @@ SEED_LINES: dict[str, tuple[str, dict[str, Any]]] = {
     "embed": (
         """--checkpoint-path /scratch/rv2138/checkpoints/model_transfer_barlow_best.pth.tar
         --out-path /scratch/rv2138/representations/ --batch-size 512 --dataset-folder /dataset --wide 1""",
-        {"out_path": Path("/scratch/rv2138/representations"), "batch_size": 512, "wide": 1},
+        {"out_path": Path("/scratch/rv2138/representations"), "batch_size": 512, "backbone": "wide_resnet50_2"},
     ),
     "select": ("", {"representations_path": Path("representations"), "dest_path": Path("label_request")}),
     "create-dataset": ("", {}),
@@ -76,9 +75,8 @@ def test_the_seeds_lines_are_taken_word_for_word(command: str) -> None:
 
 
 def test_the_last_of_repeated_flags_wins() -> None:
-    assert (
-        parse_config("pretrain", ["--wide", "1", "--num-epochs", "500", "--num-epochs", "1", "--wide", "0"]).wide == 0
-    )
+    config = parse_config("pretrain", ["--wide", "1", "--num-epochs", "500", "--num-epochs", "1", "--wide", "0"])
+    assert (config.backbone, config.num_epochs) == ("resnet18", 1)
 
 
 EVERY_CONFIG = {name: config_class(command) for name, command in COMMANDS.items()} | LABELING
@@ -99,15 +97,23 @@ def test_a_repeated_list_flag_keeps_every_value(name: str, parameter: Parameter)
 
 
 def test_wide_means_what_the_readme_says() -> None:
-    assert backbone_name(None, 1) == "wide_resnet50_2"
-    assert backbone_name(None, 0) == "resnet18"
-    assert backbone_name("resnet18_quarter", 1) == "resnet18_quarter"
+    """And what METHOD.md says of the projector: the paper's network has the paper's."""
+    for command in ("pretrain", "train-classifier", "embed"):
+        for wide, name, width in (("1", "wide_resnet50_2", 8192), ("0", "resnet18", 2048)):
+            config = parse_config(command, ["--wide", wide])
+            assert config == parse_config(command, ["--backbone", name])
+            assert config == parse_config(command, ["--backbone", name, f"--wide={wide}"])
+            assert usual_projector(config.backbone) == width
 
 
 @pytest.mark.parametrize(
     ("command", "line", "said"),
     [
         ("pretrain", "--wide 2", "--wide"),
+        ("pretrain", "--wide 1 --backbone resnet18", "--wide 1 and --backbone resnet18: the first means --backbone"),
+        ("embed", "--backbone=wide_resnet50_2 --wide 0", "means --backbone resnet18; leave one out"),
+        ("pretrain", "--preset quick --wide 1 --backbone resnet18_quarter", "--backbone resnet18_quarter: the first"),
+        ("fixmatch", "--wid 1", "--wid: no such flag; did you mean --wide?"),
         ("pretrain", "--lambda 2", "--lambda: no such flag; did you mean --lambd?"),
         ("pretrain", "--lambd x", "--lambd"),
         ("pretrain", "--presett quick", "--presett: no such flag; did you mean --preset?"),
@@ -134,7 +140,7 @@ def test_presets_set_defaults_and_flags_win() -> None:
     assert (config.backbone, config.num_epochs) == ("resnet18_quarter", 7)
     assert parse_config("pretrain", ["--preset=paper"]).projector_width == 8192
     wide = parse_config("pretrain", ["--preset", "quick", "--wide", "1"])
-    assert backbone_name(wide.backbone, wide.wide) == "wide_resnet50_2"
+    assert (wide.backbone, wide.projector_width) == ("wide_resnet50_2", 512)
 
 
 def test_every_parameter_of_every_command_has_help() -> None:

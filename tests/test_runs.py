@@ -27,7 +27,7 @@ from barlowmatch.events import (
     silent,
 )
 from barlowmatch.processes import born
-from barlowmatch.run_folders import changed_fields, goes_on, place_run, plain, wants_resume, why_afresh
+from barlowmatch.run_folders import goes_on, place_run, plain, wants_resume, why_afresh
 from barlowmatch.runs import finish, keep_old_results, open_run, start
 
 CLASSES = 4000
@@ -169,24 +169,3 @@ def test_a_launchers_restart_goes_on_with_its_own_job_alone(tmp_path: Path, monk
     described = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     (tmp_path / "config.json").write_text(json.dumps({**described, "job": "1 another"}), encoding="utf-8")
     assert not goes_on(config, place.folder), "of another job"
-
-
-@pytest.mark.parametrize("before", [{}, {"class_folders": 1}, {"class_folders": None}, {"class_folders": 0}])
-def test_what_is_said_of_folders_matters_by_the_labels_alone_that_they_give(before: dict[str, int | None]) -> None:
-    assert changed_fields({"lambd": 0.1, **before}, {"lambd": 0.1, "class_folders": None}) == []
-
-
-@pytest.mark.parametrize(
-    ("rate", "changes"),
-    [({}, []), ({"learning_rate": 0.5}, ["--learning-rate 0.9 → 0.5", "--learning-rate-biases 0.9 → 0.5"]),
-     ({"learning_rate_biases": 0.1}, ["--learning-rate-biases 0.9 → 0.1"])],
-)  # fmt: skip
-def test_no_rate_of_biases_is_that_of_the_weights(rate: dict[str, float], changes: list[str]) -> None:
-    """Runs from before it could be left out have it as a number."""
-    before = {"learning_rate": 0.9, "learning_rate_biases": 0.9}
-    assert changed_fields(before, {"learning_rate": 0.9, "learning_rate_biases": None, **rate}) == changes
-
-
-@pytest.mark.parametrize(("optimizer", "changes"), [("lars", []), ("muon", ["--optimizer lars → muon"])])
-def test_runs_from_before_there_were_optimizers_were_of_lars(optimizer: str, changes: list[str]) -> None:
-    assert changed_fields({"lambd": 0.1}, {"lambd": 0.1, "optimizer": optimizer}) == changes

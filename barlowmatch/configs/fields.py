@@ -8,14 +8,16 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from typing_extensions import Doc
 
 from barlowmatch.errors import InputError
+
+Extra = TypeVar("Extra")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,37 @@ class Reads:
 
 
 @dataclass(frozen=True)
+class Short:
+    """Gives some values of a parameter a flag of their own: `--wide 1` is `--backbone wide_resnet50_2`.
+
+    It is no parameter: what the flag stands for is all that a config holds.
+    """
+
+    name: str
+    values: Mapping[int, Any]
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag."""
+        return "--" + self.name.replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Since:
+    """Marks a parameter that runs of earlier versions do not name, with the value that they went by."""
+
+    before: Any
+
+
+class Free:
+    """Marks a parameter of where and how fast a run runs, not of what it computes: resumed, it may have another."""
+
+
+FREE = Free()
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One parameter of a config, as a form or a table needs it."""
 
@@ -67,6 +100,9 @@ class Parameter:
     help: str
     range: Range | None
     reads: Reads | None = None
+    short: Short | None = None
+    since: Since | None = None
+    free: bool = False
 
     @property
     def flag(self) -> str:
@@ -87,10 +123,11 @@ def describe(name: str, hint: Any, default: Any) -> Parameter:
     """Return the parameter that an annotated type stands for."""
     base, *extras = _unpack(hint)
     kind, choices, optional = _kind(base)
-    doc = next((extra.documentation for extra in extras if isinstance(extra, Doc)), "")
-    limits = next((extra for extra in extras if isinstance(extra, Range)), None)
-    reads = next((extra for extra in extras if isinstance(extra, Reads)), None)
-    return Parameter(name, kind, choices, optional, default, doc, limits, reads)
+    doc = _first(extras, Doc)
+    return Parameter(
+        name, kind, choices, optional, default, "" if doc is None else doc.documentation, _first(extras, Range),
+        _first(extras, Reads), _first(extras, Short), _first(extras, Since), _first(extras, Free) is not None,
+    )  # fmt: skip
 
 
 def check(config: Any) -> None:
@@ -117,6 +154,10 @@ def need_inputs(config: Any) -> None:
     for parameter in parameters(config):
         if parameter.reads is not None and parameter.default is not None:
             parameter.reads.need(parameter.default)
+
+
+def _first(extras: Sequence[Any], cls: type[Extra]) -> Extra | None:
+    return next((extra for extra in extras if isinstance(extra, cls)), None)
 
 
 def _unpack(hint: Any) -> tuple[Any, ...]:

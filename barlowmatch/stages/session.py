@@ -6,6 +6,7 @@ from typing import Any
 
 from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.compute import Compute
+from barlowmatch.config_changes import changed_fields
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
 from barlowmatch.data.classes import plain_classes
@@ -13,7 +14,7 @@ from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.splits import val_was_drawn
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
-from barlowmatch.run_folders import OTHER_IMAGES, Place, changed_fields, goes_on, plain, wants_resume, why_afresh
+from barlowmatch.run_folders import OTHER_IMAGES, Place, goes_on, plain, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import Origin, load_trained, read_origin
