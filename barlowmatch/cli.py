@@ -16,6 +16,7 @@ from typing_extensions import Doc
 from barlowmatch import launcher
 from barlowmatch.configs.fields import need_inputs
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
+from barlowmatch.configs.shared import Events
 from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, fan_out, silent
 from barlowmatch.files import cannot_write, paths_explained
@@ -27,7 +28,7 @@ FIRST = (
     "num_epochs", "batch_size", "views", "image_size",
 )  # fmt: skip
 """Flags that most people want: help begins with them."""
-_EVENTS = {"events": Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")]}
+_EVENTS: dict[str, Any] = {"events": Events}
 MAIN_FIRST_SECONDS = 3.0
 """Time for the main process to fail and its launcher to end the others; nothing tells them that it has."""
 
@@ -98,7 +99,7 @@ def run_command(command: Command, config: Any, emit: Emit) -> int:
     Raises:
         InputError: bad input.
     """
-    need_inputs(config)
+    need_inputs(config, may_go_on=getattr(config, "wants_resume", False) or launcher.restarts() > 0)
     stage = importlib.import_module(f"barlowmatch.stages.{command.stage}")
     try:
         with termination_raised():

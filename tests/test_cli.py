@@ -1,18 +1,19 @@
 """The command line: the seed's lines word for word, and one-line answers to mistakes."""
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
 
 from barlowmatch.cli import COMMANDS, config_class, parse_config
-from barlowmatch.configs.fields import Parameter, parameters
+from barlowmatch.configs.fields import Parameter, need_inputs, parameters
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig, usual_projector
 from barlowmatch.errors import InputError
@@ -79,6 +80,7 @@ def test_the_last_of_repeated_flags_wins() -> None:
     assert (config.backbone, config.num_epochs) == ("resnet18", 1)
 
 
+TRAINING = ("pretrain", "train-classifier", "fixmatch")
 EVERY_CONFIG = {name: config_class(command) for name, command in COMMANDS.items()} | LABELING
 LISTS = [
     (name, parameter) for name, cls in EVERY_CONFIG.items() for parameter in parameters(cls) if parameter.kind is tuple
@@ -185,6 +187,62 @@ def test_help_names_the_usual_batches() -> None:
     told = {parameter.name: parameter.help for parameter in parameters(PretrainConfig)}["batch_size"]
     assert told.endswith(f"default at most {PretrainConfig.usual_batch}, in train-classifier and fixmatch 64.")
     assert ClassifyConfig.usual_batch == FixMatchConfig.usual_batch == 64
+
+
+WRITTEN = {
+    "manifest_out", "cache_folder", "run_dir", "best_path", "out_path", "dest_path", "to", "events",
+}  # fmt: skip
+OTHERWISE_CHECKED = {
+    "project",  # opened by every command but init, which makes it
+    "label_request_path",  # read only for what --request and --labels do not name
+}
+PATHS = [
+    (name, parameter)
+    for name, cls in EVERY_CONFIG.items()
+    for parameter in parameters(cls)
+    if parameter.kind is Path or "Path" in str(get_type_hints(cls)[parameter.name])
+]
+READ = [(name, parameter.flag) for name, parameter in PATHS if parameter.reads is not None]
+
+
+@pytest.mark.parametrize(("name", "parameter"), PATHS, ids=[f"{name} {parameter.flag}" for name, parameter in PATHS])
+def test_every_path_that_is_read_says_what_has_to_be_there(name: str, parameter: Parameter) -> None:
+    is_output = parameter.name in WRITTEN or (parameter.name == "checkpoint_path" and name in TRAINING)
+    assert (parameter.reads is None) == (is_output or parameter.name in OTHERWISE_CHECKED)
+
+
+def test_a_wrong_path_is_answered_in_one_line_before_torch_is_loaded(tmp_path: Path) -> None:
+    """Of every command in one process: a single one that loads torch shows in all."""
+    program = """
+import contextlib, io, json, sys
+import barlowmatch.cli
+told = []
+for line in json.loads(sys.argv[1]):
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        status = barlowmatch.cli.main(line)
+    told.append([status, said.getvalue()])
+print(json.dumps([told, "torch" in sys.modules]))
+"""
+    # Whatever else a command needs is there.
+    (tmp_path / "representations").mkdir()
+    for name in ("representations/meta.json", "checkpoint.pt"):
+        (tmp_path / name).touch()
+    lines = [[name, flag, "gone/a.csv"] for name, flag in READ if name in COMMANDS]
+    words = [sys.executable, "-c", program, json.dumps(lines)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path, env=env)
+    told, has_torch = json.loads(done.stdout)
+    for line, (status, said) in zip(lines, told, strict=True):
+        assert (status, said.count("\n"), "gone/a.csv: no such " in said) == (2, 1, True), (line, said)
+    assert not has_torch
+
+
+@pytest.mark.parametrize("flag", ["--transfer-path", "--weights"])
+def test_what_a_run_began_with_may_be_gone_when_it_goes_on(flag: str) -> None:
+    config = parse_config("fixmatch", [flag, "gone.pt"])
+    with pytest.raises(InputError, match=r"gone\.pt: no such"):
+        need_inputs(config)
+    need_inputs(config, may_go_on=True)
 
 
 def test_every_preset_is_a_config_of_its_command() -> None:

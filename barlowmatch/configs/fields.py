@@ -52,9 +52,15 @@ class Range:
 
 @dataclass(frozen=True)
 class Reads:
-    """Marks a path that the command reads; `need` refuses one that is not there."""
+    """Marks a path that the command reads.
+
+    Attributes:
+        need: refuses one that is not there.
+        afresh: whether only a run that begins reads it: one that goes on has its own checkpoint.
+    """
 
     need: Callable[[Path], None]
+    afresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,15 +151,21 @@ def check(config: Any) -> None:
                 raise InputError(f"{parameter.flag} {value}: must be {parameter.range}")
 
 
-def need_inputs(config: Any) -> None:
+def need_inputs(config: Any, *, may_go_on: bool = False) -> None:
     """Refuse a config that names something to read which is not there; call it before what takes time to load.
+
+    Args:
+        config: of a command.
+        may_go_on: whether the run may be an earlier one that goes on: what that began with may be gone by now.
 
     Raises:
         InputError: something is not there; the line names it and the way out.
     """
     for parameter in parameters(config):
-        if parameter.reads is not None and parameter.default is not None:
-            parameter.reads.need(parameter.default)
+        if parameter.reads is None or parameter.default is None or (parameter.reads.afresh and may_go_on):
+            continue
+        for path in parameter.default if isinstance(parameter.default, tuple) else (parameter.default,):
+            parameter.reads.need(path)
 
 
 def _first(extras: Sequence[Any], cls: type[Extra]) -> Extra | None:

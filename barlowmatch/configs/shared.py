@@ -8,7 +8,7 @@ from typing_extensions import Doc
 
 from barlowmatch.configs.fields import FREE, Range, Reads, Short, check
 from barlowmatch.errors import InputError
-from barlowmatch.inputs import need_images, need_table
+from barlowmatch.inputs import need_images, need_table, need_weights
 
 Fit = Literal["auto", "pad", "crop", "squash"]
 Cache = Literal["auto", "raw", "jpeg", "none"]
@@ -18,6 +18,7 @@ Views = Literal["natural", "microscope", "digits"]
 WIDE = Short(
     "wide", {0: "resnet18", 1: "wide_resnet50_2"}, "1 = Wide-ResNet-50-2, 0 = ResNet-18; a short form of --backbone."
 )
+Events = Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")]
 LARGEST_SIZE = 224
 """The side in pixels that backbones are made for; larger ones are only taken where they are named."""
 LARGEST_NAMED_SIZE = 1024
@@ -32,8 +33,8 @@ class Checked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetOptions(Checked):
-    """Which images, and what is known about them."""
+class Source(Checked):
+    """Which images, and what their folders say."""
 
     dataset_folder: Annotated[
         Path | None, Reads(need_images), FREE, Doc("Folder of images, in any layout the README lists.")
@@ -41,9 +42,6 @@ class DatasetOptions(Checked):
     manifest: Annotated[
         Path | None, Reads(need_table), FREE, Doc("CSV of file, split, label, group instead of a dataset folder.")
     ] = None
-    train_split: Annotated[str | None, Doc("Split that holds the labeled images; default train_new, else train.")] = (
-        None
-    )
     class_folders: Annotated[
         ClassFolders,
         FREE,
@@ -59,6 +57,21 @@ class DatasetOptions(Checked):
             "whose first group is taken from the file name. No group crosses splits."
         ),
     ] = None
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that exactly one source of images is named where any is."""
+        super().__post_init__()
+        if self.dataset_folder is not None and self.manifest is not None:
+            raise InputError("--dataset-folder and --manifest: give one of them, not both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetOptions(Source):
+    """The images, and which of them are for what."""
+
+    train_split: Annotated[str | None, Doc("Split that holds the labeled images; default train_new, else train.")] = (
+        None
+    )
     val_share: Annotated[
         float,
         Range(0, 0.9),
@@ -68,12 +81,6 @@ class DatasetOptions(Checked):
         ),
     ] = 0.2
     strict: Annotated[bool, FREE, Doc("Stop at the first unreadable image instead of leaving it out.")] = False
-
-    def __post_init__(self) -> None:
-        """Check ranges, and that exactly one source of images is named where any is."""
-        super().__post_init__()
-        if self.dataset_folder is not None and self.manifest is not None:
-            raise InputError("--dataset-folder and --manifest: give one of them, not both")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +171,7 @@ class RunOptions(ComputeOptions):
     ] = None
     weights: Annotated[
         Path | None,
+        Reads(need_weights, afresh=True),
         Doc("Weights to start from: safetensors or a plain state dict with torchvision, timm or DINOv2 names."),
     ] = None
     max_image_size: Annotated[
@@ -229,6 +237,14 @@ class RunOptions(ComputeOptions):
             raise InputError(
                 "--half-turns 0 and --quarter-turns 1: two quarter turns turn a picture upside down; leave one out"
             )
+
+    @property
+    def wants_resume(self) -> bool:
+        """Whether the run is asked to go on from an earlier one's checkpoint.
+
+        `--train-from-start 1` wins over `--resume auto`: it is what those are told to add whose run cannot be resumed.
+        """
+        return self.train_from_start != 1 and (self.resume == "auto" or self.train_from_start == 0)
 
     @property
     def largest_size(self) -> int:

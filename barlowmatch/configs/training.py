@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from typing_extensions import Doc
 
-from barlowmatch.configs.fields import FREE, Range, Since
+from barlowmatch.configs.fields import FREE, Range, Reads, Since
 from barlowmatch.configs.shared import WIDE, RunOptions
+from barlowmatch.inputs import need_checkpoint
 
 
 def usual_projector(backbone: str | None) -> int:
@@ -71,7 +72,9 @@ class ClassifierOptions(RunOptions):
     """What the two stages with a classifier share."""
 
     transfer_path: Annotated[
-        Path | None, Doc("Checkpoint of the stage before, to start from: its averaged model, where it has one.")
+        Path | None,
+        Reads(need_checkpoint, afresh=True),
+        Doc("Checkpoint of the stage before, to start from: its averaged model, where it has one."),
     ] = None
     best_path: Annotated[Path | None, FREE, Doc("The best model; default best.pt in the run folder.")] = None
     fine_tune: Annotated[Literal[0, 1], Doc("0 freezes the backbone.")] = 1

@@ -238,3 +238,15 @@ def test_a_request_of_images_that_need_no_answer_is_refused(
     assert "r.csv: none of its images needs an answer (1 already asked for, 1 already labeled)" in said
     with reading(folder) as db:
         assert len(list_requests(db)) == 1
+
+
+def test_what_is_to_be_read_and_is_not_there_is_said_before_work_and_in_the_events(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    assert main(["init", "--project", str(tmp_path / "p"), "--manifest", "gone.csv", "--events", str(events)]) == 2
+    assert not (tmp_path / "p").exists()
+    assert main(["import", "--project", str(tmp_path), "--embeddings", "gone", "--events", str(events)]) == 2
+    told = [json.loads(line) for line in events.read_text().splitlines()]
+    assert [line["reason"].partition(";")[0] for line in told if "reason" in line] == [
+        "gone.csv: no such file",
+        "gone: no such folder",
+    ]
