@@ -240,13 +240,12 @@ def test_a_request_of_images_that_need_no_answer_is_refused(
         assert len(list_requests(db)) == 1
 
 
-def test_what_is_to_be_read_and_is_not_there_is_said_before_work_and_in_the_events(tmp_path: Path) -> None:
-    events = tmp_path / "events.jsonl"
-    assert main(["init", "--project", str(tmp_path / "p"), "--manifest", "gone.csv", "--events", str(events)]) == 2
-    assert not (tmp_path / "p").exists()
-    assert main(["import", "--project", str(tmp_path), "--embeddings", "gone", "--events", str(events)]) == 2
+def test_a_wrong_path_beside_a_right_one_is_found_before_anything_is_stored(folder: Path, tmp_path: Path) -> None:
+    table, events = tmp_path / "labels.csv", tmp_path / "events.jsonl"
+    table.write_text("file,label\nunlabeled/000.png,cat\n")
+    words = ["import", "--project", str(folder), "--labels", str(table), "--embeddings", "gone"]
+    assert main([*words, "--events", str(events)]) == 2
     told = [json.loads(line) for line in events.read_text().splitlines()]
-    assert [line["reason"].partition(";")[0] for line in told if "reason" in line] == [
-        "gone.csv: no such file",
-        "gone: no such folder",
-    ]
+    assert told[-1]["reason"].startswith("gone: no such folder; write them with")
+    with reading(folder) as db:
+        assert list_requests(db)[0].left == 20
