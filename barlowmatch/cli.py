@@ -1,7 +1,6 @@
 """The command line: which commands there are, and how their flags, presets and errors are handled."""
 
 import contextlib
-import dataclasses
 import difflib
 import importlib
 import os
@@ -17,6 +16,7 @@ from typing_extensions import Doc
 from barlowmatch import launcher
 from barlowmatch.configs.fields import need_inputs
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
+from barlowmatch.configs.shared import Events
 from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, fan_out, silent
 from barlowmatch.files import cannot_write, paths_explained
@@ -28,7 +28,7 @@ FIRST = (
     "num_epochs", "batch_size", "views", "image_size",
 )  # fmt: skip
 """Flags that most people want: help begins with them."""
-_EVENTS = {"events": Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")]}
+_EVENTS: dict[str, Any] = {"events": Events}
 MAIN_FIRST_SECONDS = 3.0
 """Time for the main process to fail and its launcher to end the others; nothing tells them that it has."""
 
@@ -99,7 +99,7 @@ def run_command(command: Command, config: Any, emit: Emit) -> int:
     Raises:
         InputError: bad input.
     """
-    need_inputs(config)
+    need_inputs(config, may_go_on=getattr(config, "wants_resume", False) or launcher.restarts() > 0)
     stage = importlib.import_module(f"barlowmatch.stages.{command.stage}")
     try:
         with termination_raised():
@@ -158,7 +158,7 @@ def config_class(command: Command) -> type:
 def parse_config(name: str, words: Sequence[str]) -> Any:
     """Return the config that the flags of a command describe.
 
-    `--preset NAME` sets the defaults; the last of repeated flags wins, as tyro has it.
+    `--preset NAME` sets the defaults; the last of repeated flags wins, and those of a list all add to it.
 
     Raises:
         InputError: an unknown flag (the nearest is named), a value of the wrong kind or outside its range.
@@ -168,8 +168,6 @@ def parse_config(name: str, words: Sequence[str]) -> Any:
     presets = PRESETS.get(cls, {})
     preset, rest = _take_preset(name, list(words), presets)
     default = presets[preset]() if preset else None
-    if default is not None and any(word.split("=")[0] == "--wide" for word in rest):
-        default = dataclasses.replace(default, backbone=None)  # the flag speaks of the backbone and wins
     also, description = dict(_EVENTS), cls.__doc__ or ""
     if presets:
         also["preset"] = Annotated[Literal[tuple(presets)] | None, Doc("Recipe that sets the defaults; see above.")]

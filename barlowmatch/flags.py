@@ -7,14 +7,17 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import itertools
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any, TypeVar, get_type_hints
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import GenericAlias
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 import tyro
+from typing_extensions import Doc
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
-from barlowmatch.configs.fields import Parameter, describe, parameters
+from barlowmatch.configs.fields import Parameter, Short, describe, parameters
 from barlowmatch.errors import InputError
 
 Config = TypeVar("Config")
@@ -32,7 +35,7 @@ def read_flags(
     also: Mapping[str, Any] | None = None,
     first: Collection[str] = (),
 ) -> Config:
-    """Return the config that words describe; the last of repeated flags wins, as tyro has it.
+    """Return the config that words describe; the last of repeated flags wins, those of a list all add to it.
 
     Args:
         cls: class of the config.
@@ -48,7 +51,8 @@ def read_flags(
         SystemExit: after printing help.
     """
     extra = dict(also or {})
-    registry = _registry(cls, default, extra, list(first))
+    given = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    registry = _registry(cls, default, extra, list(first), given)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -59,25 +63,33 @@ def read_flags(
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        known = [*(parameter.flag for parameter in parameters(cls)), *(f"--{name}" for name in extra)]
+        shorts = [parameter.short.flag for parameter in parameters(cls) if parameter.short is not None]
+        known = [*(parameter.flag for parameter in parameters(cls)), *shorts, *(f"--{name}" for name in extra)]
         raise InputError(_one_line(complaint.getvalue(), known)) from None
 
 
-def _registry(cls: type, default: Any, also: Mapping[str, Any], first: list[str]) -> ConstructorRegistry:
+def _registry(
+    cls: type, default: Any, also: Mapping[str, Any], first: list[str], given: Collection[str]
+) -> ConstructorRegistry:
     """Return the rule by which tyro makes a config: its fields, with what help says behind each."""
     hints = get_type_hints(cls, include_extras=True)
     known = {parameter.name: parameter for parameter in parameters(cls if default is None else default)}
     fields = [
-        StructFieldSpec(item.name, _shown(hints[item.name], known[item.name]), _value(item, default))
+        StructFieldSpec(item.name, _shown(hints[item.name], known[item.name]), _value(item, known[item.name], default))
         for item in dataclasses.fields(cls)
     ]
+    shorts = {parameter.flag: (parameter.name, parameter.short) for parameter in known.values() if parameter.short}
+    fields += [StructFieldSpec(short.name, _shown_short(short), None) for _, short in shorts.values()]
     fields += [StructFieldSpec(name, _shown(hint, describe(name, hint, None)), None) for name, hint in also.items()]
     order = {name: place for place, name in enumerate(first)}
     fields.sort(key=lambda field: order.get(field.name, len(order)))
     registry = ConstructorRegistry()
 
     def make(**values: Any) -> Any:
-        return cls(**{name: value for name, value in values.items() if name not in also})
+        for flag, (name, short) in shorts.items():
+            values[name] = _meant(short, values.pop(short.name), flag, values[name], is_given=flag in given)
+        own = {name: value for name, value in values.items() if name not in also}
+        return cls(**{name: _joined(value) if _is_list(known[name]) else value for name, value in own.items()})
 
     @registry.struct_rule
     def rule(info: StructTypeInfo) -> StructConstructorSpec | None:
@@ -86,18 +98,50 @@ def _registry(cls: type, default: Any, also: Mapping[str, Any], first: list[str]
     return registry
 
 
-def _value(item: "dataclasses.Field[Any]", default: Any) -> Any:
-    if default is not None:
-        return getattr(default, item.name)
-    if item.default_factory is not dataclasses.MISSING:
-        return item.default_factory()
-    return tyro.MISSING if item.default is dataclasses.MISSING else item.default
+def _value(item: "dataclasses.Field[Any]", parameter: Parameter, default: Any) -> Any:
+    if default is None and item.default is item.default_factory is dataclasses.MISSING:
+        return tyro.MISSING
+    if _is_list(parameter):
+        return (parameter.default,) if parameter.default else ()
+    return parameter.default
+
+
+def _shown_short(short: Short) -> Any:
+    hint: Any = Annotated[Literal[tuple(short.values)] | None, Doc(short.help)]
+    return _shown(hint, describe(short.name, hint, None))
+
+
+def _meant(short: Short, chosen: Any, flag: str, value: Any, *, is_given: bool) -> Any:
+    """Return the value of a parameter: what its short flag stands for, where that is given.
+
+    Raises:
+        InputError: the parameter's own flag is given too, and says something else.
+    """
+    if chosen is None:
+        return value
+    meant = short.values[chosen]
+    if is_given and value != meant:
+        raise InputError(f"{short.flag} {chosen} and {flag} {value}: the first means {flag} {meant}; leave one out")
+    return meant
+
+
+def _is_list(parameter: Parameter) -> bool:
+    return parameter.kind is tuple
+
+
+def _joined(lists: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
+    """Return one list of those that repeated flags gave: tyro knows to repeat a flag and to give it several values."""
+    return tuple(itertools.chain.from_iterable(lists))
 
 
 def _shown(hint: Any, parameter: Parameter) -> Any:
     """Return a field's type as tyro shows it: unit and bounds behind the help, and no "None" where it says the rest."""
     if any(isinstance(extra, type(tyro.conf.arg())) for extra in getattr(hint, "__metadata__", ())):
         return hint  # it says what is to be shown
+    if _is_list(parameter):
+        base, *extras = get_args(hint)
+        again = tyro.conf.arg(help_behavior_hint="(may be repeated)")
+        return Annotated[(GenericAlias(tuple, (base, ...)), *extras, tyro.conf.UseAppendAction, again)]
     bounds = parameter.range.words if parameter.range is not None else ""
     unset = parameter.default is None or parameter.default in ("", ())
     behind = tyro.conf.arg(

@@ -1,8 +1,12 @@
 """What a command reads has to be there; if not, one line says so, the same to who asks early and to who reads it."""
 
+import shlex
 from pathlib import Path
 
 from barlowmatch.errors import InputError
+
+EMBEDDINGS_META = "meta.json"
+"""In a folder of embeddings; written last, so that they are finished where it is."""
 
 
 def need_images(folder: Path) -> None:
@@ -25,6 +29,48 @@ def need_table(path: Path) -> None:
     """
     if not path.exists():
         raise InputError(f"{path}: no such file")
+
+
+def need_file(path: Path) -> None:
+    """Refuse a file that is not there.
+
+    Raises:
+        InputError: there is none, or a folder.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+
+
+def need_labels(path: Path) -> None:
+    """Refuse labels that are not there.
+
+    Raises:
+        InputError: there is neither a file nor a folder.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; name a CSV of file,label or a folder of class folders")
+
+
+def need_weights(path: Path) -> None:
+    """Refuse weights that are not there.
+
+    Raises:
+        InputError: there are none, or a folder.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such weights file")
+
+
+def need_embeddings(folder: Path) -> None:
+    """Refuse a folder of embeddings that is not there or not finished.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not (folder / EMBEDDINGS_META).is_file():
+        missing = "holds no finished embeddings" if folder.is_dir() else "no such folder"
+        way_out = f"python -m barlowmatch embed --out-path {shlex.quote(str(folder))}"
+        raise InputError(f"{folder}: {missing}; write them with {way_out}")
 
 
 def need_checkpoint(path: Path) -> None:

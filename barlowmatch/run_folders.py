@@ -42,11 +42,8 @@ def why_afresh(stage: str, config: RunOptions, dataset: str) -> str:
 
 
 def wants_resume(config: RunOptions) -> bool:
-    """Say whether the run is asked to go on from an earlier one's checkpoint.
-
-    `--train-from-start 1` wins over `--resume auto`: it is what those are told to add whose run cannot be resumed.
-    """
-    return config.train_from_start != 1 and (config.resume == "auto" or config.train_from_start == 0)
+    """Say whether the run is asked to go on from an earlier one's checkpoint."""
+    return config.wants_resume
 
 
 def goes_on(config: RunOptions, folder: Path) -> bool:

@@ -8,14 +8,17 @@ from typing import Annotated, Literal
 import tyro
 from typing_extensions import Doc
 
-from barlowmatch.configs.fields import Range
-from barlowmatch.configs.shared import Checked
+from barlowmatch.configs.fields import Range, Reads
+from barlowmatch.configs.select import Strategy, StrategyParameters
+from barlowmatch.configs.shared import Checked, Events, Source
 from barlowmatch.errors import InputError
-from barlowmatch.selection.catalog import CATALOG, parameter_words
+from barlowmatch.inputs import need_embeddings, need_images, need_labels, need_table
 from storage.people import Role
 from storage.records import Purpose
 
 Format = Literal["folders", "seed", "csv"]
+BUDGET = Range(1, 1_000_000, "images")
+Overlap = Annotated[int, Range(1, 20, "people"), Doc("How many people answer each image.")]
 _NEW = tyro.conf.arg(help_behavior_hint="(default: a new one)")
 
 
@@ -31,30 +34,23 @@ class ProjectOptions(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InitConfig(ProjectOptions):
-    """Make a project of a folder of images or a manifest; the images are never written to."""
+class InitConfig(Source, ProjectOptions):
+    """Make a project of a folder of images or a manifest; the images are never written to.
 
-    dataset_folder: Annotated[Path | None, Doc("Folder of images, in any layout the README lists.")] = None
-    manifest: Annotated[Path | None, Doc("CSV of file, split, label, group instead of a folder.")] = None
-    class_folders: Annotated[
-        Literal[0, 1] | None,
-        Doc(
-            "1 = folders are classes; 0 = they are days, cameras or photographers and give no labels; default by what "
-            "they look like. The project keeps this."
-        ),
-    ] = None
-    group_by: Annotated[str | None, Doc("What belongs together: `folder`, a column, or a regular expression.")] = None
+    What is said of its folders and groups the project keeps.
+    """
+
     control: Annotated[
         int,
         Range(0, 100_000, "images"),
         Doc("Size of the blind control sample where there is no validation split; at most a quarter of the images."),
     ] = 200
-    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+    events: Events = None
 
     def __post_init__(self) -> None:
         """Check ranges, and that one source of images is named."""
         super().__post_init__()
-        if (self.dataset_folder is None) == (self.manifest is None):
+        if self.dataset_folder is None and self.manifest is None:
             raise InputError("init: name the images by --dataset-folder or --manifest, one of them")
 
 
@@ -62,21 +58,25 @@ class InitConfig(ProjectOptions):
 class ImportConfig(ProjectOptions):
     """Bring in a request, predictions, labels, or what became of the files; any of them together."""
 
-    request: Annotated[Path | None, Doc("CSV of rank, file, score, strategy, reason: images to ask about.")] = None
-    overlap: Annotated[int, Range(1, 20, "people"), Doc("How many people answer each image of the request.")] = 1
+    request: Annotated[
+        Path | None, Reads(need_table), Doc("CSV of rank, file, score, strategy, reason: images to ask about.")
+    ] = None
+    overlap: Overlap = 1
     purpose: Annotated[
         Purpose,
         Doc("`train`: to learn from; `control`: blind, kept for validation; `repeat`: images answered before, again."),
     ] = "train"
-    embeddings: Annotated[Path | None, Doc("Folder that `barlowmatch embed` wrote: guesses and similarity.")] = None
-    labels: Annotated[Path | None, Doc("CSV of file and label.")] = None
+    embeddings: Annotated[
+        Path | None, Reads(need_embeddings), Doc("Folder that `barlowmatch embed` wrote: guesses and similarity.")
+    ] = None
+    labels: Annotated[Path | None, Reads(need_table), Doc("CSV of file and label.")] = None
     person: Annotated[str, Doc("In whose name the labels are stored.")] = "dataset"
     add_classes: Annotated[bool, Doc("With --labels: make the classes that are not there; else they are refused.")] = (
         False
     )
     rescan: Annotated[bool, Doc("Take up new images, link moved ones by content, note what is gone.")] = False
-    dataset_folder: Annotated[Path | None, Doc("With --rescan: where the images lie now.")] = None
-    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+    dataset_folder: Annotated[Path | None, Reads(need_images), Doc("With --rescan: where the images lie now.")] = None
+    events: Events = None
 
     def __post_init__(self) -> None:
         """Check ranges, and that anything is to be done."""
@@ -93,8 +93,10 @@ class ImportConfig(ProjectOptions):
 class LabelsOptions(ProjectOptions):
     """Which labels, and where to tell of them."""
 
-    source: Annotated[Path, Doc("CSV of file and label, or a folder with a folder of pictures a class.")]
-    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+    source: Annotated[
+        Path, Reads(need_labels), Doc("CSV of file and label, or a folder with a folder of pictures a class.")
+    ]
+    events: Events = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +129,7 @@ class UndoLabelsConfig(ProjectOptions):
 
     uuid: Annotated[str, Doc("UUID of the import.")]
     undo: Annotated[str, _NEW, Doc("UUID of taking it back.")] = field(default_factory=_new_uuid)
-    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+    events: Events = None
 
     def __post_init__(self) -> None:
         """Check ranges, and that both UUIDs are some."""
@@ -140,16 +142,14 @@ class UndoLabelsConfig(ProjectOptions):
 class ChooseConfig(ProjectOptions):
     """Choose images by a strategy and write them as a request for `import --request`; nobody is asked yet."""
 
-    strategy: Annotated[str, Doc(f"What to ask for: {', '.join(CATALOG)}; docs/selection.md.")] = "auto"
-    parameters: Annotated[
-        tuple[str, ...], Doc(f"Parameters of the strategy, as name=value. There are {parameter_words()}.")
-    ] = ()
-    budget: Annotated[int, Range(1, 1_000_000, "images"), Doc("Images to ask for, or as many as are left.")] = 100
+    strategy: Strategy = "auto"
+    parameters: StrategyParameters = ()
+    budget: Annotated[int, BUDGET, Doc("Images to ask for, or as many as are left.")] = 100
     seed: Annotated[
         int | None, Range(0, 2**31 - 1), Doc("Random choices derive from it; default the number of requests so far.")
     ] = None
     to: Annotated[Path | None, Doc("CSV to write; default cache/request.csv in the project.")] = None
-    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+    events: Events = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +199,7 @@ class ExportConfig(ProjectOptions):
         Format, Doc("`folders`: class folders; `seed`: numbered with label tensors; `csv`: tables alone.")
     ]
     name: Annotated[str | None, Doc("Folder in exports/; default the format and the time.")] = None
-    events: Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")] = None
+    events: Events = None
 
     def __post_init__(self) -> None:
         """Check that the name is one."""
@@ -223,9 +223,9 @@ class RoundConfig(ProjectOptions):
     """Run the round: learn from what is there, then choose images and ask for their labels."""
 
     minutes: Annotated[float, Range(0, 1e6, "min", open_low=True), Doc("Time for all of it.")] = 10.0
-    strategy: Annotated[str, Doc(f"What to ask for: {', '.join(CATALOG)}; docs/selection.md.")] = "auto"
-    budget: Annotated[int, Range(1, 1_000_000, "images"), Doc("Images to ask for, those still open among them.")] = 100
-    overlap: Annotated[int, Range(1, 20, "people"), Doc("How many people answer each image.")] = 1
+    strategy: Strategy = "auto"
+    budget: Annotated[int, BUDGET, Doc("Images to ask for, those still open among them.")] = 100
+    overlap: Overlap = 1
     run: Annotated[str | None, Doc("Folder in runs/ of a round to go on with; default a new one.")] = None
 
 

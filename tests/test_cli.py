@@ -1,23 +1,25 @@
 """The command line: the seed's lines word for word, and one-line answers to mistakes."""
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
 
 from barlowmatch.cli import COMMANDS, config_class, parse_config
-from barlowmatch.configs.fields import parameters
+from barlowmatch.configs.fields import Parameter, need_inputs, parameters
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
-from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
+from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig, usual_projector
 from barlowmatch.errors import InputError
+from barlowmatch.flags import read_flags
 from barlowmatch.selection.catalog import CATALOG
-from barlowmatch.stages.networks import backbone_name
+from labeling.cli.main import COMMANDS as LABELING
 from tests.pictures import photo
 from tests.stages.small_datasets import class_folders, pictures
 
@@ -29,7 +31,7 @@ SEED_LINES: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "checkpoint_path": Path("$SCRATCH/checkpoints/model_barlow.pth.tar"), "num_epochs": 500, "batch_size": 512,
             "train_from_start": 1, "dataset_folder": Path("/dataset"), "learning_rate": 0.05, "lambd": 0.05,
-            "weight_decay": 1.5e-5, "wide": 1,
+            "weight_decay": 1.5e-5, "backbone": "wide_resnet50_2",
         },
     ),
     "train-classifier": (
@@ -42,7 +44,7 @@ SEED_LINES: dict[str, tuple[str, dict[str, Any]]] = {
             "transfer_path": Path("$SCRATCH/checkpoints/model_barlow.pth.tar"),
             "best_path": Path("$SCRATCH/checkpoints/model_transfer_best.pth.tar"), "num_epochs": 160, "batch_size": 32,
             "fine_tune": 1, "learning_rate_classifier": 1e-5, "learning_rate_barlow": 1e-5, "weight_decay": 1e-3,
-            "wide": 1, "model_name": "barlow", "dropout": 0.1, "seed": 10,
+            "backbone": "wide_resnet50_2", "model_name": "barlow", "dropout": 0.1, "seed": 10,
         },
     ),
     "fixmatch": (
@@ -59,7 +61,7 @@ SEED_LINES: dict[str, tuple[str, dict[str, Any]]] = {
     "embed": (
         """--checkpoint-path /scratch/rv2138/checkpoints/model_transfer_barlow_best.pth.tar
         --out-path /scratch/rv2138/representations/ --batch-size 512 --dataset-folder /dataset --wide 1""",
-        {"out_path": Path("/scratch/rv2138/representations"), "batch_size": 512, "wide": 1},
+        {"out_path": Path("/scratch/rv2138/representations"), "batch_size": 512, "backbone": "wide_resnet50_2"},
     ),
     "select": ("", {"representations_path": Path("representations"), "dest_path": Path("label_request")}),
     "create-dataset": ("", {}),
@@ -74,21 +76,46 @@ def test_the_seeds_lines_are_taken_word_for_word(command: str) -> None:
 
 
 def test_the_last_of_repeated_flags_wins() -> None:
-    assert (
-        parse_config("pretrain", ["--wide", "1", "--num-epochs", "500", "--num-epochs", "1", "--wide", "0"]).wide == 0
-    )
+    config = parse_config("pretrain", ["--wide", "1", "--num-epochs", "500", "--num-epochs", "1", "--wide", "0"])
+    assert (config.backbone, config.num_epochs) == ("resnet18", 1)
+
+
+TRAINING = ("pretrain", "train-classifier", "fixmatch")
+EVERY_CONFIG = {name: config_class(command) for name, command in COMMANDS.items()} | LABELING
+LISTS = [
+    (name, parameter) for name, cls in EVERY_CONFIG.items() for parameter in parameters(cls) if parameter.kind is tuple
+]
+
+
+@pytest.mark.parametrize(("name", "parameter"), LISTS, ids=[f"{name} {parameter.flag}" for name, parameter in LISTS])
+def test_a_repeated_list_flag_keeps_every_value(name: str, parameter: Parameter) -> None:
+    cls, flag = EVERY_CONFIG[name], parameter.flag
+    needed = ["--project", "p"] if name in LABELING else []
+    config = read_flags(cls, [flag, "a", "b", *needed, flag, "c", f"{flag}=d"], prog=name)
+    assert list(map(str, getattr(config, parameter.name))) == ["a", "b", "c", "d"]
+    assert getattr(read_flags(cls, needed, prog=name), parameter.name) == ()
+    more = read_flags(cls, [flag, "e", *needed], prog=name, default=config)
+    assert list(map(str, getattr(more, parameter.name))) == ["a", "b", "c", "d", "e"]
 
 
 def test_wide_means_what_the_readme_says() -> None:
-    assert backbone_name(None, 1) == "wide_resnet50_2"
-    assert backbone_name(None, 0) == "resnet18"
-    assert backbone_name("resnet18_quarter", 1) == "resnet18_quarter"
+    """And what METHOD.md says of the projector: the paper's network has the paper's."""
+    for command in ("pretrain", "train-classifier", "embed"):
+        for wide, name, width in (("1", "wide_resnet50_2", 8192), ("0", "resnet18", 2048)):
+            config = parse_config(command, ["--wide", wide])
+            assert config == parse_config(command, ["--backbone", name])
+            assert config == parse_config(command, ["--backbone", name, f"--wide={wide}"])
+            assert usual_projector(config.backbone) == width
 
 
 @pytest.mark.parametrize(
     ("command", "line", "said"),
     [
         ("pretrain", "--wide 2", "--wide"),
+        ("pretrain", "--wide 1 --backbone resnet18", "--wide 1 and --backbone resnet18: the first means --backbone"),
+        ("embed", "--backbone=wide_resnet50_2 --wide 0", "means --backbone resnet18; leave one out"),
+        ("pretrain", "--preset quick --wide 1 --backbone resnet18_quarter", "--backbone resnet18_quarter: the first"),
+        ("fixmatch", "--wid 1", "--wid: no such flag; did you mean --wide?"),
         ("pretrain", "--lambda 2", "--lambda: no such flag; did you mean --lambd?"),
         ("pretrain", "--lambd x", "--lambd"),
         ("pretrain", "--presett quick", "--presett: no such flag; did you mean --preset?"),
@@ -115,7 +142,7 @@ def test_presets_set_defaults_and_flags_win() -> None:
     assert (config.backbone, config.num_epochs) == ("resnet18_quarter", 7)
     assert parse_config("pretrain", ["--preset=paper"]).projector_width == 8192
     wide = parse_config("pretrain", ["--preset", "quick", "--wide", "1"])
-    assert backbone_name(wide.backbone, wide.wide) == "wide_resnet50_2"
+    assert (wide.backbone, wide.projector_width) == ("wide_resnet50_2", 512)
 
 
 def test_every_parameter_of_every_command_has_help() -> None:
@@ -160,6 +187,62 @@ def test_help_names_the_usual_batches() -> None:
     told = {parameter.name: parameter.help for parameter in parameters(PretrainConfig)}["batch_size"]
     assert told.endswith(f"default at most {PretrainConfig.usual_batch}, in train-classifier and fixmatch 64.")
     assert ClassifyConfig.usual_batch == FixMatchConfig.usual_batch == 64
+
+
+WRITTEN = {
+    "manifest_out", "cache_folder", "run_dir", "best_path", "out_path", "dest_path", "to", "events",
+}  # fmt: skip
+OTHERWISE_CHECKED = {
+    "project",  # opened by every command but init, which makes it
+    "label_request_path",  # read only for what --request and --labels do not name
+}
+PATHS = [
+    (name, parameter)
+    for name, cls in EVERY_CONFIG.items()
+    for parameter in parameters(cls)
+    if parameter.kind is Path or "Path" in str(get_type_hints(cls)[parameter.name])
+]
+READ = [(name, parameter.flag) for name, parameter in PATHS if parameter.reads is not None]
+
+
+@pytest.mark.parametrize(("name", "parameter"), PATHS, ids=[f"{name} {parameter.flag}" for name, parameter in PATHS])
+def test_every_path_that_is_read_says_what_has_to_be_there(name: str, parameter: Parameter) -> None:
+    is_output = parameter.name in WRITTEN or (parameter.name == "checkpoint_path" and name in TRAINING)
+    assert (parameter.reads is None) == (is_output or parameter.name in OTHERWISE_CHECKED)
+
+
+def test_a_wrong_path_is_answered_in_one_line_before_torch_is_loaded(tmp_path: Path) -> None:
+    """Of every command in one process: a single one that loads torch shows in all."""
+    program = """
+import contextlib, io, json, sys
+import barlowmatch.cli
+told = []
+for line in json.loads(sys.argv[1]):
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        status = barlowmatch.cli.main(line)
+    told.append([status, said.getvalue()])
+print(json.dumps([told, "torch" in sys.modules]))
+"""
+    # Whatever else a command needs is there.
+    (tmp_path / "representations").mkdir()
+    for name in ("representations/meta.json", "checkpoint.pt"):
+        (tmp_path / name).touch()
+    lines = [[name, flag, "gone/a.csv"] for name, flag in READ if name in COMMANDS]
+    words = [sys.executable, "-c", program, json.dumps(lines)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path, env=env)
+    told, has_torch = json.loads(done.stdout)
+    for line, (status, said) in zip(lines, told, strict=True):
+        assert (status, said.count("\n"), "gone/a.csv: no such " in said) == (2, 1, True), (line, said)
+    assert not has_torch
+
+
+@pytest.mark.parametrize("flag", ["--transfer-path", "--weights"])
+def test_what_a_run_began_with_may_be_gone_when_it_goes_on(flag: str) -> None:
+    config = parse_config("fixmatch", [flag, "gone.pt"])
+    with pytest.raises(InputError, match=r"gone\.pt: no such"):
+        need_inputs(config)
+    need_inputs(config, may_go_on=True)
 
 
 def test_every_preset_is_a_config_of_its_command() -> None:

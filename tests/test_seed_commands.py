@@ -29,9 +29,13 @@ def home(tmp_path_factory: pytest.TempPathFactory, seed_layout: Path) -> Path:
 
 
 def line(command: str, home: Path) -> list[str]:
-    """Return the seed's line with its paths replaced, and short."""
+    """Return the seed's line with its paths replaced, and short: of a smaller network than `--wide 1` means."""
     text = SEED_LINES[command][0].replace("$SCRATCH", str(home)).replace("/dataset", str(home / "dataset"))
-    text = text.replace("/scratch/rv2138", str(home)).replace("model_transfer_barlow_best", "model_transfer_best")
+    text = (
+        text.replace("--wide 1", "")
+        .replace("/scratch/rv2138", str(home))
+        .replace("model_transfer_barlow_best", "model_transfer_best")
+    )
     return [command, *shlex.split(text), *shlex.split(SHORT[command])]
 
 

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
+from barlowmatch.configs.fields import Reads
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.errors import InputError
+from barlowmatch.inputs import need_images, need_table
 
 DEFAULT_FOLDER = Path("dataset")
 
@@ -16,16 +18,18 @@ DEFAULT_FOLDER = Path("dataset")
 class CreateDatasetConfig(DatasetOptions):
     """Write the next round's dataset: the training images with the newly labeled ones, and the pool without them."""
 
-    dataset_path: Annotated[Path | None, Doc("The original name of --dataset-folder.")] = None
+    dataset_path: Annotated[Path | None, Reads(need_images), Doc("The original name of --dataset-folder.")] = None
     label_request_path: Annotated[
         Path, Doc("Folder of the request and its labels, where --request and --labels do not name them.")
     ] = Path("label_request")
     request: Annotated[
         Path | None,
+        Reads(need_table),
         Doc("The request: a CSV with a column `file`, or the original list of names; default the folder's latest."),
     ] = None
     labels: Annotated[
         Path | None,
+        Reads(need_table),
         Doc("Its labels: a CSV of file and label, or the original label_<n>.pt; default those beside the request."),
     ] = None
     out_path: Annotated[

@@ -8,14 +8,16 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from typing_extensions import Doc
 
 from barlowmatch.errors import InputError
+
+Extra = TypeVar("Extra")
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,46 @@ class Range:
 
 @dataclass(frozen=True)
 class Reads:
-    """Marks a path that the command reads; `need` refuses one that is not there."""
+    """Marks a path that the command reads.
+
+    Attributes:
+        need: refuses one that is not there.
+        afresh: whether only a run that begins reads it: one that goes on has its own checkpoint.
+    """
 
     need: Callable[[Path], None]
+    afresh: bool = False
+
+
+@dataclass(frozen=True)
+class Short:
+    """Gives some values of a parameter a flag of their own: `--wide 1` is `--backbone wide_resnet50_2`.
+
+    It is no parameter: what the flag stands for is all that a config holds.
+    """
+
+    name: str
+    values: Mapping[int, Any]
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag."""
+        return "--" + self.name.replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Since:
+    """Marks a parameter that runs of earlier versions do not name, with the value that they went by."""
+
+    before: Any
+
+
+class Free:
+    """Marks a parameter of where and how fast a run runs, not of what it computes: resumed, it may have another."""
+
+
+FREE = Free()
 
 
 @dataclass(frozen=True)
@@ -67,6 +106,9 @@ class Parameter:
     help: str
     range: Range | None
     reads: Reads | None = None
+    short: Short | None = None
+    since: Since | None = None
+    free: bool = False
 
     @property
     def flag(self) -> str:
@@ -87,10 +129,11 @@ def describe(name: str, hint: Any, default: Any) -> Parameter:
     """Return the parameter that an annotated type stands for."""
     base, *extras = _unpack(hint)
     kind, choices, optional = _kind(base)
-    doc = next((extra.documentation for extra in extras if isinstance(extra, Doc)), "")
-    limits = next((extra for extra in extras if isinstance(extra, Range)), None)
-    reads = next((extra for extra in extras if isinstance(extra, Reads)), None)
-    return Parameter(name, kind, choices, optional, default, doc, limits, reads)
+    doc = _first(extras, Doc)
+    return Parameter(
+        name, kind, choices, optional, default, "" if doc is None else doc.documentation, _first(extras, Range),
+        _first(extras, Reads), _first(extras, Short), _first(extras, Since), _first(extras, Free) is not None,
+    )  # fmt: skip
 
 
 def check(config: Any) -> None:
@@ -108,15 +151,25 @@ def check(config: Any) -> None:
                 raise InputError(f"{parameter.flag} {value}: must be {parameter.range}")
 
 
-def need_inputs(config: Any) -> None:
+def need_inputs(config: Any, *, may_go_on: bool = False) -> None:
     """Refuse a config that names something to read which is not there; call it before what takes time to load.
+
+    Args:
+        config: of a command.
+        may_go_on: whether the run may be an earlier one that goes on: what that began with may be gone by now.
 
     Raises:
         InputError: something is not there; the line names it and the way out.
     """
     for parameter in parameters(config):
-        if parameter.reads is not None and parameter.default is not None:
-            parameter.reads.need(parameter.default)
+        if parameter.reads is None or parameter.default is None or (parameter.reads.afresh and may_go_on):
+            continue
+        for path in parameter.default if isinstance(parameter.default, tuple) else (parameter.default,):
+            parameter.reads.need(path)
+
+
+def _first(extras: Sequence[Any], cls: type[Extra]) -> Extra | None:
+    return next((extra for extra in extras if isinstance(extra, cls)), None)
 
 
 def _unpack(hint: Any) -> tuple[Any, ...]:

@@ -6,15 +6,18 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
-from barlowmatch.configs.fields import Range
+from barlowmatch.configs.fields import Range, Reads
 from barlowmatch.configs.shared import Checked
+from barlowmatch.inputs import need_embeddings
 
 
 @dataclass(frozen=True, kw_only=True)
 class FindSuspectsConfig(Checked):
     """Find labels that the other labels speak against, the most doubtful first; nothing is changed."""
 
-    representations_path: Annotated[Path, Doc("Folder of embeddings, as `embed` writes it.")] = Path("representations")
+    representations_path: Annotated[
+        Path, Reads(need_embeddings), Doc("Folder of embeddings, as `embed` writes it.")
+    ] = Path("representations")
     out_path: Annotated[Path, Doc("CSV file of rank, file, label, the class suggested and its odds.")] = Path(
         "suspects.csv"
     )

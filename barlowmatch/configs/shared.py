@@ -6,15 +6,19 @@ from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
-from barlowmatch.configs.fields import Range, Reads, check
+from barlowmatch.configs.fields import FREE, Range, Reads, Short, check
 from barlowmatch.errors import InputError
-from barlowmatch.inputs import need_images, need_table
+from barlowmatch.inputs import need_images, need_table, need_weights
 
 Fit = Literal["auto", "pad", "crop", "squash"]
 Cache = Literal["auto", "raw", "jpeg", "none"]
 ClassFolders = Literal[0, 1] | None
 """1 = folders are classes, 0 = they are none, None = by what they look like."""
 Views = Literal["natural", "microscope", "digits"]
+WIDE = Short(
+    "wide", {0: "resnet18", 1: "wide_resnet50_2"}, "1 = Wide-ResNet-50-2, 0 = ResNet-18; a short form of --backbone."
+)
+Events = Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")]
 LARGEST_SIZE = 224
 """The side in pixels that backbones are made for; larger ones are only taken where they are named."""
 LARGEST_NAMED_SIZE = 1024
@@ -29,20 +33,18 @@ class Checked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetOptions(Checked):
-    """Which images, and what is known about them."""
+class Source(Checked):
+    """Which images, and what their folders say."""
 
     dataset_folder: Annotated[
-        Path | None, Reads(need_images), Doc("Folder of images, in any layout the README lists.")
+        Path | None, Reads(need_images), FREE, Doc("Folder of images, in any layout the README lists.")
     ] = None
     manifest: Annotated[
-        Path | None, Reads(need_table), Doc("CSV of file, split, label, group instead of a dataset folder.")
+        Path | None, Reads(need_table), FREE, Doc("CSV of file, split, label, group instead of a dataset folder.")
     ] = None
-    train_split: Annotated[str | None, Doc("Split that holds the labeled images; default train_new, else train.")] = (
-        None
-    )
     class_folders: Annotated[
         ClassFolders,
+        FREE,
         Doc(
             "1 = folders name the classes of the images in them; 0 = folders are days, cameras or photographers and "
             "give no labels; default by what they look like. Labels in tables and tensors count in any case."
@@ -55,6 +57,21 @@ class DatasetOptions(Checked):
             "whose first group is taken from the file name. No group crosses splits."
         ),
     ] = None
+
+    def __post_init__(self) -> None:
+        """Check ranges, and that exactly one source of images is named where any is."""
+        super().__post_init__()
+        if self.dataset_folder is not None and self.manifest is not None:
+            raise InputError("--dataset-folder and --manifest: give one of them, not both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetOptions(Source):
+    """The images, and which of them are for what."""
+
+    train_split: Annotated[str | None, Doc("Split that holds the labeled images; default train_new, else train.")] = (
+        None
+    )
     val_share: Annotated[
         float,
         Range(0, 0.9),
@@ -63,13 +80,7 @@ class DatasetOptions(Checked):
             "create-dataset holds out this share of the new labels where the split is such a sample."
         ),
     ] = 0.2
-    strict: Annotated[bool, Doc("Stop at the first unreadable image instead of leaving it out.")] = False
-
-    def __post_init__(self) -> None:
-        """Check ranges, and that exactly one source of images is named where any is."""
-        super().__post_init__()
-        if self.dataset_folder is not None and self.manifest is not None:
-            raise InputError("--dataset-folder and --manifest: give one of them, not both")
+    strict: Annotated[bool, FREE, Doc("Stop at the first unreadable image instead of leaving it out.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +99,9 @@ class ImageOptions(DatasetOptions):
             "`auto` pads when the pictures' shapes vary and squashes when all have one."
         ),
     ] = "auto"
-    cache_folder: Annotated[Path | None, Doc("Where decoded images are kept; default the user's cache folder.")] = None
+    cache_folder: Annotated[
+        Path | None, FREE, Doc("Where decoded images are kept; default the user's cache folder.")
+    ] = None
     cache: Annotated[
         Cache,
         Doc(
@@ -96,7 +109,9 @@ class ImageOptions(DatasetOptions):
             "decoded anew in each pass), `none`. `auto` takes raw where the disk has room, else jpeg, else none."
         ),
     ] = "auto"
-    workers: Annotated[int | None, Range(1, 256), Doc("Processes that decode images; default one per core.")] = None
+    workers: Annotated[int | None, Range(1, 256), FREE, Doc("Processes that decode images; default one per core.")] = (
+        None
+    )
 
     @property
     def largest_size(self) -> int:
@@ -108,7 +123,7 @@ class ImageOptions(DatasetOptions):
 class ComputeOptions(ImageOptions):
     """On what and how exactly to compute."""
 
-    device: Annotated[str, Doc("`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")] = "auto"
+    device: Annotated[str, FREE, Doc("`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")] = "auto"
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float64"],
         Doc(
@@ -116,7 +131,7 @@ class ComputeOptions(ImageOptions):
             "is faster, else float32, on a CPU with convolutions by Winograd's algorithm."
         ),
     ] = "auto"
-    threads: Annotated[int | None, Range(1, 1024), Doc("CPU threads; default all cores.")] = None
+    threads: Annotated[int | None, Range(1, 1024), FREE, Doc("CPU threads; default all cores.")] = None
     batch_size: Annotated[
         int | None,
         Range(2, 65536, "images"),
@@ -124,33 +139,39 @@ class ComputeOptions(ImageOptions):
     ] = None
     backbone: Annotated[
         str | None,
+        WIDE,
         Doc(
             "Network: resnet18 (the default), resnet18_half, resnet18_quarter, wide_resnet50_2, or any of torchvision "
             "or timm; a checkpoint brings its own."
         ),
     ] = None
-    wide: Annotated[Literal[0, 1] | None, Doc("1 = Wide-ResNet-50-2, 0 = ResNet-18; a short form of --backbone.")] = (
-        None
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(ComputeOptions):
     """Where a training run lives, how long it takes and what it starts from."""
 
-    checkpoint_path: Annotated[Path | None, Doc("The latest checkpoint; default last.pt in the run folder.")] = None
+    checkpoint_path: Annotated[Path | None, FREE, Doc("The latest checkpoint; default last.pt in the run folder.")] = (
+        None
+    )
     run_dir: Annotated[
-        Path | None, Doc("Folder of the run; default beside the checkpoint path, else runs/<stage>-<time>-<random>.")
+        Path | None,
+        FREE,
+        Doc("Folder of the run; default beside the checkpoint path, else runs/<stage>-<time>-<random>."),
     ] = None
     resume: Annotated[
         Literal["never", "auto"],
+        FREE,
         Doc("`auto` goes on from the checkpoint of the run where there is one; `never` starts afresh."),
     ] = "never"
     train_from_start: Annotated[
-        Literal[0, 1] | None, Doc("1 = from scratch (an existing checkpoint is kept as .bak, .bak2, …), 0 = resume.")
+        Literal[0, 1] | None,
+        FREE,
+        Doc("1 = from scratch (an existing checkpoint is kept as .bak, .bak2, …), 0 = resume."),
     ] = None
     weights: Annotated[
         Path | None,
+        Reads(need_weights, afresh=True),
         Doc("Weights to start from: safetensors or a plain state dict with torchvision, timm or DINOv2 names."),
     ] = None
     max_image_size: Annotated[
@@ -162,19 +183,21 @@ class RunOptions(ComputeOptions):
     minutes: Annotated[
         float | None,
         Range(0, 1e6, "min", open_low=True),
+        FREE,
         Doc(
             "Time for the whole command; the number of steps is set from timed ones so that the schedule ends in time."
         ),
     ] = None
     activation_memory: Annotated[
         Literal["auto", "keep", "recompute"],
+        FREE,
         Doc(
             "Activations of a step: `keep` them, or `recompute` them, a third more work for a fraction of the memory "
             "and the same numbers; `auto` recomputes where they would not fit."
         ),
     ] = "auto"
     checkpoint_minutes: Annotated[
-        float, Range(0, 1e4, "min", open_low=True), Doc("Time between checkpoints within an epoch.")
+        float, Range(0, 1e4, "min", open_low=True), FREE, Doc("Time between checkpoints within an epoch.")
     ] = 10.0
     seed: Annotated[int, Range(0, 2**31 - 1), Doc("Every random choice derives from it.")] = 0
     views: Annotated[
@@ -205,7 +228,7 @@ class RunOptions(ComputeOptions):
             "changes in color: hue, saturation, to grey, solarize, posterize, equalize; 0 none of it."
         ),
     ] = None
-    tensorboard: Annotated[bool, Doc("Write TensorBoard logs too (needs the tensorboard package).")] = False
+    tensorboard: Annotated[bool, FREE, Doc("Write TensorBoard logs too (needs the tensorboard package).")] = False
 
     def __post_init__(self) -> None:
         """Check ranges, and that what is said of turns agrees: two quarter turns are a half turn."""
@@ -214,6 +237,14 @@ class RunOptions(ComputeOptions):
             raise InputError(
                 "--half-turns 0 and --quarter-turns 1: two quarter turns turn a picture upside down; leave one out"
             )
+
+    @property
+    def wants_resume(self) -> bool:
+        """Whether the run is asked to go on from an earlier one's checkpoint.
+
+        `--train-from-start 1` wins over `--resume auto`: it is what those are told to add whose run cannot be resumed.
+        """
+        return self.train_from_start != 1 and (self.resume == "auto" or self.train_from_start == 0)
 
     @property
     def largest_size(self) -> int:

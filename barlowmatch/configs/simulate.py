@@ -10,7 +10,7 @@ from typing_extensions import Doc
 from barlowmatch.configs.fields import Range, Reads
 from barlowmatch.configs.shared import ComputeOptions, Views
 from barlowmatch.errors import InputError
-from barlowmatch.inputs import need_checkpoint
+from barlowmatch.inputs import need_checkpoint, need_embeddings
 
 DEFAULT_STRATEGIES = "random,auto,kmeans,k-center,typiclust,probcover,maxherding,margin,badge,balanced-oracle"
 
@@ -20,7 +20,9 @@ class SimulateConfig(ComputeOptions):
     """Try strategies on images whose labels are known, and compare each with asking at random."""
 
     representations_path: Annotated[
-        Path | None, Doc("Folder of embeddings; default made from --dataset-folder by --checkpoint-path.")
+        Path | None,
+        Reads(need_embeddings),
+        Doc("Folder of embeddings; default made from --dataset-folder by --checkpoint-path."),
     ] = None
     checkpoint_path: Annotated[
         Path | None,

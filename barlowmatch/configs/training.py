@@ -6,11 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 from typing_extensions import Doc
 
-from barlowmatch.configs.fields import Range
-from barlowmatch.configs.shared import RunOptions
+from barlowmatch.configs.fields import FREE, Range, Reads, Since
+from barlowmatch.configs.shared import WIDE, RunOptions
+from barlowmatch.inputs import need_checkpoint
 
-ADDED_LATER = {"optimizer": "lars", "start_share": 0.0}
-"""Parameters that runs of earlier versions do not name, and what they did."""
+
+def usual_projector(backbone: str | None) -> int:
+    """Return the width of the projector where none is asked for: the paper's with the paper's network."""
+    return 8192 if backbone == WIDE.values[1] else 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +23,7 @@ class PretrainConfig(RunOptions):
     usual_batch: ClassVar[int] = 256  # where none is asked for
 
     projector_width: Annotated[
-        int | None, Range(8, 65536), Doc("Width of the projector; default 2048, with --wide 1 the paper's 8192.")
+        int | None, Range(8, 65536), Doc("Width of the projector; default 2048, with wide_resnet50_2 the paper's 8192.")
     ] = None
     lambd: Annotated[float, Range(0, 10), Doc("Weight λ of the redundancy term (Barlow Twins, equation 1).")] = 5.1e-3
     loss_scale: Annotated[
@@ -30,6 +33,7 @@ class PretrainConfig(RunOptions):
     ] = 0.1
     optimizer: Annotated[
         Literal["lars", "muon"],
+        Since("lars"),
         Doc(
             "`lars` is the paper's; `muon` learns more from few steps. A recipe's --trust is made for its own: about "
             "a tenth of muon's suits lars."
@@ -68,11 +72,15 @@ class ClassifierOptions(RunOptions):
     """What the two stages with a classifier share."""
 
     transfer_path: Annotated[
-        Path | None, Doc("Checkpoint of the stage before, to start from: its averaged model, where it has one.")
+        Path | None,
+        Reads(need_checkpoint, afresh=True),
+        Doc("Checkpoint of the stage before, to start from: its averaged model, where it has one."),
     ] = None
-    best_path: Annotated[Path | None, Doc("The best model; default best.pt in the run folder.")] = None
+    best_path: Annotated[Path | None, FREE, Doc("The best model; default best.pt in the run folder.")] = None
     fine_tune: Annotated[Literal[0, 1], Doc("0 freezes the backbone.")] = 1
-    backbone: Annotated[str | None, Doc("Network when there is no checkpoint to start from; as in pretrain.")] = None
+    backbone: Annotated[str | None, WIDE, Doc("Network when there is no checkpoint to start from; as in pretrain.")] = (
+        None
+    )
     classifier_width: Annotated[
         int | None, Range(8, 65536), Doc("Width of the classifier; default by the number of classes, 512 to 8192.")
     ] = None
@@ -122,6 +130,7 @@ class FixMatchConfig(ClassifierOptions):
     start_share: Annotated[
         float,
         Range(0, 0.9),
+        Since(0.0),
         Doc(
             "Share of the classifier it begins with, where that knows all classes, in the averaged model (WiSE-FT); "
             "0 = FixMatch's average."

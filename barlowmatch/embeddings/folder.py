@@ -1,7 +1,6 @@
 """An embeddings folder as it is read: which files, which classes, which vectors."""
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +17,10 @@ from barlowmatch.data.tables import read_table
 from barlowmatch.embeddings.shards import Shards, open_shards
 from barlowmatch.errors import InputError
 from barlowmatch.files import put_back
+from barlowmatch.inputs import EMBEDDINGS_META, need_embeddings
 
 SCHEMA = 1
-META, FILES = "meta.json", "files.csv"
+META, FILES = EMBEDDINGS_META, "files.csv"
 _BLOCK = 4096
 """Rows that are brought to unit length at a time: of many, no second copy is held."""
 COLUMNS = ("row", "split", "file", "sha256", "label")
@@ -152,10 +152,7 @@ def read_embeddings(folder: Path) -> Embeddings:
 
 def _read_meta(folder: Path) -> dict[str, Any]:
     path = folder / META
-    if not path.is_file():
-        missing = "holds no finished embeddings" if folder.is_dir() else "no such folder"
-        way_out = f"python -m barlowmatch embed --out-path {shlex.quote(str(folder))}"
-        raise InputError(f"{folder}: {missing}; write them with {way_out}")
+    need_embeddings(folder)
     try:
         meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         newer = int(meta["schema"]) > SCHEMA

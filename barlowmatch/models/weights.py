@@ -12,6 +12,7 @@ from torchvision.models.vision_transformer import VisionTransformer, interpolate
 
 from barlowmatch.checkpoints import load_plain
 from barlowmatch.errors import InputError
+from barlowmatch.inputs import need_weights
 
 WRAPPERS = ("state_dict", "model", "model_state_dict", "teacher", "student", "backbone")
 PREFIXES = ("module.", "model.", "backbone.", "encoder.", "_orig_mod.", "teacher.", "student.")
@@ -140,8 +141,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if not path.is_file():
-        raise InputError(f"{path}: no such weights file")
+    need_weights(path)
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except SafetensorError as error:

@@ -18,7 +18,7 @@ from barlowmatch.inference import usual_batch
 from barlowmatch.models.folding import fold_batch_norms
 from barlowmatch.models.network import Network
 from barlowmatch.stages.images import Images, load_images
-from barlowmatch.stages.networks import backbone_name, classes_in, load_trained, refuse_other_backbone, restore_network
+from barlowmatch.stages.networks import classes_in, load_trained, refuse_other_backbone, restore_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +61,12 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
     """Read checkpoint and dataset, decode the images, and yield the network ready for use.
 
     Raises:
-        InputError: the checkpoint or the dataset cannot be read, or `--wide` contradicts the checkpoint.
+        InputError: the checkpoint or the dataset cannot be read, or `--backbone` contradicts the checkpoint.
     """
     with computing(config) as compute:
         checkpoint = load_trained(config.checkpoint_path)
         network = restore_network(checkpoint, config.checkpoint_path)
-        wanted = backbone_name(config.backbone, config.wide)
-        refuse_other_backbone(wanted, network.architecture, config.checkpoint_path)
+        refuse_other_backbone(config.backbone, network.architecture, config.checkpoint_path)
         dataset = read_dataset(config, emit)
         images = load_images(dataset, config, compute, emit, network.architecture)
         network.to(dtype=compute.dtype).eval()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from barlowmatch.checkpoints import Checkpoint, load_checkpoint
-from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
+from barlowmatch.configs.training import ClassifierOptions, PretrainConfig, usual_projector
 from barlowmatch.data.classes import ImageClass, places_among
 from barlowmatch.errors import ForeignFileError, InputError
 from barlowmatch.events import Emit, Said
@@ -73,12 +73,6 @@ def classes_in(checkpoint: Checkpoint) -> list[ImageClass]:
     return [ImageClass(item["id"], item["name"]) for item in checkpoint["classes"]]
 
 
-def backbone_name(backbone: str | None, wide: int | None) -> str | None:
-    """Return the backbone that `--backbone` names, else the one that `--wide` stands for, else None."""
-    by_wide = None if wide is None else ("resnet18", "wide_resnet50_2")[wide]
-    return backbone or by_wide
-
-
 def refuse_other_backbone(wanted: str | None, held: Architecture, path: Path | None) -> None:
     """Refuse a checkpoint whose backbone is another one than the flags name.
 
@@ -127,7 +121,7 @@ def read_origin(config: PretrainConfig | ClassifierOptions) -> Origin:
     else:
         origin = Origin()
     if origin.architecture is not None:
-        refuse_other_backbone(backbone_name(config.backbone, config.wide), origin.architecture, origin.path)
+        refuse_other_backbone(config.backbone, origin.architecture, origin.path)
     return origin
 
 
@@ -148,7 +142,7 @@ def backbone_architecture(config: PretrainConfig | ClassifierOptions, origin: Or
     mean, std = (IMAGENET_MEAN, IMAGENET_STD) if foreign else images.statistics(config.seed)
     own_stem = origin.weights is not None and has_own_stem(origin.weights)
     return Architecture(
-        backbone=backbone_name(config.backbone, config.wide) or "resnet18",
+        backbone=config.backbone or "resnet18",
         stem="own" if own_stem else natural_stem(images.size),
         image_size=images.size,
         fit=images.pixels.fit,
@@ -160,7 +154,7 @@ def backbone_architecture(config: PretrainConfig | ClassifierOptions, origin: Or
 
 def build_pretraining_network(config: PretrainConfig, origin: Origin, images: Images) -> Network:
     """Return the network of pretraining: the origin's backbone, if any, and a fresh projector."""
-    width = config.projector_width or (8192 if config.wide == 1 else 2048)
+    width = config.projector_width or usual_projector(config.backbone)
     architecture = replace(backbone_architecture(config, origin, images), projector_width=width)
     network = seeded_network(architecture, 0, config.seed)
     _fill_backbone(network, origin)

@@ -47,7 +47,7 @@ def do_init(config: InitConfig) -> int:
     """Make a project."""
     from labeling.dataset.indexing import init_project
 
-    with telling("init", config.project, config.events) as account:
+    with telling("init", config) as account:
         control = init_project(
             config.project, dataset_folder=config.dataset_folder, manifest=config.manifest, group_by=config.group_by,
             class_folders=config.class_folders, control=config.control, events=config.events,
@@ -64,7 +64,7 @@ def do_init(config: InitConfig) -> int:
 
 def do_import(config: ImportConfig) -> int:
     """Bring things in, files first, then labels, predictions and requests."""
-    with telling("import", config.project, config.events) as account:
+    with telling("import", config) as account:
         account.results = _import(config)
     return 0
 
@@ -108,7 +108,7 @@ def do_choose(config: ChooseConfig) -> int:
     """Choose images to ask about."""
     from labeling.requests.choosing import choose
 
-    with telling("choose", config.project, config.events) as account:
+    with telling("choose", config) as account:
         chosen = account.results = choose(config, account.emit)
     print(
         f"{chosen['count']:,} of {count(chosen['free'], 'image')} chosen by {config.strategy} in {chosen['seconds']} s"
@@ -136,7 +136,7 @@ def do_preview_labels(config: PreviewLabelsConfig) -> int:
     """Say what importing labels would store."""
     from labeling.dataset.importing import preview
 
-    with telling("preview-labels", config.project, config.events) as account:
+    with telling("preview-labels", config) as account:
         found = account.results = preview(config.project, config.source)
     for name in ("rows", "fresh", "same", "differ", "empty", "unknown_files", "twice", "measured"):
         print(f"{name.replace('_', ' ')}: {found[name]:,}")
@@ -154,7 +154,7 @@ def do_store_labels(config: StoreLabelsConfig) -> int:
     from labeling.dataset.importing import Choice, store
 
     choice = Choice(config.add_classes, config.also_labeled)
-    with telling("store-labels", config.project, config.events) as account:
+    with telling("store-labels", config) as account:
         account.results = store(config.project, config.source, config.uuid, choice, config.by, account.emit)
     print(f"{config.source}: {count(account.results['stored'], 'label')} stored")
     way_back = shlex.join(["undo-labels", "--project", str(config.project), "--uuid", config.uuid])
@@ -166,7 +166,7 @@ def do_undo_labels(config: UndoLabelsConfig) -> int:
     """Take an import back."""
     from labeling.dataset.importing import take_back
 
-    with telling("undo-labels", config.project, config.events) as account:
+    with telling("undo-labels", config) as account:
         account.results = take_back(config.project, config.uuid, config.undo, account.emit)
     print(f"{account.results['source']}: {count(account.results['stored'], 'label')} taken back")
     return 0
@@ -255,7 +255,7 @@ def do_export(config: ExportConfig) -> int:
     from labeling.exports.writing import export
 
     name = config.name or default_name(config.format)
-    with telling("export", Path(name), config.events) as account:
+    with telling("export", config, Path(name)) as account:
         result = account.results = export(config.project, config.format, name, account.emit)
     left_out = "".join(f", {number} left out ({reason})" for reason, number in result["left_out"].items())
     counts = f"{count(result['images'], 'image')}, {result['labeled']:,} labeled{left_out}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from barlowmatch.data.folders import read_tree
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, read_table
 from barlowmatch.errors import InputError
+from barlowmatch.inputs import need_labels
 from labeling.names import named_images
 from storage.database import Database
 from storage.images import images_with_hash
@@ -40,12 +41,11 @@ def read_labels(db: Database, source: Path) -> Iterator[Row]:
     Raises:
         InputError: no such source, not a table of file and label, or no pictures in it.
     """
+    need_labels(source)
     if source.is_dir():
         yield from _folder_rows(db, source)
-    elif source.is_file():
-        yield from table_rows(db, read_table(source))
     else:
-        raise InputError(f"{source}: no such file or folder; name a CSV of file,label or a folder of class folders")
+        yield from table_rows(db, read_table(source))
 
 
 def table_rows(db: Database, table: Table) -> Iterator[Row]:

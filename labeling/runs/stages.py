@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.config_changes import upgraded
 from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
-from barlowmatch.configs.training import ADDED_LATER, ClassifyConfig, FixMatchConfig, PretrainConfig
+from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
 from barlowmatch.run_files import EVENTS
 from labeling.forms import read_form, words
 from labeling.runs.manifests import MANIFEST
@@ -19,7 +20,7 @@ from storage.splits import SplitCounts
 
 HIDDEN = frozenset({
     "dataset_folder", "manifest", "train_split", "class_folders", "group_by", "strict", "cache_folder",
-    "checkpoint_path", "run_dir", "resume", "train_from_start", "wide", "transfer_path", "best_path", "model_name",
+    "checkpoint_path", "run_dir", "resume", "train_from_start", "transfer_path", "best_path", "model_name",
     "out_path", "minutes",
 })  # fmt: skip
 """Parameters that the app sets by itself, and `minutes`, which is asked for apart."""
@@ -180,7 +181,7 @@ def words_as_begun(stage: Stage, preset: str, command: Sequence[str], begun: Map
         begun: all parameters that it began with, as its `config.json` has them.
     """
     recipe = stage.presets[preset]()
-    then = {**ADDED_LATER, **begun}
+    then = upgraded(begun)
     implied = {
         parameter.name: then[parameter.name]
         for parameter in parameters(recipe)

@@ -12,6 +12,13 @@ from barlowmatch.stages import classify
 from tests.bad_input.commands import SMALL, snapshot
 
 
+def damaged_inputs(home: Path) -> None:
+    """Put something where checkpoint and embeddings are looked for."""
+    (home / "checkpoint.pt").touch()
+    (home / "representations").mkdir()
+    (home / "representations" / "meta.json").touch()
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -40,8 +47,8 @@ from tests.bad_input.commands import SMALL, snapshot
 def test_a_place_that_cannot_be_written_is_refused_before_work(
     refused: Callable[..., None], home: Path, capsys: pytest.CaptureFixture[str], line: str, said: str
 ) -> None:
-    """The checkpoint is damaged and there are no embeddings: work would begin by finding that out."""
-    (home / "checkpoint.pt").touch()
+    """Checkpoint and embeddings are damaged: work would begin by finding that out."""
+    damaged_inputs(home)
     (home / "adir").mkdir()
     (home / "file").touch()
     (home / "full").mkdir()
@@ -65,7 +72,7 @@ def test_a_table_replaces_nothing_but_an_earlier_one(
     """A table of labels, a checkpoint, a note: one wrong name on the command line would have cost it."""
     (home / "work").mkdir()
     (home / "work" / "request.csv").write_bytes(content)
-    (home / "checkpoint.pt").touch()
+    damaged_inputs(home)
     refused(line, said, "holds something else than this command writes")
 
 

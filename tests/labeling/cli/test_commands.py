@@ -238,3 +238,14 @@ def test_a_request_of_images_that_need_no_answer_is_refused(
     assert "r.csv: none of its images needs an answer (1 already asked for, 1 already labeled)" in said
     with reading(folder) as db:
         assert len(list_requests(db)) == 1
+
+
+def test_a_wrong_path_beside_a_right_one_is_found_before_anything_is_stored(folder: Path, tmp_path: Path) -> None:
+    table, events = tmp_path / "labels.csv", tmp_path / "events.jsonl"
+    table.write_text("file,label\nunlabeled/000.png,cat\n")
+    words = ["import", "--project", str(folder), "--labels", str(table), "--embeddings", "gone"]
+    assert main([*words, "--events", str(events)]) == 2
+    told = [json.loads(line) for line in events.read_text().splitlines()]
+    assert told[-1]["reason"].startswith("gone: no such folder; write them with")
+    with reading(folder) as db:
+        assert list_requests(db)[0].left == 20
