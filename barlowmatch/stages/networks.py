@@ -153,11 +153,16 @@ def backbone_architecture(config: PretrainConfig | ClassifierOptions, origin: Or
 
 
 def build_pretraining_network(config: PretrainConfig, origin: Origin, images: Images) -> Network:
-    """Return the network of pretraining: the origin's backbone, if any, and a fresh projector."""
+    """Return the network of pretraining: the origin's backbone, if any, and its projector where that is as wide.
+
+    A fresh one would first turn the backbone to what it happens to see in it: pretraining that goes on loses by that.
+    """
     width = config.projector_width or usual_projector(config.backbone)
     architecture = replace(backbone_architecture(config, origin, images), projector_width=width)
     network = seeded_network(architecture, 0, config.seed)
     _fill_backbone(network, origin)
+    if origin.architecture is not None and origin.architecture.projector_width == width:
+        _fill_projector(network, origin)
     return network
 
 
@@ -218,6 +223,15 @@ def _fill_backbone(network: Network, origin: Origin) -> None:
             network.backbone.load_state_dict(origin.checkpoint["backbone"])
         except RuntimeError as error:
             raise InputError(f"{origin.path}: its tensors do not fit its backbone ({_first_line(error)})") from error
+
+
+def _fill_projector(network: Network, origin: Origin) -> None:
+    assert network.projector is not None
+    assert origin.checkpoint is not None
+    try:
+        network.projector.load_state_dict(origin.checkpoint["projector"])
+    except RuntimeError as error:
+        raise InputError(f"{origin.path}: its tensors do not fit its projector ({_first_line(error)})") from error
 
 
 @torch.no_grad()

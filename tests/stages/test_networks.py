@@ -1,5 +1,6 @@
-"""What a classifier starts from: the rows of the classes that an earlier one knew."""
+"""What a network starts from: a classifier from the rows of classes known before, pretraining from its projector."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,18 @@ from PIL import Image
 
 from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.compute import Compute
-from barlowmatch.configs.training import FixMatchConfig
+from barlowmatch.configs.training import FixMatchConfig, PretrainConfig
 from barlowmatch.data.classes import ImageClass, class_id
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import Event, Said
 from barlowmatch.models.network import Architecture, seeded_network
 from barlowmatch.stages.images import Images, load_images
-from barlowmatch.stages.networks import Origin, build_classifying_network
+from barlowmatch.stages.networks import Origin, build_classifying_network, build_pretraining_network
 from tests.stages.small_datasets import pictures
 
+BACKBONE = Architecture(
+    backbone="resnet18_quarter", stem="small", image_size=16, fit="pad", mean=(0.5,) * 3, std=(0.2,) * 3
+)
 CAT, DOG = ImageClass(class_id("cat"), "cat"), ImageClass(class_id("dog"), "dog")
 
 
@@ -34,16 +38,31 @@ def loaded(home: Path) -> tuple[FixMatchConfig, Images]:
 
 def classifying(classes: list[ImageClass]) -> Checkpoint:
     """Return the checkpoint of a network that nobody has trained, of images of 8 bits."""
-    architecture = Architecture(
-        backbone="resnet18_quarter", stem="small", image_size=16, fit="pad", mean=(0.5,) * 3, std=(0.2,) * 3,
-        classifier_width=32,
-    )  # fmt: skip
+    architecture = replace(BACKBONE, classifier_width=32)
     network = seeded_network(architecture, len(classes), 7)
     assert network.classifier is not None
     return {
         "architecture": architecture.to_dict(), "classes": [{"id": item.id, "name": item.name} for item in classes],
         "backbone": network.backbone.state_dict(), "classifier": network.classifier.state_dict(),
     }  # fmt: skip
+
+
+def pretraining(width: int) -> Checkpoint:
+    """Return the checkpoint of a network with a projector that nobody has trained."""
+    network = seeded_network(replace(BACKBONE, projector_width=width), 0, 7)
+    return {"architecture": network.architecture.to_dict(), "classes": [], **network.parts()}
+
+
+@pytest.mark.parametrize(("width", "kept"), [(64, True), (32, False)])
+def test_pretraining_goes_on_with_the_projector_it_had_where_that_is_as_wide(
+    width: int, kept: bool, tmp_path: Path
+) -> None:
+    pictures(tmp_path / "data", "a.png", "b.png")
+    base, images = loaded(tmp_path)
+    config = PretrainConfig(dataset_folder=base.dataset_folder, cache_folder=base.cache_folder, projector_width=64)
+    checkpoint = pretraining(width)
+    projector = build_pretraining_network(config, Origin(checkpoint, Path("p.pt")), images).parts()["projector"]
+    assert all(torch.equal(checkpoint["projector"][name], value) for name, value in projector.items()) == kept
 
 
 @pytest.mark.parametrize(
