@@ -122,6 +122,7 @@ def test_wide_means_what_the_readme_says() -> None:
         ("embed", "--event e.jsonl", "--event: no such flag; did you mean --events?"),
         ("pretrain", "--learning-rate -1", "--learning-rate -1.0: must be above 0"),
         ("pretrain", "--batch-size 1", "--batch-size 1: must be at least 2"),
+        ("pretrain", "--image-size x", "--image-size: invalid literal for int() with base 10: 'x'"),
         ("pretrain", "--lambd nan", "--lambd nan: must be"),
         ("pretrain", "--preset huge", "--preset huge: the presets are paper, small-images, laptop, quick"),
         ("pretrain", "--dataset-folder a --manifest b.csv", "--dataset-folder and --manifest: give one of them"),
