@@ -186,7 +186,8 @@ def test_help_tells_units_bounds_recipes_and_strategies(capsys: pytest.CaptureFi
 
 def test_help_names_the_usual_batches() -> None:
     told = {parameter.name: parameter.help for parameter in parameters(PretrainConfig)}["batch_size"]
-    assert told.endswith(f"default at most {PretrainConfig.usual_batch}, in train-classifier and fixmatch 64.")
+    assert told.endswith("default at most 256, in train-classifier and fixmatch 64.")
+    assert PretrainConfig.usual_batch == 256
     assert ClassifyConfig.usual_batch == FixMatchConfig.usual_batch == 64
 
 
