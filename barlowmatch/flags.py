@@ -173,6 +173,8 @@ def _one_line(box: str, known: Sequence[str]) -> str:
         if re.search(r"\w", line):
             message.append(line)
     text = re.sub(r"^Error parsing (\w+: )?", "", " ".join(message))
+    # Of one that may be left out, what is wrong with it as a value is enough: that it is not "None" helps nobody.
+    text = re.sub(r"no type matching .* Got errors: .*<class '[\w.]+'>: ", "", text)
     unknown = re.search(r"Unrecognized options: (--[^\s,]+|[^\s,]+)", text)
     if unknown:
         flag = unknown.group(1)

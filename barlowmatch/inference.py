@@ -27,7 +27,7 @@ class Output:
     logits: Tensor | None
 
 
-def usual_batch(image_size: int) -> int:
+def images_at_once(image_size: int) -> int:
     """Return how many images of a side in px are computed at once where no batch is asked for."""
     return max(1, min(MOST_IMAGES, MOST_PIXELS // image_size**2))
 
@@ -37,7 +37,7 @@ def apply_network(
     network: Network, store: ImageStore, rows: Rows, compute: Compute, batch_size: int | None = None
 ) -> Iterator[Output]:
     """Yield the network's output for `rows`, a batch at a time, in evaluation mode."""
-    batch_size = batch_size or usual_batch(network.architecture.image_size)
+    batch_size = batch_size or images_at_once(network.architecture.image_size)
     was_training = network.training
     network.eval()
     try:

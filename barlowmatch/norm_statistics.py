@@ -10,7 +10,7 @@ from barlowmatch import distributed
 from barlowmatch.arrays import Rows
 from barlowmatch.compute import Compute
 from barlowmatch.data.store import ImageStore
-from barlowmatch.inference import usual_batch
+from barlowmatch.inference import images_at_once
 from barlowmatch.models.network import Network
 
 SAMPLE = 2048
@@ -42,7 +42,7 @@ def retake_statistics(network: Network, store: ImageStore, rows: Rows, compute: 
         norm.reset_running_stats()
         norm.momentum = None  # torch's name for the mean over all batches
         norm.train()
-    for batch in _batches(rows, usual_batch(network.architecture.image_size), seed):
+    for batch in _batches(rows, images_at_once(network.architecture.image_size), seed):
         images = store.take(torch.from_numpy(batch[distributed.own_part(len(batch))])).to(compute.dtype) / 255
         with compute.context():
             network.embed(images)

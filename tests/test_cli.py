@@ -122,6 +122,7 @@ def test_wide_means_what_the_readme_says() -> None:
         ("embed", "--event e.jsonl", "--event: no such flag; did you mean --events?"),
         ("pretrain", "--learning-rate -1", "--learning-rate -1.0: must be above 0"),
         ("pretrain", "--batch-size 1", "--batch-size 1: must be at least 2"),
+        ("pretrain", "--image-size x", "--image-size: invalid literal for int() with base 10: 'x'"),
         ("pretrain", "--lambd nan", "--lambd nan: must be"),
         ("pretrain", "--preset huge", "--preset huge: the presets are paper, small-images, laptop, quick"),
         ("pretrain", "--dataset-folder a --manifest b.csv", "--dataset-folder and --manifest: give one of them"),
@@ -185,7 +186,8 @@ def test_help_tells_units_bounds_recipes_and_strategies(capsys: pytest.CaptureFi
 
 def test_help_names_the_usual_batches() -> None:
     told = {parameter.name: parameter.help for parameter in parameters(PretrainConfig)}["batch_size"]
-    assert told.endswith(f"default at most {PretrainConfig.usual_batch}, in train-classifier and fixmatch 64.")
+    assert told.endswith("default at most 256, in train-classifier and fixmatch 64.")
+    assert PretrainConfig.usual_batch == 256
     assert ClassifyConfig.usual_batch == FixMatchConfig.usual_batch == 64
 
 

@@ -77,7 +77,7 @@ def test_taken_again_they_are_the_same_and_training_goes_on_as_before() -> None:
 
 def test_each_of_several_batches_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mean of the first norm is that of all pictures, drawn in batches of equal size."""
-    monkeypatch.setattr(norm_statistics, "usual_batch", lambda _size: 16)
+    monkeypatch.setattr(norm_statistics, "images_at_once", lambda _size: 16)
     network = trained()
     found = retaken(network, 48)
     first: Callable[[Tensor], Tensor] = network.backbone.conv1  # type: ignore[assignment]

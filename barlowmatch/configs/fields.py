@@ -1,4 +1,4 @@
-"""What a parameter carries besides its name and default: help, range and unit.
+"""What a parameter carries besides its name and default: help, range and unit, what a path needs, what resuming allows.
 
 A config is a frozen dataclass whose fields are `Annotated[type, Doc("help"), Range(…)]`. Command-line flags with their
 help and the app's forms derive from these, and `check` validates them, the same way for both.

@@ -19,6 +19,8 @@ WIDE = Short(
     "wide", {0: "resnet18", 1: "wide_resnet50_2"}, "1 = Wide-ResNet-50-2, 0 = ResNet-18; a short form of --backbone."
 )
 Events = Annotated[Path | None, Doc("Append progress to this file, as JSON lines.")]
+USUAL_BATCH, USUAL_LABELED_BATCH = 256, 64
+"""Images in a batch where none is asked for; the second in stages that learn from labels."""
 LARGEST_SIZE = 224
 """The side in pixels that backbones are made for; larger ones are only taken where they are named."""
 LARGEST_NAMED_SIZE = 1024
@@ -135,7 +137,10 @@ class ComputeOptions(ImageOptions):
     batch_size: Annotated[
         int | None,
         Range(2, 65536, "images"),
-        Doc("Images in a batch, over all processes; default at most 256, in train-classifier and fixmatch 64."),
+        Doc(
+            f"Images in a batch, over all processes; default at most {USUAL_BATCH}, in train-classifier and fixmatch "
+            f"{USUAL_LABELED_BATCH}."
+        ),
     ] = None
     backbone: Annotated[
         str | None,

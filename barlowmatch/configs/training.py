@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from typing_extensions import Doc
 
 from barlowmatch.configs.fields import FREE, Range, Reads, Since
-from barlowmatch.configs.shared import WIDE, RunOptions
+from barlowmatch.configs.shared import USUAL_BATCH, USUAL_LABELED_BATCH, WIDE, RunOptions
 from barlowmatch.inputs import need_checkpoint
 
 
@@ -20,7 +20,7 @@ def usual_projector(backbone: str | None) -> int:
 class PretrainConfig(RunOptions):
     """Learn from all images without labels (Barlow Twins)."""
 
-    usual_batch: ClassVar[int] = 256  # where none is asked for
+    usual_batch: ClassVar[int] = USUAL_BATCH
 
     projector_width: Annotated[
         int | None, Range(8, 65536), Doc("Width of the projector; default 2048, with wide_resnet50_2 the paper's 8192.")
@@ -71,6 +71,8 @@ class PretrainConfig(RunOptions):
 class ClassifierOptions(RunOptions):
     """What the two stages with a classifier share."""
 
+    usual_batch: ClassVar[int] = USUAL_LABELED_BATCH
+
     transfer_path: Annotated[
         Path | None,
         Reads(need_checkpoint, afresh=True),
@@ -100,8 +102,6 @@ class ClassifierOptions(RunOptions):
 class ClassifyConfig(ClassifierOptions):
     """Train a classifier on the pretrained backbone with the labeled images (Adam, one cosine over the run)."""
 
-    usual_batch: ClassVar[int] = 64  # where none is asked for
-
     learning_rate_classifier: Annotated[float, Range(0, 10), Doc("Adam rate of the classifier.")] = 1e-2
     learning_rate_barlow: Annotated[float, Range(0, 10), Doc("Adam rate of the backbone.")] = 1e-5
     model_name: Annotated[
@@ -112,8 +112,6 @@ class ClassifyConfig(ClassifierOptions):
 @dataclass(frozen=True, kw_only=True)
 class FixMatchConfig(ClassifierOptions):
     """Fine-tune with consistency and pseudo-labels on labeled and unlabeled images (FixMatch)."""
-
-    usual_batch: ClassVar[int] = 64  # where none is asked for
 
     num_steps: Annotated[
         int | None, Range(1, 10**7, "steps"), Doc("Steps an epoch; default one pass over the unlabeled images.")

@@ -1,18 +1,15 @@
 """From a name, or a user's own file, to a strategy ready for use."""
 
-import contextlib
 import difflib
 import importlib
 import importlib.util
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import tyro
-
 from barlowmatch.configs.fields import parameters
 from barlowmatch.errors import InputError
+from barlowmatch.flags import read_flags
 from barlowmatch.selection.base import Strategy
 from barlowmatch.selection.catalog import find_strategy
 from barlowmatch.selection.configs import StrategyConfig
@@ -93,17 +90,6 @@ def parse_settings(name: str, cls: type[StrategyConfig], settings: Sequence[str]
             raise InputError(f"--parameters {setting}: {name} has no such parameter ({hint}); write name=value")
         words += [f"--{key}", value]
     try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            return tyro.cli(cls, args=words)
+        return read_flags(cls, words, prog=name)
     except InputError as error:
         raise InputError(f"--parameters {' '.join(settings)}: {str(error).removeprefix('--')}") from None
-    except SystemExit:
-        raise InputError(
-            f"--parameters {' '.join(settings)}: not all are values {name} takes; {_describe(known)}"
-        ) from None
-
-
-def _describe(known: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{key} is {item.kind.__name__}" + (f" {item.range}" if item.range else "") for key, item in known.items()
-    )

@@ -14,7 +14,7 @@ from barlowmatch.configs.inference import InferenceOptions
 from barlowmatch.data.classes import ImageClass, places_among, renamed
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import Emit
-from barlowmatch.inference import usual_batch
+from barlowmatch.inference import images_at_once
 from barlowmatch.models.folding import fold_batch_norms
 from barlowmatch.models.network import Network
 from barlowmatch.stages.images import Images, load_images
@@ -77,4 +77,4 @@ def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
 
 def batch_of_a_process(asked: int | None, image_size: int) -> int:
     """Return this process's part of the batch asked for over all processes; by default each takes a full one."""
-    return usual_batch(image_size) if asked is None else max(1, asked // distributed.world_size())
+    return images_at_once(image_size) if asked is None else max(1, asked // distributed.world_size())

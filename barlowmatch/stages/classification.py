@@ -50,6 +50,9 @@ class ClassificationTask(Task):
         self.fine_tune = bool(config.fine_tune)
         network.backbone.requires_grad_(self.fine_tune)
 
+    def begin(self, *, has_classifier: bool, emit: Emit) -> None:
+        """Hear whether the network begins with a classifier that knows all classes."""
+
     def train(self, mode: bool = True) -> "ClassificationTask":
         """Switch to training; a frozen backbone stays in evaluation mode, its statistics too."""
         super().train(mode)
@@ -148,11 +151,6 @@ def run_classification(
             check_readable(images)
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
             task = make_task(network, images, config, compute)
-            if task.start_share and not knows_all(origin, dataset.classes):
-                message = (
-                    f"--start-share {task.start_share:g} has no effect: it begins with no classifier of all classes"
-                )
-                opened.emit(Said(message=message))
-                task.start_share = 0.0
+            task.begin(has_classifier=knows_all(origin, dataset.classes), emit=opened.emit)
             tell_about_validation(task, config.select_best_from, opened.emit)
             return train_network(opened, config, compute, images, task, resumed=resumed)

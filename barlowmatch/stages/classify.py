@@ -16,9 +16,9 @@ from barlowmatch.events import Emit, silent
 from barlowmatch.models.network import Network
 from barlowmatch.optim import cosine, parameter_groups
 from barlowmatch.randomness import SampleRandom
+from barlowmatch.stages.batches import batch_size
 from barlowmatch.stages.classification import ClassificationTask, run_classification
 from barlowmatch.stages.images import Images
-from barlowmatch.stages.pretrain import batch_size
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from barlowmatch.compute import Compute
 from barlowmatch.configs.training import FixMatchConfig
 from barlowmatch.data.sampling import Stream
 from barlowmatch.data.views import family_of, strong_view, weak_view
-from barlowmatch.events import Emit, silent
+from barlowmatch.events import Emit, Said, silent
 from barlowmatch.losses import fixmatch_loss
 from barlowmatch.models.network import Network
 from barlowmatch.norm_statistics import retake_statistics
 from barlowmatch.optim import fixmatch_cosine, parameter_groups
 from barlowmatch.pseudo_labels import pseudo_labels
 from barlowmatch.randomness import SampleRandom
+from barlowmatch.stages.batches import labeled_batch_size
 from barlowmatch.stages.classification import ClassificationTask, run_classification
 from barlowmatch.stages.images import Images
 from barlowmatch.transfer import send
@@ -43,8 +44,7 @@ class FixMatch(ClassificationTask):
     def __init__(self, network: Network, images: Images, config: FixMatchConfig, compute: Compute) -> None:
         super().__init__(network, images, config, compute)
         self.config = config
-        self.start_share = config.start_share
-        self.labeled_per_step = config.batch_size or config.usual_batch
+        self.labeled_per_step = labeled_batch_size(config)
         self.unlabeled_per_step = config.mu * self.labeled_per_step
         self.samples_per_step = self.labeled_per_step + self.unlabeled_per_step
         self.views_per_step = self.labeled_per_step + 2 * self.unlabeled_per_step
@@ -55,6 +55,14 @@ class FixMatch(ClassificationTask):
         family = family_of(config)
         self.weak, self.strong = weak_view(family, images.size), strong_view(family, images.size)
         self.pseudo_labels = pseudo_labels(config.pseudo_label, config.threshold, len(images.dataset.classes))
+
+    def begin(self, *, has_classifier: bool, emit: Emit) -> None:
+        """Leave a share of the classifier that it begins with in the average, or say that there is none."""
+        if has_classifier:
+            self.start_share = self.config.start_share
+        elif self.config.start_share:
+            share = f"--start-share {self.config.start_share:g}"
+            emit(Said(message=f"{share} has no effect: it begins with no classifier of all classes"))
 
     def batch(self, step: int) -> MixedBatch:
         """Return the views of `step`."""

@@ -7,13 +7,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from barlowmatch import distributed
 from barlowmatch.compute import Compute, computing
-from barlowmatch.configs.training import ClassifyConfig, PretrainConfig
+from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.sampling import Stream, sample
 from barlowmatch.data.views import barlow_views, family_of
-from barlowmatch.errors import InputError
 from barlowmatch.evaluation import knn_accuracy
 from barlowmatch.events import Emit, silent
 from barlowmatch.inference import embed_rows
@@ -24,6 +22,7 @@ from barlowmatch.norm_statistics import retake_statistics
 from barlowmatch.optim import LARS, parameter_groups, warmup_cosine
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.run_folders import place_run
+from barlowmatch.stages.batches import batch_size
 from barlowmatch.stages.images import Images
 from barlowmatch.stages.networks import build_pretraining_network
 from barlowmatch.stages.session import (
@@ -132,25 +131,6 @@ def knn_figures(network: Network, images: Images, compute: Compute, seed: int) -
         classes=len(images.dataset.classes),
     )
     return {"knn_accuracy": accuracy}
-
-
-def batch_size(config: PretrainConfig | ClassifyConfig, available: int) -> int:
-    """Return the batch size: the one asked for, else the stage's usual one or all images where they are fewer.
-
-    Raises:
-        InputError: fewer than two images, or fewer than the batch that was asked for.
-    """
-    if available < 2:
-        raise InputError(f"the dataset has {available} images to learn from; at least 2 are needed")
-    asked = config.batch_size
-    if asked is not None and asked > available:
-        raise InputError(
-            f"a batch of {asked}: {available} images are there to learn from; give --batch-size {available} or less"
-        )
-    size = asked or min(config.usual_batch, available)
-    if size < distributed.world_size():
-        raise InputError(f"--batch-size {size}: fewer than the {distributed.world_size()} processes")
-    return size
 
 
 def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Event, Said, silent
 from barlowmatch.fast.winograd import WinogradConvolution
-from barlowmatch.inference import usual_batch
+from barlowmatch.inference import images_at_once
 from barlowmatch.stages import classify, embed, evaluate, predict
 from barlowmatch.stages.apply import applied_network, batch_of_a_process
 from tests.conftest import Command
@@ -110,7 +110,7 @@ def test_predictions_are_written_batch_by_batch_and_whole(
 
 
 def test_where_none_is_asked_for_a_batch_has_no_more_pixels_however_large_the_images() -> None:
-    assert [usual_batch(size) for size in (8, 256, 512, 1024)] == [256, 256, 64, 16]
+    assert [images_at_once(size) for size in (8, 256, 512, 1024)] == [256, 256, 64, 16]
     assert batch_of_a_process(None, 1024) == 16
     assert batch_of_a_process(99, 1024) == 99
 

@@ -1,15 +1,19 @@
 """Pretraining: how many images a batch has, and by which optimizer it goes."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from torch import distributed as dist
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from barlowmatch.checkpoints import load_checkpoint
 from barlowmatch.cli import parse_config
+from barlowmatch.errors import InputError
 from barlowmatch.stages import pretrain
-from barlowmatch.stages.pretrain import batch_size
+from barlowmatch.stages.batches import batch_size, labeled_batch_size
 from tests.stages.running import kill_after_steps, tensors, words
 
 
@@ -18,6 +22,30 @@ from tests.stages.running import kill_after_steps, tensors, words
 def test_a_recipe_makes_do_with_fewer_images_than_its_usual_batch(stage: str, usual: int, preset: str) -> None:
     config = parse_config(stage, ["--preset", preset])
     assert [batch_size(config, available) for available in (40, usual, 10_000)] == [40, usual, usual]
+
+
+@pytest.mark.parametrize(("flags", "labeled"), [("", 64), ("--preset quick", 32), ("--batch-size 500", 500)])
+def test_fixmatch_takes_its_few_labeled_images_again_and_again(flags: str, labeled: int) -> None:
+    assert labeled_batch_size(parse_config("fixmatch", flags.split())) == labeled
+
+
+@pytest.fixture
+def three_processes() -> Iterator[None]:
+    """Be the first of three processes, with the group that PyTorch tests itself by."""
+    dist.init_process_group("fake", rank=0, world_size=3, store=FakeStore())
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("three_processes")
+def test_every_process_has_an_image_of_the_batch() -> None:
+    two = "--batch-size 2: fewer than the 3 processes"
+    for stage in ("pretrain", "train-classifier"):
+        with pytest.raises(InputError, match=two):
+            batch_size(parse_config(stage, ["--batch-size", "2"]), 90)
+    with pytest.raises(InputError, match=two):
+        labeled_batch_size(parse_config("fixmatch", ["--batch-size", "2"]))
+    assert labeled_batch_size(parse_config("fixmatch", ["--batch-size", "3"])) == 3
 
 
 @pytest.mark.slow

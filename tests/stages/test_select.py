@@ -173,7 +173,10 @@ def test_a_wrong_strategy_file_is_answered_in_one_line(
         ({"budget": 301}, "--budget 301: must be 1 to 300"),
         ({"parameters": ("cluster=3",)}, "did you mean clusters"),
         ({"parameters": ("clusters=0",)}, "must be at least 1"),
-        ({"parameters": ("clusters=x",)}, "clusters is int"),
+        (
+            {"parameters": ("iterations=5", "clusters=x")},
+            "--parameters iterations=5 clusters=x: clusters: invalid literal",
+        ),
         ({"representations_path": Path("nowhere")}, "nowhere: no such folder"),
     ],
 )
