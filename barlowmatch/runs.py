@@ -1,12 +1,11 @@
 """A run from its start to its end, and what it leaves in its folder.
 
-A run is a folder: `config.json`, `process.json`, `events.jsonl`, `log.txt`, `result.json`, `last.pt`, `best.pt`. Its
-state is what its last event says and whether its process lives.
+A run is a folder: `config.json`, `process.json`, `events.jsonl`, `log.txt`, `result.json`, `last.pt`, `best.pt`. One
+process at a time has it (`barlowmatch.claims`). Its state is what its last event says and whether its process lives.
 """
 
 import functools
 import importlib.metadata
-import json
 import os
 import secrets
 import time
@@ -19,6 +18,7 @@ from typing import IO, Any
 import psutil
 
 from barlowmatch import launcher
+from barlowmatch.claims import claimed
 from barlowmatch.config_changes import plain
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.errors import InputError
@@ -38,7 +38,7 @@ from barlowmatch.events import (
 )
 from barlowmatch.files import cannot_write, keep_aside, write_json
 from barlowmatch.outputs import check_output_file, check_output_folder
-from barlowmatch.processes import born, lives
+from barlowmatch.processes import born
 from barlowmatch.run_files import CONFIG, EVENTS, JOB, LOG, PROCESS, RESULT
 from barlowmatch.run_folders import Place
 from barlowmatch.stopping import Interrupted, Terminated
@@ -46,7 +46,6 @@ from barlowmatch.traces import Traces
 
 SCHEMA = 1
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "timm", "scikit-learn", "faiss-cpu")
-_CHUNK = 2**16
 
 
 @dataclass(frozen=True)
@@ -95,27 +94,27 @@ def open_run(stage: str, config: RunOptions, place: Place, facts: Mapping[str, A
         return
     tensorboard = [_tensorboard(place.folder)] if config.tensorboard else []
     _check_places(config, place)
-    _refuse_a_live_run(place.folder)
-    traces = Traces(place.folder)
-    begun: list[Event] = []
+    with claimed(place.folder) as made:
+        traces = Traces(place.folder, made)
+        begun: list[Event] = []
 
-    def remember(event: Event) -> None:
-        if isinstance(event, RunStarted):
-            begun.append(event)
+        def remember(event: Event) -> None:
+            if isinstance(event, RunStarted):
+                begun.append(event)
 
-    try:
-        with _files(traces, described) as files:
-            listeners = fan_out(emit, *files, *tensorboard, remember)
-            run = Run(stage, place.folder, listeners, place.last_path, place.best_path, described)
-            try:
-                yield run
-            except BaseException as error:
-                run.emit(RunFailed(reason=_reason(error), status=exit_status(error)))
-                raise
-    except BaseException as error:
-        if not begun:
-            traces.undo(error)
-        raise
+        try:
+            with _files(traces, described) as files:
+                listeners = fan_out(emit, *files, *tensorboard, remember)
+                run = Run(stage, place.folder, listeners, place.last_path, place.best_path, described)
+                try:
+                    yield run
+                except BaseException as error:
+                    run.emit(RunFailed(reason=_reason(error), status=exit_status(error)))
+                    raise
+        except BaseException as error:
+            if not begun:
+                traces.undo(error)
+            raise
 
 
 @contextmanager
@@ -127,7 +126,6 @@ def _files(traces: Traces, described: Mapping[str, Any]) -> Iterator[tuple[Emit,
     folder = traces.folder
     with ExitStack() as stack:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             if not traces.of_earlier_run:
                 write_json(folder / CONFIG, described)
             write_json(folder / PROCESS, _process())
@@ -221,32 +219,6 @@ def _version(package: str) -> str | None:
 
 def _process() -> dict[str, Any]:
     return {"pid": os.getpid(), "start_time": born(os.getpid()), "nonce": secrets.token_hex(8)}
-
-
-def _refuse_a_live_run(folder: Path) -> None:
-    """Two processes writing one run folder would mix their checkpoints."""
-    try:
-        described = json.loads((folder / PROCESS).read_text(encoding="utf-8"))
-        pid, birth = described["pid"], described["start_time"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    if pid != os.getpid() and lives(pid, birth) and "RunFinished" not in _last_line(folder / EVENTS):
-        raise InputError(f"{folder}: a run (process {pid}) is using this folder; wait for it or name another --run-dir")
-
-
-def _last_line(path: Path) -> str:
-    """Return the last line that says anything, read from the end: a long run tells many megabytes."""
-    tail = b""
-    try:
-        with path.open("rb") as file:
-            place = file.seek(0, os.SEEK_END)
-            while place > 0 and b"\n" not in tail.rstrip():
-                size = min(place, _CHUNK)
-                place = file.seek(place - size)
-                tail = file.read(size) + tail
-    except OSError:
-        return ""
-    return tail.rstrip().rsplit(b"\n", 1)[-1].decode("utf-8", "replace")
 
 
 def _tensorboard(folder: Path) -> Emit:

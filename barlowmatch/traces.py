@@ -1,6 +1,7 @@
 """What a run that never begins leaves behind: nothing of its own, and the files of an earlier run as they were."""
 
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,17 +17,18 @@ class Traces:
     its first step, what it told is taken back: a finished or resumable run is what it was.
 
     Args:
-        folder: the run folder, whether it is there or not.
+        folder: the run folder.
+        made: it and those above it that were made for the run, the innermost first.
 
     Attributes:
         folder: the run folder.
         of_earlier_run: whether a run has been here before.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, made: Sequence[Path] = ()) -> None:
         self.folder = folder
         self.of_earlier_run = (folder / CONFIG).is_file()
-        self._new = [path for path in (folder, *folder.parents) if not path.exists()]
+        self._made = made
         self._process = _content(folder / PROCESS)
         self._sizes = {path: _size(path) for path in (folder / EVENTS, folder / LOG)}
 
@@ -35,9 +37,9 @@ class Traces:
         if self.of_earlier_run:
             with suppress(OSError, InputError):  # the error that ended the run is the one to tell
                 self._restore()
-        elif self._new and isinstance(error, InputError):  # bad input leaves nothing behind
+        elif self._made and isinstance(error, InputError):  # bad input leaves nothing behind
             shutil.rmtree(self.folder, ignore_errors=True)
-            for parent in self._new[1:]:
+            for parent in self._made[1:]:
                 with suppress(OSError):  # somebody else may have put something into it
                     parent.rmdir()
 

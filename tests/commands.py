@@ -18,8 +18,8 @@ from barlowmatch.cli import COMMANDS
 
 Finished = subprocess.CompletedProcess[str]
 
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload([f"barlowmatch.stages.{command.stage}" for command in COMMANDS.values()])
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload([f"barlowmatch.stages.{command.stage}" for command in COMMANDS.values()])
 
 
 class Started:
@@ -38,7 +38,7 @@ class Started:
         self._said = [tempfile.NamedTemporaryFile("r", encoding="utf-8") for _ in range(2)]  # noqa: SIM115 - by `finish`
         paths = [file.name for file in self._said]
         variables = {**os.environ, **(environment or {})}
-        self._process = _forks.Process(target=_become, args=(self.words, cwd or Path.cwd(), variables, paths))
+        self._process = forks.Process(target=_become, args=(self.words, cwd or Path.cwd(), variables, paths))
         self._process.start()
 
     @property
