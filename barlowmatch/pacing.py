@@ -21,11 +21,9 @@ class Pace:
     Args:
         minutes: time for the whole command, from the start of the process; None = as many steps as asked for.
         step: the step the run starts from.
-        samples_per_step: images a step works on.
     """
 
-    def __init__(self, minutes: float | None, step: int, samples_per_step: int) -> None:
-        self.samples_per_step = samples_per_step
+    def __init__(self, minutes: float | None, step: int) -> None:
         self._limit = None if minutes is None else 60 * minutes
         self._first_step = step
         self._started = time.monotonic()
@@ -66,8 +64,9 @@ class Pace:
             self._timed_from = (step, now)
         timed_step, timed_at = self._timed_from
         age = process_age()
+        over = self.warm and age >= self._limit
         enough = step - timed_step >= TIMED_STEPS or (step > timed_step and now - timed_at >= TIMED_SECONDS)
-        if not enough or now - self._planned_at < REPLAN_SHARE * self._limit:
+        if not over and (not enough or now - self._planned_at < REPLAN_SHARE * self._limit):
             return max(total, step + 2) if not self.warm else total
         self._planned_at = now
         seconds_per_step = (now - timed_at) / (step - timed_step)

@@ -118,7 +118,7 @@ class Trainer:
         with stop_signals() as request, self.prefetcher.batches(self.state.step) as batches:
             if self._replayed and self.state.step < self.state.total_steps:
                 self._record()
-            pace = Pace(self.minutes, self.state.step, self.task.samples_per_step)
+            pace = Pace(self.minutes, self.state.step)
             if self.state.step and self._evaluation_due():
                 self._evaluate()  # the checkpoint may have been written before this epoch was judged
             while self.state.step < self.state.total_steps:

@@ -11,15 +11,13 @@ from barlowmatch.checkpoints import content_hash
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.data.classes import ImageClass, some
 from barlowmatch.data.contents import fingerprint_of
+from barlowmatch.data.progress import Rate
 from barlowmatch.embeddings.folder import EmbeddedFiles
 from barlowmatch.embeddings.writer import EmbeddingsWriter, refuse_other_content
-from barlowmatch.events import Emit, Progress, Said, silent
+from barlowmatch.events import Emit, Said, silent
 from barlowmatch.inference import Output, apply_network
 from barlowmatch.outputs import check_output_folder
-from barlowmatch.pacing import Pace
 from barlowmatch.stages.apply import Applied, applied_network
-
-REPORT_SECONDS = 0.5
 
 
 def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
@@ -57,18 +55,14 @@ def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
 
 def _outputs(applied: Applied, rows: Rows, share: slice, emit: Emit) -> Iterator[tuple[int, Output]]:
     """Yield the place and the output of each batch of this process's share, and report how far it is."""
-    place, total = share.start, share.stop - share.start
-    pace = Pace(None, 0, applied.batch_size)
+    place = share.start
+    rate = Rate("embed", share.stop - share.start, emit if launcher.is_main() else silent)
     for output in apply_network(
         applied.network, applied.images.store, rows[share], applied.compute, applied.batch_size
     ):
         yield place, output
         place += len(output.rows)
-        done = place - share.start
-        if launcher.is_main() and (pace.due(REPORT_SECONDS, done) or done == total):
-            rate = pace.rate(done)
-            left = (total - done) / rate if rate else 0.0
-            emit(Progress(work="embed", done=done, total=total, unit="image", rate=rate, remaining=left))
+        rate.step(len(output.rows))
 
 
 def _table(applied: Applied, rows: Rows) -> EmbeddedFiles:
