@@ -31,8 +31,8 @@ def read_flags(
     description: str | None = None,
     also: Mapping[str, Any] | None = None,
     first: Collection[str] = (),
-) -> Config:
-    """Return the config that words describe; the last of repeated flags wins, as tyro has it.
+) -> tuple[Config, dict[str, Any]]:
+    """Return what words describe, the config and the flags beside it; the last of repeated flags wins, as tyro has it.
 
     Args:
         cls: class of the config.
@@ -40,7 +40,7 @@ def read_flags(
         prog: how the command is called, for its help.
         default: values of flags that are not given, where they are other than the class's.
         description: what help begins with; by default what the class says of itself.
-        also: annotated types of flags that the caller has taken out of the words, by name: help and hints know them.
+        also: annotated types of flags beside those of the config, by name; None where they are not given.
         first: names that help begins with, in this order.
 
     Raises:
@@ -48,14 +48,16 @@ def read_flags(
         SystemExit: after printing help.
     """
     extra = dict(also or {})
-    registry = _registry(cls, default, extra, list(first))
+    beside: dict[str, Any] = {}
+    registry = _registry(cls, default, extra, list(first), beside)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
+            config = tyro.cli(
                 cls, args=list(words), prog=prog, description=cls.__doc__ if description is None else description,
                 registry=registry,
             )  # fmt: skip
+        return config, beside  # noqa: TRY300
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
@@ -63,8 +65,13 @@ def read_flags(
         raise InputError(_one_line(complaint.getvalue(), known)) from None
 
 
-def _registry(cls: type, default: Any, also: Mapping[str, Any], first: list[str]) -> ConstructorRegistry:
-    """Return the rule by which tyro makes a config: its fields, with what help says behind each."""
+def _registry(
+    cls: type, default: Any, also: Mapping[str, Any], first: list[str], beside: dict[str, Any]
+) -> ConstructorRegistry:
+    """Return the rule by which tyro makes a config: its fields, with what help says behind each.
+
+    The values of flags that are no fields go to `beside`.
+    """
     hints = get_type_hints(cls, include_extras=True)
     known = {parameter.name: parameter for parameter in parameters(cls if default is None else default)}
     fields = [
@@ -77,7 +84,8 @@ def _registry(cls: type, default: Any, also: Mapping[str, Any], first: list[str]
     registry = ConstructorRegistry()
 
     def make(**values: Any) -> Any:
-        return cls(**{name: value for name, value in values.items() if name not in also})
+        beside.update((name, values.pop(name)) for name in also)
+        return cls(**values)
 
     @registry.struct_rule
     def rule(info: StructTypeInfo) -> StructConstructorSpec | None:

@@ -143,7 +143,7 @@ def _farthest(points: NDArray[np.float32], nearest: NDArray[np.float32], count: 
 def main() -> int:
     """Write the example and say how to open it; return the exit status."""
     try:
-        project = write_example(read_flags(ExampleConfig, sys.argv[1:], prog="python -m labeling.example").folder)
+        project = write_example(read_flags(ExampleConfig, sys.argv[1:], prog="python -m labeling.example")[0].folder)
     except InputError as error:
         print(f"labeling.example: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2

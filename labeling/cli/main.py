@@ -25,7 +25,7 @@ from labeling.configs import (
     UndoLabelsConfig,
     VerifyConfig,
 )  # fmt: skip
-from storage.errors import StorageError
+from labeling.telling import MISTAKES
 
 COMMANDS = {
     "init": InitConfig,
@@ -55,11 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words[0] not in COMMANDS:
             raise InputError(f"{words[0]}: no such command; the commands are {', '.join(COMMANDS)}")
-        config: Any = read_flags(COMMANDS[words[0]], words[1:], prog=f"python -m labeling {words[0]}")
+        config: Any
+        config, _ = read_flags(COMMANDS[words[0]], words[1:], prog=f"python -m labeling {words[0]}")
         commands = importlib.import_module("labeling.cli.commands")
         with paths_explained():
             status: int = getattr(commands, f"do_{words[0].replace('-', '_')}")(config)
-    except (InputError, StorageError) as error:
+    except MISTAKES as error:
         print(f"labeling: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2
     except KeyboardInterrupt:

@@ -207,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         with paths_explained():
-            serve(read_flags(ServerConfig, words, prog="python app.py"))
+            serve(read_flags(ServerConfig, words, prog="python app.py")[0])
     except InputError as error:
         print(f"app.py: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2
