@@ -1,12 +1,11 @@
 """The command line: which commands there are, and how their flags, presets and errors are handled."""
 
-import contextlib
 import difflib
 import importlib
 import os
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,10 +17,11 @@ from barlowmatch.configs.fields import need_inputs
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
 from barlowmatch.configs.shared import Events
 from barlowmatch.errors import InputError
-from barlowmatch.events import Console, Emit, JsonLines, RunFailed, RunFinished, RunStarted, fan_out, silent
-from barlowmatch.files import cannot_write, paths_explained
-from barlowmatch.flags import read_flags
-from barlowmatch.stopping import Interrupted, Terminated, termination_raised
+from barlowmatch.events import Console, Emit, silent
+from barlowmatch.files import paths_explained
+from barlowmatch.flags import read_line
+from barlowmatch.reporting import exit_status, reason, reported, written
+from barlowmatch.stopping import Interrupted, termination_raised
 
 FIRST = (
     "preset", "dataset_folder", "manifest", "representations_path", "checkpoint_path", "transfer_path", "minutes",
@@ -39,32 +39,49 @@ class Command:
 
     Attributes:
         config: `module:Class` of its config.
-        stage: module whose `run(config, emit)` does the work; a `present(config, result)` there prints the result.
+        stage: module whose `run(config, emit)` does the work and returns its result.
         summary: one line of help.
+        is_run: whether `run` opens a run folder; its start and end are told there.
+        presents: whether the module has a `present(config, result)` that prints the result.
     """
 
     config: str
     stage: str
     summary: str
+    is_run: bool = False
+    presents: bool = False
 
 
 COMMANDS = {
-    "inspect": Command("inspect:InspectConfig", "inspect", "report what a dataset holds and what is wrong with it"),
-    "pretrain": Command("training:PretrainConfig", "pretrain", "learn from all images without labels (Barlow Twins)"),
-    "train-classifier": Command("training:ClassifyConfig", "classify", "train a classifier on the labeled images"),
-    "fixmatch": Command("training:FixMatchConfig", "fixmatch", "fine-tune with pseudo-labels on all images (FixMatch)"),
+    "inspect": Command(
+        "inspect:InspectConfig", "inspect", "report what a dataset holds and what is wrong with it", presents=True
+    ),
+    "pretrain": Command(
+        "training:PretrainConfig", "pretrain", "learn from all images without labels (Barlow Twins)", is_run=True
+    ),
+    "train-classifier": Command(
+        "training:ClassifyConfig", "classify", "train a classifier on the labeled images", is_run=True
+    ),
+    "fixmatch": Command(
+        "training:FixMatchConfig", "fixmatch", "fine-tune with pseudo-labels on all images (FixMatch)", is_run=True
+    ),
     "embed": Command("inference:EmbedConfig", "embed", "write the embedding of every image"),
     "select": Command("select:SelectConfig", "select", "choose the images whose labels would help most"),
-    "simulate": Command("simulate:SimulateConfig", "simulate", "try strategies on images whose labels are known"),
+    "simulate": Command(
+        "simulate:SimulateConfig", "simulate", "try strategies on images whose labels are known", presents=True
+    ),
     "find-suspects": Command(
         "find_suspects:FindSuspectsConfig", "find_suspects", "find labels that are probably wrong"
     ),
     "create-dataset": Command(
-        "create_dataset:CreateDatasetConfig", "create_dataset", "write the next round's dataset with the new labels"
+        "create_dataset:CreateDatasetConfig", "create_dataset", "write the next round's dataset with the new labels",
+        presents=True,
     ),
-    "evaluate": Command("inference:EvaluateConfig", "evaluate", "measure a checkpoint on labeled images"),
+    "evaluate": Command(
+        "inference:EvaluateConfig", "evaluate", "measure a checkpoint on labeled images", presents=True
+    ),
     "predict": Command("inference:PredictConfig", "predict", "name the class of every image of a folder"),
-}
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,11 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not words or words[0] in ("-h", "--help"):
             print(usage())  # noqa: T201 - the command's output
             return 0 if words else 2
-        command = find_command(words[0])
-        events, rest = _take_events(words[1:])
-        config = parse_config(words[0], rest)
-        with _written(words[0], events, console or silent) as emit, paths_explained():
-            return run_command(command, config, emit)
+        config, events = parse_line(words[0], words[1:])
+        with written(events if launcher.is_main() else None, console or silent) as emit:
+            return run_command(words[0], config, emit)
     except InputError as error:
         return _refuse(str(error))
     except BrokenPipeError:
@@ -93,28 +108,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.close()
 
 
-def run_command(command: Command, config: Any, emit: Emit) -> int:
+def run_command(name: str, config: Any, emit: Emit) -> int:
     """Do the work of a command and return the exit status.
+
+    Args:
+        name: of the command.
+        config: its parameters.
+        emit: hears one start, what is told of the work, and one end.
 
     Raises:
         InputError: bad input.
     """
-    need_inputs(config, may_go_on=getattr(config, "wants_resume", False) or launcher.restarts() > 0)
-    stage = importlib.import_module(f"barlowmatch.stages.{command.stage}")
+    command = COMMANDS[name]
     try:
-        with termination_raised():
-            result = stage.run(config, emit)
-    except Interrupted as stop:
-        _say(str(stop))
-        return stop.status
-    except KeyboardInterrupt as stop:
-        status = stop.status if isinstance(stop, Terminated) else 130
-        emit(RunFailed(reason="stopped", status=status))
-        _say("stopped")
-        return status
-    if not hasattr(config, "run_dir"):  # those with a run folder have told their end themselves
-        emit(RunFinished(step=0))
-    if hasattr(stage, "present") and launcher.is_main():
+        with reported(name, emit) as report, paths_explained(), termination_raised():
+            if not command.is_run:
+                report.start()
+            need_inputs(config, may_go_on=getattr(config, "wants_resume", False) or launcher.restarts() > 0)
+            stage = importlib.import_module(f"barlowmatch.stages.{command.stage}")
+            result = stage.run(config, report)
+    except (Interrupted, KeyboardInterrupt) as stop:
+        _say(reason(stop))
+        return exit_status(stop)
+    if command.presents and launcher.is_main():
         stage.present(config, result)
     return 0
 
@@ -158,6 +174,16 @@ def config_class(command: Command) -> type:
 def parse_config(name: str, words: Sequence[str]) -> Any:
     """Return the config that the flags of a command describe.
 
+    Raises:
+        InputError: as `parse_line`.
+        SystemExit: after printing help.
+    """
+    return parse_line(name, words)[0]
+
+
+def parse_line(name: str, words: Sequence[str]) -> tuple[Any, Path | None]:
+    """Return the config that the flags of a command describe, and the file of `--events`.
+
     `--preset NAME` sets the defaults; the last of repeated flags wins, and those of a list all add to it.
 
     Raises:
@@ -172,10 +198,11 @@ def parse_config(name: str, words: Sequence[str]) -> Any:
     if presets:
         also["preset"] = Annotated[Literal[tuple(presets)] | None, Doc("Recipe that sets the defaults; see above.")]
         description += _recipes(presets)
-    return read_flags(
+    config, beside = read_line(
         cls, rest, prog=f"python -m barlowmatch {name}", default=default, description=description, also=also,
         first=FIRST,
     )  # fmt: skip
+    return config, beside["events"]
 
 
 def _recipes(presets: Collection[str]) -> str:
@@ -184,40 +211,6 @@ def _recipes(presets: Collection[str]) -> str:
     lines = [f"  {name:<{width}}  {PRESET_WORDS[name]}" for name in presets]
     head = "--preset NAME is a recipe: it sets the defaults, and flags win over it. With --help too its own are shown."
     return "\n".join(["", "", head, *lines])
-
-
-def _take_events(words: Sequence[str]) -> tuple[Path | None, list[str]]:
-    """Take `--events FILE` out of the words of any command: progress goes to that file too, as JSON lines."""
-    rest = list(words)
-    for place, word in enumerate(rest):
-        if word.startswith("--events="):
-            return Path(word.split("=", 1)[1]), rest[:place] + rest[place + 1 :]
-        if word == "--events" and place + 1 < len(rest):
-            return Path(rest[place + 1]), rest[:place] + rest[place + 2 :]
-    return None, rest
-
-
-@contextlib.contextmanager
-def _written(name: str, path: Path | None, emit: Emit) -> Iterator[Emit]:
-    """Append what is emitted to a file too, with a beginning and an end."""
-    if path is None or not launcher.is_main():
-        yield emit
-        return
-    try:
-        lines = JsonLines(path)
-    except OSError as error:
-        raise InputError(cannot_write(path, error)) from error
-    try:
-        lines(RunStarted(stage=name, folder=str(path.parent)))
-        yield fan_out(emit, lines)
-    except InputError as error:
-        lines(RunFailed(reason=str(error), status=2))
-        raise
-    except BaseException as error:
-        lines(RunFailed(reason=str(error).split("\n")[0] or type(error).__name__, status=1))
-        raise
-    finally:
-        lines.close()
 
 
 def _take_preset(name: str, words: list[str], presets: dict[str, Any]) -> tuple[str | None, list[str]]:

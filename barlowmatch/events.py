@@ -33,7 +33,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Event):
-    """A run began or, with `step` above zero, goes on from a checkpoint."""
+    """Work began or, with `step` above zero, goes on from a checkpoint; `folder` is its run's, "" where it has none."""
 
     stage: str
     folder: str
@@ -91,7 +91,7 @@ class Said(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunFinished(Event):
-    """The run ended as planned; `results` are its closing figures."""
+    """The work ended as planned; `results` are its closing figures."""
 
     step: int
     results: Mapping[str, Any] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class RunFinished(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunFailed(Event):
-    """The run ended early: `reason` in one line, `status` its exit status."""
+    """The work ended early: `reason` in one line, `status` its exit status."""
 
     reason: str
     status: int
@@ -192,7 +192,7 @@ class Console:
                 self._progress(event)
             case RunStarted(step=step) if step:
                 self._line(f"{event.stage}: going on from step {step} in {event.folder}")
-            case RunStarted():
+            case RunStarted() if event.folder:
                 self._line(f"{event.stage}: run folder {event.folder}")
             case Evaluated():
                 self._line(f"{event.split} after step {event.step}: {describe_shares(event.metrics)}")

@@ -25,7 +25,17 @@ Config = TypeVar("Config")
 _METAVARS = {"Path": "PATH", "str": "STR", "int": "INT", "float": "FLOAT"}
 
 
-def read_flags(
+def read_flags(cls: type[Config], words: Sequence[str], *, prog: str, default: Config | None = None) -> Config:
+    """Return the config that words describe; the last of repeated flags wins, those of a list all add to it.
+
+    Raises:
+        InputError: as `read_line`.
+        SystemExit: after printing help.
+    """
+    return read_line(cls, words, prog=prog, default=default)[0]
+
+
+def read_line(
     cls: type[Config],
     words: Sequence[str],
     *,
@@ -34,8 +44,10 @@ def read_flags(
     description: str | None = None,
     also: Mapping[str, Any] | None = None,
     first: Collection[str] = (),
-) -> Config:
-    """Return the config that words describe; the last of repeated flags wins, those of a list all add to it.
+) -> tuple[Config, dict[str, Any]]:
+    """Return what words describe, the config and the flags beside it.
+
+    The last of repeated flags wins, those of a list all add to it.
 
     Args:
         cls: class of the config.
@@ -43,7 +55,7 @@ def read_flags(
         prog: how the command is called, for its help.
         default: values of flags that are not given, where they are other than the class's.
         description: what help begins with; by default what the class says of itself.
-        also: annotated types of flags that the caller has taken out of the words, by name: help and hints know them.
+        also: annotated types of flags beside those of the config, by name; None where they are not given.
         first: names that help begins with, in this order.
 
     Raises:
@@ -52,14 +64,16 @@ def read_flags(
     """
     extra = dict(also or {})
     given = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
-    registry = _registry(cls, default, extra, list(first), given)
+    beside: dict[str, Any] = {}
+    registry = _registry(cls, default, extra, list(first), given, beside)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
+            config = tyro.cli(
                 cls, args=list(words), prog=prog, description=cls.__doc__ if description is None else description,
                 registry=registry,
             )  # fmt: skip
+        return config, beside  # noqa: TRY300
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
@@ -69,9 +83,12 @@ def read_flags(
 
 
 def _registry(
-    cls: type, default: Any, also: Mapping[str, Any], first: list[str], given: Collection[str]
+    cls: type, default: Any, also: Mapping[str, Any], first: list[str], given: Collection[str], beside: dict[str, Any]
 ) -> ConstructorRegistry:
-    """Return the rule by which tyro makes a config: its fields, with what help says behind each."""
+    """Return the rule by which tyro makes a config: its fields, with what help says behind each.
+
+    The values of flags that are no fields go to `beside`.
+    """
     hints = get_type_hints(cls, include_extras=True)
     known = {parameter.name: parameter for parameter in parameters(cls if default is None else default)}
     fields = [
@@ -88,8 +105,8 @@ def _registry(
     def make(**values: Any) -> Any:
         for flag, (name, short) in shorts.items():
             values[name] = _meant(short, values.pop(short.name), flag, values[name], is_given=flag in given)
-        own = {name: value for name, value in values.items() if name not in also}
-        return cls(**{name: _joined(value) if _is_list(known[name]) else value for name, value in own.items()})
+        beside.update((name, values.pop(name)) for name in also)
+        return cls(**{name: _joined(value) if _is_list(known[name]) else value for name, value in values.items()})
 
     @registry.struct_rule
     def rule(info: StructTypeInfo) -> StructConstructorSpec | None:

@@ -29,7 +29,6 @@ from barlowmatch.events import (
     Event,
     JsonLines,
     Progress,
-    RunFailed,
     RunFinished,
     RunStarted,
     Said,
@@ -39,9 +38,9 @@ from barlowmatch.events import (
 from barlowmatch.files import cannot_write, keep_aside, write_json
 from barlowmatch.outputs import check_output_file, check_output_folder
 from barlowmatch.processes import born
+from barlowmatch.reporting import Report, reported
 from barlowmatch.run_files import CONFIG, EVENTS, JOB, LOG, PROCESS, RESULT
 from barlowmatch.run_folders import Place
-from barlowmatch.stopping import Interrupted, Terminated
 from barlowmatch.traces import Traces
 
 SCHEMA = 1
@@ -96,23 +95,15 @@ def open_run(stage: str, config: RunOptions, place: Place, facts: Mapping[str, A
     _check_places(config, place)
     with claimed(place.folder) as made:
         traces = Traces(place.folder, made)
-        begun: list[Event] = []
-
-        def remember(event: Event) -> None:
-            if isinstance(event, RunStarted):
-                begun.append(event)
-
+        report: Report | None = None
         try:
-            with _files(traces, described) as files:
-                listeners = fan_out(emit, *files, *tensorboard, remember)
-                run = Run(stage, place.folder, listeners, place.last_path, place.best_path, described)
-                try:
-                    yield run
-                except BaseException as error:
-                    run.emit(RunFailed(reason=_reason(error), status=exit_status(error)))
-                    raise
+            with (
+                _files(traces, described) as files,
+                reported(stage, fan_out(emit, *files, *tensorboard)) as report,
+            ):
+                yield Run(stage, place.folder, report, place.last_path, place.best_path, described)
         except BaseException as error:
-            if not begun:
+            if report is None or not report.begun:
                 traces.undo(error)
             raise
 
@@ -185,18 +176,6 @@ def keep_old_results(run: Run) -> None:
         if launcher.is_main() and path.is_file():
             backup = keep_aside(path)
             run.emit(Said(message=f"{path}: existed; kept as {backup.name}, this run starts afresh"))
-
-
-def exit_status(error: BaseException) -> int:
-    """Return the exit status an error ends the command with."""
-    if isinstance(error, (Interrupted, Terminated)):
-        return error.status
-    return 2 if isinstance(error, InputError) else 130 if isinstance(error, KeyboardInterrupt) else 1
-
-
-def _reason(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0]
 
 
 def _description(stage: str, config: RunOptions, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,10 +12,12 @@ _AGAIN_SECONDS = 0.05
 
 
 class Interrupted(Exception):  # noqa: N818 - not a fault
-    """The run was asked to stop and has written a checkpoint; `status` is the exit status (143 SIGTERM, 130 SIGINT)."""
+    """The run was asked to stop and can go on later; `status` is the exit status (143 SIGTERM, 130 SIGINT)."""
+
+    way_on = "a checkpoint is saved, --resume auto goes on from it"
 
     def __init__(self, status: int) -> None:
-        super().__init__("stopped as asked; a checkpoint is saved, --resume auto goes on from it")
+        super().__init__(f"stopped as asked; {self.way_on}")
         self.status = status
 
 

@@ -22,7 +22,7 @@ from typing import Any, Literal
 import psutil
 
 from barlowmatch.errors import InputError
-from barlowmatch.events import Progress, RunFailed, RunFinished, RunStarted, Said, read_events
+from barlowmatch.events import Progress, RunFailed, RunFinished, Said, read_events
 from barlowmatch.files import cannot_write, write_json
 from barlowmatch.processes import born, lives
 from labeling.processes import last_lines, read_json
@@ -139,7 +139,7 @@ class Chore:
             return told
         if facts.get("stopped"):
             return dataclasses.replace(told, state="stopped", message=None, remaining=None)
-        if told.state == "failed":
+        if told.state in ("failed", "stopped"):
             return told
         last = last_lines(self._folder / "log.txt", 1) or ["it was ended from outside; start it again"]
         return dataclasses.replace(told, state="failed", message=last[0])
@@ -166,9 +166,8 @@ class Chores:
 
 
 def _told(events: Path) -> Told:
-    """Return what a file of events adds up to; a command that others call inside it ends before it does."""
+    """Return what a file of events adds up to."""
     told: dict[str, Any] = {"state": "running"}
-    depth = 0
     if not events.is_file():
         return Told(**told)
     for event in read_events(events):
@@ -179,12 +178,10 @@ def _told(events: Path) -> Told:
                 told["said"] = (*told.get("said", ()), event.message)[-5:]
             case Said(level="warning"):
                 told["message"] = event.message
-            case RunStarted():
-                depth += 1
-            case RunFinished() | RunFailed() if depth > 1:
-                depth -= 1
             case RunFinished():
                 told |= {"state": "done", "results": json.loads(json.dumps(event.results)), "remaining": None}
+            case RunFailed(status=143 | 130):
+                told |= {"state": "stopped", "message": None, "remaining": None}
             case RunFailed():
                 told |= {"state": "failed", "message": event.reason, "remaining": None}
             case _:

@@ -298,7 +298,7 @@ def emit(event):
     if isinstance(event, Progress) and event.work == "write images":
         print(any(Path(sys.argv[1]).glob(".partial-*")), flush=True)
         os.kill(os.getpid(), signal.SIGTERM)
-sys.exit(run_command(COMMANDS["create-dataset"], parse_config("create-dataset", sys.argv[2:]), emit))
+sys.exit(run_command("create-dataset", parse_config("create-dataset", sys.argv[2:]), emit))
 """
     words = f"--dataset-path {dataset} --label-request-path {tmp_path} --out-path {tmp_path}/new".split()
     done = subprocess.run(

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import barlowmatch.training
-from barlowmatch.cli import COMMANDS, parse_config, run_command
+from barlowmatch.cli import parse_config, run_command
 from barlowmatch.events import Event, Progress
 from tests.conftest import write_seed_layout
 
@@ -38,7 +38,7 @@ def losses(stage: str, data: Path, home: Path) -> list[float]:
             found.append(event.metrics["loss"])
 
     line = f"--dataset-folder {data} --run-dir {home / stage} --cache-folder {home / 'cache'} {RUNS[stage]}"
-    assert run_command(COMMANDS[stage], parse_config(stage, line.split()), listen) == 0
+    assert run_command(stage, parse_config(stage, line.split()), listen) == 0
     return found
 
 

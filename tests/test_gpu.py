@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from barlowmatch import gradients
-from barlowmatch.cli import COMMANDS, parse_config, run_command
+from barlowmatch.cli import parse_config, run_command
 from barlowmatch.compute import choose_compute
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.views import FAMILIES, View, barlow_views, strong_view, weak_view
@@ -266,7 +266,7 @@ def test_batch_norm_of_two_processes_is_that_of_one(autocast: bool) -> None:
 def test_all_stages_run(seed_layout: Path, tmp_path: Path) -> None:
     def run(command: str, line: str) -> None:
         words = f"--dataset-folder {seed_layout} --cache-folder {tmp_path / 'cache'} --device cuda {line}".split()
-        assert run_command(COMMANDS[command], parse_config(command, words), silent) == 0
+        assert run_command(command, parse_config(command, words), silent) == 0
 
     for stage, start in (("pretrain", ""), ("train-classifier", "pretrain"), ("fixmatch", "train-classifier")):
         transfer = f"--transfer-path {tmp_path / start / 'last.pt'}" if start else ""

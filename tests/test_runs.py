@@ -40,9 +40,10 @@ def test_the_end_of_a_run_with_thousands_of_classes_is_a_short_line(tmp_path: Pa
     report = judge(torch.eye(CLASSES)[guesses], labels, [f"class {label}" for label in labels])
     config = ClassifyConfig(run_dir=tmp_path)
     with open_run("train-classifier", config, place_run("train-classifier", config, "d"), {}, silent) as run:
+        start(run, 0)
         finish(run, 7, {"steps": 7, "val": report.to_dict()})
 
-    (end,) = read_events(tmp_path / "events.jsonl")
+    _, end = read_events(tmp_path / "events.jsonl")
     assert isinstance(end, RunFinished)
     assert end.results["val"]["accuracy"] == report.accuracy
     assert (tmp_path / "events.jsonl").stat().st_size < 2**20

@@ -12,8 +12,8 @@ from typing import NoReturn
 
 from barlowmatch.data.tables import shown
 from barlowmatch.errors import InputError
+from barlowmatch.events import Emit
 from barlowmatch.words import count
-from labeling.cli.telling import telling
 from labeling.configs import (
     BackupConfig,
     ChooseConfig,
@@ -32,6 +32,7 @@ from labeling.configs import (
     VerifyConfig,
 )  # fmt: skip
 from labeling.project import ProjectFolder, reading, writing
+from labeling.telling import telling_of
 from storage import images as store
 from storage.checks import find_faults
 from storage.classes import list_classes
@@ -47,10 +48,10 @@ def do_init(config: InitConfig) -> int:
     """Make a project."""
     from labeling.dataset.indexing import init_project
 
-    with telling("init", config) as account:
+    with telling_of("init", config) as account:
         control = init_project(
             config.project, dataset_folder=config.dataset_folder, manifest=config.manifest, group_by=config.group_by,
-            class_folders=config.class_folders, control=config.control, events=config.events,
+            class_folders=config.class_folders, control=config.control, note=account.note,
         )  # fmt: skip
         account.results = {"control": control.items if control else 0}
     with reading(config.project) as db:
@@ -64,18 +65,18 @@ def do_init(config: InitConfig) -> int:
 
 def do_import(config: ImportConfig) -> int:
     """Bring things in, files first, then labels, predictions and requests."""
-    with telling("import", config) as account:
-        account.results = _import(config)
+    with telling_of("import", config) as account:
+        account.results = _import(config, account.note)
     return 0
 
 
-def _import(config: ImportConfig) -> dict[str, int]:
+def _import(config: ImportConfig, note: Emit) -> dict[str, int]:
     """Bring in what is named and return what became of the files."""
     files = {}
     if config.rescan:
         from labeling.dataset.indexing import rescan
 
-        found = rescan(config.project, config.dataset_folder, config.events)
+        found = rescan(config.project, config.dataset_folder, note)
         files = dataclasses.asdict(found)
         print(f"files: {found.added} new, {found.moved} moved, {found.gone} gone, {found.replaced} replaced")
         if found.unlike:
@@ -108,7 +109,7 @@ def do_choose(config: ChooseConfig) -> int:
     """Choose images to ask about."""
     from labeling.requests.choosing import choose
 
-    with telling("choose", config) as account:
+    with telling_of("choose", config) as account:
         chosen = account.results = choose(config, account.emit)
     print(
         f"{chosen['count']:,} of {count(chosen['free'], 'image')} chosen by {config.strategy} in {chosen['seconds']} s"
@@ -136,7 +137,7 @@ def do_preview_labels(config: PreviewLabelsConfig) -> int:
     """Say what importing labels would store."""
     from labeling.dataset.importing import preview
 
-    with telling("preview-labels", config) as account:
+    with telling_of("preview-labels", config) as account:
         found = account.results = preview(config.project, config.source)
     for name in ("rows", "fresh", "same", "differ", "empty", "unknown_files", "twice", "measured"):
         print(f"{name.replace('_', ' ')}: {found[name]:,}")
@@ -154,7 +155,7 @@ def do_store_labels(config: StoreLabelsConfig) -> int:
     from labeling.dataset.importing import Choice, store
 
     choice = Choice(config.add_classes, config.also_labeled)
-    with telling("store-labels", config) as account:
+    with telling_of("store-labels", config) as account:
         account.results = store(config.project, config.source, config.uuid, choice, config.by, account.emit)
     print(f"{config.source}: {count(account.results['stored'], 'label')} stored")
     way_back = shlex.join(["undo-labels", "--project", str(config.project), "--uuid", config.uuid])
@@ -166,7 +167,7 @@ def do_undo_labels(config: UndoLabelsConfig) -> int:
     """Take an import back."""
     from labeling.dataset.importing import take_back
 
-    with telling("undo-labels", config) as account:
+    with telling_of("undo-labels", config) as account:
         account.results = take_back(config.project, config.uuid, config.undo, account.emit)
     print(f"{account.results['source']}: {count(account.results['stored'], 'label')} taken back")
     return 0
@@ -255,7 +256,7 @@ def do_export(config: ExportConfig) -> int:
     from labeling.exports.writing import export
 
     name = config.name or default_name(config.format)
-    with telling("export", config, Path(name)) as account:
+    with telling_of("export", config) as account:
         result = account.results = export(config.project, config.format, name, account.emit)
     left_out = "".join(f", {number} left out ({reason})" for reason, number in result["left_out"].items())
     counts = f"{count(result['images'], 'image')}, {result['labeled']:,} labeled{left_out}"

@@ -25,7 +25,7 @@ from labeling.configs import (
     UndoLabelsConfig,
     VerifyConfig,
 )  # fmt: skip
-from storage.errors import StorageError
+from labeling.telling import MISTAKES
 
 COMMANDS = {
     "init": InitConfig,
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands = importlib.import_module("labeling.cli.commands")
         with paths_explained():
             status: int = getattr(commands, f"do_{words[0].replace('-', '_')}")(config)
-    except (InputError, StorageError) as error:
+    except MISTAKES as error:
         print(f"labeling: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2
     except KeyboardInterrupt:

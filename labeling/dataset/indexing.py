@@ -10,6 +10,7 @@ from pathlib import Path
 from barlowmatch.configs.shared import ClassFolders
 from barlowmatch.data.classes import ImageClass, spelled_otherwise
 from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, silent
 from barlowmatch.files import aside
 from barlowmatch.outputs import refuse_inside
 from labeling.configs import InitConfig
@@ -60,14 +61,14 @@ def init_project(
     group_by: str | None = None,
     class_folders: ClassFolders = None,
     control: int = InitConfig.control,
-    events: Path | None = None,
+    note: Emit = silent,
 ) -> Control | None:
     """Make a project of a dataset folder or a manifest.
 
     A dataset without a validation split gets its control sample at once: a first, blind request of `control` random
     images, or fewer in a small folder (`storage.control.ONE_IN`). It is returned, None where models are judged by what
-    the dataset has (`labeling.dataset.judged`). The progress of reading the images is appended to `events` as JSON
-    lines.
+    the dataset has (`labeling.dataset.judged`). `note` hears how far the reading of images
+    is; the terminal is told anyway.
 
     Raises:
         InputError: there is a project already, no dataset, the project would lie in it, or the folder cannot be
@@ -86,7 +87,7 @@ def init_project(
     with _whole_project(paths):
         paths.make()
         with _linked(paths, named.parent if manifest else named) as images:
-            index = read_index(paths, images, source, events)
+            index = read_index(paths, images, source, note)
             with creating(paths) as db, transaction(db):
                 _enter(db, paths, index, source)
                 asked = choose_judged(db, control)
@@ -179,7 +180,7 @@ def _linked(paths: ProjectFolder, root: Path | None) -> Iterator[Path]:
         link.unlink(missing_ok=True)
 
 
-def rescan(folder: Path, dataset_folder: Path | None = None, events: Path | None = None) -> Rescanned:
+def rescan(folder: Path, dataset_folder: Path | None = None, note: Emit = silent) -> Rescanned:
     """Find out what became of the images: take up new ones, link moved ones by their content, note what is gone.
 
     New bytes are a new image: a file whose content changed is one that is gone and one that is new.
@@ -187,14 +188,14 @@ def rescan(folder: Path, dataset_folder: Path | None = None, events: Path | None
     Args:
         folder: of the project.
         dataset_folder: where the images lie now, if the whole folder moved.
-        events: a file that the progress of reading the images is appended to, as JSON lines.
+        note: hears how far reading the images is; the terminal is told anyway.
 
     Raises:
         InputError: no project there, or the images cannot be read.
     """
     paths = ProjectFolder(folder).need()
     with writing(folder) as db, _linked(paths, dataset_folder) as images:
-        index = read_index(paths, images, read_source(db), events)
+        index = read_index(paths, images, read_source(db), note)
         changes = _compare(db, index)
         rescanned, labels = _take_up(db, index, changes)
         images.replace(paths.dataset)  # not before: a full disk may yet undo what was taken up

@@ -18,6 +18,7 @@ from barlowmatch.configs.shared import ClassFolders
 from barlowmatch.data.folder_names import IF_THEY_ARE_CLASSES, IF_THEY_ARE_NONE, OTHER_LABELS
 from barlowmatch.data.tables import read_table, shown
 from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, Progress, Said, from_json, silent
 from labeling.dataset.reports import keep_report
 from labeling.project import ProjectFolder
 from storage.records import NewImage
@@ -25,6 +26,8 @@ from storage.records import NewImage
 INDEX = "index.csv"
 """The manifest that `inspect` writes into the project folder."""
 _COMPLAINS = "barlowmatch: "
+_TOLD = "/dev/stderr"
+"""Where it writes its events."""
 _HERE = {
     IF_THEY_ARE_NONE: "make another project with --class-folders 0",
     IF_THEY_ARE_CLASSES: "make another project with --class-folders 1",
@@ -73,16 +76,16 @@ class Index:
     unreadable: int
 
 
-def read_index(paths: ProjectFolder, images: Path, source: Source, events: Path | None = None) -> Index:
+def read_index(paths: ProjectFolder, images: Path, source: Source, note: Emit = silent) -> Index:
     """Let `python -m barlowmatch inspect` read the dataset, keep its report, and return what it found.
 
-    What it says meanwhile, how far it is and what folders are taken for, goes on to standard error.
+    What it says meanwhile, how far it is and what folders are taken for, goes on to standard error, and to `note`.
 
     Args:
         paths: of the project.
         images: link to the dataset in the project folder.
         source: how they are read.
-        events: a file that the progress is appended to, as JSON lines.
+        note: hears what is told meanwhile.
 
     Raises:
         InputError: what it complained of.
@@ -90,12 +93,11 @@ def read_index(paths: ProjectFolder, images: Path, source: Source, events: Path 
     root = Path(os.path.realpath(images))
     target = paths.folder / INDEX
     target.unlink(missing_ok=True)
-    telling = ["--events", str(events)] if events else []
     command = [
-        sys.executable, "-m", "barlowmatch", "inspect", *source.words(images), *telling,
+        sys.executable, "-m", "barlowmatch", "inspect", *source.words(images), "--events", _TOLD,
         "--val-share", "0", "--manifest-out", str(target), "--json",
     ]  # fmt: skip
-    report: dict[str, Any] = json.loads(_heard(command, _HERE | {str(images): str(root)})) | {"root": str(root)}
+    report: dict[str, Any] = json.loads(_heard(command, _HERE | {str(images): str(root)}, note)) | {"root": str(root)}
     keep_report(paths, report)
     unreadable = {item["file"] for item in report["unreadable"]}
     found = tuple(_found(root, *row) for row in _rows(target, images) if row[0] not in unreadable)
@@ -103,8 +105,10 @@ def read_index(paths: ProjectFolder, images: Path, source: Source, events: Path 
     return Index(root, found, classes, len(unreadable))
 
 
-def _heard(command: list[str], here: Mapping[str, str]) -> bytes:
+def _heard(command: list[str], here: Mapping[str, str], note: Emit) -> bytes:
     """Return what a command writes to its standard output; `here` has words for some of those that it says meanwhile.
+
+    Its events come between the lines for people; its start and its end are not passed on: they are a part of ours.
 
     Raises:
         InputError: what it complained of last.
@@ -118,9 +122,12 @@ def _heard(command: list[str], here: Mapping[str, str]) -> bytes:
             said = line.rstrip()
             for words, ours in here.items():
                 said = said.replace(words, ours)
-            if said.startswith(_COMPLAINS):
+            event = from_json(said) if said.startswith("{") else None
+            if isinstance(event, (Progress, Said)):
+                note(event)
+            elif said.startswith(_COMPLAINS):
                 complaint = said.removeprefix(_COMPLAINS)
-            elif said:
+            elif said and event is None:
                 print(said, file=sys.stderr, flush=True)  # noqa: T201 - to whoever waits for the images to be read
         if told.wait():
             raise InputError(complaint)

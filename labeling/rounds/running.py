@@ -5,26 +5,18 @@ and the same round goes on from there when it is resumed.
 """
 
 import os
+import signal
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from barlowmatch.errors import InputError
-from barlowmatch.events import (
-    Console,
-    Emit,
-    JsonLines,
-    Progress,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    Said,
-    duration,
-    fan_out,
-)
+from barlowmatch.events import Emit, Progress, Said, duration
 from barlowmatch.files import write_json
 from barlowmatch.run_files import EVENTS, RESULT
-from barlowmatch.stopping import StopRequest, stop_signals
+from barlowmatch.stopping import Interrupted, StopRequest, stop_signals
 from barlowmatch.words import count
 from labeling.configs import ChooseConfig
 from labeling.embeddings.importing import import_embeddings
@@ -51,18 +43,49 @@ from labeling.runs.stages import STAGES, find_stage
 from labeling.runs.state import Run
 from labeling.runs.supervising import ROUND, Runs
 from labeling.runs.wishes import Asked, make_wish, plan_run, sources
+from labeling.telling import telling
 from storage.clock import now
 from storage.errors import StorageError
 from storage.splits import split_counts
 
-STOPPED = 143
 LOOK_SECONDS = 0.3
+_TERMINATED = 128 + signal.SIGTERM
 MAY_FAIL = ("train-classifier", "fixmatch")
 """Stages without which a round still ends in a request: by what the stage before them knows."""
 
 
-class Stopped(Exception):  # noqa: N818 - not a fault
-    """The round was asked to stop."""
+class Stopped(Interrupted):
+    """The round was asked to stop, or one of its runs was."""
+
+    way_on = "it goes on from here when it is resumed"
+
+
+class _Steps:
+    """The steps of a round, kept in its run folder.
+
+    Args:
+        folder: of the round.
+        steps: as they stand there, or as they are planned.
+    """
+
+    def __init__(self, folder: Path, steps: Sequence[PlannedStep]) -> None:
+        self._folder = folder
+        self._steps = list(steps)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __iter__(self) -> Iterator[PlannedStep]:
+        return iter(self._steps)
+
+    def __getitem__(self, place: int) -> PlannedStep:
+        return self._steps[place]
+
+    def replace(self, place: int, step: PlannedStep) -> PlannedStep:
+        """Put a step in the place of another, and return it once it is kept."""
+        self._steps[place] = step
+        keep_steps(self._folder, self._steps)
+        return step
 
 
 class RoundRunner:
@@ -73,9 +96,10 @@ class RoundRunner:
         name: of its run folder.
         wish: what it was asked for.
         emit: hears how far it is.
+        stop: says whether it is asked to stop.
     """
 
-    def __init__(self, paths: ProjectFolder, name: str, wish: RoundWish, emit: Emit) -> None:
+    def __init__(self, paths: ProjectFolder, name: str, wish: RoundWish, emit: Emit, stop: StopRequest) -> None:
         self._paths = paths
         self._name = name
         self._wish = wish
@@ -84,12 +108,7 @@ class RoundRunner:
         self._folder = self._runs.folder(name)
         self._results: dict[str, Any] = {}
         self._until = time.monotonic() + 60 * wish.minutes
-        self.stop = StopRequest()
-
-    @property
-    def stopping(self) -> bool:
-        """Whether it was asked to stop."""
-        return self.stop.status is not None
+        self._stop = stop
 
     def run(self) -> dict[str, Any]:
         """Do the steps that are not done yet, and return what came of them.
@@ -98,51 +117,45 @@ class RoundRunner:
             InputError: a step failed without which there can be no request.
             Stopped: it was asked to stop.
         """
-        steps = kept_steps(self._folder) or plan_round(self._situation(), self._wish)
+        steps = _Steps(self._folder, kept_steps(self._folder) or plan_round(self._situation(), self._wish))
         for place in range(len(steps)):
-            step = self._as_it_stands(steps, place)
+            step = steps[place]
+            if step.key == "ask" and step.state != "done":  # people label while it trains, and may have answered all
+                step = steps.replace(place, asking(self._situation(), self._wish))
             if step.state in ("done", "skipped", "failed"):
                 self._emit(Said(message=f"{step.title}: {step.why}"))
-                continue
-            steps[place] = self._timed(steps)[place]
-            steps[place] = self._do(steps, place)
-            keep_steps(self._folder, steps)
+            else:
+                self._do(steps, place)
         return self._results
 
-    def _as_it_stands(self, steps: list[PlannedStep], place: int) -> PlannedStep:
-        """Return a step as it is to be done now: people label while it trains, and may have answered all."""
-        if steps[place].key == "ask" and steps[place].state != "done":
-            steps[place] = asking(self._situation(), self._wish)
-            keep_steps(self._folder, steps)
-        return steps[place]
-
-    def _timed(self, steps: list[PlannedStep]) -> list[PlannedStep]:
+    def _timed(self, steps: Iterable[PlannedStep]) -> list[PlannedStep]:
         """Divide the time that is left anew: a stage may have needed less than its share."""
         waiting = [replace(step, state="waiting") if step.state == "running" else step for step in steps]
         left = max(0.5, (self._until - time.monotonic()) / 60)
         with reading(self._paths.folder) as db:
             return divide_time(waiting, left, split_counts(db).labeled)
 
-    def _do(self, steps: list[PlannedStep], place: int) -> PlannedStep:
-        step = steps[place] = replace(steps[place], state="running")
-        keep_steps(self._folder, steps)
+    def _do(self, steps: _Steps, place: int) -> None:
+        """Do a step; what became of it is kept."""
+        step = steps.replace(place, replace(self._timed(steps)[place], state="running"))
         self._need_time()
         how_long = "" if step.minutes is None else f" About {duration(60 * step.minutes)}."
         self._emit(Said(message=f"{step.title}: {step.why}{how_long}"))
         if step.key not in STAGES:
             why = {"ask": self._ask, "take-up": self._take_up}[step.key]()
-            return replace(step, state="done", why=why)
+            steps.replace(place, replace(step, state="done", why=why))
+            return
         name = step.run or launching.new_name(step.key)
-        steps[place] = step = replace(step, run=name)
-        keep_steps(self._folder, steps)
+        step = steps.replace(place, replace(step, run=name))
         try:
             self._run_stage(step, name)
         except (InputError, StorageError) as error:
             if step.key not in MAY_FAIL and not self._is_pretrained(step):
                 raise
             self._emit(Said(message=f"{step.title} failed, the round goes on without it: {error}", level="warning"))
-            return replace(step, state="failed", why=str(error))
-        return replace(step, state="done")
+            steps.replace(place, replace(step, state="failed", why=str(error)))
+        else:
+            steps.replace(place, replace(step, state="done"))
 
     def _run_stage(self, step: PlannedStep, name: str) -> None:
         """Start the run of a step, or go on with it, and follow it to its end."""
@@ -155,8 +168,9 @@ class RoundRunner:
         elif known.state not in ("running", "done"):
             self._runs.resume(name, within=self._name, minutes=step.minutes)
         run = self._follow(step, name)
-        if self.stopping or run.state == "stopped":
-            raise Stopped
+        self._need_time()
+        if run.state == "stopped":
+            raise Stopped(_TERMINATED)
         if run.state != "done":
             raise InputError(f"{name}: {run.message or 'it ended early'}")
 
@@ -179,7 +193,7 @@ class RoundRunner:
         asked_to_stop = False
         while True:
             pid = launching.living_process(self._runs.folder(name))
-            if self.stopping and not asked_to_stop:
+            if self._stop.status is not None and not asked_to_stop:
                 launching.note(self._runs.folder(name), {"cancelled": now()})  # it may end before it can say a word
                 asked_to_stop = True
                 if pid is not None:
@@ -219,8 +233,13 @@ class RoundRunner:
         return told
 
     def _need_time(self) -> None:
-        if self.stopping:
-            raise Stopped
+        """Go on only where nobody asked to stop.
+
+        Raises:
+            Stopped: somebody did.
+        """
+        if self._stop.status is not None:
+            raise Stopped(self._stop.status)
 
     def _situation(self) -> Situation:
         with reading(self._paths.folder) as db:
@@ -234,33 +253,26 @@ class RoundRunner:
 
 
 def run_round(paths: ProjectFolder, name: str, wish: RoundWish) -> int:
-    """Run a round in its run folder, and return the exit status: 0, or 143 when it was asked to stop.
+    """Run a round in its run folder, and return the exit status: 0, or 143 or 130 when it was asked to stop.
 
     Raises:
         InputError: a step failed without which there can be no request.
     """
     folder = paths.runs / name
     os.nice(launching.NICENESS)
-    lines, console = JsonLines(folder / EVENTS), Console()
-    emit = fan_out(lines, console)
-    work = RoundRunner(paths, name, wish, emit)
     started = time.monotonic()
     try:
-        emit(RunStarted(stage=ROUND, folder=str(folder)))
-        with stop_signals() as work.stop:
-            results = work.run()
-        results |= {"seconds": round(time.monotonic() - started, 1)}
-        write_json(folder / RESULT, results)
-        emit(RunFinished(step=0, results=results))
-    except Exception as error:
-        if work.stopping or isinstance(error, Stopped):
-            emit(RunFailed(reason="stopped as asked; it goes on from here when it is resumed", status=STOPPED))
-            return STOPPED
-        emit(RunFailed(reason=str(error).split("\n")[0] or type(error).__name__, status=2))
-        raise
-    finally:
-        console.close()
-        lines.close()
+        with telling(ROUND, folder / EVENTS, str(folder)) as account, stop_signals() as stop:
+            try:
+                results = RoundRunner(paths, name, wish, account.emit, stop).run()
+            except Exception as error:
+                if stop.status is None:
+                    raise
+                raise Stopped(stop.status) from error  # what was asked to stop with it says all sorts of things
+            account.results = results | {"seconds": round(time.monotonic() - started, 1)}
+            write_json(folder / RESULT, account.results)
+    except Stopped as stopped:
+        return stopped.status
     return 0
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from barlowmatch.events import JsonLines, RunFinished, RunStarted
+from barlowmatch.events import JsonLines, RunFailed, RunFinished, RunStarted
 from barlowmatch.processes import born
 from labeling.chores import Chore
 from labeling.dataset.indexing import init_project
@@ -167,14 +167,15 @@ def test_what_was_merged_is_named_counted_and_split_again(ann: Tab, folder: Path
         assert find_faults(db) == []
 
 
-def test_a_chore_that_died_after_a_command_it_called_is_not_done(tmp_path: Path) -> None:
+def test_a_chore_that_died_is_not_done_and_one_that_was_stopped_has_not_failed(tmp_path: Path) -> None:
     folder = tmp_path / "chore"
     folder.mkdir()
     (folder / "chore.json").write_text(json.dumps({"about": {}, "pid": 1, "started": 0.5}))
     lines = JsonLines(folder / "events.jsonl")
-    for event in (RunStarted(stage="init", folder="p"), RunStarted(stage="inspect", folder="p"), RunFinished(step=0)):
-        lines(event)
+    lines(RunStarted(stage="init", folder=""))
     assert Chore(folder).tell().state == "failed"
     lines(RunFinished(step=0, results={"control": 20}))
-    lines.close()
     assert (Chore(folder).tell().state, Chore(folder).tell().results) == ("done", {"control": 20})
+    lines(RunFailed(reason="stopped", status=143))
+    lines.close()
+    assert (Chore(folder).tell().state, Chore(folder).tell().message) == ("stopped", None)

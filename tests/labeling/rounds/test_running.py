@@ -10,6 +10,7 @@ import pytest
 
 from barlowmatch.data.tables import read_table
 from barlowmatch.events import silent
+from barlowmatch.stopping import StopRequest
 from labeling.dataset.indexing import init_project
 from labeling.processes import read_json
 from labeling.project import ProjectFolder, reading, writing
@@ -89,7 +90,7 @@ def test_a_round_ends_well_where_people_have_answered_all_while_it_trained(tmp_p
     with writing(project) as db, transaction(db):
         add_request(db, [NewItem(image.id) for image in all_images(db)], purpose="train", strategy="random")
 
-    RoundRunner(paths, folder.name, RoundWish(minutes=1), silent).run()
+    RoundRunner(paths, folder.name, RoundWish(minutes=1), silent, StopRequest()).run()
 
     asked, taken = kept_steps(folder)
     assert (asked.state, asked.why) == ("skipped", "Every image has its answer or is asked for already.")
