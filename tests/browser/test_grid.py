@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.bench import Tab, check_looks
+from tests.waiting import until
 
 TILE = ".wb-grid .wb-tile"
 
@@ -106,6 +107,12 @@ def _pictures(tab: Tab) -> list[str]:
     return tab.page.locator(f"{TILE} img").evaluate_all("images => images.map(image => image.src)")
 
 
+def _held(tab: Tab) -> int:
+    held = """SELECT count(*) FROM lease JOIN person ON person.id = person
+              WHERE person.name = ? AND state = 'active' AND request IS NULL"""
+    return int(tab.bench.rows(held, tab.person)[0][0])
+
+
 def _hold_first(route: Route, held: list[Route]) -> None:
     """Keep the first thing that is sent here until the test lets it go on."""
     if route.request.method == "POST" and not held:
@@ -134,11 +141,7 @@ def test_an_undo_on_a_slow_connection_shows_the_page_again_and_nothing_replaces_
     assert _pictures(tab) == page
     expect(tab.page.locator(".wb-grid .wb-other figcaption")).to_have_text([other])
     assert {tab.bench.label_of(image) for _, image, *_ in tab.events()} == {None}
-    assert tab.bench.rows(
-        """SELECT count(*) FROM lease JOIN person ON person.id = person
-           WHERE person.name = ? AND state = 'active' AND request IS NULL""",
-        tab.person,
-    )[0][0] <= len(page), "no image is held that is not on the page"
+    until(lambda: _held(tab) <= len(page), "no image is held that is not on the page")
 
 
 def test_a_finger_that_scrolls_leaves_nothing_out_and_a_tap_does(phone: Tab) -> None:

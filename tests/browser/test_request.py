@@ -60,19 +60,24 @@ def page(page: Page, bench: Bench) -> Page:
     return page
 
 
+def _preview_twelve(page: Page) -> None:
+    page.get_by_label("Pictures to ask for").fill("12")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator(".rq-tile")).to_have_count(12)
+
+
 def test_without_embeddings_random_works_and_the_rest_says_why_not(page: Page, bench: Bench) -> None:
     expect(page.locator(".rq-missing")).to_contain_text("No embeddings yet")
     expect(page.get_by_role("button", name="Run a round")).to_be_visible()
     expect(page.locator("[name=strategy]:enabled")).to_have_count(1)
     expect(page.locator("[name=strategy]:checked")).to_have_value("random")
-    page.get_by_label("Pictures to ask for").fill("12")
-    page.get_by_role("button", name="Preview").click()
-    expect(page.locator(".rq-tile")).to_have_count(12)
+    _preview_twelve(page)
     check_looks(page)
     assert bench.rows("SELECT count(*) FROM request")[0][0] == 1, "a preview asks nobody"
 
 
 def test_embeddings_that_come_while_the_page_is_open_are_noticed(page: Page, bench: Bench) -> None:
+    _preview_twelve(page)
     page.get_by_label("Pictures to ask for").fill("9")
     expect(page.locator("[name=strategy][value=auto]")).to_be_disabled()
     embed_pixels(bench.project)
