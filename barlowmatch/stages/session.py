@@ -14,6 +14,7 @@ from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.splits import val_was_drawn
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
+from barlowmatch.pacing import say_few_steps
 from barlowmatch.run_folders import Place, goes_on, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
 from barlowmatch.stages.images import Images, load_images
@@ -132,6 +133,9 @@ def train_network(
     trainer = Trainer(task, config, run, compute, facts)
     if resumed is None:
         keep_old_results(run)
+        few = say_few_steps(config, trainer.state.total_steps)
+        if few is not None:
+            run.emit(few)
     else:
         trainer.resume(resumed)
     start(run, trainer.state.step)
