@@ -1,9 +1,9 @@
 """Checkpoints: one file of tensors and plain values, written whole and read without trust.
 
 Layout (schema 1): `schema, stage, config, classes, architecture, backbone, projector?, classifier?, ema?, optimizer?,
-task?, step, total_steps, planned, best?, metrics, dataset, val_was_drawn, pixels, autocast`. The sampler's position is
-the step: every batch and every random choice is a function of (seed, step), so nothing else needs to be kept. Those of
-the best model hold what is used of it: no average beside it, no optimizer, no state of the task.
+task?, step, total_steps, planned, best?, metrics, started?, dataset, val_was_drawn, pixels, autocast`. The sampler's
+position is the step: every batch and every random choice is a function of (seed, step), so nothing else needs to be
+kept. Those of the best model hold what is used of it: no average beside it, no optimizer, no state of the task.
 """
 
 import hashlib

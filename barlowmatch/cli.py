@@ -14,7 +14,7 @@ from typing_extensions import Doc
 
 from barlowmatch import launcher
 from barlowmatch.configs.fields import need_inputs
-from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
+from barlowmatch.configs.presets import PRESET_WORDS, PRESETS, as_said
 from barlowmatch.configs.shared import Events
 from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, silent
@@ -193,7 +193,7 @@ def parse_line(name: str, words: Sequence[str]) -> tuple[Any, Path | None]:
     cls = config_class(find_command(name))
     presets = PRESETS.get(cls, {})
     preset, rest = _take_preset(name, list(words), presets)
-    default = presets[preset]() if preset else None
+    default = as_said(presets[preset](), rest) if preset else None
     also, description = dict(_EVENTS), cls.__doc__ or ""
     if presets:
         also["preset"] = Annotated[Literal[tuple(presets)] | None, Doc("Recipe that sets the defaults; see above.")]

@@ -29,7 +29,9 @@ def plain(config: Any) -> dict[str, Any]:
 
 def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return, as `--flag old → new`, the parameters that would make a resumed run another run."""
-    before, now = _as_meant(upgraded(old)), _as_meant(new)
+    before, now = dict(_as_meant(upgraded(old))), _as_meant(new)
+    if "least_steps" not in old:
+        before.pop("least_steps")  # the checkpoint of such a run says how many steps it has in all
     return [
         f"--{name.replace('_', '-')} {before[name]} → {value}"
         for name, value in now.items()

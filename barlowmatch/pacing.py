@@ -2,8 +2,10 @@
 
 import time
 
+from barlowmatch.configs.shared import RunOptions
 from barlowmatch.events import Said, rounded
 from barlowmatch.runs import process_age
+from barlowmatch.words import count
 
 WARMUP_STEPS = 3
 """First steps, which compile and allocate, are not timed."""
@@ -13,6 +15,8 @@ REPLAN_SHARE = 0.03
 """A plan is made anew after this share of the given time."""
 FEW_STEPS = 20
 """Whoever gives time for fewer is told: reading and decoding the images may have taken nearly all of it."""
+HARDLY_ANY_STEPS = 50
+"""Whoever says by number of epochs to make fewer is told: a small folder has few in an epoch."""
 
 
 class Pace:
@@ -81,3 +85,16 @@ def say_what_fits(minutes: float, steps: int, epochs: float) -> Said:
     if steps >= FEW_STEPS:
         return Said(message=message)
     return Said(message=f"{message}, with which hardly anything is learned; give it more --minutes", level="warning")
+
+
+def say_few_steps(config: RunOptions, steps: int) -> Said | None:
+    """Return a warning where a run of its own number of epochs makes hardly any steps, None where there is no need.
+
+    Args:
+        config: of a run that begins; one from weights that are trained already may mean to make few.
+        steps: that it will make in all.
+    """
+    if steps >= HARDLY_ANY_STEPS or config.minutes is not None or config.weights is not None:
+        return None
+    what = f"--num-epochs {config.num_epochs} is {count(steps, 'step')} in all, with which hardly anything is learned"
+    return Said(message=f"{what}; give more, or leave it out beside a --preset, which makes enough", level="warning")

@@ -49,6 +49,10 @@ class Task(nn.Module, ABC):
         """Return figures of `network` on the validation split; nothing where there is none."""
         return {}
 
+    def at_start(self) -> dict[str, float]:
+        """Return the figures of what the run begins with, where its end is to be compared with them; else nothing."""
+        return {}
+
     def finish(self, network: Network) -> Network:
         """Return what to keep, and to judge, of the trained `network` once all steps are made; twice gives the same."""
         return network

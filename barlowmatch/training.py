@@ -86,7 +86,7 @@ class Trainer:
         self.ema = Ema(task.network, task.ema_decay, task.start_share) if task.ema_decay is not None else None
         self.kept = task.network if self.ema is None else cast("Network", self.ema.module)
         self.minutes = config.minutes
-        self.state = State(total_steps=config.num_epochs * task.steps_per_epoch)
+        self.state = State(total_steps=config.passes(task.steps_per_epoch) * task.steps_per_epoch)
         self.saved_at = time.monotonic()
         self.saving_seconds = 0.0
         self.prefetcher = Prefetcher(task, compute.device)

@@ -3,15 +3,20 @@
 `paper` is the method's own recipe for 96 px images and 800 classes; `small-images` the one that works at 32 px;
 `laptop` narrows the heads; `quick` takes a thin backbone too, for a result in minutes on a CPU. Both take large
 pictures smaller: a CPU sees more of them in the time there is. A batch is named only where it is not the stage's usual
-one, which gives way where there are fewer images.
+one, which gives way where there are fewer images. Passes over few images are few steps: all but `paper` pass
+over them more often (`least_steps`). Whoever writes other `num_epochs` into a recipe sets `least_steps` to 0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
 
+Config = TypeVar("Config")
+
+_PRETRAIN_STEPS, _CLASSIFY_STEPS, _FIXMATCH_STEPS = 200, 150, 150
+"""Of few images: twenty passes over a hundred are twenty steps, of which next to nothing is learned."""
 _LAPTOP_SIZE = 128
 _QUICK_SIZE = 96
 
@@ -30,7 +35,7 @@ def pretrain_small_images() -> PretrainConfig:
 
     But for its rate: 0.3 is for 1,000 epochs, and runs of some tens of epochs learned more by three times as much.
     """
-    return PretrainConfig(backbone="resnet18", projector_width=2048, num_epochs=200)
+    return PretrainConfig(backbone="resnet18", projector_width=2048, num_epochs=200, least_steps=_PRETRAIN_STEPS)
 
 
 def pretrain_quick() -> PretrainConfig:
@@ -39,8 +44,9 @@ def pretrain_quick() -> PretrainConfig:
     So few steps need good ones: Muon moves each weight by two hundredths of its norm, in all directions alike.
     """
     return PretrainConfig(
-        backbone="resnet18_quarter", projector_width=512, num_epochs=20, warmup_epochs=1.0, optimizer="muon",
-        learning_rate=2.0, learning_rate_biases=0.05, trust=0.01, max_image_size=_QUICK_SIZE,
+        backbone="resnet18_quarter", projector_width=512, num_epochs=20, least_steps=_PRETRAIN_STEPS,
+        warmup_epochs=1.0, optimizer="muon", learning_rate=2.0, learning_rate_biases=0.05, trust=0.01,
+        max_image_size=_QUICK_SIZE,
     )  # fmt: skip
 
 
@@ -58,13 +64,16 @@ def classify_paper() -> ClassifyConfig:
 
 def classify_small_images() -> ClassifyConfig:
     """Return a recipe for 32 px images: a faster backbone, a narrower classifier."""
-    return ClassifyConfig(num_epochs=100, learning_rate_classifier=1e-3, learning_rate_barlow=1e-4)
+    return ClassifyConfig(
+        num_epochs=100, least_steps=_CLASSIFY_STEPS, learning_rate_classifier=1e-3, learning_rate_barlow=1e-4
+    )
 
 
 def classify_laptop() -> ClassifyConfig:
     """Return a recipe with a narrow classifier."""
     return ClassifyConfig(
-        classifier_width=512, num_epochs=50, learning_rate_classifier=1e-3, learning_rate_barlow=1e-4,
+        classifier_width=512, num_epochs=50, least_steps=_CLASSIFY_STEPS, learning_rate_classifier=1e-3,
+        learning_rate_barlow=1e-4,
         max_image_size=_LAPTOP_SIZE,
     )  # fmt: skip
 
@@ -72,7 +81,8 @@ def classify_laptop() -> ClassifyConfig:
 def classify_quick() -> ClassifyConfig:
     """Return a recipe for a minute or two on two cores."""
     return ClassifyConfig(
-        classifier_width=256, num_epochs=40, learning_rate_classifier=1e-3, learning_rate_barlow=3e-4,
+        classifier_width=256, num_epochs=40, least_steps=_CLASSIFY_STEPS, learning_rate_classifier=1e-3,
+        learning_rate_barlow=3e-4,
         max_image_size=_QUICK_SIZE,
     )  # fmt: skip
 
@@ -84,7 +94,7 @@ def fixmatch_paper() -> FixMatchConfig:
 
 def fixmatch_small_images() -> FixMatchConfig:
     """Return a recipe for 32 px images."""
-    return FixMatchConfig(num_epochs=100, learning_rate=0.01)
+    return FixMatchConfig(num_epochs=100, least_steps=_FIXMATCH_STEPS, learning_rate=0.01)
 
 
 def fixmatch_laptop() -> FixMatchConfig:
@@ -99,8 +109,23 @@ def fixmatch_quick() -> FixMatchConfig:
     tenth of FixMatch's rate left the classifier what it was. FreeMatch's thresholds are as high as the network is sure.
     """
     return FixMatchConfig(
-        num_epochs=3, batch_size=32, mu=4, learning_rate=0.03, pseudo_label="freematch", max_image_size=_QUICK_SIZE
-    )
+        num_epochs=3, least_steps=_FIXMATCH_STEPS, batch_size=32, mu=4, learning_rate=0.03, pseudo_label="freematch",
+        max_image_size=_QUICK_SIZE,
+    )  # fmt: skip
+
+
+def as_said(recipe: Config, words: Iterable[str]) -> Config:
+    """Return a recipe for a line of such words: who says how long an epoch is, or how many there are, gets no more.
+
+    Args:
+        recipe: config of any command.
+        words: of the command line, or flags alone.
+    """
+    flags = {word.partition("=")[0].replace("_", "-") for word in words}
+    if not flags & {"--num-epochs", "--num-steps"} or not hasattr(recipe, "least_steps"):
+        return recipe
+    changed: Config = replace(recipe, least_steps=0)  # type: ignore[type-var]
+    return changed
 
 
 PRESET_WORDS = {

@@ -1,12 +1,13 @@
 """Parameters that several commands share: which images, how they become pixels, where and how a run runs."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
-from barlowmatch.configs.fields import FREE, Range, Reads, Short, check
+from barlowmatch.configs.fields import FREE, Range, Reads, Short, Since, check
 from barlowmatch.errors import InputError
 from barlowmatch.inputs import need_images, need_table, need_weights
 
@@ -185,6 +186,15 @@ class RunOptions(ComputeOptions):
         Doc("Largest side chosen where --image-size names none and no --weights: a step's time grows with its square."),
     ] = LARGEST_SIZE
     num_epochs: Annotated[int, Range(1, 100_000, "epochs"), Doc("Passes over the data.")] = 100
+    least_steps: Annotated[
+        int,
+        Range(0, 10**7, "steps"),
+        Since(0),
+        Doc(
+            "Few images are passed over more often than --num-epochs says, until so many steps are made; 0: they are "
+            "not. A recipe sets it, for lines that name neither --num-epochs nor --num-steps."
+        ),
+    ] = 0
     minutes: Annotated[
         float | None,
         Range(0, 1e6, "min", open_low=True),
@@ -242,6 +252,14 @@ class RunOptions(ComputeOptions):
             raise InputError(
                 "--half-turns 0 and --quarter-turns 1: two quarter turns turn a picture upside down; leave one out"
             )
+
+    def passes(self, an_epoch: int) -> int:
+        """Return how often the data is passed over where no time is given.
+
+        Args:
+            an_epoch: steps that one pass takes.
+        """
+        return max(self.num_epochs, math.ceil(self.least_steps / an_epoch))
 
     @property
     def wants_resume(self) -> bool:

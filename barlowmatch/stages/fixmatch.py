@@ -44,6 +44,7 @@ class FixMatch(ClassificationTask):
     def __init__(self, network: Network, images: Images, config: FixMatchConfig, compute: Compute) -> None:
         super().__init__(network, images, config, compute)
         self.config = config
+        self.has_classifier = False
         self.labeled_per_step = labeled_batch_size(config)
         self.unlabeled_per_step = config.mu * self.labeled_per_step
         self.samples_per_step = self.labeled_per_step + self.unlabeled_per_step
@@ -58,6 +59,7 @@ class FixMatch(ClassificationTask):
 
     def begin(self, *, has_classifier: bool, emit: Emit) -> None:
         """Leave a share of the classifier that it begins with in the average, or say that there is none."""
+        self.has_classifier = has_classifier
         if has_classifier:
             self.start_share = self.config.start_share
         elif self.config.start_share:
@@ -103,6 +105,10 @@ class FixMatch(ClassificationTask):
     def rate(self, step: int, total: int) -> float:
         """Return cos(7πk/16K)."""
         return fixmatch_cosine(step, total)
+
+    def at_start(self) -> dict[str, float]:
+        """Return how good the classifier is that it begins with: guesses may lead it astray."""
+        return self.evaluate(self.network) if self.has_classifier else {}
 
     def finish(self, network: Network) -> Network:
         """Return the average with statistics of its own: those of its steps were of other weights, and of views."""

@@ -69,6 +69,9 @@ class BarlowTwins(Task):
         self.views_per_step = 2 * self.samples_per_step
         self.stream = Stream(rows, self.samples_per_step, config.seed)
         self.steps_per_epoch = self.stream.steps_per_pass
+        # Where few images are passed over more often, the warm-up keeps its share of the run.
+        longer = config.passes(self.steps_per_epoch) / config.num_epochs
+        self.warmup_steps = config.warmup_epochs * (self.steps_per_epoch * longer)
         self.views = barlow_views(family_of(config), images.size)
 
     def batch(self, step: int) -> Pair:
@@ -104,8 +107,7 @@ class BarlowTwins(Task):
 
     def rate(self, step: int, total: int) -> float:
         """Return linear warm-up, then a cosine down to the final rate."""
-        warmup = min(self.config.warmup_epochs * self.steps_per_epoch, total / 10)
-        return warmup_cosine(step, total, warmup, self.config.final_rate)
+        return warmup_cosine(step, total, min(self.warmup_steps, total / 10), self.config.final_rate)
 
     def finish(self, network: Network) -> Network:
         """Return the network with statistics of whole images, which it has only seen in views."""

@@ -14,12 +14,14 @@ from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.splits import val_was_drawn
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
+from barlowmatch.pacing import say_few_steps
 from barlowmatch.run_folders import Place, goes_on, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import Origin, load_trained, read_origin
 from barlowmatch.task import Task
 from barlowmatch.training import Trainer
+from barlowmatch.words import count
 
 
 def checkpoint_to_resume(stage: str, config: RunOptions, dataset: Dataset, place: Place) -> Checkpoint | None:
@@ -130,8 +132,12 @@ def train_network(
         "autocast": compute.autocast,
     }
     trainer = Trainer(task, config, run, compute, facts)
+    trainer.facts["started"] = task.at_start() if resumed is None else resumed.get("started", {})
     if resumed is None:
         keep_old_results(run)
+        few = say_few_steps(config, trainer.state.total_steps)
+        if few is not None:
+            run.emit(few)
     else:
         trainer.resume(resumed)
     start(run, trainer.state.step)
@@ -142,5 +148,26 @@ def train_network(
         "best": str(run.best_path),
         **task.closing(figures),
     }
+    if trainer.facts["started"] and figures:
+        results["started"] = trainer.facts["started"]
+        kept = figures["accuracy"] if trainer.state.best is None else trainer.state.best
+        run.emit(beside_start(kept, results["started"]["accuracy"], len(images.val)))
     finish(run, trainer.state.step, results)
     return results
+
+
+def beside_start(end: float, start: float, judged: int) -> Said:
+    """Return a run's accuracy beside that of the classifier it began with, as a warning where it is worse.
+
+    Args:
+        end: share that the model it keeps gets right.
+        start: the same of what it began with.
+        judged: images of the validation split, by which both were measured.
+    """
+    figures = (
+        f"{100 * end:.1f} % of {count(judged, 'validation image')}, the classifier it began with {100 * start:.1f} %"
+    )
+    if end >= start:
+        return Said(message=f"accuracy {figures}")
+    message = f"worse than it began: accuracy {figures}; the file it began with is the better model"
+    return Said(message=message, level="warning")

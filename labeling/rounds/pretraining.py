@@ -1,5 +1,7 @@
 """How far pretraining has come, over all runs that went on from each other."""
 
+import math
+
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.run_files import CONFIG, RESULT
 from labeling.processes import read_json
@@ -43,5 +45,6 @@ def find_pretrained(runs: Runs, run: Run, images: int) -> Pretrained:
         seen.add(at.name)
         steps += read_json(runs.folder(at.name) / RESULT).get("steps", 0)
         at = runs.find(at.about.get("starts_from") or "") or at
-    wanted = config.get("num_epochs", 0) if run.command else 0
-    return Pretrained(run.name, steps / steps_of_pass(images, batch), wanted)
+    an_epoch = steps_of_pass(images, batch)
+    passes = max(config.get("num_epochs", 0), math.ceil(config.get("least_steps", 0) / an_epoch))
+    return Pretrained(run.name, steps / an_epoch, passes if run.command else 0)

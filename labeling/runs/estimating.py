@@ -140,7 +140,7 @@ def steps_of(plan: RunPlan) -> int:
         an_epoch = config.num_steps or max(1, round(rows / (config.mu * batch)))
     else:
         an_epoch = steps_of_pass(rows, batch)
-    return int(config.num_epochs * an_epoch)
+    return int(config.passes(an_epoch) * an_epoch)
 
 
 def steps_of_pass(rows: int, batch: int) -> int:

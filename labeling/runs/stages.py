@@ -10,7 +10,7 @@ from typing import Any
 from barlowmatch.config_changes import upgraded
 from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.inference import EmbedConfig
-from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
+from barlowmatch.configs.presets import PRESET_WORDS, PRESETS, as_said
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
 from barlowmatch.run_files import EVENTS
 from labeling.forms import read_form, words
@@ -68,17 +68,19 @@ STAGES = {
         Stage(
             "pretrain", "Pretrain", "Start pretraining",
             "Learns what the images have in common, without any label; started again, it goes on from there.",
-            PretrainConfig, ("views", "image_size", "num_epochs", "batch_size"), ("pretrain",), "--weights",
+            PretrainConfig, ("views", "image_size", "num_epochs", "least_steps", "batch_size"), ("pretrain",),
+            "--weights",
         ),
         Stage(
             "train-classifier", "Train the classifier", "Start training the classifier",
             "Learns the classes from the labels there are.",
-            ClassifyConfig, ("views", "num_epochs", "batch_size", "fine_tune"), ("pretrain",),
+            ClassifyConfig, ("views", "num_epochs", "least_steps", "batch_size", "fine_tune"), ("pretrain",),
         ),
         Stage(
             "fixmatch", "FixMatch", "Start FixMatch",
             "Goes on with the unlabeled images too: what the model is sure of teaches it.",
-            FixMatchConfig, ("views", "num_epochs", "batch_size", "threshold"), ("train-classifier", "pretrain"),
+            FixMatchConfig, ("views", "num_epochs", "least_steps", "batch_size", "threshold"),
+            ("train-classifier", "pretrain"),
         ),
         Stage(
             "embed", "Embed", "Start embedding",
@@ -144,7 +146,7 @@ def entered_config(base: Any, values: Mapping[str, Any], minutes: float | None) 
     Raises:
         Refused: a value does not fit; it names the field.
     """
-    config = read_form(base, values, hidden=HIDDEN)
+    config = read_form(as_said(base, map(_flag, values)), values, hidden=HIDDEN)
     if minutes is None:
         return config
     if not hasattr(config, "minutes"):
@@ -163,7 +165,7 @@ def command_words(stage: Stage, preset: str, config: Any, folder: Path, checkpoi
         checkpoint: what it starts from, None for nothing.
     """
     recipe = [] if preset == PLAIN else ["--preset", preset]
-    found = ["barlowmatch", stage.name, *recipe, *words(config, stage.presets[preset]())]
+    found = ["barlowmatch", stage.name, *recipe, *_beside((), config, stage.presets[preset]())]
     found += ["--manifest", str(folder / MANIFEST)]
     found += [stage.start_flag, str(checkpoint)] if checkpoint is not None else []
     if stage.timed:
@@ -187,7 +189,16 @@ def words_as_begun(stage: Stage, preset: str, command: Sequence[str], begun: Map
         for parameter in parameters(recipe)
         if parameter.name in then and parameter.name not in HIDDEN and not _names(command, parameter.flag)
     }
-    return [*command, *words(read_form(recipe, implied), recipe)]
+    return [*command, *_beside(command, read_form(recipe, implied), recipe)]
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _beside(command: Sequence[str], config: Any, recipe: Any) -> list[str]:
+    """Return the words that, behind a command of this recipe, make it the command of a config."""
+    return words(config, as_said(recipe, [*command, *words(config, recipe)]))
 
 
 def _names(command: Sequence[str], flag: str) -> bool:

@@ -1,5 +1,6 @@
 """What a stage does to its network once all steps are made, and what of its start it keeps."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,14 @@ import torch
 from barlowmatch.checkpoints import load_checkpoint
 from barlowmatch.cli import parse_config
 from barlowmatch.compute import Compute
+from barlowmatch.configs.inference import EvaluateConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import Event, Said, silent
 from barlowmatch.norm_statistics import retake_statistics
-from barlowmatch.stages import classify, fixmatch, pretrain
+from barlowmatch.stages import classify, evaluate, fixmatch, pretrain
 from barlowmatch.stages.images import load_images
 from barlowmatch.stages.networks import restore_network
+from barlowmatch.stages.session import beside_start
 from tests.stages.running import words
 
 RUN = {"pretrain": pretrain.run, "train-classifier": classify.run, "fixmatch": fixmatch.run}
@@ -77,3 +80,28 @@ def test_a_start_has_a_share_where_it_is_a_classifier_and_is_what_evaluate_judge
     assert bool(held) == kept
     for name, value in held.items():
         assert torch.equal(value, first.state_dict()[name]), name
+
+
+@pytest.mark.slow
+def test_fixmatch_says_how_good_the_classifier_was_that_it_began_with(
+    begun: dict[str, Path], tmp_path: Path, seed_layout: Path
+) -> None:
+    path, start = tmp_path / "f.pt", begun["train-classifier"]
+    flags = ("--num-epochs", "1", "--num-steps", "2", "--learning-rate", "1", "--start-share", "0")
+    said = train("fixmatch", seed_layout, path, "--transfer-path", str(start), *flags)
+    result = json.loads((path.with_suffix(".run") / "result.json").read_text())
+    source = EvaluateConfig(dataset_folder=seed_layout, checkpoint_path=start, precision="float32")
+    before, after = evaluate.run(source)["classifier"]["accuracy"], result["val"]["accuracy"]
+    assert result["started"]["accuracy"] == before != after
+    assert load_checkpoint(path)["started"] == result["started"], "a resumed run has its start no more"
+    assert beside_start(after, before, 40).message in said
+
+
+def test_a_worse_end_than_the_start_is_a_warning() -> None:
+    worse, better = beside_start(0.5, 0.625, 1040), beside_start(0.625, 0.5, 1)
+    assert (worse.level, better.level, beside_start(0.5, 0.5, 9).level) == ("warning", "note", "note")
+    assert worse.message == (
+        "worse than it began: accuracy 50.0 % of 1,040 validation images, the classifier it began with 62.5 %; "
+        "the file it began with is the better model"
+    )
+    assert better.message == "accuracy 62.5 % of 1 validation image, the classifier it began with 50.0 %"

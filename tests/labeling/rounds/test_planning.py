@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from barlowmatch.errors import InputError
+from barlowmatch.files import write_json
 from labeling.project import ProjectFolder
 from labeling.rounds.planning import (
     RESERVE,
@@ -93,6 +94,18 @@ def test_passes_of_runs_that_went_on_from_each_other_add_up(runs: Runs) -> None:
     second = pretrained(runs, 2, first, 8)
     assert look_for_pretraining(runs, 1000) == (Pretrained(second, 7.0, 20), None)
     assert look_for_pretraining(runs, 2000) == (Pretrained(second, 3.5, 20), None)
+
+
+@pytest.mark.parametrize(("images", "wanted"), [(100, 200), (1000, 50), (100_000, 20)])
+def test_of_few_images_a_recipe_asks_for_as_many_passes_as_its_least_steps_take(
+    runs: Runs, images: int, wanted: int
+) -> None:
+    run = pretrained(runs, 1, None, 20)
+    config = {"batch_size": None, "num_epochs": 20, "least_steps": 200}
+    write_json(runs.folder(run) / "config.json", {"config": config})
+    found, _ = look_for_pretraining(runs, images)
+    assert found is not None
+    assert (found.wanted, found.is_enough) == (wanted, False)
 
 
 def test_further_pretraining_that_was_stopped_goes_on_itself(runs: Runs) -> None:

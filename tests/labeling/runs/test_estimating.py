@@ -85,7 +85,15 @@ def test_what_was_timed_leaves_no_weights(tmp_path: Path) -> None:
 
 def test_steps_are_those_of_the_usual_batch_or_of_the_labels_there_are() -> None:
     assert ClassifyConfig.usual_batch == 64
-    assert [steps_of(plan_for(labels)) / 40 for labels in (10, 64, 640)] == [1, 1, 10]
+    by_hand = [replace(plan_for(labels), config=replace(classify_quick(), least_steps=0)) for labels in (10, 64, 640)]
+    assert [steps_of(plan) / 40 for plan in by_hand] == [1, 1, 10]
+
+
+def test_of_few_labels_the_steps_are_those_of_more_passes() -> None:
+    least = classify_quick().least_steps
+    assert [steps_of(plan_for(labels)) for labels in (10, 64, 640)] == [least, least, 400]
+    plan = plan_for(200)  # three steps show each once: not a part of a pass, but whole ones
+    assert steps_of(replace(plan, config=replace(plan.config, least_steps=301))) == 303
 
 
 def test_labels_that_the_stage_will_hold_out_are_in_no_step() -> None:

@@ -8,7 +8,7 @@ import pytest
 from barlowmatch.cli import parse_config
 from barlowmatch.config_changes import plain
 from barlowmatch.configs.presets import PRESETS
-from labeling.runs.stages import HIDDEN, STAGES, base_config, command_words, words_as_begun
+from labeling.runs.stages import HIDDEN, STAGES, base_config, command_words, entered_config, words_as_begun
 from labeling.runs.wishes import what_lacks
 from storage.splits import SplitCounts
 
@@ -27,6 +27,34 @@ def test_a_run_goes_on_with_what_it_began_with_whatever_its_preset_means_by_now(
     assert {field: found[field] for field in found if field not in HIDDEN | {"weights"}} == {
         field: value for field, value in {**then, "num_epochs": 9}.items() if field not in HIDDEN | {"weights"}
     }
+
+
+@pytest.mark.parametrize(("name", "preset"), [(stage.name, preset) for stage, preset in RECIPES])
+@pytest.mark.parametrize(
+    "entered", [{}, {"num_epochs": 7}, {"num_epochs": 7, "least_steps": 9}, {"least_steps": 9}, {"seed": 1}]
+)
+def test_epochs_entered_in_the_form_are_those_that_are_run(name: str, preset: str, entered: dict[str, int]) -> None:
+    stage, recipe = STAGES[name], PRESETS[STAGES[name].config][preset]()
+    config = entered_config(recipe, entered, None)
+    by_itself = 0 if "num_epochs" in entered else recipe.least_steps
+    assert config.least_steps == entered.get("least_steps", by_itself)
+    if entered.get("least_steps") == 9:  # another recipe's own number is said too
+        config = entered_config(recipe, {**entered, "least_steps": recipe.least_steps}, None)
+
+    line = command_words(stage, preset, config, Path("run"), None)
+
+    found = parse_config(name, line[2:])
+    assert (found.num_epochs, found.least_steps) == (config.num_epochs, config.least_steps)
+    again = parse_config(name, words_as_begun(stage, preset, line, plain(config))[2:])
+    assert (again.num_epochs, again.least_steps) == (config.num_epochs, config.least_steps)
+
+
+def test_a_run_from_before_there_was_a_least_number_of_steps_goes_on_without() -> None:
+    stage = STAGES["pretrain"]
+    begun = plain(replace(stage.presets["quick"](), num_epochs=20))
+    del begun["least_steps"]
+    again = words_as_begun(stage, "quick", ["barlowmatch", "pretrain", "--preset", "quick"], begun)
+    assert parse_config("pretrain", again[2:]).passes(1) == 20
 
 
 @pytest.mark.parametrize(
