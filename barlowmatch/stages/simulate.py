@@ -31,7 +31,7 @@ from barlowmatch.simulation.report import TABLES, table_lines, write_report
 from barlowmatch.simulation.running import Setting, run_trials
 from barlowmatch.simulation.world import World, build_world
 
-VERSION = 6
+VERSION = 7
 """Of what a trial means; a new one makes finished trials count no more."""
 
 
