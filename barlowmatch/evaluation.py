@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from barlowmatch.arrays import AnyFloats, Labels
-from barlowmatch.intervals import TOO_FEW, wilson_interval
+from barlowmatch.intervals import TOO_FEW, grouped_interval
 
 BINS = 15
 """Of the expected calibration error."""
@@ -26,7 +26,7 @@ class Report:
     Attributes:
         count: images judged.
         accuracy: share of images whose most probable class is their label.
-        interval: 95 % interval of the accuracy (Wilson).
+        interval: 95 % interval of the accuracy (Wilson), wider where images come in groups.
         balanced_accuracy: mean recall over the classes that have labels.
         calibration_error: expected calibration error over 15 bins (Guo et al. 2017, equation 3).
         recalls: recall per class; None where the class has fewer than ten labels.
@@ -93,8 +93,13 @@ def describe_accuracy(accuracy: float, interval: tuple[float, float], count: int
     return f"accuracy {100 * accuracy:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f}, {count} images)"
 
 
-def judge(probabilities: Tensor, labels: Labels, class_names: Sequence[str]) -> Report:
-    """Return the figures of class probabilities (n, C) against labels (n,), which are positions in `class_names`."""
+def judge(
+    probabilities: Tensor, labels: Labels, class_names: Sequence[str], groups: Sequence[str] | None = None
+) -> Report:
+    """Return the figures of class probabilities (n, C) against labels (n,), which are positions in `class_names`.
+
+    `groups` (n,) are what images belong together with, None where each stands alone.
+    """
     confidence, predicted = probabilities.max(1)
     guesses = predicted.numpy()
     classes = len(class_names)
@@ -106,7 +111,7 @@ def judge(probabilities: Tensor, labels: Labels, class_names: Sequence[str]) -> 
     return Report(
         count=len(labels),
         accuracy=float(right.mean()) if len(labels) else 0.0,
-        interval=wilson_interval(float(right.sum()), len(labels)),
+        interval=grouped_interval(right.tolist(), groups),
         balanced_accuracy=float(recalls[seen].mean()) if seen.any() else 0.0,
         calibration_error=expected_calibration_error(confidence.numpy(), right),
         recalls=tuple(float(recalls[c]) if counts[c] >= TOO_FEW else None for c in range(classes)),

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_m
 from sklearn.neighbors import KNeighborsClassifier
 
 from barlowmatch.evaluation import expected_calibration_error, judge, knn_accuracy
-from barlowmatch.intervals import wilson_interval
+from barlowmatch.intervals import grouped_interval, wilson_interval
 
 NAMES = ("a", "b", "c", "never")
 
@@ -102,3 +102,39 @@ def test_knn_equals_scikit_learns_weighted_vote(voters: int) -> None:
     bank, queries = torch.from_numpy(points[:voters]), torch.from_numpy(points[voters:])
     found = knn_accuracy(bank, labels[:voters], queries, labels[voters:], classes=4)
     assert found == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(("groups", "size", "alike"), [(20, 10, 0.3), (40, 5, 0.3), (20, 10, 0.1), (30, 10, 0.0)])
+def test_the_interval_of_grouped_images_holds_the_share(groups: int, size: int, alike: float) -> None:
+    """Groups are right at rates of their own, of mean 0.8 and this correlation within; Wilson's fails from 0.1 on."""
+    random = np.random.default_rng(0)
+    names = [str(row // size) for row in range(groups * size)]
+    held, plain = 0, 0
+    for _ in range(400):
+        spread = (1 - alike) / alike if alike else 1e6
+        rates = random.beta(0.8 * spread, 0.2 * spread, size=groups)
+        right = (random.random((groups, size)) < rates[:, None]).ravel().tolist()
+        low, high = grouped_interval(right, names)
+        held += low <= 0.8 <= high
+        low, high = wilson_interval(sum(right), len(right))
+        plain += low <= 0.8 <= high
+    assert held / 400 > 0.92
+    assert (plain / 400 < 0.9) == (alike > 0)
+
+
+def test_images_that_stand_alone_have_wilsons_interval() -> None:
+    right = [True] * 30 + [False] * 10
+    for groups in (None, [str(row) for row in range(40)]):
+        assert grouped_interval(right, groups) == wilson_interval(30, 40)
+    assert grouped_interval([], None) == grouped_interval(right, ["a"] * 40) == (0.0, 1.0)
+    low, _ = grouped_interval([True] * 40, [str(row // 10) for row in range(40)])
+    assert low < wilson_interval(4, 4)[0], "where all are right, only so many groups are known to be"
+
+
+def test_a_report_of_grouped_images_is_less_sure() -> None:
+    guesses = torch.eye(2)[torch.tensor([0] * 20 + [1] * 20)]
+    labels, names = np.array([0] * 20 + [1] * 10 + [0] * 10), [str(row // 10) for row in range(40)]
+    alone, grouped = judge(guesses, labels, ["a", "b"]), judge(guesses, labels, ["a", "b"], names)
+    assert (alone.accuracy, alone.interval) == (grouped.accuracy, wilson_interval(30, 40))
+    assert grouped.interval == grouped_interval((guesses.argmax(1).numpy() == labels).tolist(), names)
+    assert grouped.interval[0] < alone.interval[0] < alone.interval[1] < grouped.interval[1]

@@ -114,6 +114,10 @@ class Dataset:
         digest.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
         return digest.hexdigest()
 
+    def groups_of(self, rows: Rows) -> tuple[str, ...] | None:
+        """Return the groups of some rows, None where nothing was asked for."""
+        return None if self.groups is None else tuple(self.groups[row] for row in rows)
+
     def path(self, row: int) -> Path:
         """Return the file of a row."""
         return self.root / self.files[row]
@@ -125,6 +129,6 @@ class Dataset:
             files=tuple(self.files[row] for row in rows),
             splits=self.splits[rows],
             labels=self.labels[rows],
-            groups=None if self.groups is None else tuple(self.groups[row] for row in rows),
+            groups=self.groups_of(rows),
             sha256=None if self.sha256 is None else tuple(self.sha256[row] for row in rows),
         )

@@ -22,7 +22,8 @@ class DropQuery(Strategy[DropQueryConfig]):
     """Of the images whose class flips in more than half of the drops, the nearest to each of `budget` centres.
 
     Where fewer flip, those with the most flips are added. The classifier is a linear one on the embeddings, as in the
-    paper; what is dropped are features of the embedding.
+    paper; what is dropped are features of the embedding, and those kept are scaled up, as dropout does: otherwise the
+    bias decides, and most images flip to the same class.
     """
 
     name: ClassVar[str] = "dropquery"
@@ -48,16 +49,19 @@ class DropQuery(Strategy[DropQueryConfig]):
         for part, block in pool.unlabeled.blocks():
             guess = head.logits(block).argmax(1)
             for _ in range(self.config.draws):
-                kept = random_bits(block.shape, 1 - self.config.rate, random)
-                flips[part] += head.logits(block * kept).argmax(1) != guess
+                flips[part] += head.logits(dropped(block, self.config.rate, random)).argmax(1) != guess
             rate.step(len(block))
         return flips
 
 
-def random_bits(shape: torch.Size, share: float, random: np.random.Generator) -> Tensor:
-    """Return booleans, each true with probability `share` to 1/256: a byte of chance each, as they are very many."""
-    dice = np.frombuffer(random.bytes(shape.numel()), np.uint8).reshape(shape)
-    return torch.from_numpy(dice < round(share * 2**8))
+def dropped(vectors: Tensor, rate: float, random: np.random.Generator) -> Tensor:
+    """Return vectors (n, D) with each number zero by the chance `rate`, and the others scaled up to keep the mean.
+
+    The chance is one of 256ths: a byte of randomness for each number, as they are very many.
+    """
+    kept = round((1 - rate) * 2**8)
+    dice = np.frombuffer(random.bytes(vectors.numel()), np.uint8).reshape(vectors.shape)
+    return vectors * torch.from_numpy(dice < kept) * (2**8 / kept)
 
 
 def nearest_different(vectors: Vectors, centres: Tensor, owners: Tensor) -> Tensor:

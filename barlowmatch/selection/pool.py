@@ -13,6 +13,7 @@ from barlowmatch.arrays import AnyFloats, Labels, Rows
 from barlowmatch.embeddings.folder import Embeddings
 from barlowmatch.embeddings.shards import Shards
 from barlowmatch.errors import InputError
+from barlowmatch.selection.copies import repeats
 from barlowmatch.selection.head import LinearHead, fit_head
 from barlowmatch.selection.vectors import BLOCK_ROWS, DEFAULT_MEMORY, Vectors
 
@@ -71,6 +72,7 @@ class Pool:
         class_names: the classes in order; empty where nobody knows them yet.
         source: raw probabilities of all rows, or None.
         calibration: probabilities (V, C) and labels (V,) of validation images, or None; they are never requested.
+        copies: how many images were left out since they repeat one that is labeled, asked for, in val or in the pool.
     """
 
     vectors: Vectors
@@ -80,12 +82,15 @@ class Pool:
     class_names: tuple[str, ...]
     source: Shards | None = None
     calibration: tuple[Tensor, Tensor] | None = None
+    copies: int = 0
 
     @classmethod
     def from_embeddings(
         cls, embeddings: Embeddings, memory: int = DEFAULT_MEMORY, asked: Collection[str] = frozenset()
     ) -> Self:
         """Return the pool of an embeddings folder: labels to learn from are in train, requests come from the rest.
+
+        Copies are left out: of images with a label, of those asked for or in val, and all but the first of each other.
 
         Args:
             embeddings: the folder.
@@ -96,21 +101,29 @@ class Pool:
             InputError: an embedding holds NaN or infinity, the probabilities of a validation image are none, or no
                 image is without a label.
         """
-        unlabeled = embeddings.askable
-        waiting = np.array([embeddings.table.files[row] in asked for row in unlabeled.tolist()], bool)
-        if waiting.all():
-            told = "has a label or is asked for already" if len(waiting) else "has a label"
-            raise InputError(f"{embeddings.folder}: every image outside val and test {told}; none is left to request")
+        files = embeddings.table.files
+        named = np.array([file in asked for file in files], bool)
+        waiting, free = (embeddings.askable[named[embeddings.askable] == side] for side in (True, False))
+        known = np.flatnonzero((embeddings.labels >= 0) | (embeddings.splits == "val") | named)
+        free = np.array(sorted(free, key=files.__getitem__), np.int64)
+        repeated = repeats(embeddings.table.sha256, embeddings.vectors, known, free)
+        if repeated.all():
+            told = " or is asked for already" if len(waiting) else ""
+            told += ", or is a copy of one that has or is" if len(repeated) else ""
+            raise InputError(
+                f"{embeddings.folder}: every image outside val and test has a label{told}; none is left to request"
+            )
         names = tuple(item.name for item in embeddings.classes)
         pool = cls.of(
-            embeddings.vectors, embeddings.table.files, embeddings.labeled, unlabeled[~waiting], embeddings.labels,
-            names, embeddings.probabilities, memory, unlabeled[waiting],
+            embeddings.vectors, files, embeddings.labeled, free[~repeated], embeddings.labels, names,
+            embeddings.probabilities, memory, waiting,
         )  # fmt: skip
+        pool = replace(pool, copies=int(repeated.sum()))
         judged = embeddings.judged_by
         if embeddings.probabilities is None or len(judged) == 0:
             return pool
-        files = [embeddings.table.files[row] for row in judged.tolist()]
-        shares = Probabilities(embeddings.probabilities, judged, files, pool.vectors.dtype, names)
+        judges = [files[row] for row in judged.tolist()]
+        shares = Probabilities(embeddings.probabilities, judged, judges, pool.vectors.dtype, names)
         labels = torch.from_numpy(embeddings.labels[judged])
         return replace(pool, calibration=(shares.take(np.arange(len(judged))), labels))
 

@@ -15,9 +15,9 @@ from barlowmatch.simulation.protocol import Trial
 from barlowmatch.simulation.statistics import (
     Interval,
     area,
-    bca,
     holm,
     labels_at_random,
+    mean_interval,
     paired_p,
 )
 
@@ -43,6 +43,7 @@ class Row:
 
     Attributes:
         strategy: its name.
+        repeats: repetitions, over which all means and intervals are.
         accuracy: mean accuracy at each budget, with intervals.
         balanced_accuracy: mean balanced accuracy at each budget.
         classes_seen: mean number of classes with a label at each budget.
@@ -55,6 +56,7 @@ class Row:
     """
 
     strategy: str
+    repeats: int
     accuracy: tuple[Interval, ...]
     balanced_accuracy: tuple[float, ...]
     classes_seen: tuple[float, ...]
@@ -81,12 +83,13 @@ def summarise(trials: Sequence[Trial]) -> list[Row]:
         rows.append(
             Row(
                 name,
-                tuple(bca(column) for column in accuracies[name].T),
+                len(areas[name]),
+                tuple(mean_interval(column) for column in accuracies[name].T),
                 tuple(_values(trials, name, "balanced_accuracy").mean(0).tolist()),
                 tuple(_values(trials, name, "classes_seen").mean(0).tolist()),
-                tuple(bca(column) for column in (accuracies[name] - accuracies[BASELINE]).T),
+                tuple(mean_interval(column) for column in (accuracies[name] - accuracies[BASELINE]).T),
                 float(areas[name].mean()),
-                bca(areas[name] - areas[BASELINE]),
+                mean_interval(areas[name] - areas[BASELINE]),
                 p_values.get(name, 1.0),
                 tuple(None if need is None else need - budget for need, budget in zip(saved, budgets, strict=True)),
                 float(_values(trials, name, "seconds").sum(1).mean()),
@@ -139,7 +142,7 @@ def _curve(row: Row, budgets: Sequence[int]) -> list[tuple[object, ...]]:
 
 def _plain(row: Row) -> dict[str, Any]:
     return {
-        "strategy": row.strategy, "area": row.area, "p_holm": row.p, "seconds": row.seconds,
+        "strategy": row.strategy, "repeats": row.repeats, "area": row.area, "p_holm": row.p, "seconds": row.seconds,
         "area_difference": vars(row.area_difference), "accuracy": [vars(item) for item in row.accuracy],
         "difference": [vars(item) for item in row.difference], "balanced_accuracy": row.balanced_accuracy,
         "classes_seen": row.classes_seen, "labels_saved": row.saved,
@@ -182,6 +185,7 @@ def table_lines(rows: Sequence[Row], budgets: Sequence[int]) -> list[str]:
     """Return the summary as aligned text."""
     header = [
         "strategy",
+        "n",
         *(f"@{budget}" for budget in budgets),
         "area",
         "against random",
@@ -196,7 +200,8 @@ def table_lines(rows: Sequence[Row], budgets: Sequence[int]) -> list[str]:
         if difference.low is not None and difference.high is not None:
             against, p = f"{against} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]", f"{row.p:.3f}"
         lines.append([
-            row.strategy, *(f"{100 * item.mean:.1f}" for item in row.accuracy), f"{100 * row.area:.1f}",
+            row.strategy, str(row.repeats), *(f"{100 * item.mean:.1f}" for item in row.accuracy),
+            f"{100 * row.area:.1f}",
             "" if row.strategy == BASELINE else against, "" if row.strategy == BASELINE else p,
             "" if saved is None else f"{saved:.0f}", f"{row.seconds:.1f}",
         ])  # fmt: skip

@@ -9,6 +9,7 @@ from barlowmatch.arrays import Floats, Labels, Rows
 from barlowmatch.data.dataset import judging, labeled_in
 from barlowmatch.embeddings.folder import Embeddings
 from barlowmatch.errors import InputError
+from barlowmatch.selection.copies import repeats
 
 TEST_SHARE = 0.2
 JUNK = -2
@@ -28,6 +29,7 @@ class World:
         test_vectors: their embeddings (m, D).
         test_labels: their classes (m,).
         class_names: the classes in order.
+        copies: how many images were left out since they repeat a test image or one that may be asked for.
     """
 
     files: tuple[str, ...]
@@ -38,6 +40,7 @@ class World:
     test_vectors: Floats
     test_labels: Labels
     class_names: tuple[str, ...]
+    copies: int = 0
 
     @property
     def fingerprint(self) -> str:
@@ -61,7 +64,8 @@ def build_world(
 ) -> World:
     """Make the world from embeddings whose labels are known.
 
-    Labeled images of test (else val) are the test images; without such a split a fifth is held out.
+    Labeled images of test (else val) are the test images; without such a split a fifth is held out. Copies of test
+    images, and all but the first of each other, are left out of the pool.
 
     Args:
         embeddings: the folder.
@@ -75,7 +79,7 @@ def build_world(
         InputError: fewer than two classes have labels.
     """
     random = np.random.default_rng([seed, 77])
-    pool, test = _parts(embeddings, labels, random)
+    pool, test, copies = _parts(embeddings, labels, random)
     if len(np.unique(labels[pool])) < 2:
         raise InputError(
             f"{embeddings.folder}: {len(pool)} images outside val and test have labels, of "
@@ -92,19 +96,22 @@ def build_world(
     return World(
         tuple(files[row] for row in pool), vectors, truth, answers,
         tuple(files[row] for row in test), embeddings.vectors.take(test).astype(np.float32), labels[test],
-        tuple(item.name for item in embeddings.classes),
+        tuple(item.name for item in embeddings.classes), copies,
     )  # fmt: skip
 
 
-def _parts(embeddings: Embeddings, labels: Labels, random: np.random.Generator) -> tuple[Rows, Rows]:
+def _parts(embeddings: Embeddings, labels: Labels, random: np.random.Generator) -> tuple[Rows, Rows, int]:
+    """Return the rows of the pool, those of the test images, and how many copies are in neither."""
     pool = np.flatnonzero((labels >= 0) & ~judging(embeddings.splits))
-    for split in ("test", "val"):
-        test = labeled_in(split, embeddings.splits, labels)
-        if len(test):
-            return pool, test
+    parts = (labeled_in(split, embeddings.splits, labels) for split in ("test", "val"))
+    test = next((rows for rows in parts if len(rows)), np.empty(0, np.int64))
+    copies = repeats(embeddings.table.sha256, embeddings.vectors, test, pool)
+    pool = pool[~copies]
+    if len(test):
+        return pool, test, int(copies.sum())
     order = random.permutation(pool)
     held = max(1, round(TEST_SHARE * len(order))) if len(order) else 0
-    return np.sort(order[held:]), np.sort(order[:held])
+    return np.sort(order[held:]), np.sort(order[:held]), int(copies.sum())
 
 
 def _unbalanced(pool: Rows, labels: Labels, ratio: float, random: np.random.Generator) -> Rows:

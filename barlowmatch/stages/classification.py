@@ -66,7 +66,8 @@ class ClassificationTask(Task):
         if len(rows) == 0:
             return {}
         probabilities = classify_rows(network, self.images.store, rows, self.compute)
-        self.report = judge(probabilities, self.images.dataset.labels[rows], self.images.dataset.class_names)
+        dataset = self.images.dataset
+        self.report = judge(probabilities, dataset.labels[rows], dataset.class_names, dataset.groups_of(rows))
         return self.report.figures()
 
     def closing(self, figures: dict[str, float]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _judge_classifier(applied: Applied, rows: Rows, config: EvaluateConfig) -> R
             f"{some(applied.class_names)}); train a classifier on this dataset first"
         )
     probabilities = classify_rows(applied.network, applied.images.store, rows, applied.compute, applied.batch_size)
-    return judge(probabilities, labels, applied.class_names)
+    return judge(probabilities, labels, applied.class_names, applied.images.dataset.groups_of(rows))
 
 
 def _judge_embeddings(applied: Applied, rows: Rows, config: EvaluateConfig) -> dict[str, float]:

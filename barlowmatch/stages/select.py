@@ -35,7 +35,14 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
     refuse_inside("--dest-path", config.dest_path, embeddings.dataset_folder)
     asked = _asked(config.asked, frozenset(embeddings.table.files), emit)
     pool = Pool.from_embeddings(embeddings, int(config.memory * 2**30), asked)
-    budget = config.budget or _paper_budget(pool, emit)
+    if pool.copies:
+        copies = count(pool.copies, "copy", "copies")
+        emit(
+            Said(
+                message=f"select: left out {copies} of images that are labeled, asked for, in val, or to be chosen from"
+            )
+        )
+    budget = _budget(config, pool, emit)
     selection = strategy.select(pool, budget, config.seed, emit)
     path = write_request(config.dest_path, config.round, strategy.name, selection)
     seconds = time.monotonic() - started
@@ -79,6 +86,12 @@ def _asked(requests: Sequence[Path], known: Collection[str], emit: Emit) -> set[
             emit(Said(message=told, level="warning"))
         found.update(files)
     return found
+
+
+def _budget(config: SelectConfig, pool: Pool, emit: Emit) -> int:
+    """Return how many images to request: those that are no copies, where as many as all others were asked for."""
+    budget = config.budget or _paper_budget(pool, emit)
+    return len(pool) if len(pool) < budget <= len(pool) + pool.copies else budget
 
 
 def _paper_budget(pool: Pool, emit: Emit) -> int:

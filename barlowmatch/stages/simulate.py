@@ -30,8 +30,9 @@ from barlowmatch.simulation.protocol import Protocol, Trial, simulated_strategy
 from barlowmatch.simulation.report import TABLES, table_lines, write_report
 from barlowmatch.simulation.running import Setting, run_trials
 from barlowmatch.simulation.world import World, build_world
+from barlowmatch.words import count
 
-VERSION = 6
+VERSION = 7
 """Of what a trial means; a new one makes finished trials count no more."""
 
 
@@ -62,7 +63,8 @@ def run(config: SimulateConfig, emit: Emit = silent) -> dict[str, Any]:
     for name in config.strategy_list:
         simulated_strategy(name, world)
     learner = _learner(config, world, dataset)
-    emit(Said(message=f"simulate: {len(world.files)} images to ask for, {len(world.test_files)} to judge by"))
+    left_out = f"; {count(world.copies, 'copy', 'copies')} left out" if world.copies else ""
+    emit(Said(message=f"simulate: {len(world.files)} images to ask for, {len(world.test_files)} to judge by{left_out}"))
     judged = np.unique(world.test_labels)
     if len(judged) == 1:
         what = f"all images to judge by are of one class ({world.class_names[judged[0]]})"

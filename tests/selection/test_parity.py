@@ -27,7 +27,7 @@ from barlowmatch.selection.configs import (
     MaxHerdingConfig,
     TypiClustConfig,
 )
-from barlowmatch.selection.dropquery import DropQuery
+from barlowmatch.selection.dropquery import DropQuery, dropped
 from barlowmatch.selection.head import LinearHead, fit_head
 from barlowmatch.selection.k_center import KCenter
 from barlowmatch.selection.maxherding import MaxHerding
@@ -195,12 +195,20 @@ class Linear(LogisticRegression):
         return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
 
 
+class LinearUnderDropout(Linear):
+    """Scales up what is left of embeddings that lack features, as dropout does; the peer itself does not."""
+
+    def predict_proba(self, X: Array) -> Array:
+        lacks = (X == 0).any(1, keepdims=True)
+        return super().predict_proba(np.where(lacks, X / (1 - DropQueryConfig().rate), X))
+
+
 def test_drop_query() -> None:
     """Both are random: the distance of images that tend to flip to the nearest pick is no larger than the peer's."""
     scene = clustered(1000, 32, classes=8, labeled=60, seed=12, spread=1.3)
     points, pool = unit(scene.points), scene.pool
     head = pool.head
-    classifier = SklearnClassifier(Linear(head), classes=head.classes.tolist())
+    classifier = SklearnClassifier(LinearUnderDropout(head), classes=head.classes.tolist())
     classifier.fit(points, missing(scene))
     random = np.random.default_rng(0)
     guess = classifier.predict(points)
@@ -217,3 +225,15 @@ def test_drop_query() -> None:
             chosen = peer.query(points, missing(scene), classifier, fit_clf=False, batch_size=BUDGET)
         theirs.append(distances(unstable, points[chosen]).min(1).mean())
     assert np.mean(ours) <= 1.01 * np.mean(theirs)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.75])
+def test_dropping_features_keeps_the_mean_of_the_logits(rate: float) -> None:
+    """A head with a bias: unscaled, the bias would outweigh the features that are left."""
+    scene = clustered(200, 32, classes=8, labeled=60, seed=12, spread=1.3)
+    vectors, head = scene.pool.unlabeled.whole()[:20], scene.pool.head
+    once = dropped(vectors.repeat(2000, 1), rate, np.random.default_rng(0))
+    draws = head.logits(once).view(2000, 20, -1)
+    error = (draws.mean(0) - head.logits(vectors)).abs() / draws.std(0).clamp_min(1e-9) * 2000**0.5
+    assert float(error.max()) < 5
+    assert float((once == 0).double().mean()) == pytest.approx(rate, abs=0.01)

@@ -33,10 +33,10 @@ def written(folder: Path, rows: list[tuple[str, str, str]], *, guesses: bool) ->
     shares = np.stack([first, 1 - first], 1)
     classes = [ImageClass(0, "a"), ImageClass(1, "b")]
     with EmbeddingsWriter(
-        folder, EmbeddedFiles(files, splits, labels, [""] * len(rows)), dimension=4, classes=classes, checkpoint="",
+        folder, EmbeddedFiles(files, splits, labels, [""] * len(rows)), dimension=9, classes=classes, checkpoint="",
         with_probabilities=guesses,
     ) as writer:  # fmt: skip
-        writer.write(np.arange(len(rows)), np.eye(4)[np.arange(len(rows)) % 4], shares if guesses else None)
+        writer.write(np.arange(len(rows)), np.eye(9)[: len(rows)], shares if guesses else None)
     return Pool.from_embeddings(read_embeddings(folder)), shares
 
 
@@ -44,8 +44,8 @@ def test_labels_come_from_train_requests_from_what_has_none_and_calibration_from
     pool, shares = written(tmp_path / "e", ROWS, guesses=True)
     assert (pool.files, pool.rows.tolist()) == (("t.png", "y.png"), [6, 1])
     assert pool.labels.tolist() == [0, 1], "of s.png and z.png"
-    np.testing.assert_allclose(pool.labeled.whole(), np.eye(4)[[7 % 4, 0]])
-    np.testing.assert_allclose(pool.unlabeled.whole(), np.eye(4)[[6 % 4, 1]])
+    np.testing.assert_allclose(pool.labeled.whole(), np.eye(9)[[7, 0]])
+    np.testing.assert_allclose(pool.unlabeled.whole(), np.eye(9)[[6, 1]])
     np.testing.assert_allclose(pool.probabilities.take(np.arange(2)), shares[[6, 1]], atol=1e-6)
     assert pool.calibration is not None
     judged, labels = pool.calibration
@@ -58,9 +58,9 @@ def test_images_asked_for_already_lie_between_the_labeled_and_the_others(tmp_pat
     written(tmp_path / "e", ROWS, guesses=True)
     pool = Pool.from_embeddings(read_embeddings(tmp_path / "e"), asked={"t.png", "s.png", "x.png", "strange.png"})
     assert (pool.files, pool.rows.tolist(), pool.labels.tolist()) == (("y.png",), [1], [0, 1])
-    np.testing.assert_allclose(pool.spoken_for.whole(), np.eye(4)[[7 % 4, 0, 6 % 4]])
-    np.testing.assert_allclose(pool.labeled.whole(), np.eye(4)[[7 % 4, 0]])
-    np.testing.assert_allclose(pool.unlabeled.whole(), np.eye(4)[[1]])
+    np.testing.assert_allclose(pool.spoken_for.whole(), np.eye(9)[[7, 0, 6]])
+    np.testing.assert_allclose(pool.labeled.whole(), np.eye(9)[[7, 0]])
+    np.testing.assert_allclose(pool.unlabeled.whole(), np.eye(9)[[1]])
     with pytest.raises(InputError, match="has a label or is asked for already; none is left"):
         Pool.from_embeddings(read_embeddings(tmp_path / "e"), asked={"t.png", "y.png"})
 

@@ -51,6 +51,8 @@ def test_from_embeddings_to_table_and_plot(barlowmatch: Command, folder: Path, t
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert {row["strategy"] for row in summary["rows"]} == {"random", *NAMES.split(",")}
     assert next(row for row in summary["rows"] if row["strategy"] == "random")["area_difference"]["mean"] == 0
+    assert {row["repeats"] for row in summary["rows"]} == {3}
+    assert [line.split()[1] for line in done.stdout.splitlines()[:6]] == ["n"] + ["3"] * 5
 
 
 def test_finished_trials_are_not_run_again(folder: Path, tmp_path: Path) -> None:
