@@ -11,7 +11,7 @@ from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.sampling import Stream, sample
-from barlowmatch.data.views import barlow_views, family_of
+from barlowmatch.data.views import barlow_views, pretraining_family
 from barlowmatch.evaluation import knn_accuracy
 from barlowmatch.events import Emit, silent
 from barlowmatch.inference import embed_rows
@@ -69,7 +69,7 @@ class BarlowTwins(Task):
         self.views_per_step = 2 * self.samples_per_step
         self.stream = Stream(rows, self.samples_per_step, config.seed)
         self.steps_per_epoch = self.stream.steps_per_pass
-        self.views = barlow_views(family_of(config), images.size)
+        self.views = barlow_views(pretraining_family(config), images.size)
 
     def batch(self, step: int) -> Pair:
         """Return two views of the images of `step`."""
