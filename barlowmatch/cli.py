@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Collection, Sequence
@@ -20,8 +21,9 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, silent
 from barlowmatch.files import paths_explained
 from barlowmatch.flags import read_line
-from barlowmatch.reporting import exit_status, reason, reported, written
-from barlowmatch.stopping import Interrupted, termination_raised
+from barlowmatch.leaving import last_words
+from barlowmatch.reporting import Report, exit_status, reason, reported, written
+from barlowmatch.stopping import Interrupted, Terminated, stops_raised
 
 FIRST = (
     "preset", "dataset_folder", "manifest", "representations_path", "checkpoint_path", "transfer_path", "minutes",
@@ -121,18 +123,29 @@ def run_command(name: str, config: Any, emit: Emit) -> int:
     """
     command = COMMANDS[name]
     try:
-        with reported(name, emit) as report, paths_explained(), termination_raised():
+        with reported(name, emit) as report, paths_explained():
             if not command.is_run:
                 report.start()
             need_inputs(config, may_go_on=getattr(config, "wants_resume", False) or launcher.restarts() > 0)
-            stage = importlib.import_module(f"barlowmatch.stages.{command.stage}")
-            result = stage.run(config, report)
+            stage = _stage(command, report)
+            with stops_raised():
+                result = stage.run(config, report)
     except (Interrupted, KeyboardInterrupt) as stop:
         _say(reason(stop))
         return exit_status(stop)
     if command.presents and launcher.is_main():
         stage.present(config, result)
     return 0
+
+
+def _stage(command: Command, report: Report) -> Any:
+    """Return the module that does the work; who is asked to stop while that is imported tells so and leaves."""
+
+    def tell(number: int) -> None:
+        report.end(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+
+    with last_words(tell):
+        return importlib.import_module(f"barlowmatch.stages.{command.stage}")
 
 
 def usage() -> str:

@@ -5,7 +5,6 @@ What a flag is for, its unit and its range come from the config alone (`configs/
 
 import contextlib
 import dataclasses
-import difflib
 import io
 import itertools
 import re
@@ -19,6 +18,7 @@ from tyro.constructors import ConstructorRegistry, StructConstructorSpec, Struct
 
 from barlowmatch.configs.fields import Parameter, Short, describe, parameters
 from barlowmatch.errors import InputError
+from barlowmatch.flag_words import Known, check_words
 
 Config = TypeVar("Config")
 
@@ -63,6 +63,7 @@ def read_line(
         SystemExit: after printing help.
     """
     extra = dict(also or {})
+    check_words(words, _known(cls, prog, extra, default))
     given = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
     beside: dict[str, Any] = {}
     registry = _registry(cls, default, extra, list(first), given, beside)
@@ -77,9 +78,17 @@ def read_line(
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        shorts = [parameter.short.flag for parameter in parameters(cls) if parameter.short is not None]
-        known = [*(parameter.flag for parameter in parameters(cls)), *shorts, *(f"--{name}" for name in extra)]
-        raise InputError(_one_line(complaint.getvalue(), known)) from None
+        raise InputError(_one_line(complaint.getvalue())) from None
+
+
+def _known(cls: type, prog: str, also: Mapping[str, Any], default: Any) -> Known:
+    """Return what a command takes: its parameters, short forms of some, and the flags beside them."""
+    hints = get_type_hints(cls, include_extras=True)
+    listed = list(parameters(cls if default is None else default))
+    by_place = [parameter for parameter in listed if tyro.conf.Positional in get_args(hints[parameter.name])]
+    shorts = [_short_hint(parameter.short) for parameter in listed if parameter.short is not None]
+    beside = [describe(name, hint, None) for name, hint in (*shorts, *also.items())]
+    return Known(prog, {one.flag: one for one in (*listed, *beside) if one not in by_place}, by_place)
 
 
 def _registry(
@@ -124,8 +133,12 @@ def _value(item: "dataclasses.Field[Any]", parameter: Parameter, default: Any) -
 
 
 def _shown_short(short: Short) -> Any:
-    hint: Any = Annotated[Literal[tuple(short.values)] | None, Doc(short.help)]
-    return _shown(hint, describe(short.name, hint, None))
+    name, hint = _short_hint(short)
+    return _shown(hint, describe(name, hint, None))
+
+
+def _short_hint(short: Short) -> tuple[str, Any]:
+    return short.name, Annotated[Literal[tuple(short.values)] | None, Doc(short.help)]
 
 
 def _meant(short: Short, chosen: Any, flag: str, value: Any, *, is_given: bool) -> Any:
@@ -179,8 +192,8 @@ def _metavar(parameter: Parameter) -> str:
     return _METAVARS[parameter.kind.__name__]
 
 
-def _one_line(box: str, known: Sequence[str]) -> str:
-    """Return the message inside a box of tyro's as one line; an unknown flag with the nearest known one."""
+def _one_line(box: str) -> str:
+    """Return the message inside a box of tyro's as one line: of what `check_words` leaves, what is missing."""
     # The frame is of lines where the terminal knows them, else of |, + and -.
     lines = [line.strip("│╭╰╮╯─|+ ") for line in box.splitlines()]
     message: list[str] = []
@@ -190,13 +203,6 @@ def _one_line(box: str, known: Sequence[str]) -> str:
         if re.search(r"\w", line):
             message.append(line)
     text = re.sub(r"^Error parsing (\w+: )?", "", " ".join(message))
-    # Of one that may be left out, what is wrong with it as a value is enough: that it is not "None" helps nobody.
-    text = re.sub(r"no type matching .* Got errors: .*<class '[\w.]+'>: ", "", text)
-    unknown = re.search(r"Unrecognized options: (--[^\s,]+|[^\s,]+)", text)
-    if unknown:
-        flag = unknown.group(1)
-        near = difflib.get_close_matches(flag, known, n=1)
-        return f"{flag}: no such flag" + (f"; did you mean {near[0]}?" if near else "; --help shows the flags")
     missing = [line.split()[0] for line in message if line.startswith("--")]
     if text.startswith("Missing from ") and missing:
         return f"{', '.join(missing)}: is needed; --help shows the flags"

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from barlowmatch.errors import InputError
+from barlowmatch.near_paths import or_near
 
 EMBEDDINGS_META = "meta.json"
 """In a folder of embeddings; written last, so that they are finished where it is."""
@@ -16,7 +17,8 @@ def need_images(folder: Path) -> None:
         InputError: it is not there, or a file.
     """
     if not folder.exists():
-        raise InputError(f"{folder}: no such folder; name the folder that holds the images")
+        way_out = or_near(folder, Path.is_dir, "name the folder that holds the images")
+        raise InputError(f"{folder}: no such folder{way_out}")
     if not folder.is_dir():
         raise InputError(f"{folder}: a file, not a folder; name the folder that holds the images")
 
@@ -28,7 +30,7 @@ def need_table(path: Path) -> None:
         InputError: there is none.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file{or_near(path, Path.is_file)}")
 
 
 def need_file(path: Path) -> None:
@@ -38,7 +40,7 @@ def need_file(path: Path) -> None:
         InputError: there is none, or a folder.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file{or_near(path, Path.is_file)}")
 
 
 def need_labels(path: Path) -> None:
@@ -48,7 +50,8 @@ def need_labels(path: Path) -> None:
         InputError: there is neither a file nor a folder.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder; name a CSV of file,label or a folder of class folders")
+        way_out = or_near(path, Path.exists, "name a CSV of file,label or a folder of class folders")
+        raise InputError(f"{path}: no such file or folder{way_out}")
 
 
 def need_weights(path: Path) -> None:
@@ -58,7 +61,7 @@ def need_weights(path: Path) -> None:
         InputError: there are none, or a folder.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such weights file")
+        raise InputError(f"{path}: no such weights file{or_near(path, Path.is_file)}")
 
 
 def need_embeddings(folder: Path) -> None:
@@ -69,8 +72,9 @@ def need_embeddings(folder: Path) -> None:
     """
     if not (folder / EMBEDDINGS_META).is_file():
         missing = "holds no finished embeddings" if folder.is_dir() else "no such folder"
-        way_out = f"python -m barlowmatch embed --out-path {shlex.quote(str(folder))}"
-        raise InputError(f"{folder}: {missing}; write them with {way_out}")
+        write = f"write them with python -m barlowmatch embed --out-path {shlex.quote(str(folder))}"
+        way_out = or_near(folder, lambda near: (near / EMBEDDINGS_META).is_file(), write)
+        raise InputError(f"{folder}: {missing}{way_out}")
 
 
 def need_checkpoint(path: Path) -> None:
@@ -80,4 +84,4 @@ def need_checkpoint(path: Path) -> None:
         InputError: there is none, or a folder.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint file")
+        raise InputError(f"{path}: no such checkpoint file{or_near(path, Path.is_file)}")

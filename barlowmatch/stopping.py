@@ -5,8 +5,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from barlowmatch import launcher
+from barlowmatch.leaving import leaves_when_asked
 
 _AGAIN_SECONDS = 0.05
 
@@ -32,31 +34,65 @@ class StopRequest:
 
     status: int | None = None
 
+    def wish(self) -> KeyboardInterrupt:
+        """Return what ends work as asked; SIGTERM is from now on ignored, while that takes back what it has begun."""
+        if self.status != Terminated.status:
+            return KeyboardInterrupt()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return Terminated()
+
 
 @contextmanager
-def termination_raised() -> Iterator[None]:
-    """Let SIGTERM raise `Terminated` once, where it would end this process on the spot.
+def stops_raised() -> Iterator[None]:
+    """Let SIGINT raise `KeyboardInterrupt` and SIGTERM, once, `Terminated`, where they would end this process at once.
 
-    Of several processes under a launcher none waits to take back what it has begun: another may wait for it.
+    What packages make of these on their way out, their own errors or nothing, ends in the same two.
+
+    Of several processes under a launcher none waits to take back what it has begun: another may wait for it. SIGTERM
+    ends such a one even where it waits for others itself and no handler is called.
     """
-    alone = threading.current_thread() is threading.main_thread() and not launcher.is_one_of_several()
-    if not alone or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    request = StopRequest()
 
-    def end(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Terminated
+    def end(number: int, _frame: object) -> None:
+        request.status = 128 + number if number != signal.SIGALRM else request.status
+        raise request.wish()
 
-    hook = sys.unraisablehook
-    signal.signal(signal.SIGTERM, end)
-    raise_again_where_lost(Terminated, end)
+    with _handled({number: end for number in (signal.SIGINT, signal.SIGTERM) if _ends_at_once(number)}):
+        try:
+            yield
+        except Exception as error:
+            if request.status is None or isinstance(error, Interrupted):
+                raise
+            raise request.wish() from error
+        if request.status is not None:
+            raise request.wish()
+
+
+@contextmanager
+def _handled(handlers: dict[int, Any]) -> Iterator[None]:
+    """Have signals call handlers, which raise `KeyboardInterrupt`, and what is lost of that raised once more."""
+    if not handlers:
+        yield
+        return
+    again = next(iter(handlers.values()))
+    if signal.SIGTERM in handlers and launcher.is_one_of_several():
+        handlers[signal.SIGTERM] = signal.SIG_DFL
+    hook, before = sys.unraisablehook, {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    raise_again_where_lost(KeyboardInterrupt, again)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = hook
-        for number in (signal.SIGTERM, signal.SIGALRM):
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in (before | {signal.SIGALRM: signal.SIG_DFL}).items():
+            signal.signal(number, handler)
+
+
+def _ends_at_once(number: int) -> bool:
+    return leaves_when_asked(number) or signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
 
 
 def raise_again_where_lost(kind: type[BaseException], handler: Callable[[int, object], None]) -> None:

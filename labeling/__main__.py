@@ -1,11 +1,14 @@
 """`python -m labeling COMMAND`."""
 
-import sys
-
-from labeling.cli.main import main
-from labeling.processes import leave_on_sigterm, let_children_import
+from barlowmatch.leaving import leave_when_asked
 
 if __name__ == "__main__":
-    leave_on_sigterm()
+    leave_when_asked("labeling")
+
+    import sys
+
+    from labeling.cli.main import main
+    from labeling.processes import let_children_import
+
     let_children_import()
     sys.exit(main())

@@ -17,6 +17,7 @@ import psutil
 
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write, whole_file
+from barlowmatch.near_paths import or_near
 from storage.clock import instant
 from storage.database import Database, close_writer, explained, open_reader, open_writer
 from storage.errors import StorageError
@@ -60,10 +61,9 @@ class ProjectFolder:
             InputError: there is no project in it.
         """
         if not self.exists:
-            raise InputError(
-                f"{self.folder}: no labeling project; make one with python -m labeling init --project "
-                f"{shlex.quote(str(self.folder))}"
-            )
+            make = f"make one with python -m labeling init --project {shlex.quote(str(self.folder))}"
+            way_out = or_near(self.folder, lambda near: ProjectFolder(near).exists, make)
+            raise InputError(f"{self.folder}: no labeling project{way_out}")
         return self
 
     def make(self) -> None:

@@ -17,6 +17,7 @@ from barlowmatch.configs.fields import Parameter, need_inputs, parameters
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig, usual_projector
 from barlowmatch.errors import InputError
+from barlowmatch.flag_words import Known, check_words
 from barlowmatch.flags import read_flags
 from barlowmatch.selection.catalog import CATALOG
 from labeling.cli.main import COMMANDS as LABELING
@@ -120,13 +121,40 @@ def test_wide_means_what_the_readme_says() -> None:
         ("pretrain", "--lambd x", "--lambd"),
         ("pretrain", "--presett quick", "--presett: no such flag; did you mean --preset?"),
         ("embed", "--event e.jsonl", "--event: no such flag; did you mean --events?"),
-        ("pretrain", "--learning-rate -1", "--learning-rate -1.0: must be above 0"),
-        ("pretrain", "--batch-size 1", "--batch-size 1: must be at least 2"),
-        ("pretrain", "--image-size x", "--image-size: invalid literal for int() with base 10: 'x'"),
-        ("pretrain", "--lambd nan", "--lambd nan: must be"),
+        ("pretrain", "--learning-rate -1", "--learning-rate -1: must be a number above 0, at most 100"),
+        ("pretrain", "--batch-size 1", "--batch-size 1: must be a whole number 2 to 65,536 images"),
+        ("pretrain", "--image-size x", "--image-size x: must be a whole number 8 to 1,024 px, such as --image-size 96"),
+        (
+            "pretrain",
+            "--minutes 1m",
+            "1m: must be a number above 0, at most 1,000,000 min, such as --minutes 20",
+        ),
+        ("pretrain", "--minutes", "--minutes: needs a value, a number above 0"),
+        ("pretrain", "--minutes --strict", "--minutes: needs a value, a number above 0"),
+        ("pretrain", "--minutes=", "--minutes '': must be a number above 0"),
+        ("pretrain", "--num-epochs 2.5", "--num-epochs 2.5: must be a whole number 1 to 100,000 epochs"),
+        ("pretrain", "--views nature", "natural, microscope or digits, such as --views natural; did you mean natural?"),
+        ("pretrain", "--strict yes", "--strict yes: takes no value; write --strict, or --no-strict for no"),
+        ("evaluate", "--json=1", "--json 1: takes no value; write --json, or --no-json for no"),
+        ("embed", "--out-path ''", "--out-path '': names nothing; must be a path, such as --out-path representations"),
+        ("select", "--asked --budget 5", "--asked: needs a value, one or more as in --asked WORD"),
+        (
+            "select",
+            "--budget 10%",
+            "10%: must be a whole number 1 to 1,000,000,000 images, such as --budget 100",
+        ),
+        ("pretrain", "-n 3", "-n: no such flag"),
+        ("pretrain", "images/", "write python -m barlowmatch pretrain --dataset-folder images/"),
+        ("pretrain", "--strict my photos --seed 1", "pretrain --strict --dataset-folder 'my photos' --seed 1"),
+        ("select", "reps", "write python -m barlowmatch select --representations-path reps"),
+        ("pretrain", "--dataset-folder my photos", "put into quotes: --dataset-folder 'my photos'"),
+        ("pretrain", "--minutes 20 30", "30: --minutes takes one value, and that is 20"),
+        ("embed", "--manifest m.csv photos", "photos: --manifest takes one value"),
+        ("embed", "--manifest m.csv --strict photos", "photos: values stand behind flags; --help shows these"),
+        ("pretrain", "--lambd nan", "--lambd nan: must be a number 0 to 10, such as --lambd 0.0051"),
         ("pretrain", "--preset huge", "--preset huge: the presets are paper, small-images, laptop, quick"),
         ("pretrain", "--dataset-folder a --manifest b.csv", "--dataset-folder and --manifest: give one of them"),
-        ("fixmatch", "--mu 0", "--mu 0: must be at least 1"),
+        ("fixmatch", "--mu 0", "--mu 0: must be a whole number 1 to 64, such as --mu 7"),
         ("embed", "--preset quick", "--preset quick: embed has no presets"),
         ("fixmatch", "--half-turns 0 --quarter-turns 1", "--half-turns 0 and --quarter-turns 1: two quarter turns"),
     ],
@@ -136,6 +164,34 @@ def test_mistakes_are_answered_in_one_line(command: str, line: str, said: str) -
         parse_config(command, shlex.split(line))
     assert said in str(complaint.value)
     assert "\n" not in str(complaint.value)
+
+
+def wrong_for(parameter: Parameter) -> str | None:
+    """Return a value that a parameter cannot have, None where any word may be one."""
+    if parameter.kind is bool or parameter.kind is Path:
+        return ""
+    return "1m" if parameter.choices or parameter.kind in (int, float) else None
+
+
+@pytest.mark.parametrize("name", EVERY_CONFIG)
+def test_a_wrong_value_of_any_flag_is_answered_by_what_is_allowed_and_an_example_that_works(name: str) -> None:
+    cls = EVERY_CONFIG[name]
+    positional = ("action", "name") if name == "people" else ()
+    for parameter in parameters(cls):
+        value = wrong_for(parameter)
+        if value is None or parameter.name in positional:
+            continue
+        with pytest.raises(InputError) as complaint:
+            read_flags(cls, [f"{parameter.flag}={value}"], prog=name)
+        said = str(complaint.value)
+        assert said.startswith(f"{parameter.flag} {value or shlex.quote(value)}: ")
+        assert not re.search("literal|convert|Expected|argument|None|\n", said), said
+        if parameter.kind is bool:
+            continue
+        example = shlex.split(said.split("such as ")[1].split("; did you mean", maxsplit=1)[0])
+        known = Known(name, {parameter.flag: parameter})
+        check_words(example, known)
+        assert example[0] == parameter.flag
 
 
 def test_presets_set_defaults_and_flags_win() -> None:

@@ -29,6 +29,11 @@ def test_runs_from_before_there_were_optimizers_were_of_lars(optimizer: str, cha
     assert changed_fields({"lambd": 0.1}, {"lambd": 0.1, "optimizer": optimizer}) == changes
 
 
+@pytest.mark.parametrize(("crop", "changes"), [(None, []), (0.3, ["--smallest-crop None → 0.3"])])
+def test_runs_from_before_there_was_a_smallest_crop_had_their_views(crop: float | None, changes: list[str]) -> None:
+    assert changed_fields({"lambd": 0.1}, {"lambd": 0.1, "smallest_crop": crop}) == changes
+
+
 @pytest.mark.parametrize(
     ("wide", "backbone", "width", "flags"),
     [

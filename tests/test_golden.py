@@ -29,7 +29,7 @@ RUNS = {
 }
 
 
-def losses(stage: str, data: Path, home: Path) -> list[float]:
+def losses(stage: str, data: Path, home: Path, more: str = "") -> list[float]:
     """Return the loss of every step."""
     found: list[float] = []
 
@@ -37,7 +37,7 @@ def losses(stage: str, data: Path, home: Path) -> list[float]:
         if isinstance(event, Progress) and event.work == stage:
             found.append(event.metrics["loss"])
 
-    line = f"--dataset-folder {data} --run-dir {home / stage} --cache-folder {home / 'cache'} {RUNS[stage]}"
+    line = f"--dataset-folder {data} --run-dir {home / stage} --cache-folder {home / 'cache'} {RUNS[stage]} {more}"
     assert run_command(stage, parse_config(stage, line.split()), listen) == 0
     return found
 
@@ -47,6 +47,16 @@ def test_losses_are_reproduced(stage: str, tmp_path: Path, seed_layout: Path, mo
     monkeypatch.setattr(barlowmatch.training, "REPORT_SECONDS", 0.0)
     expected = json.loads(STORED.read_text(encoding="utf-8"))[stage]
     assert losses(stage, seed_layout, tmp_path) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("crop", "is_the_same"), [("0.08", True), ("0.5", False)])
+def test_the_smallest_crop_of_photos_is_what_it_says(
+    crop: str, is_the_same: bool, tmp_path: Path, seed_layout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(barlowmatch.training, "REPORT_SECONDS", 0.0)
+    expected = json.loads(STORED.read_text(encoding="utf-8"))["pretrain"]
+    found = losses("pretrain", seed_layout, tmp_path, f"--smallest-crop {crop}")
+    assert (found == pytest.approx(expected, rel=1e-6)) == is_the_same
 
 
 if __name__ == "__main__":

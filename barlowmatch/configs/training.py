@@ -22,6 +22,16 @@ class PretrainConfig(RunOptions):
 
     usual_batch: ClassVar[int] = USUAL_BATCH
 
+    smallest_crop: Annotated[
+        float | None,
+        Range(0.01, 1),
+        Since(None),
+        Doc(
+            "Smallest share of a picture's area that a view shows; default by --views: natural 0.08, microscope 0.2, "
+            "digits 0.4. Take more where a small part does not tell what is to be seen: small things on an empty "
+            "ground."
+        ),
+    ] = None
     projector_width: Annotated[
         int | None, Range(8, 65536), Doc("Width of the projector; default 2048, with wide_resnet50_2 the paper's 8192.")
     ] = None

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from barlowmatch.configs.shared import RunOptions, Views
+from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data import color
 from barlowmatch.data.partial import change_some
 from barlowmatch.data.randaugment import OPERATIONS, cutout, randaugment
@@ -72,6 +73,12 @@ def family_of(options: RunOptions) -> Family:
     if options.recolor is not None:
         family = _recolored(family) if options.recolor else _with_own_colors(family)
     return family
+
+
+def pretraining_family(config: PretrainConfig) -> Family:
+    """Return it as pretraining wants it: the smallest crop may be its own."""
+    family = family_of(config)
+    return family if config.smallest_crop is None else replace(family, smallest_crop=config.smallest_crop)
 
 
 def _said(answer: int | None, default: bool) -> bool:

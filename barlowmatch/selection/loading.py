@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import importlib.util
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -92,4 +93,5 @@ def parse_settings(name: str, cls: type[StrategyConfig], settings: Sequence[str]
     try:
         return read_flags(cls, words, prog=name)
     except InputError as error:
-        raise InputError(f"--parameters {' '.join(settings)}: {str(error).removeprefix('--')}") from None
+        told = re.sub(r"--([a-z-]+) ", r"\1=", str(error))  # as a parameter is written
+        raise InputError(f"--parameters {' '.join(settings)}: {told}") from None

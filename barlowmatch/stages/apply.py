@@ -1,6 +1,6 @@
 """What the commands that apply a trained network share: the checkpoint, the images, the rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.inference import InferenceOptions
 from barlowmatch.data.classes import ImageClass, places_among, renamed
+from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import Emit
 from barlowmatch.inference import images_at_once
@@ -51,23 +52,40 @@ class Applied:
 
     def labels_as_known(self) -> Labels:
         """Return the dataset's labels as positions in the network's classes, by name; −1 where there is none."""
-        lookup = np.array([*places_among(classes_in(self.checkpoint), self.images.dataset.classes), -1], np.int64)
-        known: Labels = lookup[self.images.dataset.labels]
-        return known
+        return labels_as_known(self.checkpoint, self.images.dataset)
+
+
+def labels_as_known(checkpoint: Checkpoint, dataset: Dataset) -> Labels:
+    """Return a dataset's labels (N,) as positions in a network's classes, by name; −1 where there is none."""
+    lookup = np.array([*places_among(classes_in(checkpoint), dataset.classes), -1], np.int64)
+    known: Labels = lookup[dataset.labels]
+    return known
+
+
+Check = Callable[[Network, Checkpoint, Dataset], None]
+"""Refuses what no decoded image is needed to refuse."""
 
 
 @contextmanager
-def applied_network(config: InferenceOptions, emit: Emit) -> Iterator[Applied]:
+def applied_network(config: InferenceOptions, emit: Emit, *checks: Check) -> Iterator[Applied]:
     """Read checkpoint and dataset, decode the images, and yield the network ready for use.
 
+    Args:
+        config: which of each, and how.
+        emit: hears of progress.
+        checks: made before images are decoded, which may take hours.
+
     Raises:
-        InputError: the checkpoint or the dataset cannot be read, or `--backbone` contradicts the checkpoint.
+        InputError: the checkpoint or the dataset cannot be read, `--backbone` contradicts the checkpoint, or a check
+            refuses them.
     """
     with computing(config) as compute:
         checkpoint = load_trained(config.checkpoint_path)
         network = restore_network(checkpoint, config.checkpoint_path)
         refuse_other_backbone(config.backbone, network.architecture, config.checkpoint_path)
         dataset = read_dataset(config, emit)
+        for check in checks:
+            check(network, checkpoint, dataset)
         images = load_images(dataset, config, compute, emit, network.architecture)
         network.to(dtype=compute.dtype).eval()
         fold_batch_norms(network.backbone)  # in the arithmetic asked for

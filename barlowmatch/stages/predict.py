@@ -1,6 +1,7 @@
 """Name the class of each image of a folder, with its probability."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,17 @@ import numpy as np
 
 from barlowmatch import distributed, launcher
 from barlowmatch.arrays import AnyFloats, Counts, Rows
+from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.configs.inference import PredictConfig
 from barlowmatch.data.classes import some
+from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.decimals import comma_separated
 from barlowmatch.data.tables import write_numbers
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import whole_file
 from barlowmatch.inference import classify_rows
+from barlowmatch.models.network import Network
 from barlowmatch.outputs import check_output_file, refuse_to_lose
 from barlowmatch.stages.apply import Applied, applied_network
 
@@ -31,17 +35,18 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
     """
     check_output_file("--out-path", config.out_path, config.dataset_folder)
     refuse_to_lose("--out-path", config.out_path, COLUMNS, beyond="p(")
-    with applied_network(config, emit) as applied:
-        if applied.network.classifier is None:
-            raise InputError(
-                f"{config.checkpoint_path}: has no classifier; give a checkpoint of train-classifier or fixmatch"
-            )
+    with applied_network(config, emit, partial(_need_classifier, config.checkpoint_path)) as applied:
         counts = _write(applied, config.out_path)
         names, total = applied.class_names, int(counts.sum())
         if launcher.is_main():
             shown = some(f"{names[place]} {counts[place]:,}" for place in np.argsort(-counts, kind="stable"))
             emit(Said(message=f"{config.out_path}: {total} predictions ({shown})"))
     return {"file": str(config.out_path), "count": total}
+
+
+def _need_classifier(path: Path, network: Network, _checkpoint: Checkpoint, _dataset: Dataset) -> None:
+    if network.classifier is None:
+        raise InputError(f"{path}: has no classifier; give a checkpoint of train-classifier or fixmatch")
 
 
 def _write(applied: Applied, path: Path) -> Counts:

@@ -11,7 +11,7 @@ from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.sampling import Stream, sample
-from barlowmatch.data.views import barlow_views, family_of
+from barlowmatch.data.views import barlow_views, pretraining_family
 from barlowmatch.evaluation import knn_accuracy
 from barlowmatch.events import Emit, silent
 from barlowmatch.inference import embed_rows
@@ -72,7 +72,7 @@ class BarlowTwins(Task):
         # Where few images are passed over more often, the warm-up keeps its share of the run.
         longer = config.passes(self.steps_per_epoch) / config.num_epochs
         self.warmup_steps = config.warmup_epochs * (self.steps_per_epoch * longer)
-        self.views = barlow_views(family_of(config), images.size)
+        self.views = barlow_views(pretraining_family(config), images.size)
 
     def batch(self, step: int) -> Pair:
         """Return two views of the images of `step`."""

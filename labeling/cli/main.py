@@ -8,6 +8,8 @@ from typing import Any
 from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
 from barlowmatch.flags import read_flags
+from barlowmatch.reporting import exit_status, reason
+from barlowmatch.stopping import stops_raised
 from labeling.configs import (
     BackupConfig,
     ChooseConfig,
@@ -47,7 +49,10 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0; 1 where `verify` finds faults; 2 for bad input."""
+    """Run a command and return its exit status.
+
+    It is 0; 1 where `verify` finds faults; 2 for bad input; 130 or 143 when asked to stop.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         print(usage())  # noqa: T201 - the command's output
@@ -57,13 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InputError(f"{words[0]}: no such command; the commands are {', '.join(COMMANDS)}")
         config: Any = read_flags(COMMANDS[words[0]], words[1:], prog=f"python -m labeling {words[0]}")
         commands = importlib.import_module("labeling.cli.commands")
-        with paths_explained():
+        with paths_explained(), stops_raised():
             status: int = getattr(commands, f"do_{words[0].replace('-', '_')}")(config)
     except MISTAKES as error:
         print(f"labeling: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as stop:
+        print(f"labeling: {reason(stop)}", file=sys.stderr)  # noqa: T201 - the command's output
+        return exit_status(stop)
     return status
 
 

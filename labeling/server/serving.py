@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
 from barlowmatch.flags import read_flags
+from barlowmatch.reporting import exit_status, reason
+from barlowmatch.stopping import stops_raised
 from labeling.processes import leave_on_sigterm, let_children_import
 from labeling.security.guard import EVERYWHERE, App, Guard, own_names
 from labeling.server.application import build_app, serve_assets
@@ -201,16 +203,17 @@ def listen(host: str, port: int) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server and return its exit status: 2 for bad input, 130 or (by SystemExit) 143 when asked to end."""
+    """Run the server and return its exit status: 2 for bad input, 130 or 143 (that by SystemExit too) when stopped."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     let_children_import()
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        with paths_explained():
+        with paths_explained(), stops_raised():
             serve(read_flags(ServerConfig, words, prog="python app.py"))
     except InputError as error:
         print(f"app.py: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as stop:
+        print(f"app.py: {reason(stop)}", file=sys.stderr)  # noqa: T201 - the command's output
+        return exit_status(stop)
     return 0

@@ -96,8 +96,8 @@ def test_a_label_tensor_that_is_a_program(refused: Callable[..., None], home: Pa
     [
         ("--wide 2", "--wide"),
         ("--batchsize 3", "did you mean --batch-size?"),
-        ("--learning-rate -0.1", "--learning-rate -0.1: must be above 0"),
-        ("--weight-decay -1", "--weight-decay -1.0: must be at least 0"),
+        ("--learning-rate -0.1", "--learning-rate -0.1: must be a number above 0"),
+        ("--weight-decay -1", "--weight-decay -1: must be a number 0 to 1"),
         ("--device tpu", "--device tpu"),
         ("--backbone resnet19", "--backbone resnet19"),
         ("--weights gone.safetensors", "gone.safetensors"),

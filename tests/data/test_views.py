@@ -13,6 +13,7 @@ from torchvision import transforms as T
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as TF
 
+from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.shared import Views
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data import views
@@ -288,3 +289,12 @@ def test_randaugment_draws_operations_and_magnitudes_evenly() -> None:
         return image
 
     assert_same_distribution(found, by_torchvision(augment, 32))
+
+
+@pytest.mark.parametrize("kind", get_args(Views))
+def test_help_tells_the_smallest_crop_of_each_family(kind: Views) -> None:
+    told = {parameter.name: parameter.help for parameter in parameters(PretrainConfig)}["smallest_crop"]
+    own = views.pretraining_family(PretrainConfig(views=kind))
+    assert f"{kind} {own.smallest_crop:g}" in told
+    assert own == FAMILIES[kind]
+    assert views.pretraining_family(PretrainConfig(views=kind, smallest_crop=0.3)).smallest_crop == 0.3

@@ -26,10 +26,10 @@ leave_on_sigterm()
 work()
 """
 COMMAND = """
-from barlowmatch.stopping import Terminated, termination_raised
+from barlowmatch.stopping import Terminated, stops_raised
 
 try:
-    with termination_raised():
+    with stops_raised():
         work()
 except Terminated as stopped:
     raise SystemExit(stopped.status)

@@ -21,7 +21,7 @@ from barlowmatch.configs.inference import EmbedConfig, EvaluateConfig, PredictCo
 from barlowmatch.data.classes import ImageClass, class_id, renamed
 from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
-from barlowmatch.events import Event, Said, silent
+from barlowmatch.events import Event, Progress, Said, silent
 from barlowmatch.fast.winograd import WinogradConvolution
 from barlowmatch.inference import images_at_once
 from barlowmatch.stages import classify, embed, evaluate, predict
@@ -29,6 +29,7 @@ from barlowmatch.stages.apply import applied_network, batch_of_a_process
 from tests.conftest import Command
 from tests.processes import in_processes
 from tests.stages.running import words
+from tests.stages.small_datasets import pictures
 
 
 @pytest.fixture(scope="module")
@@ -182,13 +183,39 @@ def test_only_ids_that_come_from_names_carry_a_name_over() -> None:
     assert renamed([cat, dog], [ImageClass(cat.id, "dog")]) == (cat, dog), "no two classes of one name"
 
 
-def test_a_network_without_a_classifier_has_nothing_to_say_of_train(common: dict[str, Any], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def pretrained(common: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The same checkpoint without its classifier."""
+    path = tmp_path_factory.mktemp("backbone") / "pretrained.pt"
     checkpoint = torch.load(common["checkpoint_path"])
     for part in ("classifier", "ema", "optimizer"):
         del checkpoint[part]
     checkpoint["architecture"]["classifier_width"] = 0
-    torch.save(checkpoint, tmp_path / "pretrained.pt")
-    asked = {**common, "checkpoint_path": tmp_path / "pretrained.pt"}
-    assert "knn_accuracy" in evaluate.run(EvaluateConfig(**asked))
-    with pytest.raises(InputError, match=r"--split train: .*pretrained\.pt has no classifier"):
-        evaluate.run(EvaluateConfig(**asked, split="train"))
+    torch.save(checkpoint, path)
+    return {**common, "checkpoint_path": path}
+
+
+def test_a_network_without_a_classifier_lets_train_vote(pretrained: dict[str, Any]) -> None:
+    assert "knn_accuracy" in evaluate.run(EvaluateConfig(**pretrained))
+
+
+def test_what_needs_no_picture_is_refused_before_any_is_decoded(
+    common: dict[str, Any], pretrained: dict[str, Any], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    pictures(other, "train/0/a.png", "val/heron/b.png", "val/0/c.png")
+    fresh = {"cache_folder": tmp_path / "cache"}
+    told: list[Event] = []
+    for match, call in [
+        ("--split test: has no labeled images", lambda: evaluate.run(EvaluateConfig(**common, split="test", **fresh))),
+        (r"--split train: .*pretrained\.pt has no classifier",
+         lambda: evaluate.run(EvaluateConfig(**pretrained, split="train", **fresh), told.append)),
+        ("does not know the class heron",
+         lambda: evaluate.run(EvaluateConfig(**common | {"dataset_folder": other}, **fresh), told.append)),
+        ("has no classifier; give a checkpoint of train-classifier",
+         lambda: predict.run(PredictConfig(**pretrained, out_path=tmp_path / "p.csv", **fresh), told.append)),
+    ]:  # fmt: skip
+        with pytest.raises(InputError, match=match):
+            call()
+    assert not [event for event in told if isinstance(event, Progress) and event.work == "decode images"]
+    assert not (tmp_path / "cache").exists()

@@ -172,10 +172,10 @@ def test_a_wrong_strategy_file_is_answered_in_one_line(
         ({"strategy": "nearest"}, "--strategy nearest: no such strategy; there are auto, badge"),
         ({"budget": 301}, "--budget 301: must be 1 to 300"),
         ({"parameters": ("cluster=3",)}, "did you mean clusters"),
-        ({"parameters": ("clusters=0",)}, "must be at least 1"),
+        ({"parameters": ("clusters=0",)}, "clusters=0: must be a whole number 1 to"),
         (
             {"parameters": ("iterations=5", "clusters=x")},
-            "--parameters iterations=5 clusters=x: clusters: invalid literal",
+            "--parameters iterations=5 clusters=x: clusters=x: must be a whole number 1 to 100,000, such as clusters=4",
         ),
         ({"representations_path": Path("nowhere")}, "nowhere: no such folder"),
     ],
