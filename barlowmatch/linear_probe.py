@@ -106,11 +106,10 @@ def fit(features: Floats, labels: Labels) -> Probe:
 
 
 def _regress(features: Floats, labels: Labels, classes: Labels) -> Probe:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of a guess are nobody's concern
+        warnings.simplefilter("ignore")  # the last digits of a guess are nobody's concern, nor are many classes
         model = LogisticRegression(C=STRENGTH, max_iter=_STEPS).fit(features, labels)
     weights, bias = model.coef_.T.astype(np.float32), model.intercept_.astype(np.float32)
     if len(classes) == 2:  # scikit-learn keeps one column for two classes

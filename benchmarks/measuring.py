@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.arrays import Doubles
+
 LARS = ("--optimizer", "lars", "--trust", "0.001", "--trust-as", "scale")
 """With the presets `quick` and `laptop`: pretraining as it was before they took Muon, on which older figures rest."""
 
@@ -53,3 +55,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]
     ]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def paired_interval(differences: Doubles) -> tuple[float, float]:
+    """Return mean and half width of the 95 % interval (Student's t) of paired differences, (n,)."""
+    from scipy.stats import t
+
+    error = differences.std(ddof=1) / len(differences) ** 0.5
+    return float(differences.mean()), float(t.ppf(0.975, len(differences) - 1) * error)

@@ -8,9 +8,11 @@ import numpy as np
 
 from barlowmatch.arrays import Rows
 from barlowmatch.embeddings.folder import read_embeddings
+from barlowmatch.guessing import learn
 from barlowmatch.linear_probe import Space, fit
+from barlowmatch.propagation import NODES, Graph
 from benchmarks.datasets import write_cifar10
-from benchmarks.measuring import LARS, barlowmatch, table
+from benchmarks.measuring import LARS, barlowmatch, paired_interval, table
 from labeling.probe.process import ANCHORS, CANDIDATES, EVERY, TURNS
 from labeling.probe.ranking import covered, doubt, herd
 
@@ -35,7 +37,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         request = np.random.default_rng(seed).choice(world.train, options.request, replace=False)
         rows.append((world.judge(world.asked(request, seed)), world.judge(request[:LABELS])))
     asked, drawn = 100 * np.array(rows).T
-    mean, half = _interval(asked - drawn)
+    mean, half = paired_interval(asked - drawn)
     shown = [
         (str(seed), f"{a:.1f}", f"{r:.1f}", f"{a - r:+.1f}")
         for seed, (a, r) in enumerate(zip(asked, drawn, strict=True))
@@ -56,6 +58,7 @@ class World:
         self.truth = source.labels
         self.train, self.test = np.flatnonzero(source.splits == "train"), np.flatnonzero(source.splits == "val")
         self.space = Space.of(source.unit_vectors(np.arange(len(source))))
+        self.graph = Graph.of(self.space, np.sort(np.random.default_rng(0).permutation(len(source))[:NODES]))
 
     def judge(self, labeled: Rows) -> float:
         """Return the accuracy on the test images of a probe that knows some labels."""
@@ -70,8 +73,7 @@ class World:
         done, queue = request[:0], request
         while len(done) < LABELS:
             done, queue = np.concatenate([done, queue[:EVERY]]), queue[EVERY:]
-            probe = fit(self.space.features(done), self.truth[done])
-            weights = doubt(probe.probabilities(self.space.features(anchors)))
+            weights = doubt(learn(self.graph, done, self.truth[done]).probabilities(anchors))
             on_hand, waiting = queue[:ON_HAND], np.sort(queue[ON_HAND:])
             known = covered(vectors(anchors), vectors, np.concatenate([done, on_hand]))
             turns = herd(vectors(waiting), vectors(anchors), weights, known, TURNS)
@@ -95,11 +97,3 @@ def _embed(home: Path, minutes: float) -> Path:
             quiet=False,
         )  # fmt: skip
     return folder
-
-
-def _interval(differences: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> tuple[float, float]:
-    """Return mean and half width of the 95 % interval (Student's t) of paired differences."""
-    from scipy.stats import t
-
-    error = differences.std(ddof=1) / np.sqrt(len(differences))
-    return float(differences.mean()), float(t.ppf(0.975, len(differences) - 1) * error)

@@ -16,7 +16,10 @@ import numpy as np
 from barlowmatch.arrays import Floats, Rows
 from barlowmatch.embeddings.folder import Embeddings, read_embeddings
 from barlowmatch.errors import InputError
-from barlowmatch.linear_probe import MOST, Probe, Space, Take, draw_evenly, fit
+from barlowmatch.guessing import Guesser
+from barlowmatch.guessing import learn as learn_guesses
+from barlowmatch.linear_probe import Space, Take
+from barlowmatch.propagation import NODES, Graph
 from barlowmatch.words import count
 from labeling.embeddings.importing import match_images
 from labeling.embeddings.newest import newest_embeddings
@@ -69,8 +72,9 @@ class Learner:
         images, rows = match_images(db, source)
         self._row_of = dict(zip(images.tolist(), range(len(images)), strict=True))
         self._space = Space.read(len(rows), lambda some: source.unit_vectors(rows[some]), _shares(source, rows))
-        drawn = np.random.default_rng(0).permutation(len(rows))[:ANCHORS]
-        self._anchors = np.sort(drawn)
+        drawn = np.random.default_rng(0).permutation(len(rows))
+        self._anchors = np.sort(drawn[:ANCHORS])
+        self._graph = Graph.of(self._space, np.sort(drawn[:NODES]))
         self._places = store.places_of(db)
         if not self._row_of.keys() <= self._places.keys():
             order = similarity_order(self._space.vectors, np.zeros(len(rows), np.int64))
@@ -85,14 +89,13 @@ class Learner:
             return None
         known, targets = np.array(labels, np.int64).T
         started = time.perf_counter()
-        drawn = draw_evenly(targets, MOST, seed=0)
-        probe = fit(self._space.features(known[drawn]), targets[drawn])
+        guesser = learn_guesses(self._graph, known, targets)
         seconds = time.perf_counter() - started
         on_hand = [image for image in store.images_on_hand(db) if self._knows(image)]
         waiting = [(request, image) for request, image in store.waiting_items(db, CANDIDATES) if self._knows(image)]
-        turns = self._order(probe, known, on_hand, waiting)
+        turns = self._order(guesser, known, on_hand, waiting)
         fresh = dict.fromkeys([*on_hand, *(image for _, image in turns), *(image for _, image in waiting)])
-        guesses = list(self._guesses(probe, list(fresh)))
+        guesses = list(self._guesses(guesser, list(fresh)))
         with transaction(db):
             run = add_run(db, os.fsencode(self.folder / "probe"), "probe", event)
             store.set_turns(db, turns)
@@ -114,26 +117,26 @@ class Learner:
         return np.array([self._row_of[image] for image in images], np.int64)
 
     def _order(
-        self, probe: Probe, known: Rows, on_hand: list[int], waiting: list[tuple[int, int]]
+        self, guesser: Guesser, known: Rows, on_hand: list[int], waiting: list[tuple[int, int]]
     ) -> list[tuple[int, int]]:
         """Return which waiting items come next: they stand for what neither labels nor images on hand stand for."""
         if not waiting:
             return []
         anchors = self._space.vectors(self._anchors)
         spoken_for = np.concatenate([known, self._rows(on_hand)])
-        weights = doubt(probe.probabilities(self._space.features(self._anchors)))
+        weights = doubt(guesser.probabilities(self._anchors))
         candidates = self._space.vectors(self._rows([image for _, image in waiting]))
         known_to = covered(anchors, self._space.vectors, spoken_for)
         places = herd(candidates, anchors, weights, known_to, TURNS)
         return [waiting[place] for place in places.tolist()]
 
-    def _guesses(self, probe: Probe, images: list[int]) -> Iterator[NewPrediction]:
+    def _guesses(self, guesser: Guesser, images: list[int]) -> Iterator[NewPrediction]:
         if not images:
             return
-        probabilities: Floats = probe.probabilities(self._space.features(self._rows(images)))
+        probabilities = guesser.probabilities(self._rows(images))
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]
         for at, image in enumerate(images):
-            found = ((int(probe.classes[column]), float(probabilities[at, column])) for column in best[at].tolist())
+            found = ((int(guesser.classes[column]), float(probabilities[at, column])) for column in best[at].tolist())
             yield NewPrediction(image, tuple(Guess(*guess) for guess in found), self._places[image])
 
 
