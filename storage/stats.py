@@ -13,7 +13,10 @@ from storage.undoing import last_act, last_undo
 
 @dataclass(frozen=True)
 class Mine:
-    """One person's work: answers ever given, answers an hour over the last ten minutes (None before the third)."""
+    """One person's work: answers ever given, and answers an hour over the last ten minutes.
+
+    The rate is None before the third answer and in the first minute: one of seconds is none.
+    """
 
     answers: int
     per_hour: float | None
@@ -74,7 +77,7 @@ def my_work(db: Database, person: int, since: str) -> Mine:
         {"now": now(), "person": person, "since": since},
     ).fetchone()
     answers = _count(db, "label_event WHERE person = ? AND kind IN ('label', 'reject', 'confirm')", person)
-    rate = row["count"] / row["hours"] if row["count"] >= 3 and row["hours"] else None
+    rate = row["count"] / row["hours"] if row["count"] >= 3 and (row["hours"] or 0) >= 1 / 60 else None
     return Mine(answers, rate, last_act(db, person) is not None, last_undo(db, person) is not None)
 
 

@@ -155,7 +155,8 @@ def _append(db: Database, sent: Sent, events: list[Row]) -> int:
 def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) -> int | None:
     """Let the image of an undone answer be wanted again; return the lease this person has of it, if any.
 
-    Where an earlier answer of theirs is one to the same request, that one counts again and nothing more is wanted.
+    Where an earlier answer of theirs is one to the same request, that one counts again and nothing more is wanted; nor
+    is it where somebody else changed the label since: then theirs is the answer.
     """
     rows = db.execute(
         f"""SELECT token, state FROM lease WHERE image = :image AND person = :person
@@ -164,10 +165,30 @@ def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) 
     ).fetchall()
     wanted = {row["token"]: row["state"] for row in rows}
     kept = _lease_to_keep(db, event)
+    other = _changed_since(db, event)
+    if kept is not None and wanted.get(kept) == "done" and other is not None:
+        leases.set_state(db, kept, "released")
+        leases.fill_slots(db, event["image"], other, at)
+        return None
     for token, state in wanted.items():
         if state == "done" and token != kept:
             leases.set_state(db, token, "released")
     return None if kept is None or kept not in wanted else leases.lease_again(db, kept, client, at, term)
+
+
+def _changed_since(db: Database, event: Row) -> int | None:
+    """Return who else said what an image is after an event, without having been asked; None where nobody did."""
+    row = db.execute(
+        """SELECT person FROM standing AS said WHERE image = :image AND person <> :person AND id > :id
+           AND kind IN ('label', 'reject', 'confirm')
+           AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = :image AND lease.person = said.person
+                           AND lease.state = 'done')
+           AND NOT EXISTS (SELECT 1 FROM standing AS back WHERE back.image = :image AND back.kind = 'send-back'
+                           AND back.id > said.id)
+           ORDER BY id DESC LIMIT 1""",
+        {"image": event["image"], "person": event["person"], "id": event["id"]},
+    ).fetchone()
+    return None if row is None else int(row["person"])
 
 
 def _count_again(db: Database, image: int) -> None:

@@ -40,3 +40,13 @@ def test_answers_of_a_time_to_come_make_no_rate_below_nothing(scene: Scene) -> N
     now = datetime.now(UTC)
     _answer(scene, [now + timedelta(hours=1, seconds=n) for n in range(5)])
     assert my_work(scene.db, scene.who("Ann"), _stored(now - timedelta(minutes=10))).per_hour is None
+
+
+def test_a_rate_of_seconds_is_none(scene: Scene) -> None:
+    now = datetime.now(UTC)
+    since = _stored(now - timedelta(minutes=10))
+    _answer(scene, [now - timedelta(seconds=50 - n) for n in range(4)])
+    assert my_work(scene.db, scene.who("Ann"), since).per_hour is None
+    with transaction(scene.db):
+        scene.db.execute("UPDATE label_event SET created = ? WHERE id = 1", (_stored(now - timedelta(minutes=2)),))
+    assert my_work(scene.db, scene.who("Ann"), since).per_hour == pytest.approx(120, rel=0.05)

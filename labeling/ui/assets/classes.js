@@ -14,7 +14,7 @@ export class ClassList {
     this.element = h("div", { class: "wb-classes" });
   }
 
-  /** Show classes in their order. */
+  /** Show classes in their order; those that are `gone` leave their place empty, so that no other moves under the hand. */
   update(classes, keymap) {
     this.buttons = new Map(
       classes.map((cls) => {
@@ -22,7 +22,13 @@ export class ClassList {
         const counted = h("small", {}, "");
         const button = h(
           "button",
-          { class: "wb-class", type: "button", title: cls.name, onclick: (event) => this.choose(cls.id, event) },
+          {
+            class: "wb-class",
+            type: "button",
+            title: cls.gone ? `${cls.name} is no class any more` : cls.name,
+            disabled: cls.gone,
+            onclick: (event) => this.choose(cls.id, event),
+          },
           key && keycap(key),
           h("span", {}, cls.name),
           counted,
@@ -35,6 +41,15 @@ export class ClassList {
     this.rows = Math.ceil(classes.length / (short ? 3 : 2)) || 2; // on a phone
     const none = () => h("p", { class: "wb-none" }, "No classes yet: ", this.none());
     fill(this.element, classes.length > 0 ? [...this.buttons.values()].map(({ button }) => button) : none());
+  }
+
+  /** Mark the classes that a model guesses, where they stand. */
+  guess(guesses) {
+    const shares = new Map(guesses.map((guess) => [guess.class, guess.probability ?? 0]));
+    for (const [id, { button }] of this.buttons) {
+      button.style.setProperty("--wb-share", `${100 * (shares.get(id) ?? 0)}%`);
+      button.classList.toggle("wb-likely", id === guesses[0]?.class);
+    }
   }
 
   /** Show how many images each class has: a Map of class id to number. */
@@ -77,10 +92,13 @@ function beginsWord(name, typed) {
   return false;
 }
 
-/** Search the classes by name; `choose` gets a class id, `create` a name that does not exist yet. */
-export function searchClasses(host, classes, { choose, create, title = "Which class?" }) {
+/**
+ * Search the classes by name; `choose` gets a class id, `create` a name that does not exist yet. Nothing is chosen
+ * before something was typed or an arrow pressed. `beside` is what the dialog leaves in sight.
+ */
+export function searchClasses(host, classes, { choose, create, title = "Which class?", beside = null }) {
   let options = [];
-  let selected = 0;
+  let selected = -1;
   const list = h("div", { class: "wb-options", role: "listbox", id: "wb-found" });
   const input = h("input", {
     autofocus: true,
@@ -92,7 +110,7 @@ export function searchClasses(host, classes, { choose, create, title = "Which cl
     autocomplete: "off",
     spellcheck: "false",
   });
-  const dialog = openDialog(host, title, h("div", { class: "wb-form" }, input, list));
+  const dialog = openDialog(host, title, h("div", { class: "wb-form" }, input, list), { beside });
 
   const take = (option) => {
     dialog.close();
@@ -115,7 +133,8 @@ export function searchClasses(host, classes, { choose, create, title = "Which cl
       ),
     );
     fill(list, buttons.length ? buttons : h("p", {}, "No class has that in its name."));
-    input.setAttribute("aria-activedescendant", `wb-found-${selected}`);
+    if (selected >= 0) input.setAttribute("aria-activedescendant", `wb-found-${selected}`);
+    else input.removeAttribute("aria-activedescendant");
     buttons[selected]?.scrollIntoView({ block: "nearest" });
   };
   const search = () => {
@@ -127,7 +146,7 @@ export function searchClasses(host, classes, { choose, create, title = "Which cl
     options = found.slice(0, 200);
     const exists = classes.some((cls) => cls.name.toLowerCase() === typed.toLowerCase());
     if (create && typed && !exists) options.push({ create: typed });
-    selected = 0;
+    selected = typed ? 0 : -1;
     draw();
   };
   input.addEventListener("input", search);
@@ -135,10 +154,10 @@ export function searchClasses(host, classes, { choose, create, title = "Which cl
     if (event.isComposing) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && options.length) {
-      selected = (selected + step + options.length) % options.length;
+      selected = selected < 0 && step < 0 ? options.length - 1 : (selected + step + options.length) % options.length;
       draw();
-    } else if (event.key === "Enter" && options[selected] && !event.repeat) {
-      take(options[selected]);
+    } else if (event.key === "Enter") {
+      if (options[selected] && !event.repeat) take(options[selected]);
     } else {
       return;
     }
@@ -149,7 +168,7 @@ export function searchClasses(host, classes, { choose, create, title = "Which cl
 }
 
 /** Ask for the name of a new class; `create` stores it and rejects with an error to show. */
-export function newClass(host, create, name = "") {
+export function newClass(host, create, { name = "", beside = null } = {}) {
   const input = h("input", { autofocus: true, value: name, maxlength: 200, autocomplete: "off", name: "name" });
   const error = alertBox();
   const save = h("button", { class: "wb-main", type: "submit" }, "Make it and label this image");
@@ -173,5 +192,5 @@ export function newClass(host, create, name = "") {
     error,
     h("div", { class: "wb-row" }, save),
   );
-  const dialog = openDialog(host, "New class", form);
+  const dialog = openDialog(host, "New class", form, { beside });
 }

@@ -69,16 +69,19 @@ export class Keymap {
   /**
    * @param {Object<string, string>} actions the person's key of each action
    * @param {{id: number, name: string, key: string | null}[]} classes in their order
+   * @param {Map<string, {class: number}>} meant what keys meant before on this page; it may grow later
    */
-  constructor(actions, classes) {
+  constructor(actions, classes, meant = new Map()) {
     this.actions = { ...actions };
+    this.meant = meant;
     this.arrange(classes);
   }
 
   /**
    * Give everything its key: actions first, then the classes' own letters, then digits. A class that is called by a
    * digit has that one, whatever its place, as everybody presses it; the others go by place, and where that digit is
-   * somebody else's, get the first that is left.
+   * somebody else's, get the first that is left. A key that meant a class before goes on to mean it; where there is no
+   * such class any more, it means none, as whoever labels has it in their fingers.
    */
   arrange(classes) {
     this.classes = classes;
@@ -95,11 +98,18 @@ export class Keymap {
     };
     for (const { id, key } of ACTIONS) take(this.actions[id] ?? key, { action: id }, this.byAction, id);
     for (const { id, key } of classes) take(key?.toLowerCase(), { class: id }, this.byClass, id);
-    const give = (id, key) => this.byClass.has(id) || take(key, { class: id }, this.byClass, id);
+    const known = new Set(classes.map(({ id }) => id));
+    for (const [key, { class: id }] of this.meant) {
+      if (!known.has(id) || this.meaning.has(key)) continue;
+      this.meaning.set(key, { class: id });
+      if (!this.byClass.has(id)) this.byClass.set(id, key);
+    }
+    const free = (key) => !this.meaning.has(key) && !this.meant.has(key);
+    const give = (id, key) => this.byClass.has(id) || (free(key) && take(key, { class: id }, this.byClass, id));
     for (const { id, name } of classes) if (DIGITS.includes(name)) give(id, name);
     for (const [place, { id }] of classes.entries()) give(id, CLASS_KEYS[place]);
     for (const { id } of classes.slice(0, CLASS_KEYS.length)) {
-      give(id, CLASS_KEYS.find((key) => !this.meaning.has(key)));
+      give(id, CLASS_KEYS.find(free));
     }
   }
 

@@ -6,7 +6,7 @@ import { beforeDeparting } from "./departing.js";
 import { h } from "./dom.js";
 import { Grid } from "./grid.js";
 import { Learning } from "./learning.js";
-import { LabelView } from "./labelview.js";
+import { LabelView, newerStands } from "./labelview.js";
 import { emptyNotice, lostNotice } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { clientName, loadClasses, whoAmI } from "./page.js";
@@ -55,6 +55,7 @@ class LabelPage {
       changed: () => this.followQueue(),
       acted: (act, sign) => this.tally.count(act, sign), // shown after the next picture is painted
       say: (...message) => this.view.messages.say(...message),
+      stands: (item) => this.view.messages.say("undo", newerStands(item, this.nameOf)),
     });
     this.learning = new Learning({ session: this.session, fitted: progress.fitted, changed: () => this.reguess() });
     this.pictures = new Pictures(
@@ -63,11 +64,12 @@ class LabelPage {
       (item) => item === this.session.current && this.paint(),
     );
     this.vocabulary = new Vocabulary({
+      owner: `${progress.project_id}:${person.id}`,
       classes,
       version,
       settings,
-      changed: () => this.view.keys(this.keymap, this.tally.classes),
-      told: () => this.view.tell("Somebody changed the classes: look at their keys."),
+      changed: () => this.showClasses(),
+      told: (words, lost) => this.tellOfClasses(`Classes changed: ${words}.`, lost),
     });
     ({ keymap: this.keymap, nameOf: this.nameOf } = this.vocabulary);
     this.gridView = new Grid({
@@ -82,7 +84,7 @@ class LabelPage {
     this.view.single.after(this.gridView.element);
     this.presses = new Presses(this);
     this.tally.set(progress);
-    this.view.keys(this.keymap, this.tally.classes);
+    this.showClasses();
     this.showTally();
   }
 
@@ -135,6 +137,17 @@ class LabelPage {
 
   surround() {
     this.view.surround(this.session, this.nameOf, { why: this.settings.display?.why !== false });
+  }
+
+  showClasses() {
+    this.view.keys(this.keymap, this.vocabulary.places, this.tally.classes);
+    this.view.guess(this.session.current, this.nameOf);
+  }
+
+  /** Say what became of the classes: for as long as it is not read where one is gone or called otherwise. */
+  tellOfClasses(words, lost) {
+    if (lost) this.view.messages.say("classes", words);
+    else this.view.tell(words);
   }
 
   /** Show newer guesses; a press that meant the one before must not take the new one. */

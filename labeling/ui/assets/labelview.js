@@ -3,6 +3,7 @@
 import { ClassList } from "./classes.js";
 import { count, fill, h, keycap } from "./dom.js";
 import { ACTIONS } from "./keys.js";
+import { labelWords } from "./page.js";
 import { Chip, Filmstrip, guessButtons, Messages, ProgressLine, whyPanel } from "./panels.js";
 import { Stage } from "./stage.js";
 
@@ -40,9 +41,9 @@ export class LabelView {
       "aside",
       { class: "wb-side" },
       this.more,
-      this.guessPart,
       part("Classes", this.list.element, this.classTools),
       this.otherwise,
+      this.guessPart, // below: classes stay where they are when guesses come
       this.whyPart,
     );
     this.single = h("div", { class: "wb-label" }, this.stage.element, side, this.film.element, this.touch);
@@ -66,10 +67,10 @@ export class LabelView {
     this.refusal.classList.add("wb-shown");
   }
 
-  /** Show classes and the keys of everything. */
-  keys(keymap, counts) {
+  /** Show classes in their places and the keys of everything. */
+  keys(keymap, places, counts) {
     this.keymap = keymap;
-    this.list.update(keymap.classes, keymap);
+    this.list.update(places, keymap);
     this.single.style.setProperty("--wb-rows", this.list.rows);
     this.list.count(counts);
     for (const [place, actions] of [[this.tools, TOOLS], [this.more, MORE]])
@@ -90,6 +91,7 @@ export class LabelView {
     const guesses = item?.guesses ?? [];
     this.guessed = guesses[0]?.class;
     this.guessPart.hidden = guesses.length === 0;
+    this.list.guess(guesses.slice(0, 3));
     const choose = (cls, event) => this._click(event, { class: cls });
     const keyOf = (cls) => this.keymap.byClass.get(cls);
     fill(
@@ -122,7 +124,7 @@ export class LabelView {
     const onclick = (event) => this._click(event, { action: id });
     return h(
       "button",
-      { class: style, type: "button", title: action.text, dataset: { action: id }, onclick },
+      { class: style, type: "button", title: `${action.text}${key ? ` (${keycap(key).textContent})` : ""}`, dataset: { action: id }, onclick },
       words ?? action.short,
       key && keycap(key),
     );
@@ -138,8 +140,13 @@ function part(title, content, tools = null) {
   return h("section", {}, h("header", {}, h("h2", {}, title), tools), content);
 }
 
-/** What an act of an earlier page said, for somebody who has `current` before them. */
-export function saidBefore({ said, images }, current) {
+/** What became of an image whose answer was taken back while another one makes its label. */
+export function newerStands({ file, label }, nameOf) {
+  return `Your answer is taken back; ${file} stays “${labelWords(label, nameOf)}” by another answer.`;
+}
+
+/** What an act of an earlier page said, for somebody who has `current` before them; `label` is the image's now. */
+export function saidBefore({ said, images, label }, current, nameOf) {
   const what = {
     label: "a label",
     reject: "“none of our classes”",
@@ -150,7 +157,8 @@ export function saidBefore({ said, images }, current) {
     "send-back": "sending an image back",
   }[said];
   if (images.length > 1) return `${what}, of ${count(images.length, "image")}`;
-  return images[0] === current?.image ? `${what}, of this image` : `${what}, of another image`;
+  const of = images[0] === current?.image ? `${what}, of this image` : `${what}, of another image`;
+  return label && label.state !== "none" ? `${of}: it is “${labelWords(label, nameOf)}” again` : of;
 }
 
 /** What an act said, in a word or two. */

@@ -20,7 +20,7 @@ const STATES = {
   unasked: ["Nothing has been asked for yet"],
   empty: [
     "All done",
-    "Every image that was asked for has its label. The Project page says what comes next: run a round, ask for more, or take the labels away.",
+    "Every image that was asked for has its answer. The Project page says what comes next: run a round, ask for more, or take the labels away.",
   ],
 };
 

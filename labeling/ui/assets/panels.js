@@ -17,12 +17,12 @@ export class ProgressLine {
     );
   }
 
-  /** Show numbers of images done and left in the request, and the person's images an hour (null at the start). */
+  /** Show numbers of answers given and left of all that was asked for, and the person's images an hour (null at the start). */
   update({ done, left, perHour }) {
     const total = done + left;
     this.bar.style.transform = `scaleX(${total ? done / total : 0})`;
-    if (left === 0) fill(this.words, total ? "Nothing left to label" : "Nothing asked for yet");
-    else fill(this.words, number(done), " done, ", number(left), " left");
+    if (total === 0) fill(this.words, "Nothing asked for yet");
+    else fill(this.words, number(done), " done, ", left === 0 ? "nothing" : number(left), " left");
     const hours = perHour ? left / perHour : 0;
     const time = hours >= 1.5 ? `${Math.round(hours)} h` : `${Math.max(1, Math.round(hours * 60))} min`;
     fill(this.extra, perHour ? `${perHour.toLocaleString("en")} an hour${left ? `, about ${time} to go` : ""}` : "");
@@ -87,7 +87,7 @@ export function whyPanel(item, nameOf) {
       "figure",
       {},
       h("img", { class: "wb-thumb", src: neighbour.thumb, alt: "", loading: "lazy" }),
-      h("figcaption", {}, nameOf(neighbour.class)),
+      h("figcaption", { title: nameOf(neighbour.class) }, nameOf(neighbour.class)),
     ),
   );
   return [
@@ -117,6 +117,7 @@ export class Filmstrip {
       const cell = this.cells.get(item.image) ?? this._cell(item);
       cell.dataset.place = place;
       cell.lastChild.textContent = words || " ";
+      cell.title = words ? `${item.file}: ${words}` : item.file; // whole where the caption is cut
       shown.set(item.image, cell);
     }
     this.cells = shown;

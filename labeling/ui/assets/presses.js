@@ -24,7 +24,7 @@ export class Presses {
     const key = this.keymap.keyOf(event);
     if (key === null || buttonTakes(event)) return;
     const meaning = this.keymap.read(key);
-    const objection = this.vocabulary.objection(key, meaning);
+    const objection = this.vocabulary.objection(key, meaning, event);
     if (objection) return event.preventDefault(), this.refuse(objection);
     if (!this.gridView.element.hidden && this.gridView.key(key, event, meaning)) return event.preventDefault();
     if (PAN[key] && this.stage.zoomed) this.stage.move(...PAN[key]);
@@ -115,7 +115,7 @@ export class Presses {
   /** Say what became of an act of an earlier page, which nobody sees here. */
   tell(done, act) {
     if (!act.said) return;
-    this.view.tell(`${done}: ${saidBefore(act, this.session.current)}.`);
+    this.view.tell(`${done}: ${saidBefore(act, this.session.current, this.vocabulary.nameOf)}.`);
     this.page.askProgress();
   }
 
@@ -150,7 +150,8 @@ export class Presses {
     const { classes } = this.vocabulary;
     const choose = (id) => this.decideOf(item, id);
     const create = (name) => this.new_class(null, name);
-    if (this.belongs(event, "search")) searchClasses(this.host, classes, { choose, create });
+    const beside = this.stage.element;
+    if (this.belongs(event, "search")) searchClasses(this.host, classes, { choose, create, beside });
   }
 
   /** Name a class and label the picture with it, whether the class is new or was there. */
@@ -160,6 +161,6 @@ export class Presses {
       const cls = await this.vocabulary.named(typed);
       if (item) this.decideOf(item, cls);
     };
-    newClass(this.host, create, name);
+    newClass(this.host, create, { name, beside: this.stage.element });
   }
 }

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { uuid } from "./dom.js";
-import { Steps, earlierAct } from "./steps.js";
+import { Steps, earlierAct, isSettled } from "./steps.js";
 
 const MOST_AHEAD = 40; // images leased ahead
 const LEAST_AHEAD = 8; // so many even where hardly any is left: the next one is painted from memory
@@ -16,8 +16,9 @@ const IDLE = 15 * 60_000; // milliseconds in which nobody moved: others may have
  * of which. Acts form two stacks, done and undone; both are as deep as the work is long.
  */
 export class Session {
-  constructor({ outbox, client, left, changed, acted, say }) {
-    Object.assign(this, { outbox, client, left, changed, acted, say });
+  /** `stands(item)` hears of an image whose answer was taken back while a newer one goes on to count. */
+  constructor({ outbox, client, left, changed, acted, say, stands }) {
+    Object.assign(this, { outbox, client, left, changed, acted, say, stands });
     this.queue = [];
     this.dry = false;
     this.extra = []; // items on the grid: held, but not in the queue
@@ -112,8 +113,7 @@ export class Session {
     } finally {
       this.refilling = false;
     }
-    const soon = this.dry || this.short;
-    const wait = soon ? ASK_AGAIN : Math.min(60_000, (this.term ?? 180) * 333);
+    const wait = this.dry || this.short ? ASK_AGAIN : Math.min(60_000, (this.term ?? 180) * 333);
     this.timer = setTimeout(() => this._again(), wait);
     this.changed();
   }
@@ -244,7 +244,8 @@ export class Session {
   async _undoOnServer() {
     const result = await this.steps.ask("undo");
     const undo = result && { uuid: result.uuid };
-    return result && { ...earlierAct(result, result.items, this.queue), flagged: result.flagged, undo };
+    const items = result?.items.filter((item) => !isSettled(item));
+    return result && { ...earlierAct(result, items, this.queue), flagged: result.flagged, label: result.label, undo };
   }
 
   async _redoOnServer() {
@@ -279,13 +280,21 @@ export class Session {
       const fresh = new Map((result.items ?? []).map((item) => [item.image, item]));
       for (const item of [...this.queue, ...this.extra])
         if (fresh.has(item.image)) item.lease = fresh.get(item.image).lease;
+      this._leave([...fresh.values()].filter((item) => item.label.state !== "none"), event.uuid);
     }
     if (result.status === "refused" || result.status === "conflict") {
-      this.say(`event ${event.image}`, `Not stored: ${result.message ?? "the image was changed meanwhile"}`, {
-        bad: true,
-      });
+      const why = result.message ?? "the image was changed meanwhile";
+      this.say(`event ${event.image}`, `Not stored: ${why}`, { bad: true });
     } else if (result.status === "late" && event.lease) {
       this.say("late", `Stored, but late: ${result.message}`);
     }
+  }
+  /** Let go of images that an undo brought back although they have a newer answer; tell of those that have one. */
+  _leave(items, undo) {
+    const back = new Set(this.queue.filter((item) => item.undo === undo).map((item) => item.image));
+    const settled = new Set(items.filter(isSettled).map((item) => item.image));
+    this.queue = this.queue.filter((item) => !back.has(item.image) || !settled.has(item.image));
+    for (const item of items) if (back.has(item.image)) this.stands(item);
+    if (settled.size > 0) this.changed();
   }
 }

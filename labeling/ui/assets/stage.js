@@ -1,6 +1,7 @@
 // The stage: one canvas on which the current picture is drawn, its zoom, its contrast, and words in its place.
 
 import { fill, h } from "./dom.js";
+import { fitted } from "./fitting.js";
 
 const SHARP_FROM = 4; // zoomed this much, pixels are shown as squares
 const SAMPLE = 64; // side of the small copy from which grey values are measured
@@ -28,7 +29,7 @@ export class Stage {
 
   /** The size at which pictures are drawn, in pixels of the screen. */
   get size() {
-    return { width: this.canvas.width, height: this.canvas.height };
+    return { width: this.canvas.width, height: this.canvas.height, density: window.devicePixelRatio || 1 };
   }
 
   /** Paint a decoded picture; from here on a press belongs to it. */
@@ -94,20 +95,19 @@ export class Stage {
     this.context.clearRect(0, 0, width, height);
     if (!this.picture) return;
     this.canvas.style.filter = this.stretched ? stretch(this.picture.bitmap) : "";
-    const { bitmap, fitted } = this.picture;
-    const fills = fitted.width === width || fitted.height === height;
-    if (!this.zoomed && fills && fitted.width <= width && fitted.height <= height) {
-      const [left, top] = [(width - fitted.width) / 2, (height - fitted.height) / 2];
-      this._paper(Math.round(left), Math.round(top), fitted.width, fitted.height);
-      this.context.drawImage(fitted, Math.round(left), Math.round(top)); // a copy: nothing is scaled on the way
+    const { bitmap, fitted: copy } = this.picture;
+    const whole = fitted(bitmap.width, bitmap.height, this.size);
+    if (!this.zoomed && copy.width === whole.width && copy.height === whole.height) {
+      const [left, top] = [(width - copy.width) / 2, (height - copy.height) / 2];
+      this._paper(Math.round(left), Math.round(top), copy.width, copy.height);
+      this.context.drawImage(copy, Math.round(left), Math.round(top)); // nothing is scaled on the way
       return;
     }
-    const fit = Math.min(width / bitmap.width, height / bitmap.height);
-    const scale = this.zoomed ? Math.max(fit * 2.5, this.picture.width / bitmap.width) : fit;
+    const scale = this.zoomed ? Math.max(whole.scale * 2.5, this.picture.width / bitmap.width) : whole.scale;
     const drawn = { width: bitmap.width * scale, height: bitmap.height * scale };
     const left = (width - drawn.width) * (drawn.width > width ? this.centre.x : 0.5);
     const top = (height - drawn.height) * (drawn.height > height ? this.centre.y : 0.5);
-    this.context.imageSmoothingEnabled = !this.zoomed || scale < SHARP_FROM;
+    this.context.imageSmoothingEnabled = this.zoomed ? scale < SHARP_FROM : !whole.squares;
     this.context.imageSmoothingQuality = "high";
     const place = [left, top, drawn.width, drawn.height].map(Math.round);
     this._paper(...place);

@@ -1,6 +1,7 @@
 // Starts a page: js_on_load hands over the element Gradio made for it.
 
 import { fill, h } from "./dom.js";
+import { followPictures } from "./lostpictures.js";
 import { whoAmI } from "./page.js";
 import { takeTheme } from "./theme.js";
 import { sendUnsent } from "./unsent.js";
@@ -9,20 +10,13 @@ import { isAdmin } from "./who.js";
 const SENDS_ITSELF = ["label", "browse"];
 const FOR_ADMINS = ["train", "request", "export"];
 
-const EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
-
-/** A picture that cannot be had leaves an empty place: no torn one, and no name of a file turned upside down. */
-function leaveEmpty({ target }) {
-  if (target.tagName === "IMG" && target.src !== EMPTY) target.src = EMPTY;
-}
-
 /** Load the module of a page and let it build itself inside `element`. */
 export async function start(page, element) {
   const host = element.querySelector(".wb");
   if (!host || host.dataset.started) return; // Gradio may call again when it renders again
   host.dataset.started = "yes";
   takeTheme();
-  host.addEventListener("error", leaveEmpty, { capture: true }); // it does not bubble
+  followPictures(host);
   try {
     if (FOR_ADMINS.includes(page) && (await whoAmI(host)) && !isAdmin()) {
       const words = h("p", {}, "Ask one of them, or go on labeling.");

@@ -59,3 +59,8 @@ export function earlierAct({ kind, act, images }, items, queue) {
     undoes: act,
   };
 }
+
+/** Whether an image that an undo gave back has its answer already, and nothing more is wanted of it. */
+export function isSettled({ lease, label }) {
+  return lease === null && label.state !== "none";
+}

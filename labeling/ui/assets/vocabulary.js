@@ -2,17 +2,22 @@
 
 import * as api from "./api.js";
 import { uuid } from "./dom.js";
+import { KeyMemory } from "./keymemory.js";
 import { Keymap } from "./keys.js";
 import { loadClasses } from "./page.js";
 
 export class Vocabulary {
-  /** `changed()` is called whenever classes or keys are others than before, `told()` when somebody else changed them. */
-  constructor({ classes, version, settings, changed, told }) {
+  /**
+   * `owner` names project and person. `changed()` is called whenever classes or keys are others than before,
+   * `told(words, lost)` when somebody else changed them; `lost` where a class is gone or called otherwise.
+   */
+  constructor({ owner, classes, version, settings, changed, told }) {
     Object.assign(this, { settings, changed, told });
     this.names = new Map();
-    this.altered = new Set(); // keys that came to mean another class and were not pressed since
     this.nameOf = (id) => this.names.get(id) ?? "none of our classes";
-    this.keymap = new Keymap(settings.keys, classes);
+    this.memory = new KeyMemory(owner);
+    this.keymap = new Keymap(settings.keys, [], this.memory.meant);
+    this.places = []; // the classes where they stand on this page: a gone one leaves its place empty
     this._take({ classes, version });
   }
 
@@ -20,7 +25,16 @@ export class Vocabulary {
   _take({ classes, version }) {
     Object.assign(this, { classes, version });
     for (const { id, name } of classes) this.names.set(id, name);
-    this.keymap.arrange(classes);
+    this._arrange();
+    const now = new Map(classes.map((cls) => [cls.id, cls]));
+    const stay = this.places.map((cls) => now.get(cls.id) ?? { ...cls, gone: true });
+    const there = new Set(stay.map(({ id }) => id));
+    this.places = [...stay, ...classes.filter(({ id }) => !there.has(id))];
+  }
+
+  _arrange() {
+    this.keymap.arrange(this.classes);
+    this.memory.learn(this.keymap, this.nameOf);
   }
 
   async reload() {
@@ -30,22 +44,35 @@ export class Vocabulary {
 
   /** Hear which version of the classes the server has; loads them where it is another one. */
   async heard(version) {
-    const before = this.version;
-    if (version === before) return;
-    const meant = this._classKeys();
+    if (version === this.version) return;
+    const before = this.classes;
     await this.reload();
-    for (const [key, cls] of this._classKeys()) if (meant.has(key) && meant.get(key) !== cls) this.altered.add(key);
-    if (this.version !== before) this.told();
+    const [words, lost] = this._difference(before);
+    if (words) this.told(words, lost);
   }
 
-  _classKeys() {
-    return new Map([...this.keymap.byClass].map(([cls, key]) => [key, cls]));
+  /** What became of the classes there were, in words; and whether one of them is gone or has another name. */
+  _difference(before) {
+    const had = new Map(before.map((cls) => [cls.id, cls]));
+    const fresh = this.classes.filter(({ id }) => !had.has(id)).map(({ id, name }) => `“${name}” is new${this._by(id)}`);
+    const lost = before.flatMap(({ id, name }) => {
+      const now = this.classes.find((cls) => cls.id === id);
+      if (!now) return [`“${name}” is no class any more`];
+      return now.name === name ? [] : [`“${name}” is called “${now.name}” now`];
+    });
+    const moved = before.filter(({ id, key }) => this.classes.some((cls) => cls.id === id && cls.key !== key));
+    const keys = moved.map(({ id }) => `“${this.nameOf(id)}” has another key${this._by(id)}`);
+    return [[...lost, ...keys, ...fresh].join("; "), lost.length > 0];
   }
 
-  /** What to say of a press whose key means another class than it did, once for each such key; else null. */
-  objection(key, meaning) {
-    if (meaning?.class === undefined || !this.altered.delete(key)) return null;
-    return `${key.toUpperCase()} means “${this.nameOf(meaning.class)}” now: press it again to say that.`;
+  _by(id) {
+    const key = this.keymap.byClass.get(id);
+    return key ? ` (${key.replace("Shift+", "⇧").toUpperCase()})` : "";
+  }
+
+  /** What to say of a press that must not be taken, as its key meant something else before; else null. */
+  objection(key, meaning, event) {
+    return this.memory.objection(key, meaning, this.nameOf, event.timeStamp);
   }
 
   /** Resolve to the id of the class with a name: the one there is, also where somebody made it meanwhile, else a new one. */
@@ -71,10 +98,11 @@ export class Vocabulary {
       const keys = target.action ? { ...(await present()), [target.action]: key } : {};
       Object.assign(this.settings, await api.put("api/settings", { keys }));
       this.keymap.actions = this.settings.keys;
-      this.keymap.arrange(this.classes);
+      this._arrange();
       this.changed();
     } else {
       await api.patch(`api/classes/${target.class}`, { uuid: uuid(), key });
+      this.memory.forget(target.class);
       await this.reload();
     }
   }
