@@ -11,6 +11,7 @@ from barlowmatch.configs.create_dataset import CreateDatasetConfig
 from barlowmatch.data.answers import labels_for, latest_request, read_answers, read_request, with_answers
 from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.layouts import read_with_columns
+from barlowmatch.data.likely_mistakes import tell_likely_mistakes
 from barlowmatch.data.splits import held_out_note, hold_out_answered, none_held_out, refuse_other_groups, val_is_sample
 from barlowmatch.data.workers import run_tasks
 from barlowmatch.data.writing import write_dataset
@@ -35,12 +36,14 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     request = config.request or latest_request(config.label_request_path)
     labels = config.labels or labels_for(request, config.label_request_path, dataset.root)
     asked = read_request(request, dataset)
-    answers = read_answers(labels, request, asked, dataset)
+    answers = read_answers(labels, request, asked, dataset, emit)
     rows = answers.rows
     _tell_unanswered(dataset, labels, asked, rows, emit)
     if config.strict:
         _refuse_unreadable(dataset, rows)
     grown = with_answers(dataset, answers, labels, config.new_classes)
+    if len(grown.classes) > len(dataset.classes):
+        tell_likely_mistakes(grown, emit)
     if val_is_sample(dataset):
         refuse_other_groups(dataset.root, config.group_by)
         grown = hold_out_answered(grown, np.array(rows, np.int64), config.val_share)
