@@ -10,6 +10,7 @@ from barlowmatch.config_changes import OTHER_IMAGES, changed_fields, plain
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
 from barlowmatch.data.classes import plain_classes
+from barlowmatch.data.copies import contradiction
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.splits import val_was_drawn
 from barlowmatch.errors import InputError
@@ -94,6 +95,17 @@ def tell_about_copies(images: Images, emit: Emit) -> None:
     else:
         message = f"{what}: what judges is learned from; `inspect --json` lists copies, remove them on one side"
     emit(Said(message=message, level="warning"))
+
+
+def tell_contradicting_labels(images: Images, emit: Emit) -> None:
+    """Warn of pictures of which labels say several things, all of which would be learned."""
+    rows, contents = images.train.tolist(), images.pixels.sha256
+    by_content: dict[str, list[int]] = {}
+    for row in rows:
+        by_content.setdefault(contents[row], []).append(row)
+    disputed = contradiction(images.dataset, by_content.values())
+    if disputed is not None:
+        emit(Said(message=disputed, level="warning"))
 
 
 def train_network(
