@@ -18,6 +18,7 @@ from barlowmatch.events import Emit, Said
 from barlowmatch.inference import classify_rows
 from barlowmatch.models.network import Network
 from barlowmatch.run_folders import place_run
+from barlowmatch.stages.earlier_labels import tell_of_labels_learned
 from barlowmatch.stages.images import Images
 from barlowmatch.stages.networks import build_classifying_network, knows_all
 from barlowmatch.stages.session import (
@@ -147,6 +148,7 @@ def run_classification(
         origin = origin_of(config, resumed, place)
         if origin.checkpoint is not None and "classifier" in origin.checkpoint:
             refuse_val_learned_from(origin.checkpoint, origin.path, dataset, config)
+            tell_of_labels_learned(origin.checkpoint, origin.path, dataset, emit)
         with open_training(stage, config, dataset, place, emit) as opened:
             images = load_images_as_before(dataset, config, compute, opened.emit, origin, resumed)
             check_readable(images)

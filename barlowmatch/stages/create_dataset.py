@@ -20,6 +20,7 @@ from barlowmatch.data.workers import run_tasks
 from barlowmatch.data.writing import write_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
+from barlowmatch.stages.earlier_labels import tell_of_labels_asked_beside
 from barlowmatch.words import count
 
 _ROUND = re.compile(r"(.*)-round-(\d+)")
@@ -39,6 +40,7 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     dataset, columns = read_with_columns(config.source, emit)
     request = config.request or latest_request(config.label_request_path)
     labels = config.labels or labels_for(request, config.label_request_path, dataset.root)
+    tell_of_labels_asked_beside(request, dataset, emit)
     asked = read_request(request, dataset)
     answers = read_answers(labels, request, asked, dataset, emit)
     rows = answers.rows

@@ -17,6 +17,7 @@ from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
 from barlowmatch.run_folders import Place, goes_on, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
+from barlowmatch.stages.earlier_labels import label_count
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import Origin, load_trained, read_origin
 from barlowmatch.task import Task
@@ -137,6 +138,7 @@ def train_network(
         "classes": plain_classes(dataset.classes),
         "architecture": task.network.architecture.to_dict(),
         "dataset": dataset.fingerprint,
+        "labeled": label_count(dataset),
         "val_was_drawn": val_was_drawn(dataset),
         "pixels": images.pixels.identity,
         "autocast": compute.autocast,

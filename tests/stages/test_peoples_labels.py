@@ -11,17 +11,23 @@ from PIL import Image
 
 from barlowmatch.compute import Compute
 from barlowmatch.configs.inspect import InspectConfig
+from barlowmatch.configs.select import SelectConfig
 from barlowmatch.configs.shared import DatasetOptions, ImageOptions
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.pixels import load_pixels
 from barlowmatch.data.splits import draw
+from barlowmatch.embeddings.folder import EmbeddedFiles
+from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Event, Said, silent
+from barlowmatch.outputs import keeping_another
 from barlowmatch.stages.create_dataset import run
+from barlowmatch.stages.earlier_labels import tell_of_labels_learned
 from barlowmatch.stages.images import load_images
 from barlowmatch.stages.inspect import run as inspect
+from barlowmatch.stages.select import run as select
 from barlowmatch.stages.session import tell_contradicting_labels
 from tests.stages.small_datasets import config, pictures, write_csv
 
@@ -215,3 +221,72 @@ def test_labels_that_contradict_each_other_are_told_before_anything_is_learned(t
     assert said(heard) == [
         "1 image carries different labels, such as 1.png (a) and copy 0 of 1.png (b); correct one of them"
     ]
+
+
+def test_what_somebody_corrected_in_a_table_is_kept(tmp_path: Path) -> None:
+    table, heard = tmp_path / "t.csv", list[Event]()
+    for text in ("mine\n", "new\n", "new\n", "newer\n"):
+        with keeping_another(table, heard.append) as partial:
+            partial.write_text(text)
+    assert table.read_text() == "newer\n"
+    assert [(tmp_path / name).read_text() for name in ("t.csv.bak", "t.csv.bak2")] == ["mine\n", "new\n"]
+    assert said(heard, "note") == [f"{table}: existed and read otherwise; kept as t.csv.bak{n}" for n in ("", "2")]
+    with pytest.raises(ZeroDivisionError), keeping_another(table, heard.append) as partial:
+        partial.write_text(f"{1 / 0}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["t.csv", "t.csv.bak", "t.csv.bak2"]
+
+
+def embedded(folder: Path, dataset: Dataset) -> Path:
+    """Write embeddings of a dataset, of numbers of no meaning."""
+    names = (*dataset.class_names, "")
+    labels = [names[label] for label in dataset.labels]
+    files = EmbeddedFiles(dataset.files, dataset.splits.tolist(), labels, [""] * len(dataset))
+    meta = {"dataset_folder": str(dataset.root)}
+    with EmbeddingsWriter(
+        folder,
+        files,
+        dimension=4,
+        classes=list(dataset.classes),
+        checkpoint="c0ffee",
+        with_probabilities=False,
+        meta=meta,
+    ) as writer:
+        writer.write(np.arange(len(dataset)), np.random.default_rng(0).normal(size=(len(dataset), 4)))
+    return folder
+
+
+def test_a_second_round_on_the_first_folder_is_told_which_folder_has_the_labels(tmp_path: Path) -> None:
+    pictures(tmp_path / "photos", *(f"{n}.png" for n in range(20)))
+    source = DatasetOptions(dataset_folder=tmp_path / "photos")
+    first = label_all(source, tmp_path, {f"{n}.png": "ab"[n % 2] for n in range(8)})
+    folder = embedded(tmp_path / "embeddings", first)
+    select(SelectConfig(representations_path=folder, strategy="random", budget=3, dest_path=tmp_path / "asked"))
+    (request,) = (tmp_path / "asked").glob("request.csv")
+    asked = [line.split(",")[1] for line in request.read_text().splitlines()[1:]]
+    labels = write_csv(tmp_path / "l2.csv", ("file", "label"), [(file, "a") for file in asked])
+    for dataset, told in ((source, 1), (DatasetOptions(dataset_folder=first.root), 0)):
+        heard: list[Event] = []
+        run(config(dataset, request=request, labels=labels, out_path=tmp_path / f"out {told}"), heard.append)
+        found = [message for message in said(heard) if "--dataset-folder" in message]
+        assert found == told * [
+            f"{request} was chosen beside 8 labels of {first.root}, and {tmp_path / 'photos'} has 0; to go on from "
+            f"these give --dataset-folder {first.root}"
+        ]
+
+
+def test_a_network_that_learned_from_labels_of_another_folder_is_told_of(tmp_path: Path) -> None:
+    pictures(tmp_path / "photos", *(f"{n}.png" for n in range(20)))
+    source = DatasetOptions(dataset_folder=tmp_path / "photos")
+    first = label_all(source, tmp_path, {f"{n}.png": "ab"[n % 2] for n in range(8)})
+    learned = {"config": {"dataset_folder": str(first.root)}, "classifier": {}, "labeled": 8}
+    path, heard = tmp_path / "best.pt", list[Event]()
+    tell_of_labels_learned(learned, path, read_dataset(source), heard.append)
+    assert said(heard)[0].startswith(f"{path} learned from 8 labels of {first.root}, and {tmp_path / 'photos'} has 0;")
+    for checkpoint, dataset in (
+        (learned, first),
+        ({"config": learned["config"]}, read_dataset(source)),
+        ({**learned, "config": {"dataset_folder": None}}, read_dataset(source)),
+    ):
+        heard.clear()
+        tell_of_labels_learned(checkpoint, path, dataset, heard.append)
+        assert heard == []
