@@ -284,6 +284,7 @@ def test_a_network_that_learned_from_labels_of_another_folder_is_told_of(tmp_pat
     assert said(heard)[0].startswith(f"{path} learned from 8 labels of {first.root}, and {tmp_path / 'photos'} has 0;")
     for checkpoint, dataset in (
         (learned, first),
+        ({**learned, "config": {"dataset_folder": "elsewhere"}}, first),
         ({"config": learned["config"]}, read_dataset(source)),
         ({**learned, "config": {"dataset_folder": None}}, read_dataset(source)),
     ):
