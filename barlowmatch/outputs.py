@@ -4,6 +4,7 @@ A dataset folder is never written to. The main process tries for all whether a p
 """
 
 import csv
+import filecmp
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from barlowmatch import launcher
 from barlowmatch.errors import InputError
-from barlowmatch.files import cannot_write
+from barlowmatch.events import Emit, Said
+from barlowmatch.files import cannot_write, keep_aside, whole_file
 
 _LONGEST_LINE = 1 << 20
 """Characters of a table's first line that are looked at; what is no table may hold no line end at all."""
@@ -81,6 +83,25 @@ def refuse_to_lose(flag: str, path: Path, columns: Sequence[str], beyond: str | 
         raise InputError(
             f"{flag} {path}: holds something else than this command writes, and would be lost; name another place"
         )
+
+
+@contextmanager
+def keeping_another(path: Path, emit: Emit) -> Iterator[Path]:
+    """Yield a path to write to that becomes `path`; what lies there and reads otherwise is kept as `.bak`, `.bak2`, ….
+
+    Somebody may have corrected it by hand.
+
+    Args:
+        path: the file.
+        emit: hears what was kept, and as what.
+
+    Raises:
+        InputError: it cannot be written; what lies there stays.
+    """
+    with whole_file(path) as partial:
+        yield partial
+        if path.is_file() and not filecmp.cmp(path, partial, shallow=False):
+            emit(Said(message=f"{path}: existed and read otherwise; kept as {keep_aside(path).name}"))
 
 
 def check_output_folder(flag: str, path: Path, dataset_folder: Path | None) -> None:

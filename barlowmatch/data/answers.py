@@ -12,6 +12,7 @@ from barlowmatch.data.classes import CLASSES_FILE, LARGEST_LABEL, ImageClass, cl
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.file_rows import FileRows, composed, local
 from barlowmatch.data.labels import largest_unlisted, read_label_tensor
+from barlowmatch.data.repeats import without_repeats
 from barlowmatch.data.tables import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
@@ -23,6 +24,7 @@ from barlowmatch.data.tables import (
     unguard,
 )
 from barlowmatch.errors import InputError
+from barlowmatch.events import Emit, silent
 
 _REQUEST = re.compile(r"request(?:_(\d+))?\.csv")
 _LABELS = re.compile(r"labels?(?:_(\d+))?\.(?:csv|pt)")
@@ -81,17 +83,19 @@ def _latest(folder: Path, pattern: re.Pattern[str], number: str | None) -> Path 
 
 
 def read_request(path: Path, dataset: Dataset) -> tuple[int, ...]:
-    """Return the rows that a request names, in its order.
+    """Return the rows that a request names, in its order; one that is named again counts once.
 
     Raises:
-        InputError: it names nothing, an unknown image, one twice, or one that is not in the pool.
+        InputError: it names nothing, an unknown image, or one that is not in the pool; a list without a header, whose
+            lines a tensor answers one by one, names one twice.
     """
-    names = _requested_names(path)
+    names, listed = _requested_names(path)
     if not names:
         raise InputError(f"{path}: requests no image")
     finder = _Finder(dataset)
     rows = tuple(finder.row(name, f"{path}: line {line}") for line, name in names)
-    _refuse_repeats(path, [name for _, name in names], rows)
+    if listed:
+        _refuse_repeats(path, [name for _, name in names], rows)
     pool = set(dataset.unlabeled.tolist())
     for (line, name), row in zip(names, rows, strict=True):
         if row not in pool:
@@ -100,11 +104,18 @@ def read_request(path: Path, dataset: Dataset) -> tuple[int, ...]:
                 f"{path}: line {line}: {name} is not in the pool, it is in {dataset.splits[row]}{label}; "
                 "this request belongs to another round's dataset"
             )
-    return rows
+    return tuple(dict.fromkeys(rows))
 
 
-def read_answers(path: Path, request: Path, rows: tuple[int, ...], dataset: Dataset) -> Answers:
+def read_answers(path: Path, request: Path, rows: tuple[int, ...], dataset: Dataset, emit: Emit = silent) -> Answers:
     """Return the labels of requested rows; those without one are left out.
+
+    Args:
+        path: the labels.
+        request: what they answer, named in errors.
+        rows: what it names.
+        dataset: whose rows these are.
+        emit: hears of lines that repeat others.
 
     Raises:
         InputError: no image has a label; one has two, was not requested or is unknown; a tensor of another length.
@@ -113,9 +124,11 @@ def read_answers(path: Path, request: Path, rows: tuple[int, ...], dataset: Data
         return _answered(path, request, rows, _tensor_names(path, request, rows, dataset))
     table = read_table(path)
     finder = _Finder(dataset)
+    named = zip(table.lines, table.need(FILE_COLUMNS), strict=True)
+    answered = [finder.row(name, f"{path}: line {line}") for line, name in named]
+    table, kept = without_repeats(table, [dataset.files[row] for row in answered], emit)
+    answered = [answered[place] for place in kept]
     files, labels = table.need(FILE_COLUMNS), table.need(LABEL_COLUMNS)
-    answered = [finder.row(name, f"{path}: line {line}") for line, name in zip(table.lines, files, strict=True)]
-    _refuse_repeats(path, files, answered)
     requested = set(rows)
     stray = [place for place, row in enumerate(answered) if row not in requested]
     if stray:
@@ -241,14 +254,14 @@ class _Finder:
         return self._last.get(composed(name))
 
 
-def _requested_names(path: Path) -> list[tuple[int, str]]:
-    """Return line and name of each requested image; the seed's file is a list of names without a header."""
+def _requested_names(path: Path) -> tuple[list[tuple[int, str]], bool]:
+    """Return line and name of each requested image, and whether they are the seed's: a list without a header."""
     text = read_csv_text(path)
     _, first = next(rows_of(path, text, delimiter_of(text)), (0, []))
     if any(value.strip().lower() in FILE_COLUMNS for value in first):
         table = read_table(path)
-        return list(zip(table.lines, table.need(FILE_COLUMNS), strict=True))
-    return [(line, unguard(row[0])) for line, row in rows_of(path, text, ",") if row[0].strip()]
+        return list(zip(table.lines, table.need(FILE_COLUMNS), strict=True)), False
+    return [(line, unguard(row[0])) for line, row in rows_of(path, text, ",") if row[0].strip()], True
 
 
 def _tensor_names(path: Path, request: Path, rows: tuple[int, ...], dataset: Dataset) -> list[str]:

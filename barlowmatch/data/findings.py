@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from barlowmatch.data.copies import contradiction
 from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.splits import val_is_sample
+from barlowmatch.words import count
 
 
 def find_duplicates(sha256: Sequence[str]) -> list[list[int]]:
@@ -16,29 +19,31 @@ def find_duplicates(sha256: Sequence[str]) -> list[list[int]]:
 
 def duplicate_warnings(dataset: Dataset, duplicates: Sequence[Sequence[int]]) -> Iterator[str]:
     """Yield in words which duplicates do harm: across train and val or test, in pool and val or test, of two labels."""
+    spared = "val" in dataset.splits and val_is_sample(dataset)
     splits = [{str(dataset.splits[row]) for row in rows} for rows in duplicates]
     for side in ("val", "test"):
         shared = [rows for rows, found in zip(duplicates, splits, strict=True) if {"train", side} <= found]
         if shared:
             first = {str(dataset.splits[row]): dataset.files[row] for row in reversed(shared[0])}
+            pair, number = (first["train"], first[side]), count(len(shared), "image")
             yield (
-                f"TRAIN AND {side.upper()} SHARE {len(shared):,} IMAGES, SUCH AS {first['train']} AND {first[side]}: "
+                f"{number} in train and in {side}, such as {pair[0]} and {pair[1]}; nothing is learned from copies"
+                if spared
+                else f"TRAIN AND {side.upper()} SHARE {number.upper()}, SUCH AS {pair[0]} AND {pair[1]}: "
                 "ACCURACIES WILL BE TOO HIGH; REMOVE THEM FROM ONE"
             )
     pool = [rows for rows, found in zip(duplicates, splits, strict=True) if _in_pool_and_measured(found)]
     if pool:
         names = " and ".join(dataset.files[row] for row in pool[0][:2])
         yield f"{len(pool):,} images of val or test are in the pool too, such as {names}; they may be requested"
-    disputed = [rows for rows in duplicates if len({dataset.labels[row] for row in rows} - {-1}) > 1]
-    if disputed:
-        labels = {dataset.class_names[dataset.labels[row]]: row for row in disputed[0] if dataset.labels[row] >= 0}
-        names = " and ".join(f"{dataset.files[row]} ({name})" for name, row in list(labels.items())[:2])
-        yield f"{len(disputed):,} images carry different labels, such as {names}; correct one of them"
+    disputed = contradiction(dataset, duplicates)
+    if disputed is not None:
+        yield disputed
 
 
 def page_warnings(dataset: Dataset, pages: Sequence[int]) -> Iterator[str]:
     """Yield in words which files hold more pictures than the first, which alone is read."""
-    rows = [row for row, count in enumerate(pages) if count > 1]
+    rows = [row for row, number in enumerate(pages) if number > 1]
     if rows:
         yield (
             f"{len(rows):,} TIFF files hold more pages or layers than the first, which alone is read, such as "

@@ -22,13 +22,14 @@ import numpy as np
 
 from barlowmatch.arrays import Labels
 from barlowmatch.configs.shared import ClassFolders, DatasetOptions
-from barlowmatch.data.classes import ImageClass, number, read_classes
+from barlowmatch.data.classes import CLASSES_FILE, ImageClass, number, read_classes
 from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.file_rows import composed
 from barlowmatch.data.folder_classes import beside_tables, take_folders
 from barlowmatch.data.folder_names import left_out, lone_split, other_training, split_folders
 from barlowmatch.data.folders import TENSOR, Tree, describe_ignored, read_tree
 from barlowmatch.data.labels import largest_unlisted, read_label_tensor
+from barlowmatch.data.likely_mistakes import tell_likely_mistakes
 from barlowmatch.data.listings import read_manifest, split_by_table, table_dataset
 from barlowmatch.data.splits import draws_sample, hold_out, none_held_out, with_groups
 from barlowmatch.data.tables_beside import (
@@ -39,6 +40,7 @@ from barlowmatch.data.tables_beside import (
     find_tables,
     has_labels,
     spread,
+    tell_otherwise_called,
     tell_unread,
 )
 from barlowmatch.errors import InputError
@@ -83,6 +85,8 @@ def read_with_columns(
         if labeled:
             emit(Said(message=_about_sample(labeled - len(dataset.train), labeled, options.val_share)))
     emit(Said(message=summary(dataset)))
+    if not (dataset.root / CLASSES_FILE).is_file():
+        tell_likely_mistakes(dataset, emit)
     return dataset, columns
 
 
@@ -102,6 +106,7 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
         emit(Said(message=f"{tree.root}: passed over {describe_ignored(tree.ignored)}"))
     splits = split_folders(tree, options.train_split)
     tables = find_tables(tree, tuple(splits))
+    tell_otherwise_called(tree, tuple(splits), tables, emit)
     tell_unread(tree, splits.keys() | other_training(tree, splits), emit)
     has_split_column = any("split" in table.columns for _, table in tables)
     if options.train_split is not None and options.train_split not in splits and not has_split_column:
@@ -120,7 +125,7 @@ def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Comp
         dataset = _in_splits(tree, _SplitRows(tree, splits), options.class_folders, emit)
     by_folders = not tensors and options.class_folders != 0
     _tell_left_out(tree, splits, options.train_split, dataset.files, emit, by_folders=by_folders)
-    columns = spread(tables, dataset.files, options.group_by, complain)
+    columns = spread(tables, dataset.files, options.group_by, complain, emit)
     if tensors:
         _tell_labels_aside(dataset, columns, emit)
     return split_by_table(dataset, columns, options.train_split, emit), columns
@@ -139,7 +144,7 @@ def _by_tables(
     others = other_training(tree, splits)
     files = [file for file in tree.pictures if file.partition("/")[0] not in others]
     _tell_left_out(tree, splits, options.train_split, files, emit, by_folders=False)
-    columns = spread(tables, files, options.group_by, complain)
+    columns = spread(tables, files, options.group_by, complain, emit)
     found, taken = beside_tables(files, splits, lone, tables, columns[LABEL], options.class_folders)
     if not found:
         _tell_lone(lone, emit)

@@ -15,7 +15,8 @@ from barlowmatch.data.dataset import SYNONYMS, Dataset
 from barlowmatch.data.file_rows import composed
 from barlowmatch.data.folder_classes import Taken
 from barlowmatch.data.folders import Tree
-from barlowmatch.data.tables import FILE_COLUMNS, Table, label_in, read_table, refuse_repeats, write_table
+from barlowmatch.data.repeats import without_repeats
+from barlowmatch.data.tables import FILE_COLUMNS, Table, label_in, read_table, write_table
 from barlowmatch.data.tables_beside import LABEL, Columns
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
@@ -35,7 +36,8 @@ def read_manifest(path: Path, train_split: str | None, emit: Emit) -> tuple[Data
     files = [local_name(table, row, name) for row, name in enumerate(table.need(FILE_COLUMNS))]
     if not files:
         raise InputError(f"{path}: names no image; write one a line below the header")
-    refuse_repeats(table, files)
+    table, rows = without_repeats(table, files, emit)
+    files = [files[row] for row in rows]
     root = path.parent
     listed = read_classes(root)
     labels = _labels(table.labels() or [""] * len(files), listed)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from barlowmatch.configs.shared import LARGEST_SIZE, ImageOptions
 from barlowmatch.data.caching import cached_images
 from barlowmatch.data.contents import Contents, index_of, read_contents
-from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.dataset import SPLITS, Dataset, labeled_in
 from barlowmatch.data.images import Header, Range, Unreadable, joint_range, read_header
 from barlowmatch.data.lazy import JpegImages, LazyImages
 from barlowmatch.data.locks import locked
@@ -228,5 +228,9 @@ def _report(dataset: Dataset, reasons: Reasons, refuse: _Refusal, emit: Emit) ->
     if rows:
         named = "".join(f"\n  {dataset.files[row]}: {reasons[row]}" for row in rows[:_NAMED])
         more = f"\n  and {len(rows) - _NAMED:,} more, which `inspect` names" if len(rows) > _NAMED else ""
-        message = f"{len(rows):,} of {len(dataset):,} images cannot be read and are left out: {named}{more}"
+        lost = [split for split in SPLITS if split != "unlabeled"]
+        labeled = [int(np.isin(labeled_in(split, dataset.splits, dataset.labels), rows).sum()) for split in lost]
+        parts = ", ".join(f"{number:,} of {split}" for split, number in zip(lost, labeled, strict=True) if number)
+        labels = f" with their labels ({parts})" if parts else ""
+        message = f"{len(rows):,} of {len(dataset):,} images cannot be read and are left out{labels}: {named}{more}"
         emit(Said(message=message, level="warning"))

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch.arrays import Rows
 from barlowmatch.data.dataset import HELD_OUT_FILE, SYNONYMS, Dataset
 from barlowmatch.data.file_rows import composed
 from barlowmatch.errors import InputError
@@ -25,7 +24,7 @@ def hold_out(dataset: Dataset, share: float) -> Dataset:
     group without a label has nothing to judge by and stays in the pool.
     Images of test stay where they are: what picks the best model must not report how good it is.
     """
-    return _held_out(dataset, dataset.train, share) if draws_sample(dataset, share) else dataset
+    return _held_out(dataset, share) if draws_sample(dataset, share) else dataset
 
 
 def draws_sample(dataset: Dataset, share: float) -> bool:
@@ -43,24 +42,15 @@ def none_held_out(labeled: int, share: float) -> str:
     return f"none of {labeled:,} labeled images fell into the share {share:g} held out as val: no model is judged"
 
 
-def hold_out_answered(dataset: Dataset, rows: Rows, share: float) -> Dataset:
-    """Return the dataset with a sample of its newly labeled images in val, where val is such a sample.
-
-    A group that has labeled training images already stays there.
-
-    Args:
-        dataset: the round before, with the answers in train.
-        rows: the answered ones.
-        share: of them that is held out.
-    """
-    if dataset.groups is not None:
-        trained = {dataset.groups[row] for row in np.setdiff1d(dataset.train, rows)}
-        rows = np.array([row for row in rows if dataset.groups[row] not in trained], np.int64)
-    return _held_out(dataset, rows, share)
+def only_in_val(dataset: Dataset) -> tuple[str, ...]:
+    """Return the names of the classes that have labels in val and none in train: nothing is learned of them."""
+    lost = np.setdiff1d(dataset.labels[dataset.val], dataset.labels[dataset.train])
+    return tuple(dataset.class_names[label] for label in lost)
 
 
-def _held_out(dataset: Dataset, rows: Rows, share: float) -> Dataset:
-    """Return the dataset with a sample of `rows`, or of their groups, in val."""
+def _held_out(dataset: Dataset, share: float) -> Dataset:
+    """Return the dataset with a sample of its labeled training images, or of their groups, in val."""
+    rows = dataset.train
     if dataset.groups is None:
         chosen = np.zeros(len(dataset), dtype=bool)
         for row in rows.tolist():

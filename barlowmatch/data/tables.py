@@ -95,20 +95,6 @@ def read_table(path: Path) -> Table:
     return table
 
 
-def refuse_repeats(table: Table, files: Sequence[str]) -> None:
-    """Refuse a table that names a file twice.
-
-    Raises:
-        InputError: it does; the line names both lines.
-    """
-    first: dict[str, int] = {}
-    for row, file in enumerate(files):
-        if first.setdefault(file, row) != row:
-            raise InputError(
-                f"{table.path}: lines {table.lines[first[file]]} and {table.lines[row]} both name {file}; remove one"
-            )
-
-
 def read_csv_text(path: Path) -> str:
     """Return the text of a CSV file, bytes that are no UTF-8 kept by surrogateescape.
 

@@ -61,6 +61,17 @@ def examine(_setup: Setup, file: str) -> dict[str, Any]:
     return found
 
 
+def see(_setup: Setup, file: str) -> dict[str, Any]:
+    """Return a hash of a picture's pixels: what differs in format, compression or remarks alone has the same."""
+    content = read_file(Path(file))
+    if read_header(content).is_deep:
+        pixels = np.ascontiguousarray(read_deep(content))
+    else:
+        pixels = np.asarray(read_image(content))
+    shape = f"{pixels.dtype} {pixels.shape} ".encode("ascii")
+    return {"pixels": hashlib.sha256(shape + pixels.tobytes()).hexdigest()}
+
+
 def measure(_setup: Setup, file: str) -> dict[str, Any]:
     """Return the intensities below which 0.1 % and 99.9 % of a deep picture's pixels lie."""
     values = read_deep(read_file(Path(file)))
@@ -112,6 +123,7 @@ def _write(path: str, content: bytes, position: int) -> None:
 TASKS: Mapping[str, Callable[[Setup, Any], dict[str, Any]]] = {
     "hash": hash_file,
     "examine": examine,
+    "see": see,
     "measure": measure,
     "decode": decode,
     "compress": compress,

@@ -11,13 +11,14 @@ from barlowmatch.data.classes import some
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.folder_names import IF_THEY_ARE_CLASSES, may_be_classes
 from barlowmatch.data.layouts import read_dataset
-from barlowmatch.data.splits import val_is_sample
+from barlowmatch.data.splits import only_in_val, val_is_sample
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import Report, judge
 from barlowmatch.events import Emit, Said
 from barlowmatch.inference import classify_rows
 from barlowmatch.models.network import Network
 from barlowmatch.run_folders import place_run
+from barlowmatch.stages.earlier_labels import tell_of_labels_learned
 from barlowmatch.stages.images import Images
 from barlowmatch.stages.networks import build_classifying_network, knows_all
 from barlowmatch.stages.session import (
@@ -25,6 +26,7 @@ from barlowmatch.stages.session import (
     load_images_as_before,
     open_training,
     origin_of,
+    tell_contradicting_labels,
     train_network,
 )
 from barlowmatch.stages.validation import refuse_val_learned_from
@@ -82,8 +84,8 @@ def check_labels(dataset: Dataset, emit: Emit) -> None:
         InputError: fewer than two classes have a labeled training image.
     """
     present = np.unique(dataset.labels[dataset.train])
-    lost = np.setdiff1d(dataset.labels[dataset.val], present)
-    missing = some(dataset.class_names[label] for label in lost)
+    lost = only_in_val(dataset)
+    missing = some(lost)
     if len(present) < 2:
         found = "no training image has a label"
         way = (
@@ -147,9 +149,11 @@ def run_classification(
         origin = origin_of(config, resumed, place)
         if origin.checkpoint is not None and "classifier" in origin.checkpoint:
             refuse_val_learned_from(origin.checkpoint, origin.path, dataset, config)
+            tell_of_labels_learned(origin.checkpoint, origin.path, dataset, emit)
         with open_training(stage, config, dataset, place, emit) as opened:
             images = load_images_as_before(dataset, config, compute, opened.emit, origin, resumed)
             check_readable(images)
+            tell_contradicting_labels(images, opened.emit)
             network = build_classifying_network(config, origin, images, dataset.classes, opened.emit)
             task = make_task(network, images, config, compute)
             task.begin(has_classifier=knows_all(origin, dataset.classes), emit=opened.emit)

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 
 from barlowmatch.configs.create_dataset import CreateDatasetConfig
+from barlowmatch.data.answered import hold_out_answered
 from barlowmatch.data.answers import labels_for, latest_request, read_answers, read_request, with_answers
+from barlowmatch.data.classes import some
+from barlowmatch.data.copies import Pictures, compare_pictures, contradiction, same
 from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.layouts import read_with_columns
-from barlowmatch.data.splits import held_out_note, hold_out_answered, none_held_out, refuse_other_groups, val_is_sample
+from barlowmatch.data.likely_mistakes import tell_likely_mistakes
+from barlowmatch.data.splits import held_out_note, none_held_out, only_in_val, refuse_other_groups, val_is_sample
 from barlowmatch.data.workers import run_tasks
 from barlowmatch.data.writing import write_dataset
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
+from barlowmatch.stages.earlier_labels import tell_of_labels_asked_beside
 from barlowmatch.words import count
 
 _ROUND = re.compile(r"(.*)-round-(\d+)")
@@ -25,8 +30,9 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     """Check request and labels against each other and the dataset, and write the next dataset.
 
     Returns:
-        Where it is and what it holds: `out_path`, `request`, `labels`, `added`, how many of these are `held_out`, how
-        many requested images stay `unanswered`, images by split, `classes`, `new_classes`, `linked`, `copied`.
+        Where it is and what it holds: `out_path`, `request`, `labels`, how many images with a new label were `added`
+        that can be read and how many are `unreadable`, how many are `held_out`, how many requested ones stay
+        `unanswered`, images by split, `classes`, `new_classes`, `linked`, `copied`.
 
     Raises:
         InputError: request, labels and dataset do not fit together, or the new folder cannot be written.
@@ -34,19 +40,29 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     dataset, columns = read_with_columns(config.source, emit)
     request = config.request or latest_request(config.label_request_path)
     labels = config.labels or labels_for(request, config.label_request_path, dataset.root)
+    tell_of_labels_asked_beside(request, dataset, emit)
     asked = read_request(request, dataset)
-    answers = read_answers(labels, request, asked, dataset)
+    answers = read_answers(labels, request, asked, dataset, emit)
     rows = answers.rows
     _tell_unanswered(dataset, labels, asked, rows, emit)
     if config.strict:
         _refuse_unreadable(dataset, rows)
     grown = with_answers(dataset, answers, labels, config.new_classes)
+    if len(grown.classes) > len(dataset.classes):
+        tell_likely_mistakes(grown, emit)
+    pictures = compare_pictures(grown, np.flatnonzero(grown.labels >= 0).tolist(), emit)
+    unreadable = [row for row in rows if row in pictures.reasons]
+    _tell_about_pictures(grown, pictures, labels, unreadable, emit)
     if val_is_sample(dataset):
         refuse_other_groups(dataset.root, config.group_by)
-        grown = hold_out_answered(grown, np.array(rows, np.int64), config.val_share)
+        grown = hold_out_answered(grown, np.array(rows, np.int64), config.val_share, pictures.shown)
         if config.val_share and "val" not in grown.splits:
             way_out = "a larger --val-share holds some out, into another --out-path"
             message = f"{none_held_out(len(grown.train), config.val_share)}; {way_out}"
+            emit(Said(message=message, level="warning"))
+        lost = only_in_val(grown)
+        if lost:
+            message = f"all labels of {some(lost)} are in val, so nothing is learned of them; label more images of them"
             emit(Said(message=message, level="warning"))
     answered = set(rows)
     order = [row for row in range(len(grown)) if row not in answered]
@@ -58,7 +74,8 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
         "out_path": str(out_path),
         "request": str(request),
         "labels": str(labels),
-        "added": len(rows),
+        "added": len(rows) - len(unreadable),
+        "unreadable": len(unreadable),
         "unanswered": len(asked) - len(rows),
         "held_out": int((grown.splits[list(rows)] == "val").sum()),
         "images": {split: int((grown.splits == split).sum()) for split in SPLITS},
@@ -97,6 +114,19 @@ def _tell_unanswered(dataset: Dataset, labels: Path, asked: Sequence[int], rows:
     if rest:
         told = f"{len(rest):,} of {len(asked):,} requested images have no label and stay in the pool"
         emit(Said(message=f"{labels}: {told}, the first {rest[0]}"))
+
+
+def _tell_about_pictures(
+    dataset: Dataset, pictures: Pictures, labels: Path, unreadable: Sequence[int], emit: Emit
+) -> None:
+    """Warn of new labels of files that show nothing, and of labels that contradict each other."""
+    if unreadable:
+        named = some(f"{dataset.files[row]} ({pictures.reasons[row]})" for row in unreadable)
+        told = f"{count(len(unreadable), 'label')} of files that cannot be read, of which nothing is learned: {named}"
+        emit(Said(message=f"{labels}: {told}", level="warning"))
+    disputed = contradiction(dataset, same(pictures.shown))
+    if disputed is not None:
+        emit(Said(message=disputed, level="warning"))
 
 
 def _refuse_unreadable(dataset: Dataset, rows: tuple[int, ...]) -> None:

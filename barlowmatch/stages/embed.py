@@ -18,6 +18,7 @@ from barlowmatch.events import Emit, Said, silent
 from barlowmatch.inference import Output, apply_network
 from barlowmatch.outputs import check_output_folder
 from barlowmatch.stages.apply import Applied, applied_network
+from barlowmatch.stages.earlier_labels import tell_of_labels_learned
 
 
 def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
     check_output_folder("--out-path", config.out_path, config.dataset_folder)
     refuse_other_content(config.out_path)
     with applied_network(config, emit) as applied:
+        tell_of_labels_learned(applied.checkpoint, config.checkpoint_path, applied.images.dataset, emit)
         rows, classifies = applied.images.all, _knows_the_labels(applied, config, emit)
         with EmbeddingsWriter(
             config.out_path,

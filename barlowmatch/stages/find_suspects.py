@@ -7,7 +7,7 @@ from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
-from barlowmatch.outputs import check_output_file, refuse_to_lose
+from barlowmatch.outputs import check_output_file, keeping_another, refuse_to_lose
 from barlowmatch.suspects import LEAST, find_suspects
 
 COLUMNS = ("rank", "file", "label", "suggested", "odds")
@@ -32,7 +32,8 @@ def run(config: FindSuspectsConfig, emit: Emit = silent) -> dict[str, Any]:
         (rank, embeddings.table.files[rows[place]], embeddings.table.labels[rows[place]], names[other], f"{odds:.6g}")
         for rank, (place, other, odds) in enumerate(zip(found.places, found.suggested, found.odds, strict=True), 1)
     ]
-    write_table(config.out_path, COLUMNS, table)
+    with keeping_another(config.out_path, emit) as partial:
+        write_table(partial, COLUMNS, table)
     message = f"{config.out_path}: {len(found)} of {found.judged} labels are suspect"
     left = len(rows) - found.judged
     if left:

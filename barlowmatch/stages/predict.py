@@ -17,10 +17,9 @@ from barlowmatch.data.decimals import comma_separated
 from barlowmatch.data.tables import write_numbers
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
-from barlowmatch.files import whole_file
 from barlowmatch.inference import classify_rows
 from barlowmatch.models.network import Network
-from barlowmatch.outputs import check_output_file, refuse_to_lose
+from barlowmatch.outputs import check_output_file, keeping_another, refuse_to_lose
 from barlowmatch.stages.apply import Applied, applied_network
 
 COLUMNS = ("file", "class", "probability")
@@ -36,7 +35,7 @@ def run(config: PredictConfig, emit: Emit = silent) -> dict[str, Any]:
     check_output_file("--out-path", config.out_path, config.dataset_folder)
     refuse_to_lose("--out-path", config.out_path, COLUMNS, beyond="p(")
     with applied_network(config, emit, partial(_need_classifier, config.checkpoint_path)) as applied:
-        counts = _write(applied, config.out_path)
+        counts = _write(applied, config.out_path, emit)
         names, total = applied.class_names, int(counts.sum())
         if launcher.is_main():
             shown = some(f"{names[place]} {counts[place]:,}" for place in np.argsort(-counts, kind="stable"))
@@ -49,8 +48,8 @@ def _need_classifier(path: Path, network: Network, _checkpoint: Checkpoint, _dat
         raise InputError(f"{path}: has no classifier; give a checkpoint of train-classifier or fixmatch")
 
 
-def _write(applied: Applied, path: Path) -> Counts:
-    """Write the table batch by batch, and return how many images are of each class."""
+def _write(applied: Applied, path: Path, emit: Emit) -> Counts:
+    """Write the table batch by batch, and return how many images are of each class; another one there is kept."""
     names, files = applied.class_names, applied.images.dataset.files
     counts = np.zeros(len(names), np.int64)
 
@@ -67,7 +66,7 @@ def _write(applied: Applied, path: Path) -> Counts:
             pass  # its part of each batch goes to the main process
         return counts
     with (
-        whole_file(path) as partial,
+        keeping_another(path, emit) as partial,
         partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         write_numbers(file, [*COLUMNS, *(f"p({name})" for name in names)], lines())

@@ -15,6 +15,7 @@ from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lo
 from barlowmatch.selection.base import Selection, Strategy
 from barlowmatch.selection.loading import create_strategy, load_strategy_file
 from barlowmatch.selection.pool import Pool
+from barlowmatch.stages.earlier_labels import note_for_request, note_of
 from barlowmatch.words import count
 
 REQUEST = "request.csv"
@@ -44,16 +45,19 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
         )
     budget = _budget(config, pool, emit)
     selection = strategy.select(pool, budget, config.seed, emit)
-    path = write_request(config.dest_path, config.round, strategy.name, selection)
+    labeled = len(embeddings.labeled) + len(embeddings.judged_by)
+    beside = note_for_request(embeddings.dataset_folder, labeled)
+    path = write_request(config.dest_path, config.round, strategy.name, selection, beside)
     seconds = time.monotonic() - started
     chosen = f"{budget:,} of {count(len(pool), 'image')}"
     emit(Said(message=f"{path}: {chosen} requested by {strategy.name} in {seconds:.1f} s"))
     return {"file": str(path), "count": budget, "strategy": strategy.name, "seconds": round(seconds, 3)}
 
 
-def write_request(folder: Path, number: int, strategy: str, selection: Selection) -> Path:
+def write_request(folder: Path, number: int, strategy: str, selection: Selection, beside: str) -> Path:
     """Write a selection as a table with reasons, and as the seed's list of names; return the table's path.
 
+    Beside them `request.json` keeps beside which labels it was chosen.
     The list has no header by which to tell an earlier one from somebody's own: what was there is kept as `.bak`.
     """
     names = rows_text([file] for file in selection.files)
@@ -62,7 +66,7 @@ def write_request(folder: Path, number: int, strategy: str, selection: Selection
     rows = [(rank, file, f"{score:.6g}", strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
     if listed.is_file() and listed.read_bytes() != names.encode("utf-8", "surrogateescape"):
         keep_aside(listed)
-    write_texts({listed: names, path: table_text(REQUEST_COLUMNS, rows)})
+    write_texts({listed: names, note_of(path): beside, path: table_text(REQUEST_COLUMNS, rows)})
     return path
 
 

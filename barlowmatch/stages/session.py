@@ -10,6 +10,7 @@ from barlowmatch.config_changes import OTHER_IMAGES, changed_fields, plain
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
 from barlowmatch.data.classes import plain_classes
+from barlowmatch.data.copies import contradiction
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.splits import val_was_drawn
 from barlowmatch.errors import InputError
@@ -17,6 +18,7 @@ from barlowmatch.events import Emit, Said
 from barlowmatch.pacing import say_few_steps
 from barlowmatch.run_folders import Place, goes_on, wants_resume, why_afresh
 from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
+from barlowmatch.stages.earlier_labels import label_count
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import Origin, load_trained, read_origin
 from barlowmatch.task import Task
@@ -98,6 +100,17 @@ def tell_about_copies(images: Images, emit: Emit) -> None:
     emit(Said(message=message, level="warning"))
 
 
+def tell_contradicting_labels(images: Images, emit: Emit) -> None:
+    """Warn of pictures of which labels say several things, all of which would be learned."""
+    rows, contents = images.train.tolist(), images.pixels.sha256
+    by_content: dict[str, list[int]] = {}
+    for row in rows:
+        by_content.setdefault(contents[row], []).append(row)
+    disputed = contradiction(images.dataset, by_content.values())
+    if disputed is not None:
+        emit(Said(message=disputed, level="warning"))
+
+
 def train_network(
     run: Run,
     config: RunOptions,
@@ -127,6 +140,7 @@ def train_network(
         "classes": plain_classes(dataset.classes),
         "architecture": task.network.architecture.to_dict(),
         "dataset": dataset.fingerprint,
+        "labeled": label_count(dataset),
         "val_was_drawn": val_was_drawn(dataset),
         "pixels": images.pixels.identity,
         "autocast": compute.autocast,

@@ -185,7 +185,7 @@ def test_more_requests_than_images(refused: Callable[..., None], home: Path, cla
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ("unlabeled/3.png,1\nunlabeled/3.png,1\nunlabeled/4.png,1\n", "unlabeled/3.png"),
+        ("unlabeled/3.png,1\nunlabeled/3.png,0\nunlabeled/4.png,1\n", "unlabeled/3.png"),
         ("unlabeled/3.png,1\nunlabeled/4.png,1\nunlabeled/999.png,1\n", "unlabeled/999.png"),
     ],
 )

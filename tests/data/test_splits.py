@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from barlowmatch.data.answered import hold_out_answered
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.dataset import HELD_OUT_FILE, Dataset
 from barlowmatch.data.splits import (
@@ -15,7 +16,6 @@ from barlowmatch.data.splits import (
     folders_below,
     held_out_note,
     hold_out,
-    hold_out_answered,
     refuse_other_groups,
     with_groups,
 )

@@ -103,7 +103,7 @@ def test_equal_images_within_and_across_splits(tmp_path: Path) -> None:
         ["val/1/1.png", "unlabeled/in-pool.png"],
     ]
     capitals, pool, disputed = warned(InspectConfig(dataset_folder=tmp_path))
-    assert capitals.startswith("TRAIN AND VAL SHARE 1 IMAGES, SUCH AS train/0/3.png AND val/0/leak.png")
+    assert capitals.startswith("TRAIN AND VAL SHARE 1 IMAGE, SUCH AS train/0/3.png AND val/0/leak.png")
     assert "in the pool too, such as val/1/1.png and unlabeled/in-pool.png" in pool
     assert "different labels, such as train/0/2.png (0) and train/1/other-class.png (1)" in disputed
 
