@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
-import { alertBox, attempt, count, fill, h, table, uuid } from "./dom.js";
+import { alertBox, attempt, fill, h, table, uuid } from "./dom.js";
 import { pageHead, whoAmI } from "./page.js";
 import { ROLES } from "./who.js";
 
@@ -44,7 +44,7 @@ class PeoplePage {
 
   table(people) {
     const rows = people.map((person) => this.row(person));
-    return table(["Name", "Role", "Way in", "Labeled", "Last label", ""], rows, { class: "pp-table" });
+    return table(["Name", "Role", "Way in", "Answers", "Last answer", ""], rows, { class: "pp-table" });
   }
 
   row(person) {
@@ -75,7 +75,7 @@ class PeoplePage {
       h("th", { scope: "row" }, person.name, mine && h("small", {}, " (you)")),
       h("td", {}, role),
       h("td", {}, way),
-      h("td", {}, count(person.answers, "image")),
+      h("td", {}, person.answers.toLocaleString("en")),
       h("td", {}, person.latest ? new Date(person.latest).toLocaleDateString([], { dateStyle: "medium" }) : "never"),
       h("td", { class: "pp-acts" }, person.active && reset, !mine && active),
     );
