@@ -20,10 +20,11 @@ class PeoplePage {
     Object.assign(this, { host, me });
     this.error = alertBox();
     this.intro = h("p", { class: "pp-intro" });
+    this.done = h("p", { class: "pp-done", role: "status", hidden: true });
     this.list = h("div", { class: "pp-scroll" });
     this.add = h("button", { class: "wb-main", type: "button", onclick: () => this.openAdd() }, "Add somebody");
     const head = pageHead("People", this.add);
-    fill(host, h("div", { class: "pp-page" }, h("div", {}, head, this.intro, this.error, this.list)));
+    fill(host, h("div", { class: "pp-page" }, h("div", {}, head, this.intro, this.error, this.done, this.list)));
   }
 
   async refresh() {
@@ -65,7 +66,7 @@ class PeoplePage {
     );
     const active = h(
       "button",
-      { type: "button", onclick: () => this.change(person, { active: !person.active }) },
+      { type: "button", onclick: () => this.letIn(person, !person.active) },
       person.active ? "Keep out" : "Let in again",
     );
     const mine = person.id === this.me.id;
@@ -81,11 +82,25 @@ class PeoplePage {
     );
   }
 
-  /** Change something at once; the page then shows what the server says. */
+  /** Let somebody in or keep them out at once, say what that did, and offer to take it back. */
+  async letIn(person, active) {
+    if (!(await this.change(person, { active }))) return;
+    const words = active
+      ? `${person.name} may come in again.`
+      : `${person.name} is kept out: logged out, and the images on their hands are others' to label. Their labels stay.`;
+    const undo = h("button", { type: "button", onclick: () => this.letIn(person, !active) }, "Undo");
+    this.done.hidden = false;
+    fill(this.done, words, " ", undo);
+    undo.focus();
+  }
+
+  /** Change something at once; the page then shows what the server says. Resolves to whether it was done. */
   async change(person, what) {
+    this.done.hidden = true;
     const done = await attempt(this.error, () => api.patch(`api/team/${person.id}`, { uuid: uuid(), ...what }));
     if (done && person.id === this.me.id) return window.location.reload(); // other pages are offered to another role
-    return this.refresh();
+    await this.refresh();
+    return done;
   }
 
   openPassword(person) {
