@@ -160,7 +160,7 @@ def test_who_said_what_stands_below_the_picture_and_a_decision_leads_to_the_next
     ids = dict(tab.bench.rows("SELECT name, id FROM class"))
     free = "SELECT id FROM image WHERE state = 'none' AND split = 'unlabeled' ORDER BY id DESC LIMIT 2"
     images = sorted(image for (image,) in tab.bench.rows(free))
-    for name, cls in (("Cy", "3"), ("Di", "5")):
+    for name, cls in ((f"Cy of {tab.person}", "3"), ("Di", "5")):
         person = browser.new_context().request
         assert person.post(f"{tab.bench.url}/api/people/me", data={"name": name}).ok
         said = [
@@ -168,7 +168,8 @@ def test_who_said_what_stands_below_the_picture_and_a_decision_leads_to_the_next
             for image in images
         ]
         assert person.post(f"{tab.bench.url}/api/labels", data={"client": name, "events": said}).ok
-    tab.open("/browse?state=disputed")
+    ((cy,),) = tab.bench.rows("SELECT id FROM person WHERE name = ?", f"Cy of {tab.person}")
+    tab.open(f"/browse?state=disputed&person={cy}")
     expect(tab.page.locator(TILE)).to_have_count(2)
     tab.page.locator(TILE).first.click()
     panel = tab.page.locator(".wb-dispute")
