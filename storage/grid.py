@@ -6,6 +6,7 @@ from operator import itemgetter
 from storage.classes import with_merged
 from storage.clock import Instant
 from storage.database import Database
+from storage.holding import leases_of, renew
 from storage.leases import lease_one, room
 from storage.records import Lease
 from storage.splits import LEARNED_FROM
@@ -18,10 +19,13 @@ WHERE image.class IS NULL AND image.id > ? AND image.id <= ? AND {_UNLABELED} GR
 """
 _AT_ONCE = 4096
 _PAGE = f"""
-SELECT image.id, prediction.place
+SELECT image.id, prediction.place,
+       (SELECT token FROM lease WHERE lease.image = image.id AND lease.person = :person AND lease.client = :client
+        AND lease.state = 'active') AS held
 FROM prediction INDEXED BY prediction_class CROSS JOIN image ON image.id = prediction.image
 WHERE prediction.class = :class AND {_UNLABELED}
-  AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = image.id AND lease.state = 'active')
+  AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = image.id AND lease.state = 'active'
+                  AND (lease.person <> :person OR lease.client <> :client))
   AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.image = image.id AND lease.person = :person
                   AND lease.state IN ('skipped', 'done'))
   AND NOT EXISTS (SELECT 1 FROM request_item JOIN request ON request.id = request_item.request
@@ -57,16 +61,22 @@ def lease_predicted(
 ) -> list[Lease]:
     """Lease images predicted to be of a class, similar ones side by side; requested ones by their request.
 
-    Images of a blind request and those in anybody's hands are left out.
+    Images of a blind request and those in others' hands, or in another tab, are left out; those that this tab holds
+    already stay under the leases it has of them.
     """
-    count = min(count, room(db, person))
+    wanted = {"class": class_id, "count": count, "person": person, "client": client}
     rows = [
         row
         for member in with_merged(db, class_id)  # of each in the order of the index: a page of 48 reads few rows
-        for row in db.execute(_PAGE, {"class": member, "count": count, "person": person})
+        for row in db.execute(_PAGE, {**wanted, "class": member})
     ]
     nearest = sorted(rows, key=itemgetter("place"))[:count]
-    return [lease_one(db, row["id"], _asking(db, row["id"]), person, client, at, term) for row in nearest]
+    held = {row["id"]: row["held"] for row in nearest if row["held"] is not None}
+    fresh = [row["id"] for row in nearest if row["id"] not in held][: room(db, person)]
+    renew(db, list(held.values()), person, client, at, term)
+    taken = {image: lease_one(db, image, _asking(db, image), person, client, at, term) for image in fresh}
+    taken |= {lease.image: lease for lease in leases_of(db, list(held.values()))}
+    return [taken[row["id"]] for row in nearest if row["id"] in taken]
 
 
 def _asking(db: Database, image: int) -> int | None:

@@ -45,7 +45,12 @@ def held_leases(
     ).fetchall()
     mine = [row["token"] for row in rows]
     renew(db, mine, person, client, at, term)
-    return [Lease(row["token"], row["image"], row["request"], row["expires"]) for row in _rows_of(db, mine)]
+    return leases_of(db, mine)
+
+
+def leases_of(db: Database, tokens: Sequence[int]) -> list[Lease]:
+    """Return the leases of these tokens, the first given first."""
+    return [Lease(row["token"], row["image"], row["request"], row["expires"]) for row in _rows_of(db, tokens)]
 
 
 def release(db: Database, person: int, tokens: Iterable[int]) -> int:

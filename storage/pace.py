@@ -16,11 +16,11 @@ COMPARED = 5_000
 
 @dataclass(frozen=True)
 class Pace:
-    """One person's work among the newest events: answers, and those that came within a break's length of the last.
+    """One person's work among the newest events: answers that stand, and those that came within a break of the last.
 
     Attributes:
         person, name: who.
-        answers: labels, rejections and decisions.
+        answers: labels, rejections and decisions that were not taken back.
         paced: answers whose gap to the one before is work.
         seconds: the sum of those gaps.
     """
@@ -53,7 +53,7 @@ def paces(db: Database) -> list[Pace]:
         """WITH gaps AS (
              SELECT person,
                     (julianday(created) - julianday(lag(created) OVER (PARTITION BY person ORDER BY id))) * 86400 AS gap
-             FROM label_event
+             FROM standing
              WHERE id > (SELECT coalesce(max(id), 0) FROM label_event) - ?
                AND kind IN ('label', 'reject', 'confirm') AND source NOT IN ('import', 'prelabel'))
            SELECT person.id, person.name, count(*) AS answers, coalesce(sum(gap BETWEEN 0 AND ?), 0) AS paced,

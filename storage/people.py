@@ -1,4 +1,5 @@
 """People: known by name, never deleted. Those who may log in have a role and the hash of a password."""
+# ruff: noqa: S608 - what is put into SQL here are constants of this file
 
 import json
 import unicodedata
@@ -25,8 +26,8 @@ class Member:
         role: what they may do.
         active: whether they may come in at all.
         password: hash of their password, None where they cannot log in by one.
-        answers: how many they have given.
-        latest: when they gave the last one, "" before the first.
+        answers: how many of theirs stand: those taken back do not count.
+        latest: when they gave the last of them, "" before the first.
     """
 
     id: int
@@ -36,6 +37,18 @@ class Member:
     password: str | None
     answers: int = 0
     latest: str = ""
+
+
+_ANSWER = "kind IN ('label', 'reject', 'confirm')"
+_NOT_REDONE = "NOT EXISTS (SELECT 1 FROM label_event AS redo WHERE redo.undoes = undo.id)"
+_TAKEN_BACK = f"""SELECT undo.person, count(*) AS count
+    FROM label_event AS undo INDEXED BY label_event_undoes CROSS JOIN label_event AS said ON said.id = undo.undoes
+    WHERE undo.undoes IS NOT NULL AND undo.kind = 'undo' AND said.{_ANSWER} AND {_NOT_REDONE}"""
+"""Answers that an undo took back, by person: undos are few beside answers, which are counted without a look at each."""
+_LATEST = f"""SELECT said.created FROM label_event AS said
+    WHERE said.person = person.id AND said.{_ANSWER}
+      AND NOT EXISTS (SELECT 1 FROM label_event AS undo WHERE undo.undoes = said.id AND {_NOT_REDONE})
+    ORDER BY said.created DESC LIMIT 1"""
 
 
 def fold(name: str) -> str:
@@ -60,21 +73,28 @@ def get_person(db: Database, person: int) -> Person | None:
 
 
 def list_people(db: Database) -> list[Person]:
-    """Return everybody, by name, with how many answers they have given."""
+    """Return everybody, by name, with how many answers of theirs stand."""
     return [Person(item.id, item.name, item.answers) for item in list_members(db)]
 
 
 def list_members(db: Database) -> list[Member]:
     """Return everybody as admins see them, by name."""
     rows = db.execute(
-        """SELECT person.*,
-                  (SELECT count(*) FROM label_event
-                   WHERE person = person.id AND kind IN ('label', 'reject', 'confirm')) AS answers,
-                  coalesce((SELECT max(created) FROM label_event
-                            WHERE person = person.id AND kind IN ('label', 'reject', 'confirm')), '') AS latest
-           FROM person ORDER BY folded"""
+        f"""SELECT person.*,
+                   (SELECT count(*) FROM label_event WHERE person = person.id AND {_ANSWER}) - coalesce(back.count, 0)
+                       AS answers,
+                   coalesce(({_LATEST}), '') AS latest
+            FROM person LEFT JOIN ({_TAKEN_BACK} GROUP BY undo.person) AS back ON back.person = person.id
+            ORDER BY folded"""
     )
     return [_member(row, row["answers"], row["latest"]) for row in rows]
+
+
+def count_answers(db: Database, person: int) -> int:
+    """Return how many answers of somebody stand."""
+    given = db.execute(f"SELECT count(*) FROM label_event WHERE person = ? AND {_ANSWER}", (person,)).fetchone()[0]
+    back = db.execute(f"{_TAKEN_BACK} AND undo.person = ?", (person,)).fetchone()["count"]
+    return int(given - back)
 
 
 def get_member(db: Database, person: int) -> Member | None:

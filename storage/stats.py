@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from storage.clock import now
 from storage.database import Database
+from storage.people import count_answers
 from storage.records import Request
 from storage.requests import latest_event, list_requests
 from storage.suspects import count_suspects
@@ -13,7 +14,7 @@ from storage.undoing import last_act, last_undo
 
 @dataclass(frozen=True)
 class Mine:
-    """One person's work: answers ever given, and answers an hour over the last ten minutes.
+    """One person's work: answers that stand, and answers an hour over the last ten minutes.
 
     The rate is None before the third answer and in the first minute: one of seconds is none.
     """
@@ -76,7 +77,7 @@ def my_work(db: Database, person: int, since: str) -> Mine:
            WHERE person = :person AND kind IN ('label', 'reject', 'confirm') AND created BETWEEN :since AND :now""",
         {"now": now(), "person": person, "since": since},
     ).fetchone()
-    answers = _count(db, "label_event WHERE person = ? AND kind IN ('label', 'reject', 'confirm')", person)
+    answers = count_answers(db, person)
     rate = row["count"] / row["hours"] if row["count"] >= 3 and (row["hours"] or 0) >= 1 / 60 else None
     return Mine(answers, rate, last_act(db, person) is not None, last_undo(db, person) is not None)
 

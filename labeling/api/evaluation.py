@@ -60,13 +60,13 @@ def show_pace(here: Here) -> wire.PacesOut:
         everybody = paces(db)
         pairs, images = agreements(db)
         missing = second_answers_missing(db)
-        names = {person.id: person.name for person in list_people(db)}
+        known = {person.id: person for person in list_people(db)}
     paced, seconds = sum(item.paced for item in everybody), sum(item.seconds for item in everybody)
     return wire.PacesOut(
         newest=RECENT, break_s=BREAK_SECONDS,
         people=[
             wire.PaceOut(
-                person=item.person, name=item.name, answers=item.answers, hours=item.seconds / 3600,
+                person=item.person, name=item.name, answers=known[item.person].answers, hours=item.seconds / 3600,
                 per_hour=item.per_hour,
             )
             for item in everybody
@@ -75,7 +75,7 @@ def show_pace(here: Here) -> wire.PacesOut:
         agreement=_agreed(pairs, images) if images else None, second_answers=missing,
         pairs=[
             wire.AgreementOut(
-                person=names[pair.person], other=names[pair.other], same=_share(pair.same, pair.images)
+                person=known[pair.person].name, other=known[pair.other].name, same=_share(pair.same, pair.images)
             )
             for pair in pairs
         ],

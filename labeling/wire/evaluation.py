@@ -95,7 +95,10 @@ class EvaluationOut(Wire):
 
 
 class PaceOut(Wire):
-    """One person's work among the newest answers; `per_hour` is null where too few tell."""
+    """One person's work: all `answers` of theirs that stand, as on People, and of the newest the time they took.
+
+    `per_hour` is null where too few tell.
+    """
 
     person: int
     name: str

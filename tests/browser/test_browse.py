@@ -1,6 +1,7 @@
 """Browse: filters live in the address, the chosen image is shown large, keys do what the mouse does."""
 
 import re
+import uuid
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,48 @@ def test_a_long_name_takes_two_lines_and_is_whole_in_the_title_and_once_it_is_ch
         tab.leave()
         context.close()
         assert tab.complaints == []
+
+
+def test_keys_are_the_pages_while_a_checkbox_has_the_focus(tab: Tab) -> None:
+    tab.open("/browse?state=none")
+    tab.page.locator(TILE).first.click()
+    tab.page.get_by_label("Flagged").focus()
+    tab.page.keyboard.press("f")
+    expect(tab.page.locator(f"{TILE} figcaption").first).to_contain_text("⚑")
+    tab.page.keyboard.press("Space")  # is the checkbox's own
+    expect(tab.page.get_by_label("Flagged")).to_be_checked()
+    tab.saved()
+    assert [event[0] for event in tab.events()] == ["flag"]
+
+
+def test_who_said_what_stands_below_the_picture_and_a_decision_leads_to_the_next(tab: Tab, browser: Browser) -> None:
+    ids = dict(tab.bench.rows("SELECT name, id FROM class"))
+    free = "SELECT id FROM image WHERE state = 'none' AND split = 'unlabeled' ORDER BY id DESC LIMIT 2"
+    images = sorted(image for (image,) in tab.bench.rows(free))
+    for name, cls in ((f"Cy of {tab.person}", "3"), ("Di", "5")):
+        person = browser.new_context().request
+        assert person.post(f"{tab.bench.url}/api/people/me", data={"name": name}).ok
+        said = [
+            {"uuid": str(uuid.uuid4()), "kind": "label", "image": image, "class": ids[cls], "source": "browse"}
+            for image in images
+        ]
+        assert person.post(f"{tab.bench.url}/api/labels", data={"client": name, "events": said}).ok
+    ((cy,),) = tab.bench.rows("SELECT id FROM person WHERE name = ?", f"Cy of {tab.person}")
+    tab.open(f"/browse?state=disputed&person={cy}")
+    expect(tab.page.locator(TILE)).to_have_count(2)
+    tab.page.locator(TILE).first.click()
+    panel = tab.page.locator(".wb-dispute")
+    expect(panel).to_contain_text(re.compile(r"It is 3\s*3\s*Cy.*It is 5\s*5\s*Di", re.DOTALL))
+    assert (panel.bounding_box() or {})["y"] < (tab.page.locator(".wb-browse .wb-classes").bounding_box() or {})["y"]
+    check_looks(tab.page)
+
+    tab.page.get_by_role("button", name="It is 5").click()
+
+    expect(tab.page.locator(TILE).nth(1)).to_have_attribute("aria-selected", "true")
+    expect(panel).to_be_visible()
+    expect(tab.page.locator(f"{TILE} img").nth(1)).to_have_js_property("complete", True)
+    tab.page.wait_for_timeout(310)
+    tab.page.keyboard.press("3")
+    expect(tab.page.locator(".wb-message")).to_contain_text("The disputed images of this page are settled.")
+    tab.saved()
+    assert [tab.bench.label_of(image) for image in images] == ["5", "3"]

@@ -166,6 +166,13 @@ def test_a_finger_that_scrolls_leaves_nothing_out_and_a_tap_does(phone: Tab) -> 
     assert phone.events() == []
 
 
+def _without_images(route: Route) -> None:
+    """Let a page of the grid have no images, as where all of its class are elsewhere."""
+    if route.request.method != "POST":
+        return route.fallback()
+    return route.fulfill(json={**route.fetch().json(), "items": []})
+
+
 def test_who_holds_as_many_images_as_one_may_is_told_so(tab: Tab) -> None:
     tab.open().ready()
     ask, client = tab.page.request, "another tab"
@@ -175,12 +182,66 @@ def test_who_holds_as_many_images_as_one_may_is_told_so(tab: Tab) -> None:
         for found in classes
     )
     assert any(page["full"] for page in pages)
+    tab.page.route("**/api/grid", _without_images)  # those of the queue are left to a page
 
     tab.page.keyboard.press("g")
 
     expect(tab.page.locator(".wb-grid .wb-notice")).to_contain_text("as many images as one person may at a time")
     check_looks(tab.page)
+    tab.page.unroute("**/api/grid")
     ask.post(f"{tab.bench.url}/api/release", data={"client": client})
     tab.page.keyboard.press("Escape")
     tab.page.keyboard.press("g")
     expect(tab.page.locator(TILE)).to_have_count(48)
+
+
+def _class_of_the_grid(tab: Tab) -> tuple[int, int]:
+    """Return the class that the grid shows, and how many images it is said to have."""
+    option = tab.page.locator(".wb-grid select option:checked")
+    return int(option.get_attribute("value") or -1), int(option.inner_text().split(" ")[2].replace(",", ""))
+
+
+def test_the_queue_of_whoever_opens_the_grid_hides_nothing_from_it_and_is_as_it_was_after(tab: Tab) -> None:
+    tab.open().ready()
+    mine = "SELECT image FROM lease JOIN person ON person.id = person WHERE state = 'active' AND person.name = ?"
+    shown, queued = tab.image, {image for (image,) in tab.bench.rows(mine, tab.person)}
+    strip = ".wb-film figure[data-place=next] img"
+    coming = [image.get_attribute("src") for image in tab.page.locator(strip).all()]
+    assert queued
+    tab.page.keyboard.press("g")
+    on_grid: set[int] = set()
+    for _ in range(tab.page.locator(".wb-grid select option").count() or 10):
+        expect(tab.page.locator(TILE).first).to_be_visible()
+        sources = [image.get_attribute("src") or "" for image in tab.page.locator(f"{TILE} img").all()]
+        on_grid |= {int(source.split("/thumb/")[1].split("?")[0]) for source in sources}
+        before = _class_of_the_grid(tab)[0]
+        tab.page.keyboard.press("PageDown")
+        expect(tab.page.locator(".wb-grid select")).not_to_have_value(str(before))
+    assert on_grid & queued
+    tab.page.keyboard.press("Escape")
+    tab.ready()
+    tab.shows(shown)
+    assert [image.get_attribute("src") for image in tab.page.locator(strip).all()] == coming
+
+
+def test_enter_goes_on_where_a_class_has_nothing_for_me(tab: Tab) -> None:
+    tab.open().ready()
+    tab.page.keyboard.press("g")
+    expect(tab.page.locator(TILE).first).to_be_visible()
+    first, _ = _class_of_the_grid(tab)
+
+    tab.page.route("**/api/grid", _without_images)
+    tab.page.keyboard.press("PageDown")
+    expect(tab.page.locator(".wb-grid .wb-notice")).to_contain_text("No image of this class is free")
+    empty, _ = _class_of_the_grid(tab)
+    assert empty != first
+    check_looks(tab.page)
+    tab.page.unroute("**/api/grid")
+
+    tab.page.keyboard.press("Enter")
+
+    expect(tab.page.locator(TILE).first).to_be_visible()
+    assert _class_of_the_grid(tab)[0] not in (first, empty)
+    tab.page.keyboard.press("PageUp")
+    expect(tab.page.locator(".wb-grid select")).to_have_value(str(empty))
+    assert tab.events() == []

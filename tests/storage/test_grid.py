@@ -4,7 +4,7 @@ from statistics import fmean
 
 import pytest
 
-from storage import grid
+from storage import grid, leases
 from storage.checks import find_faults
 from storage.classes import merge_class
 from storage.database import transaction
@@ -74,3 +74,36 @@ def test_the_grid_offers_each_class_with_its_images_and_how_sure_the_model_is_of
         sure[0 if guess.class_id == 1 else guess.class_id].append(guess.probability)
     expected = [(number, len(found), pytest.approx(fmean(found))) for number, found in sure.items()]
     assert grid.unlabeled_predicted(scene.db) == expected
+
+
+def test_what_a_tab_holds_for_its_queue_comes_to_its_grid_under_the_same_leases(scene: Scene) -> None:
+    """Else the end of a class is in the queue of whoever looks for it on the grid."""
+    with transaction(scene.db):
+        run = add_run(scene.db, b"run", "embed")
+        put_predictions(scene.db, run, (NewPrediction(image, (Guess(0, 0.9),), image) for image in scene.images))
+    scene.ask(scene.images[:8])
+    mine = take(scene, "Ann", 4)
+    theirs = take(scene, "Bob", 4)
+    scene.later(TERM / 2)
+    with transaction(scene.db):
+        other_tab = grid.lease_predicted(scene.db, 0, scene.who("Ann"), "other", 2, scene.at, TERM)
+        page = grid.lease_predicted(scene.db, 0, scene.who("Ann"), "Ann", 48, scene.at, TERM)
+    away = {lease.image for lease in (*theirs, *other_tab)}
+    assert [lease.image for lease in page] == [image for image in scene.images if image not in away]
+    assert [lease.token for lease in page[:4]] == [lease.token for lease in mine]
+    assert {lease.expires for lease in page} == {scene.at.seconds + TERM}, "they are renewed"
+    assert find_faults(scene.db) == []
+
+
+def test_who_holds_as_many_as_one_may_still_finds_those_on_the_grid(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "MOST_HELD", 4)
+    with transaction(scene.db):
+        run = add_run(scene.db, b"run", "embed")
+        put_predictions(scene.db, run, (NewPrediction(image, (Guess(0, 0.9),), image) for image in scene.images))
+    scene.ask(scene.images[5:9])
+    mine = take(scene, "Ann", 9)
+    with transaction(scene.db):
+        page = grid.lease_predicted(scene.db, 0, scene.who("Ann"), "Ann", 48, scene.at, TERM)
+    assert [lease.token for lease in page] == [lease.token for lease in mine]

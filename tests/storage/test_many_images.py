@@ -91,7 +91,8 @@ def test_answers_are_counted_in_indexes_alone(scene: Scene, planned: bool) -> No
         assert my_work(scene.db, scene.who("Ann"), "2000").answers == 3
         assert [item.answers for item in list_merged(scene.db)] == [3]
         refresh_class(scene.db, 0)
-    assert not [line for line in plan if re.match(r"SCAN (label_event|event|undo)\b", line)]
+    undos = "SCAN undo USING INDEX label_event_undoes"  # which holds undos alone
+    assert not [line for line in plan if re.match(r"SCAN (label_event|event|undo)\b", line) and line != undos]
     read = [re.search(r"label_event_(answers|class) .*", line) for line in plan]
     assert Counter(match[0] for match in read if match) == {
         "label_event_answers (person=?)": 3, "label_event_answers (person=? AND created>? AND created<?)": 1,

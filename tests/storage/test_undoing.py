@@ -8,9 +8,12 @@ from storage import grid, leases
 from storage.checks import find_faults
 from storage.database import transaction
 from storage.images import mark_gone, relink
+from storage.pace import paces
+from storage.people import list_members
 from storage.predictions import NewPrediction, add_run, put_predictions
 from storage.records import Guess, Kind
 from storage.requests import answers_left
+from storage.stats import my_work
 from tests.storage.building import TERM, Scene, take
 
 
@@ -169,3 +172,29 @@ def test_what_is_redone_while_the_file_is_gone_is_not_asked_again_when_it_is_bac
         leases.recount(scene.db, lease.image)
     assert answers_left(scene.db) == 0
     assert find_faults(scene.db) == []
+
+
+def test_what_was_taken_back_counts_as_nobodys_answer_until_it_is_done_again(scene: Scene) -> None:
+    def counted() -> set[int]:
+        member = next(item for item in list_members(scene.db) if item.name == "Ann")
+        pace = next(item for item in paces(scene.db) if item.name == "Ann")
+        return {member.answers, my_work(scene.db, ann, "2000").answers, pace.answers}
+
+    ann = scene.who("Ann")
+    scene.say("Bob", "label", scene.images[5], class_id=0, source="browse")
+    said = [scene.say("Ann", "label", image, class_id=0, source="browse") for image in scene.images[:3]]
+    scene.say("Ann", "undo", undoes=scene.say("Ann", "flag", scene.images[0]).uuid)
+    assert counted() == {3}
+    undone = [scene.say("Ann", "undo", undoes=one.uuid) for one in said[1:]]
+    assert counted() == {1}
+    scene.say("Ann", "redo", undoes=undone[0].uuid)
+    scene.say("Ann", "undo", undoes=said[1].uuid)
+    scene.say("Ann", "redo", undoes=undone[1].uuid)
+    assert counted() == {2}
+
+
+def test_the_last_answer_of_somebody_is_one_that_stands(scene: Scene) -> None:
+    said = scene.say("Ann", "label", scene.images[0], class_id=0, source="browse")
+    assert list_members(scene.db)[0].latest
+    scene.say("Ann", "undo", undoes=said.uuid)
+    assert list_members(scene.db)[0].latest == ""

@@ -5,6 +5,7 @@ import { ClassList, searchClasses } from "./classes.js";
 import { Corrections } from "./corrections.js";
 import { dialogIsOpen } from "./dialog.js";
 import { buttonTakes, fill, h, isTyping, keycap, tooSoon, uuid } from "./dom.js";
+import { DisputePanel } from "./dispute.js";
 import { Filters } from "./filters.js";
 import { Gallery } from "./gallery.js";
 import { Inspector, OTHERS } from "./inspector.js";
@@ -60,17 +61,10 @@ class BrowsePage {
     if (strange) this.messages.say("filters", `Filters of this link that mean nothing here are left out: ${strange}`);
     this.gallery = new Gallery({ nameOf: this.nameOf, chose: (tile) => this.inspect(tile) });
     this.pager = new Pager(PAGE, () => this.open());
-    const pager = h(
-      "footer",
-      { class: "wb-pager" },
-      this.pager.elements,
-      h("span", { class: "wb-space" }),
-      this.chip.element,
-    );
-    const classList = new ClassList(
-      (cls) => this.relabel("label", cls),
-      () => "they are made on Project, or on Label with the first picture of one.",
-    );
+    const space = h("span", { class: "wb-space" });
+    const pager = h("footer", { class: "wb-pager" }, this.pager.elements, space, this.chip.element);
+    const noClass = () => "they are made on Project, or on Label with the first picture of one.";
+    const classList = new ClassList((cls) => this.relabel("label", cls), noClass);
     classList.update(this.classes, this.keymap);
     const tool = (text, onclick, { action = null, style = "", title = null } = {}) =>
       h(
@@ -89,11 +83,12 @@ class BrowsePage {
       }),
     ];
     const search = tool("Search", () => this.search(), { action: "search", style: "wb-quiet" });
-    const close = () => this.gallery.choose(-1);
-    const settle = (cls) => this.relabel("label", cls);
     const mayChange = (image) => this.mayChange(image);
-    const suspect = new SuspectPanel({ nameOf: this.nameOf, keymap: this.keymap, settle, mayChange });
-    this.inspector = new Inspector({ nameOf: this.nameOf, classList, suspect, search, tools, close, mayChange });
+    const settle = (kind, cls) => this.relabel(kind, cls);
+    const common = { nameOf: this.nameOf, keymap: this.keymap, settle, mayChange };
+    const panels = [new SuspectPanel(common), new DisputePanel(common)];
+    const close = () => this.gallery.choose(-1);
+    this.inspector = new Inspector({ nameOf: this.nameOf, classList, panels, search, tools, close, mayChange });
     fill(
       this.host,
       h("div", { class: "wb-browse" }, this.filters.element, this.gallery.element, pager, this.inspector.element),
@@ -195,6 +190,7 @@ class BrowsePage {
     if (!image) return null;
     if (!this.mayChange(image)) return this.messages.say("choose", OTHERS);
     const suspect = image.suspect !== null;
+    const disputed = image.label.state === "disputed"; // before this decides
     const decides = isAdmin() && (suspect || (image.label.event !== null && image.answered_by !== this.person.id));
     const source = suspect && decides ? "review" : "browse";
     const event = { uuid: uuid(), kind: decides ? "confirm" : kind, image: image.image, source };
@@ -203,17 +199,20 @@ class BrowsePage {
     const label = { state: kind === "reject" ? "rejected" : "labeled", class: cls, event: event.uuid };
     const answered = decides ? null : this.person.id;
     this.corrections.act(event, image, { label, answered_by: answered, suspect: null });
-    if (suspect && this.filters.values.get("suspect") === "true") this.goToNextSuspect();
+    const { values } = this.filters;
+    if (suspect && values.get("suspect") === "true") this.goToNext("suspect labels", (other) => other.suspect);
+    else if (values.get("state") === "disputed" && disputed)
+      this.goToNext("disputed images", (other) => other.label.state === "disputed");
     return null;
   }
 
-  /** Choose the next suspect label of this page; where all are settled none, so that a key more changes no label. */
-  goToNextSuspect() {
-    this.gallery.chooseNext((image) => image.suspect);
+  /** Choose the next image of this page to settle; where all are settled none, so that a key more changes no label. */
+  goToNext(what, isOpen) {
+    this.gallery.chooseNext(isOpen);
     this.wentOn = { tile: this.chosen, when: performance.now() };
     if (this.chosen) return;
     const more = this.pager.next ? " Next shows more." : "";
-    this.messages.say("choose", `The suspect labels of this page are settled.${more}`);
+    this.messages.say("choose", `The ${what} of this page are settled.${more}`);
   }
 
   sendBack() {

@@ -102,7 +102,7 @@ const isGone = (element) => Boolean(element?.closest?.("dialog:not([open])"));
 /** Whether an event comes from a field that takes text. */
 export function isTyping(event) {
   const target = event.target;
-  if (isGone(target)) return false;
+  if (isGone(target) || (target?.type === "checkbox" && event.key !== " ")) return false; // Space ticks it
   return event.isComposing || target?.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target?.tagName ?? "");
 }
 

@@ -96,9 +96,18 @@ export class Filters {
 
   _choice(name, title, options) {
     const all = h("option", { value: "" }, "Any");
+    let pointed = false;
     const select = h(
       "select",
-      { name, onchange: () => this._set(name, select.value) },
+      {
+        name,
+        onpointerdown: () => (pointed = true),
+        onkeydown: () => (pointed = false),
+        onchange: () => {
+          if (pointed) select.blur(); // letters are the page's again; who goes through the choices by keys stays
+          this._set(name, select.value);
+        },
+      },
       all,
       options.map(([value, words]) => h("option", { value }, words)),
     );

@@ -3,12 +3,10 @@
 
 import * as api from "./api.js";
 import { arrowStep, count, fill, h, keycap, NOTICE } from "./dom.js";
+import { lend, takeBack, whyNone } from "./lending.js";
 import { Tile } from "./tile.js";
 
 const PAGE = 48;
-const TAKEN =
-  "No image of this class is free just now: what is left is with other people or in other tabs of yours, or you skipped it, or it is asked about without a guess. Choose another class.";
-
 /** The view; `ask` lets the person choose a class by name, `close` leads back to the single view, `keys` are theirs. */
 export class Grid {
   constructor({ session, client, nameOf, keys, ask, close, refuse }) {
@@ -28,7 +26,7 @@ export class Grid {
     this.leave = h("button", { type: "button", onclick: () => close() });
     this.other = h("button", { type: "button", onclick: () => this.search() });
     const how =
-      " by pointer, or with arrows and Space; a class key gives the tiles left out, or the one you are on, that class; A turns the choice about.";
+      " by pointer, or with arrows and Space; a class key gives the tiles left out, or the one you are on, that class; A turns the choice about; PgDn and PgUp go to the next class and back.";
     this.how = h("p", { class: "wb-hint" }, "All are taken in: leave out the exceptions", h("span", { class: "wb-keyboard" }, how));
     this.list = h("div", {
       class: "wb-tiles",
@@ -75,6 +73,7 @@ export class Grid {
     this.turn += 1;
     clearTimeout(this.looking);
     this.looking = null;
+    this.onward = false; // whether there is nothing here and another class to go on to
     this.seen = false; // whether all of the page was there for as long as one needs to see it
     return this.turn;
   }
@@ -101,8 +100,18 @@ export class Grid {
       );
     const { items, full, other_tabs: tabs } = await api.post("api/grid", { client: this.client, class: cls, count: PAGE });
     if (turn !== this.turn) return this._giveBack(items);
-    if (items.length === 0) return this.say(full ? tooMany(tabs) : TAKEN);
-    return this.show(items, cls);
+    const mine = lend(this.session, items);
+    if (mine.length > 0) return this.show(mine, cls);
+    this.onward = this.select.options.length > 1;
+    const next = () => h("button", { class: "wb-main", type: "button", onclick: () => this.turnClass(1) }, "Next class", this.keyOf("first_guess"));
+    return this.say(whyNone(full, tabs), this.onward && next());
+  }
+
+  /** Open the class that many places further in the list, going round. */
+  turnClass(step) {
+    const { options, selectedIndex: at } = this.select;
+    if (options.length < 2) return this.refuse("There is no other class with images to label.");
+    return this.open(Number(options[(at + step + options.length) % options.length].value));
   }
 
   /** Show items as tiles; `classes` gives each its class where they were decided before. */
@@ -136,7 +145,7 @@ export class Grid {
     if (this.tiles.length > 0 && this.tiles.every((tile) => tile.loaded))
       this.looking ??= setTimeout(() => ((this.seen = true), this.changed()), NOTICE);
     this.words.textContent = this.tiles.length ? `${taken} taken in, ${this.tiles.length - taken} left out` : "";
-    this.how.hidden = this.other.hidden = this.save.hidden = this.says.hidden && this.tiles.length === 0;
+    this.how.hidden = this.other.hidden = this.save.hidden = (this.says.hidden || this.onward) && this.tiles.length === 0;
     this.save.disabled = taken === 0 || !this.seen;
     fill(this.save, this.tiles.length > 0 && !this.seen ? "Loading…" : `Label ${count(taken, "image")}`, this.keyOf("first_guess"));
     fill(this.other, "Another class", this.keyOf("search"));
@@ -169,6 +178,7 @@ export class Grid {
     const { extra } = this.session;
     this.session.extra = [];
     this.tiles = [];
+    takeBack(this.session, extra);
     this._giveBack(extra);
   }
 
@@ -192,6 +202,8 @@ export class Grid {
     else if (event.repeat) this.refuse("The key is held down: one press, one act.");
     else if (key === " ") this._set([this.at], !this.tiles[this.at]?.out);
     else if (key === "Escape") this.close();
+    else if (key === "PageDown" || key === "PageUp") this.turnClass(key === "PageDown" ? 1 : -1);
+    else if (meaning?.action === "first_guess" && this.onward) this.turnClass(1);
     else if (meaning?.action === "first_guess") this.commit(event);
     else if (meaning?.class !== undefined) this._relabel(meaning.class);
     else if (meaning?.action === "search") this.search();
@@ -279,11 +291,6 @@ export class Grid {
       this._set([place], !this.tiles[place].out);
     });
   }
-}
-
-/** Why a page has no images for somebody who holds as many as one person may. */
-function tooMany(tabs) {
-  return `You hold as many images as one person may at a time, ${tabs.toLocaleString("en")} of them in other tabs or windows. Label those, or close a tab; then open the grid again.`;
 }
 
 /** The places from one to another, both included. */

@@ -11,7 +11,7 @@ const PLACES = [
   ["Space", "Grid: leave the tile out, or take it in again"],
   ["⇧ + arrows", "Grid: leave out a whole range"],
   ["A", "Grid: turn the choice about"],
-  ["PgUp PgDn", "Browse: turn pages"],
+  ["PgUp PgDn", "Browse: turn pages; grid: the class before, the next"],
   ["Ctrl Z, Ctrl ⇧Z", "Undo, redo"],
 ];
 

@@ -18,8 +18,8 @@ const SMALL = 64; // pictures of fewer pixels are shown as squares
 
 /** The panel at the side; on a phone it covers the page. */
 export class Inspector {
-  constructor({ nameOf, classList, suspect, search, tools, close, mayChange }) {
-    Object.assign(this, { nameOf, suspect, mayChange });
+  constructor({ nameOf, classList, panels, search, tools, close, mayChange }) {
+    Object.assign(this, { nameOf, panels, mayChange });
     const fit = ({ target }) => target.style.setProperty("--ratio", target.naturalWidth / target.naturalHeight);
     this.picture = h("img", { class: "wb-large", alt: "", onload: fit });
     this.file = h("div", { class: "wb-file" });
@@ -37,7 +37,7 @@ export class Inspector {
       this.picture,
       this.file,
       this.now,
-      suspect.element,
+      panels.map((panel) => panel.element),
       this.change,
       this.others,
       h("div", { class: "wb-otherwise" }, tools),
@@ -74,7 +74,9 @@ export class Inspector {
     }
     try {
       const details = await api.get(`api/images/${image.image}`);
-      if (this.shown === image.image) fill(this.history, this.story(details.history));
+      if (this.shown !== image.image) return;
+      fill(this.history, this.story(details.history));
+      for (const panel of this.panels) panel.show(image, details.history);
     } catch (error) {
       if (this.shown === image.image) fill(this.history, h("li", {}, error.message));
     }
@@ -100,7 +102,7 @@ export class Inspector {
   /** Show the label an image has now. */
   label(image) {
     const { label, guess } = image;
-    this.suspect.show(image);
+    for (const panel of this.panels) panel.show(image);
     this.others.hidden = this.mayChange(image);
     this.change.hidden = this.none.hidden = !this.others.hidden;
     const model = guess && [

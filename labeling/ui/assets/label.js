@@ -100,7 +100,14 @@ class LabelPage {
     await this.outbox.flush();
     await this.session.refill({ force: true });
     setInterval(() => this.askProgress(), ASK_PROGRESS);
-    document.addEventListener("visibilitychange", () => this.askProgress());
+    document.addEventListener("visibilitychange", () => this.lookedAt());
+  }
+
+  /** Somebody looks at the page again, or away from it: then others may have what is held ahead. */
+  lookedAt() {
+    if (document.hidden) return this.session.yieldSurplus();
+    this.askProgress();
+    return this.session.refill({ force: true });
   }
 
   /** The leases to give back, null for all: those whose decisions still wait in the outbox are kept. */
@@ -215,6 +222,8 @@ class LabelPage {
 
   setProgress(progress) {
     this.learning.heard(progress.fitted);
+    this.session.left = progress.left;
+    this.session.yieldSurplus();
     this.tally.set(progress);
     this.showTally();
   }

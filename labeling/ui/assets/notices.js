@@ -16,7 +16,7 @@ const STATES = {
     "Open in another tab",
     "The images that are left for you are in another tab or window of yours, or in one that broke off: what that held comes back within 15 minutes, or at once when you take it here.",
   ],
-  resting: ["Resting", "Nobody moved here for 15 minutes: these images went back to where others can have them. Your next move brings images again."],
+  resting: ["Resting", "Nobody moved here for 5 minutes: these images went back to where others can have them. Your next move brings images again."],
   unasked: ["Nothing has been asked for yet"],
   empty: [
     "All done",

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { openDialog } from "./dialog.js";
-import { alertBox, attempt, count, fill, h, table, uuid } from "./dom.js";
+import { alertBox, attempt, fill, h, table, uuid } from "./dom.js";
 import { pageHead, whoAmI } from "./page.js";
 import { ROLES } from "./who.js";
 
@@ -20,10 +20,11 @@ class PeoplePage {
     Object.assign(this, { host, me });
     this.error = alertBox();
     this.intro = h("p", { class: "pp-intro" });
+    this.done = h("p", { class: "pp-done", role: "status", hidden: true });
     this.list = h("div", { class: "pp-scroll" });
     this.add = h("button", { class: "wb-main", type: "button", onclick: () => this.openAdd() }, "Add somebody");
     const head = pageHead("People", this.add);
-    fill(host, h("div", { class: "pp-page" }, h("div", {}, head, this.intro, this.error, this.list)));
+    fill(host, h("div", { class: "pp-page" }, h("div", {}, head, this.intro, this.error, this.done, this.list)));
   }
 
   async refresh() {
@@ -44,7 +45,7 @@ class PeoplePage {
 
   table(people) {
     const rows = people.map((person) => this.row(person));
-    return table(["Name", "Role", "Way in", "Labeled", "Last label", ""], rows, { class: "pp-table" });
+    return table(["Name", "Role", "Way in", "Answers", "Last answer", ""], rows, { class: "pp-table" });
   }
 
   row(person) {
@@ -65,7 +66,7 @@ class PeoplePage {
     );
     const active = h(
       "button",
-      { type: "button", onclick: () => this.change(person, { active: !person.active }) },
+      { type: "button", onclick: () => this.letIn(person, !person.active) },
       person.active ? "Keep out" : "Let in again",
     );
     const mine = person.id === this.me.id;
@@ -75,17 +76,31 @@ class PeoplePage {
       h("th", { scope: "row" }, person.name, mine && h("small", {}, " (you)")),
       h("td", {}, role),
       h("td", {}, way),
-      h("td", {}, count(person.answers, "image")),
+      h("td", {}, person.answers.toLocaleString("en")),
       h("td", {}, person.latest ? new Date(person.latest).toLocaleDateString([], { dateStyle: "medium" }) : "never"),
       h("td", { class: "pp-acts" }, person.active && reset, !mine && active),
     );
   }
 
-  /** Change something at once; the page then shows what the server says. */
+  /** Let somebody in or keep them out at once, say what that did, and offer to take it back. */
+  async letIn(person, active) {
+    if (!(await this.change(person, { active }))) return;
+    const words = active
+      ? `${person.name} may come in again.`
+      : `${person.name} is kept out: logged out, and the images on their hands are others' to label. Their labels stay.`;
+    const undo = h("button", { type: "button", onclick: () => this.letIn(person, !active) }, "Undo");
+    this.done.hidden = false;
+    fill(this.done, words, " ", undo);
+    undo.focus();
+  }
+
+  /** Change something at once; the page then shows what the server says. Resolves to whether it was done. */
   async change(person, what) {
+    this.done.hidden = true;
     const done = await attempt(this.error, () => api.patch(`api/team/${person.id}`, { uuid: uuid(), ...what }));
     if (done && person.id === this.me.id) return window.location.reload(); // other pages are offered to another role
-    return this.refresh();
+    await this.refresh();
+    return done;
   }
 
   openPassword(person) {

@@ -243,7 +243,7 @@ function teamTable({ people, per_hour: rate, agreement, second_answers: coming, 
   ];
   return [
     h("h2", {}, rate === null ? "Labels an hour" : `${Math.round(rate).toLocaleString("en")} labels an hour of work`),
-    h("p", { class: "wb-hint" }, `Of the newest ${count(newest, "answer")}; a gap of over ${pause / 60} minutes is a break. ${agreed}`, differ),
+    h("p", { class: "wb-hint" }, `Answers that were taken back do not count. Time and pace are of the newest ${count(newest, "answer")}; a gap of over ${pause / 60} minutes is a break. ${agreed}`, differ),
     h("div", { class: "pg-scroll" }, table(["Person", "Answers", "At work", "An hour"], rows, TABLE)),
     others,
   ];

@@ -2,13 +2,13 @@
 
 import * as api from "./api.js";
 import { uuid } from "./dom.js";
+import { ahead } from "./lending.js";
 import { Steps, earlierAct, isSettled } from "./steps.js";
 
-const MOST_AHEAD = 40; // images leased ahead
-const LEAST_AHEAD = 8; // so many even where hardly any is left: the next one is painted from memory
 const REFILL_AT = 0.75; // less than this share of what may be leased: ask for more
 const ASK_AGAIN = 8_000; // milliseconds before asking again when there was nothing to lease
-const IDLE = 15 * 60_000; // milliseconds in which nobody moved: others may have the images then
+const STILL = 60_000; // milliseconds in which nobody moved: others may have all but the next images then
+const IDLE = 5 * 60_000; // and those, too
 
 /**
  * An act is what one press did: { kind, class, items, events, undoes }, where `undoes` is the UUID by which the server
@@ -38,9 +38,9 @@ export class Session {
     return this.queue[0];
   }
 
-  /** How many images to hold: at most half of what is left, so that whoever comes finds some to do. */
+  /** How many images to hold. */
   get ahead() {
-    return Math.min(MOST_AHEAD, Math.max(LEAST_AHEAD, Math.ceil(this.left / 2)));
+    return ahead(this.left, !document.hidden && !this.unmoved(STILL));
   }
 
   get short() {
@@ -58,20 +58,24 @@ export class Session {
     return [...this.queue, ...this.extra].flatMap(({ lease, undo }) => (lease && !unheard.has(undo) ? [lease] : []));
   }
 
-  get idle() {
-    return performance.now() - this.movedAt > IDLE;
+  /** Whether nobody moved for so many milliseconds. */
+  unmoved(milliseconds) {
+    return performance.now() - this.movedAt > milliseconds;
   }
 
   /** Somebody is here: who comes back gets images again. */
   touch() {
-    const { idle } = this;
+    const still = this.unmoved(STILL);
     this.movedAt = performance.now();
-    if (idle) this.refill({ force: true });
+    if (still) this.refill({ force: true });
   }
+
+  /** Let others have what is held beyond what one needs by now. */
+  yieldSurplus = () => this._giveBackAfter(this.ahead);
 
   /** Go on holding images, and asking for more, while somebody is here. */
   _again() {
-    if (!this.idle || this.extra.length > 0) return this.refill({ force: true });
+    if (!this.unmoved(IDLE) || this.extra.length > 0) return this.refill({ force: true });
     if (this.queue.length === 0) return null;
     const leases = this.leases();
     this.queue = [];
@@ -101,12 +105,14 @@ export class Session {
     clearTimeout(this.timer);
     this.refilling = true;
     try {
+      await this.returning; // else the server would hand out again what is on its way back
       const waiting = this.outbox.waiting().flatMap((event) => event.lease ?? []);
       const holding = [...new Set([...this._known(), ...waiting])];
       const count = Math.max(0, this.ahead - this.queue.length);
       const answer = await api.post("api/lease", { client: this.client, count, holding });
       if (this.closed) return api.release(this.client, answer.items.map((item) => item.lease)).catch(() => {}); // else they lapse
       this._take(answer, waiting, count);
+      this.yieldSurplus();
     } catch (error) {
       this.state = error.offline ? "offline" : "failed";
       this.problem = error;
@@ -129,12 +135,10 @@ export class Session {
     const before = this.queue.length;
     this.queue = this.queue.filter((item) => !gone.has(item.lease));
     if (before > this.queue.length) {
-      this.say(
-        "lost",
-        "Some images are no longer here: they waited too long, or another tab of yours took them. Nothing you decided is lost.",
-      );
+      const words = "Some images are no longer here: they waited too long, or another tab of yours took them. Nothing you decided is lost.";
+      this.say("lost", words);
     }
-    const here = new Set(this.queue.map((item) => item.image));
+    const here = new Set([...this.queue, ...this.extra].map((item) => item.image));
     const mine = new Set([...this.decided, ...waiting]);
     this.queue.push(...items.filter((item) => !here.has(item.image) && !mine.has(item.lease)));
     this.left = left;
@@ -147,11 +151,17 @@ export class Session {
   /** Give back all images but the next `keep` ones and take those that come first now; nothing in front moves. */
   async exchange(keep) {
     if (this.refilling || this.queue.length <= keep) return;
-    const back = this.queue.slice(keep).filter((item) => item.lease);
-    const leases = new Set(back.map((item) => item.lease));
-    this.queue = this.queue.filter((item) => !leases.has(item.lease));
-    await api.release(this.client, [...leases]);
+    this._giveBackAfter(keep);
     await this.refill({ force: true });
+  }
+
+  /** Give back all images but the next `keep` ones. */
+  _giveBackAfter(keep) {
+    const leases = new Set(this.queue.slice(keep).flatMap((item) => item.lease ?? []));
+    if (leases.size === 0) return;
+    this.queue = this.queue.filter((item) => !leases.has(item.lease));
+    this.returning = api.release(this.client, [...leases]).catch(() => {}); // else they lapse
+    this.changed();
   }
 
   /** Decide the current item: kind is "label" (with a class), "reject" or "skip". */
@@ -202,9 +212,8 @@ export class Session {
 
   _done(act) {
     if (!/flag/.test(act.kind)) for (const item of act.items) if (item.lease) this.decided.add(item.lease);
-    this.outbox.add(
-      ...act.events.map((event) => Object.fromEntries(Object.entries(event).filter(([, value]) => value != null))),
-    );
+    const whole = (event) => Object.fromEntries(Object.entries(event).filter(([, value]) => value != null));
+    this.outbox.add(...act.events.map(whole));
     this.made += 1;
     this.acts.push(act);
     this.acted(act, 1);

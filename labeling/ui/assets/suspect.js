@@ -2,7 +2,7 @@
 
 import { fill, h, keycap, percent } from "./dom.js";
 
-/** `settle` is called with the class that somebody decides for, where `mayChange` says that they may. */
+/** `settle("label", cls)` is called with the class that somebody decides for, where `mayChange` says that they may. */
 export class SuspectPanel {
   constructor({ nameOf, keymap, settle, mayChange }) {
     Object.assign(this, { nameOf, keymap, settle, mayChange });
@@ -19,7 +19,7 @@ export class SuspectPanel {
     this.shown = shown;
     const [said, other] = [label.class, suspect.class].map((cls) => h("b", {}, this.nameOf(cls)));
     const answer = (words, cls, key) =>
-      h("button", { type: "button", onclick: () => this.settle(cls) }, words, this.nameOf(cls), key && keycap(key));
+      h("button", { type: "button", onclick: () => this.settle("label", cls) }, words, this.nameOf(cls), key && keycap(key));
     fill(
       this.element,
       h("p", {}, "It is labeled ", said, ". Beside the other labels it looks like ", other, ` (${percent(suspect.probability)}).`),
