@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
+from barlowmatch.command_line.inputs import need_checkpoint
 from barlowmatch.errors import ForeignFileError, InputError
 from barlowmatch.files import whole_file
-from barlowmatch.inputs import need_checkpoint
 
 SCHEMA = 1
 

@@ -13,15 +13,15 @@ from typing import Annotated, Any, Literal
 
 from typing_extensions import Doc
 
-from barlowmatch import launcher
+from barlowmatch.command_line.flags import read_line
 from barlowmatch.configs.fields import need_inputs
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS, as_said
 from barlowmatch.configs.shared import Events
 from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, silent
 from barlowmatch.files import paths_explained
-from barlowmatch.flags import read_line
 from barlowmatch.leaving import last_words
+from barlowmatch.machine import launcher
 from barlowmatch.reporting import Report, exit_status, reason, reported, written
 from barlowmatch.stopping import Interrupted, Terminated, stops_raised
 

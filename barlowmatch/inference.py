@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from barlowmatch import distributed
 from barlowmatch.arrays import Rows
-from barlowmatch.compute import Compute
 from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import NotFiniteError
+from barlowmatch.machine import distributed
+from barlowmatch.machine.compute import Compute
 from barlowmatch.models.network import Network
 
 MOST_IMAGES, MOST_PIXELS = 256, 256 * 256**2

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from barlowmatch.distributed import all_reduce_sum, world_size
+from barlowmatch.machine.distributed import all_reduce_sum, world_size
 from barlowmatch.pseudo_labels import PseudoLabels
 
 EPSILON = 1e-5

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from barlowmatch.distributed import all_reduce_sum
+from barlowmatch.machine.distributed import all_reduce_sum
 
 MOMENTUM = 0.999
 """Share of the past in running averages, SoftMatch's and FreeMatch's, once there is so much past.

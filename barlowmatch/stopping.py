@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from barlowmatch import launcher
 from barlowmatch.leaving import leaves_when_asked
+from barlowmatch.machine import launcher
 
 _AGAIN_SECONDS = 0.05
 

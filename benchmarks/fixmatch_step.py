@@ -21,10 +21,10 @@ from torch.utils.data import DataLoader, RandomSampler
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from barlowmatch.compute import choose_compute
 from barlowmatch.configs.training import FixMatchConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import silent
+from barlowmatch.machine.compute import choose_compute
 from barlowmatch.models.backbones import build_backbone
 from barlowmatch.models.heads import Classifier
 from barlowmatch.stages.fixmatch import FixMatch

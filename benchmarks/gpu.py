@@ -18,15 +18,15 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from barlowmatch.compute import Compute, choose_compute
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import Progress, read_events, silent
 from barlowmatch.intervals import wilson_interval
+from barlowmatch.machine.compute import Compute, choose_compute
 from barlowmatch.stages.images import load_images
 from barlowmatch.stages.networks import Origin, build_pretraining_network
 from barlowmatch.stages.pretrain import BarlowTwins, Pair
-from barlowmatch.training import Trainer
+from barlowmatch.training.loop import Trainer
 from benchmarks.datasets import write_cifar10, write_cifar10_flat
 from benchmarks.measuring import barlowmatch, table
 from benchmarks.sides import plain

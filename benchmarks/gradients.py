@@ -10,15 +10,15 @@ from typing import Any
 
 import torch
 
-from barlowmatch.compute import Compute, choose_compute
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import silent
 from barlowmatch.fast.residual import fuse_norms
-from barlowmatch.gradients import Gradients, ReplayedGradients
+from barlowmatch.machine.compute import Compute, choose_compute
 from barlowmatch.stages.images import load_images
 from barlowmatch.stages.networks import Origin, build_pretraining_network
 from barlowmatch.stages.pretrain import BarlowTwins
+from barlowmatch.training.gradients import Gradients, ReplayedGradients
 from benchmarks.datasets import write_cifar10_flat
 from benchmarks.gpu import now
 from benchmarks.measuring import table

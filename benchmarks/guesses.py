@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from barlowmatch.arrays import Rows
-from barlowmatch.guessing import learn
-from barlowmatch.linear_probe import fit
+from barlowmatch.guessing.guesser import learn
+from barlowmatch.guessing.linear_probe import fit
 from benchmarks.datasets import PICTURES
 from benchmarks.measuring import barlowmatch, paired_interval, table
 from benchmarks.probe_asking import World

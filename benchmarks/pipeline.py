@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from barlowmatch.checkpoints import load_checkpoint
-from barlowmatch.compute import Compute, choose_compute
 from barlowmatch.configs.inference import EvaluateConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.evaluation import knn_accuracy
 from barlowmatch.events import silent
 from barlowmatch.inference import embed_rows
+from barlowmatch.machine.compute import Compute, choose_compute
 from barlowmatch.models.network import Architecture, Network, seeded_network
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import restore_network

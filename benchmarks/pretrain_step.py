@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from barlowmatch.compute import choose_compute
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.views import SMALL_IMAGE
 from barlowmatch.events import silent
+from barlowmatch.machine.compute import choose_compute
 from barlowmatch.models.backbones import build_backbone, natural_stem
 from barlowmatch.stages.images import load_images
 from barlowmatch.stages.networks import Origin, build_pretraining_network

@@ -8,9 +8,9 @@ import numpy as np
 
 from barlowmatch.arrays import Rows
 from barlowmatch.embeddings.folder import read_embeddings
-from barlowmatch.guessing import learn
-from barlowmatch.linear_probe import Space, fit
-from barlowmatch.propagation import NODES, Graph
+from barlowmatch.guessing.guesser import learn
+from barlowmatch.guessing.linear_probe import Space, fit
+from barlowmatch.guessing.propagation import NODES, Graph
 from benchmarks.datasets import write_cifar10
 from benchmarks.measuring import LARS, barlowmatch, paired_interval, table
 from labeling.probe.process import ANCHORS, CANDIDATES, EVERY, TURNS

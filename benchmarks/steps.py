@@ -10,12 +10,12 @@ from typing import Any
 
 import psutil
 
-from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.events import silent
-from barlowmatch.runs import Run
-from barlowmatch.task import Task
-from barlowmatch.training import Trainer
+from barlowmatch.machine.compute import Compute
+from barlowmatch.runs.run import Run
+from barlowmatch.training.loop import Trainer
+from barlowmatch.training.task import Task
 from benchmarks.sides import Figures
 
 Mark = tuple[float, float, float]

@@ -14,7 +14,7 @@ import numpy as np
 from barlowmatch.arrays import Floats, Labels
 from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import Embeddings, read_embeddings
-from barlowmatch.suspects import find_suspects, out_of_sample
+from barlowmatch.guessing.suspects import find_suspects, out_of_sample
 from benchmarks.datasets import write_cifar10_flat, write_fashion_mnist
 from benchmarks.measuring import FIXED, LARS, barlowmatch, table
 

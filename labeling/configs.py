@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import tyro
 from typing_extensions import Doc
 
+from barlowmatch.command_line.inputs import need_embeddings, need_images, need_labels, need_table
 from barlowmatch.configs.fields import Range, Reads
 from barlowmatch.configs.select import Strategy, StrategyParameters
 from barlowmatch.configs.shared import Checked, Events, Source
 from barlowmatch.errors import InputError
-from barlowmatch.inputs import need_embeddings, need_images, need_labels, need_table
 from storage.people import Role
 from storage.records import Purpose
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import Doc
 
+from barlowmatch.command_line.flags import read_flags
 from barlowmatch.errors import InputError
 from barlowmatch.files import whole_folder
-from barlowmatch.flags import read_flags
 from labeling.dataset.indexing import init_project
 from labeling.project import ProjectFolder, writing
 from storage.classes import class_ids

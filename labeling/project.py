@@ -15,9 +15,9 @@ from typing import TypeVar
 
 import psutil
 
+from barlowmatch.command_line.near_paths import or_near
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write, whole_file
-from barlowmatch.near_paths import or_near
 from storage.clock import instant
 from storage.database import Database, close_writer, explained, open_reader, open_writer
 from storage.errors import StorageError

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.multiprocessing as mp
 
-from barlowmatch.distributed import process_group
+from barlowmatch.machine.distributed import process_group
 
 
 def in_processes(count: int, work: Callable[..., Any], *arguments: Any) -> list[Any]:

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from barlowmatch.cli import COMMANDS, config_class, parse_config
+from barlowmatch.command_line.flag_words import Known, check_words
+from barlowmatch.command_line.flags import read_flags
 from barlowmatch.configs.fields import Parameter, need_inputs, parameters
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig, usual_projector
 from barlowmatch.errors import InputError
-from barlowmatch.flag_words import Known, check_words
-from barlowmatch.flags import read_flags
 from barlowmatch.selection.catalog import CATALOG
 from labeling.cli.main import COMMANDS as LABELING
 from tests.pictures import photo

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import barlowmatch.training
+import barlowmatch.training.loop
 from barlowmatch.cli import parse_config, run_command
 from barlowmatch.events import Event, Progress
 from tests.conftest import write_seed_layout
@@ -44,7 +44,7 @@ def losses(stage: str, data: Path, home: Path, more: str = "") -> list[float]:
 
 @pytest.mark.parametrize("stage", RUNS)
 def test_losses_are_reproduced(stage: str, tmp_path: Path, seed_layout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(barlowmatch.training, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(barlowmatch.training.loop, "REPORT_SECONDS", 0.0)
     expected = json.loads(STORED.read_text(encoding="utf-8"))[stage]
     assert losses(stage, seed_layout, tmp_path) == pytest.approx(expected, rel=1e-6)
 
@@ -53,7 +53,7 @@ def test_losses_are_reproduced(stage: str, tmp_path: Path, seed_layout: Path, mo
 def test_the_smallest_crop_of_photos_is_what_it_says(
     crop: str, is_the_same: bool, tmp_path: Path, seed_layout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(barlowmatch.training, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(barlowmatch.training.loop, "REPORT_SECONDS", 0.0)
     expected = json.loads(STORED.read_text(encoding="utf-8"))["pretrain"]
     found = losses("pretrain", seed_layout, tmp_path, f"--smallest-crop {crop}")
     assert (found == pytest.approx(expected, rel=1e-6)) == is_the_same
@@ -62,7 +62,7 @@ def test_the_smallest_crop_of_photos_is_what_it_says(
 if __name__ == "__main__":
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
-    barlowmatch.training.REPORT_SECONDS = 0.0
+    barlowmatch.training.loop.REPORT_SECONDS = 0.0
     with tempfile.TemporaryDirectory() as temporary:
         data = write_seed_layout(Path(temporary) / "digits")
         stored = {stage: losses(stage, data, Path(temporary)) for stage in RUNS}

@@ -10,28 +10,28 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from barlowmatch import gradients
 from barlowmatch.cli import parse_config, run_command
-from barlowmatch.compute import choose_compute
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.views import FAMILIES, View, barlow_views, strong_view, weak_view
 from barlowmatch.events import silent
 from barlowmatch.fast import kernels
 from barlowmatch.fast.norms import norm_relu
 from barlowmatch.fast.residual import fuse_norms
-from barlowmatch.gradients import Gradients, ReplayedGradients
+from barlowmatch.machine.compute import choose_compute
 from barlowmatch.models.backbones import build_backbone
-from barlowmatch.optim import LARS
 from barlowmatch.randomness import SampleRandom
-from barlowmatch.runs import Run
+from barlowmatch.runs.run import Run
 from barlowmatch.stages.classify import Supervised
 from barlowmatch.stages.fixmatch import FixMatch
 from barlowmatch.stages.images import load_images
 from barlowmatch.stages.networks import Origin, build_classifying_network, build_pretraining_network
 from barlowmatch.stages.pretrain import BarlowTwins, Pair
-from barlowmatch.training import Trainer
+from barlowmatch.training import gradients
+from barlowmatch.training.gradients import Gradients, ReplayedGradients
+from barlowmatch.training.loop import Trainer
+from barlowmatch.training.optim import LARS
+from tests.machine.test_distributed import distance, gradients_and_statistics
 from tests.processes import in_processes
-from tests.test_distributed import distance, gradients_and_statistics
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from barlowmatch.cli import COMMANDS, config_class, parse_config, run_command
-from barlowmatch.config_changes import changed_fields, plain
 from barlowmatch.configs.presets import PRESETS
 from barlowmatch.events import Event, Said, silent
+from barlowmatch.runs.config_changes import changed_fields, plain
 from barlowmatch.stages.pretrain import BarlowTwins
 from tests.stages.running import words
 

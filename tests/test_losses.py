@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from barlowmatch import distributed
 from barlowmatch.losses import EPSILON, barlow_twins_loss, fixmatch_loss
+from barlowmatch.machine import distributed
 from barlowmatch.pseudo_labels import FixedThreshold, FreeMatch, PseudoLabels, SoftMatch
 from tests.processes import in_processes
 from tests.selection.scenes import LargestMade

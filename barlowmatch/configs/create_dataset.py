@@ -6,10 +6,10 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
+from barlowmatch.command_line.inputs import need_images, need_table
 from barlowmatch.configs.fields import Reads
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.errors import InputError
-from barlowmatch.inputs import need_images, need_table
 
 DEFAULT_FOLDER = Path("dataset")
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
+from barlowmatch.command_line.inputs import need_embeddings
 from barlowmatch.configs.fields import Range, Reads
 from barlowmatch.configs.shared import Checked
-from barlowmatch.inputs import need_embeddings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
+from barlowmatch.command_line.inputs import need_checkpoint
 from barlowmatch.configs.fields import Range, Reads
 from barlowmatch.configs.shared import ComputeOptions
-from barlowmatch.inputs import need_checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)

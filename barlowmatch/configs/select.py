@@ -6,9 +6,9 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
+from barlowmatch.command_line.inputs import need_embeddings, need_file, need_table
 from barlowmatch.configs.fields import Range, Reads
 from barlowmatch.configs.shared import Checked
-from barlowmatch.inputs import need_embeddings, need_file, need_table
 from barlowmatch.selection.catalog import CATALOG, parameter_words
 
 PAPER_RATIO = 0.025

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
+from barlowmatch.command_line.inputs import need_images, need_table, need_weights
 from barlowmatch.configs.fields import FREE, Range, Reads, Short, Since, check
 from barlowmatch.errors import InputError
-from barlowmatch.inputs import need_images, need_table, need_weights
 
 Fit = Literal["auto", "pad", "crop", "squash"]
 Cache = Literal["auto", "raw", "jpeg", "none"]

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from typing_extensions import Doc
 
+from barlowmatch.command_line.inputs import need_checkpoint, need_embeddings
 from barlowmatch.configs.fields import Range, Reads
 from barlowmatch.configs.shared import ComputeOptions, Views
 from barlowmatch.errors import InputError
-from barlowmatch.inputs import need_checkpoint, need_embeddings
 
 DEFAULT_STRATEGIES = "random,auto,kmeans,k-center,typiclust,probcover,maxherding,margin,badge,balanced-oracle"
 

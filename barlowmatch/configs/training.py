@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from typing_extensions import Doc
 
+from barlowmatch.command_line.inputs import need_checkpoint
 from barlowmatch.configs.fields import FREE, Range, Reads, Since
 from barlowmatch.configs.shared import USUAL_BATCH, USUAL_LABELED_BATCH, WIDE, RunOptions
-from barlowmatch.inputs import need_checkpoint
 
 
 def usual_projector(backbone: str | None) -> int:

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from barlowmatch.command_line.inputs import need_images
 from barlowmatch.data.dataset import HELD_OUT_FILE
 from barlowmatch.data.images import SUFFIXES
 from barlowmatch.data.natural import natural_key
 from barlowmatch.errors import InputError
-from barlowmatch.inputs import need_images
 
 _JUNK_FOLDERS = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from barlowmatch.transfer import send
+from barlowmatch.machine.transfer import send
 
 
 def change_some(images: Tensor, chosen: Tensor, operation: Callable[..., Tensor], *parameters: Tensor) -> None:

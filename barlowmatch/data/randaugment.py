@@ -9,8 +9,8 @@ from torch import Tensor
 from barlowmatch.data import color
 from barlowmatch.data.partial import change_some
 from barlowmatch.data.resampling import affine
+from barlowmatch.machine.transfer import send
 from barlowmatch.randomness import SampleRandom
-from barlowmatch.transfer import send
 
 Operation = Callable[[Tensor, Tensor], Tensor]
 """Takes images (n, 3, H, W) and magnitudes (n,) uniform in [0, 1)."""

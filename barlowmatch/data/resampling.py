@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from barlowmatch.fast import kernels, loops
-from barlowmatch.transfer import send
+from barlowmatch.machine.transfer import send
 
 BLUR_RADIUS = 8
 """Pixels a blur reaches: four standard deviations of the widest."""

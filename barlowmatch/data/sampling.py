@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from barlowmatch.arrays import Rows
-from barlowmatch.distributed import own_part
+from barlowmatch.machine.distributed import own_part
 from barlowmatch.randomness import permutation
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from barlowmatch.data.lazy import LazyImages
-from barlowmatch.transfer import send
+from barlowmatch.machine.transfer import send
 
 BLOCK = 4096
 """Images moved to an accelerator at a time."""

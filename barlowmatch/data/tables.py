@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from barlowmatch.command_line.inputs import need_table
 from barlowmatch.errors import InputError
 from barlowmatch.files import write_text
-from barlowmatch.inputs import need_table
 
 FILE_COLUMNS = ("file", "file_name", "filename", "image", "path")
 LABEL_COLUMNS = ("label", "class")

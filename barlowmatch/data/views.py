@@ -18,8 +18,8 @@ from barlowmatch.data import color
 from barlowmatch.data.partial import change_some
 from barlowmatch.data.randaugment import OPERATIONS, cutout, randaugment
 from barlowmatch.data.resampling import blur, crop_and_resize
+from barlowmatch.machine.transfer import send
 from barlowmatch.randomness import SampleRandom
-from barlowmatch.transfer import send
 
 View = Callable[[Tensor, SampleRandom], Tensor]
 

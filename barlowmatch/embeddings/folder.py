@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from barlowmatch.arrays import Floats, Labels, Rows
+from barlowmatch.command_line.inputs import EMBEDDINGS_META, need_embeddings
 from barlowmatch.data.classes import ImageClass
 from barlowmatch.data.dataset import SPLITS, Splits, askable, labeled_in
 from barlowmatch.data.file_rows import composed
@@ -17,7 +18,6 @@ from barlowmatch.data.tables import read_table
 from barlowmatch.embeddings.shards import Shards, open_shards
 from barlowmatch.errors import InputError
 from barlowmatch.files import put_back
-from barlowmatch.inputs import EMBEDDINGS_META, need_embeddings
 
 SCHEMA = 1
 META, FILES = EMBEDDINGS_META, "files.csv"

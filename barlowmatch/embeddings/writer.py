@@ -10,7 +10,6 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from barlowmatch import distributed, launcher
 from barlowmatch.arrays import Rows
 from barlowmatch.data.classes import ImageClass, plain_classes
 from barlowmatch.data.tables import write_table
@@ -18,6 +17,7 @@ from barlowmatch.embeddings.folder import COLUMNS, FILES, META, SCHEMA, Embedded
 from barlowmatch.embeddings.shards import shard_name
 from barlowmatch.errors import InputError
 from barlowmatch.files import aside, cannot_write, refuse_working_folder, replace_folder, reserve, sync, write_json
+from barlowmatch.machine import distributed, launcher
 
 _OURS = re.compile(
     rf"{re.escape(META)}|{re.escape(FILES)}|(embeddings|probabilities)(-\d{{5}}-of-\d{{5}})?\.npy|\.DS_Store"

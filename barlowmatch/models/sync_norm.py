@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from barlowmatch.distributed import all_gather, all_reduce, world_size
+from barlowmatch.machine.distributed import all_gather, all_reduce, world_size
 
 
 class SyncBatchNorm(_BatchNorm):

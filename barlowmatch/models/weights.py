@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
 from barlowmatch.checkpoints import load_plain
+from barlowmatch.command_line.inputs import need_weights
 from barlowmatch.errors import InputError
-from barlowmatch.inputs import need_weights
 
 WRAPPERS = ("state_dict", "model", "model_state_dict", "teacher", "student", "backbone")
 PREFIXES = ("module.", "model.", "backbone.", "encoder.", "_orig_mod.", "teacher.", "student.")

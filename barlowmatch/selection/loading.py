@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from barlowmatch.command_line.flags import read_flags
 from barlowmatch.configs.fields import parameters
 from barlowmatch.errors import InputError
-from barlowmatch.flags import read_flags
 from barlowmatch.selection.base import Strategy
 from barlowmatch.selection.catalog import find_strategy
 from barlowmatch.selection.configs import StrategyConfig

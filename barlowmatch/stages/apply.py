@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barlowmatch import distributed
 from barlowmatch.arrays import Labels
 from barlowmatch.checkpoints import Checkpoint
-from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.inference import InferenceOptions
 from barlowmatch.data.classes import ImageClass, places_among, renamed
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import Emit
 from barlowmatch.inference import images_at_once
+from barlowmatch.machine import distributed
+from barlowmatch.machine.compute import Compute, computing
 from barlowmatch.models.folding import fold_batch_norms
 from barlowmatch.models.network import Network
 from barlowmatch.stages.images import Images, load_images

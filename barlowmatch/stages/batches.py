@@ -1,8 +1,8 @@
 """How many images a step of training takes."""
 
-from barlowmatch import distributed
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
 from barlowmatch.errors import InputError
+from barlowmatch.machine import distributed
 
 
 def batch_size(config: PretrainConfig | ClassifyConfig, available: int) -> int:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.training import ClassifierOptions
 from barlowmatch.data.classes import some
 from barlowmatch.data.dataset import Dataset
@@ -16,8 +15,9 @@ from barlowmatch.errors import InputError
 from barlowmatch.evaluation import Report, judge
 from barlowmatch.events import Emit, Said
 from barlowmatch.inference import classify_rows
+from barlowmatch.machine.compute import Compute, computing
 from barlowmatch.models.network import Network
-from barlowmatch.run_folders import place_run
+from barlowmatch.runs.folders import place_run
 from barlowmatch.stages.earlier_labels import tell_of_labels_learned
 from barlowmatch.stages.images import Images
 from barlowmatch.stages.networks import build_classifying_network, knows_all
@@ -30,7 +30,7 @@ from barlowmatch.stages.session import (
     train_network,
 )
 from barlowmatch.stages.validation import refuse_val_learned_from
-from barlowmatch.task import Task
+from barlowmatch.training.task import Task
 from barlowmatch.words import count
 
 

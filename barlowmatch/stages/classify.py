@@ -7,18 +7,18 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
-from barlowmatch import distributed
-from barlowmatch.compute import Compute
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.data.sampling import Stream
 from barlowmatch.data.views import family_of, weak_view
 from barlowmatch.events import Emit, silent
+from barlowmatch.machine import distributed
+from barlowmatch.machine.compute import Compute
 from barlowmatch.models.network import Network
-from barlowmatch.optim import cosine, parameter_groups
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.stages.batches import batch_size
 from barlowmatch.stages.classification import ClassificationTask, run_classification
 from barlowmatch.stages.images import Images
+from barlowmatch.training.optim import cosine, parameter_groups
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch import launcher
 from barlowmatch.arrays import Rows
 from barlowmatch.checkpoints import content_hash
+from barlowmatch.command_line.outputs import check_output_folder
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.data.classes import ImageClass, some
 from barlowmatch.data.contents import fingerprint_of
@@ -16,7 +16,7 @@ from barlowmatch.embeddings.folder import EmbeddedFiles
 from barlowmatch.embeddings.writer import EmbeddingsWriter, refuse_other_content
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.inference import Output, apply_network
-from barlowmatch.outputs import check_output_folder
+from barlowmatch.machine import launcher
 from barlowmatch.stages.apply import Applied, applied_network
 from barlowmatch.stages.earlier_labels import tell_of_labels_learned
 

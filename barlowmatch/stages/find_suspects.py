@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from barlowmatch.command_line.outputs import check_output_file, keeping_another, refuse_to_lose
 from barlowmatch.configs.find_suspects import FindSuspectsConfig
 from barlowmatch.data.tables import write_table
 from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
-from barlowmatch.outputs import check_output_file, keeping_another, refuse_to_lose
-from barlowmatch.suspects import LEAST, find_suspects
+from barlowmatch.guessing.suspects import LEAST, find_suspects
 
 COLUMNS = ("rank", "file", "label", "suggested", "odds")
 

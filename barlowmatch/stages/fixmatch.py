@@ -7,21 +7,21 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
-from barlowmatch.compute import Compute
 from barlowmatch.configs.training import FixMatchConfig
 from barlowmatch.data.sampling import Stream
 from barlowmatch.data.views import family_of, strong_view, weak_view
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.losses import fixmatch_loss
+from barlowmatch.machine.compute import Compute
+from barlowmatch.machine.transfer import send
 from barlowmatch.models.network import Network
-from barlowmatch.norm_statistics import retake_statistics
-from barlowmatch.optim import fixmatch_cosine, parameter_groups
 from barlowmatch.pseudo_labels import pseudo_labels
 from barlowmatch.randomness import SampleRandom
 from barlowmatch.stages.batches import labeled_batch_size
 from barlowmatch.stages.classification import ClassificationTask, run_classification
 from barlowmatch.stages.images import Images
-from barlowmatch.transfer import send
+from barlowmatch.training.norm_statistics import retake_statistics
+from barlowmatch.training.optim import fixmatch_cosine, parameter_groups
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from barlowmatch.arrays import Counts, Rows
-from barlowmatch.compute import Compute
 from barlowmatch.configs.shared import ImageOptions
 from barlowmatch.data.dataset import Dataset, judging
 from barlowmatch.data.pixels import Pixels, load_pixels
@@ -17,8 +16,9 @@ from barlowmatch.data.splits import val_is_sample
 from barlowmatch.data.store import ImageStore
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit
+from barlowmatch.machine.compute import Compute
+from barlowmatch.machine.transfer import send
 from barlowmatch.models.network import Architecture
-from barlowmatch.transfer import send
 
 STATISTICS_SAMPLE = 4096
 STATISTICS_BLOCK = 32

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from barlowmatch.command_line.outputs import check_output_file, refuse_to_lose
 from barlowmatch.configs.inspect import InspectConfig
 from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.findings import duplicate_warnings, find_duplicates, page_warnings
@@ -16,7 +17,6 @@ from barlowmatch.data.progress import Rate
 from barlowmatch.data.workers import Answer, run_tasks
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Event, Said, silent
-from barlowmatch.outputs import check_output_file, refuse_to_lose
 
 _COMMON = 5
 _COPIES = 20

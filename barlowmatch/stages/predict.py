@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from barlowmatch import distributed, launcher
 from barlowmatch.arrays import AnyFloats, Counts, Rows
 from barlowmatch.checkpoints import Checkpoint
+from barlowmatch.command_line.outputs import check_output_file, keeping_another, refuse_to_lose
 from barlowmatch.configs.inference import PredictConfig
 from barlowmatch.data.classes import some
 from barlowmatch.data.dataset import Dataset
@@ -18,8 +18,8 @@ from barlowmatch.data.tables import write_numbers
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.inference import classify_rows
+from barlowmatch.machine import distributed, launcher
 from barlowmatch.models.network import Network
-from barlowmatch.outputs import check_output_file, keeping_another, refuse_to_lose
 from barlowmatch.stages.apply import Applied, applied_network
 
 COLUMNS = ("file", "class", "probability")

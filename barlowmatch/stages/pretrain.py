@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from barlowmatch.compute import Compute, computing
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.sampling import Stream, sample
@@ -16,12 +15,10 @@ from barlowmatch.evaluation import knn_accuracy
 from barlowmatch.events import Emit, silent
 from barlowmatch.inference import embed_rows
 from barlowmatch.losses import barlow_twins_loss
+from barlowmatch.machine.compute import Compute, computing
 from barlowmatch.models.network import Network
-from barlowmatch.muon import Muon
-from barlowmatch.norm_statistics import retake_statistics
-from barlowmatch.optim import LARS, parameter_groups, warmup_cosine
 from barlowmatch.randomness import SampleRandom
-from barlowmatch.run_folders import place_run
+from barlowmatch.runs.folders import place_run
 from barlowmatch.stages.batches import batch_size
 from barlowmatch.stages.images import Images
 from barlowmatch.stages.networks import build_pretraining_network
@@ -32,7 +29,10 @@ from barlowmatch.stages.session import (
     origin_of,
     train_network,
 )
-from barlowmatch.task import Task
+from barlowmatch.training.muon import Muon
+from barlowmatch.training.norm_statistics import retake_statistics
+from barlowmatch.training.optim import LARS, parameter_groups, warmup_cosine
+from barlowmatch.training.task import Task
 
 KNN_ROWS = 5000
 """At most so many labeled images vote, and so many are judged, while pretraining."""

@@ -5,13 +5,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.command_line.outputs import check_output_folder, refuse_inside, refuse_to_lose
 from barlowmatch.configs.select import PAPER_RATIO, REQUEST_COLUMNS, SelectConfig
 from barlowmatch.data.tables import FILE_COLUMNS, read_table, rows_text, table_text
 from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import keep_aside, write_texts
-from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lose
 from barlowmatch.selection.base import Selection, Strategy
 from barlowmatch.selection.loading import create_strategy, load_strategy_file
 from barlowmatch.selection.pool import Pool

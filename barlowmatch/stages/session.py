@@ -5,8 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from barlowmatch.checkpoints import Checkpoint
-from barlowmatch.compute import Compute
-from barlowmatch.config_changes import OTHER_IMAGES, changed_fields, plain
 from barlowmatch.configs.shared import RunOptions
 from barlowmatch.configs.training import ClassifierOptions, PretrainConfig
 from barlowmatch.data.classes import plain_classes
@@ -15,14 +13,16 @@ from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.splits import val_was_drawn
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
-from barlowmatch.pacing import say_few_steps
-from barlowmatch.run_folders import Place, goes_on, wants_resume, why_afresh
-from barlowmatch.runs import Run, finish, keep_old_results, open_run, start
+from barlowmatch.machine.compute import Compute
+from barlowmatch.runs.config_changes import OTHER_IMAGES, changed_fields, plain
+from barlowmatch.runs.folders import Place, goes_on, wants_resume, why_afresh
+from barlowmatch.runs.run import Run, finish, keep_old_results, open_run, start
 from barlowmatch.stages.earlier_labels import label_count
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import Origin, load_trained, read_origin
-from barlowmatch.task import Task
-from barlowmatch.training import Trainer
+from barlowmatch.training.loop import Trainer
+from barlowmatch.training.pacing import say_few_steps
+from barlowmatch.training.task import Task
 from barlowmatch.words import count
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from barlowmatch.arrays import Labels
 from barlowmatch.checkpoints import content_hash
+from barlowmatch.command_line.outputs import check_output_folder, refuse_inside, refuse_to_lose
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.simulate import SimulateConfig, parse_share
 from barlowmatch.data.classes import places_among
@@ -24,7 +25,6 @@ from barlowmatch.embeddings.folder import META, Embeddings, read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import write_json
-from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lose
 from barlowmatch.simulation.learners import Learner, Neighbours, Probe
 from barlowmatch.simulation.protocol import Protocol, Trial, simulated_strategy
 from barlowmatch.simulation.report import TABLES, table_lines, write_report

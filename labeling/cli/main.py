@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from barlowmatch.command_line.flags import read_flags
 from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
-from barlowmatch.flags import read_flags
 from barlowmatch.reporting import exit_status, reason
 from barlowmatch.stopping import stops_raised
 from labeling.configs import (

@@ -7,12 +7,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from barlowmatch.command_line.outputs import refuse_inside
 from barlowmatch.configs.shared import ClassFolders
 from barlowmatch.data.classes import ImageClass, spelled_otherwise
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, silent
 from barlowmatch.files import aside
-from barlowmatch.outputs import refuse_inside
 from labeling.configs import InitConfig
 from labeling.dataset.inspecting import INDEX, Found, Index, Source, read_index
 from labeling.dataset.judged import choose_judged

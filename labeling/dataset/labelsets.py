@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from barlowmatch.command_line.inputs import need_labels
 from barlowmatch.data.folders import read_tree
 from barlowmatch.data.tables import FILE_COLUMNS, LABEL_COLUMNS, Table, read_table
 from barlowmatch.errors import InputError
-from barlowmatch.inputs import need_labels
 from labeling.names import named_images
 from storage.database import Database
 from storage.images import images_with_hash

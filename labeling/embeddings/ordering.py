@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from barlowmatch.arrays import Floats, Labels, Rows
-from barlowmatch.linear_probe import Take
+from barlowmatch.guessing.linear_probe import Take
 
 PAGE = 48
 """Images of a leaf of the order: about a page of the grid."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from barlowmatch.arrays import Rows
-from barlowmatch.linear_probe import Take
-from barlowmatch.suspects import find_suspects
+from barlowmatch.guessing.linear_probe import Take
+from barlowmatch.guessing.suspects import find_suspects
 from storage.database import Database
 from storage.suspects import NewSuspect, labels_to_judge
 

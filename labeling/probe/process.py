@@ -16,10 +16,10 @@ import numpy as np
 from barlowmatch.arrays import Floats, Rows
 from barlowmatch.embeddings.folder import Embeddings, read_embeddings
 from barlowmatch.errors import InputError
-from barlowmatch.guessing import Guesser
-from barlowmatch.guessing import learn as learn_guesses
-from barlowmatch.linear_probe import Space, Take
-from barlowmatch.propagation import NODES, Graph
+from barlowmatch.guessing.guesser import Guesser
+from barlowmatch.guessing.guesser import learn as learn_guesses
+from barlowmatch.guessing.linear_probe import Space, Take
+from barlowmatch.guessing.propagation import NODES, Graph
 from barlowmatch.words import count
 from labeling.embeddings.importing import match_images
 from labeling.embeddings.newest import newest_embeddings

@@ -8,7 +8,7 @@ over anchors a drawn from all images, c labeled or chosen. The weights tell wher
 import numpy as np
 
 from barlowmatch.arrays import Floats, Rows
-from barlowmatch.linear_probe import Take
+from barlowmatch.guessing.linear_probe import Take
 
 LEAST_DOUBT = 1e-3
 """Anchors without any doubt still count this much, so that a sure probe leaves something to choose by."""

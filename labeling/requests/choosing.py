@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.command_line.outputs import refuse_to_lose
 from barlowmatch.configs.select import REQUEST_COLUMNS
 from barlowmatch.data.tables import read_table, write_table
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
-from barlowmatch.outputs import refuse_to_lose
 from barlowmatch.selection.catalog import find_strategy
 from barlowmatch.words import count
 from labeling.chores import Chore

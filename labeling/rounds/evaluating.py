@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from barlowmatch.run_files import CONFIG
+from barlowmatch.runs.names import CONFIG
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from labeling.rounds.forecasting import Forecast, Measured, between, forecast

@@ -3,7 +3,7 @@
 import math
 
 from barlowmatch.configs.training import PretrainConfig
-from barlowmatch.run_files import CONFIG, RESULT
+from barlowmatch.runs.names import CONFIG, RESULT
 from labeling.processes import read_json
 from labeling.rounds.planning import Pretrained
 from labeling.runs.estimating import steps_of_pass

@@ -15,7 +15,7 @@ from typing import Any
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Progress, Said, duration
 from barlowmatch.files import write_json
-from barlowmatch.run_files import EVENTS, RESULT
+from barlowmatch.runs.names import EVENTS, RESULT
 from barlowmatch.stopping import Interrupted, StopRequest, stop_signals
 from barlowmatch.words import count
 from labeling.configs import ChooseConfig

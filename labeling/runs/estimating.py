@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from barlowmatch.run_files import CONFIG, EVENTS
+from barlowmatch.runs.names import CONFIG, EVENTS
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
 from labeling.runs import launching

@@ -33,7 +33,7 @@ from typing import Any, NoReturn
 from barlowmatch.errors import InputError
 from barlowmatch.files import cannot_write, write_json
 from barlowmatch.processes import born, lives
-from barlowmatch.run_files import PROCESS
+from barlowmatch.runs.names import PROCESS
 from labeling.processes import PACKAGES, read_json
 from labeling.project import reading, writing
 from labeling.runs.manifests import read_facts, write_manifest

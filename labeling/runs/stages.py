@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from barlowmatch.config_changes import upgraded
 from barlowmatch.configs.fields import parameters
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS, as_said
 from barlowmatch.configs.training import ClassifyConfig, FixMatchConfig, PretrainConfig
-from barlowmatch.run_files import EVENTS
+from barlowmatch.runs.config_changes import upgraded
+from barlowmatch.runs.names import EVENTS
 from labeling.forms import read_form, words
 from labeling.runs.manifests import MANIFEST
 from storage.errors import Refused

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from barlowmatch.events import Progress, RunFailed, RunFinished
-from barlowmatch.run_files import CONFIG, EVENTS, PROCESS, RESULT
+from barlowmatch.runs.names import CONFIG, EVENTS, PROCESS, RESULT
 from labeling.processes import last_lines, read_json
 from labeling.runs.launching import LAUNCH, OUTPUT
 from labeling.runs.manifests import read_facts

@@ -22,7 +22,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from barlowmatch.run_files import CONFIG, EVENTS, LOG
+from barlowmatch.runs.names import CONFIG, EVENTS, LOG
 from labeling.processes import last_lines, read_json
 from labeling.project import ProjectFolder
 from labeling.runs import launching

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from barlowmatch.run_files import BEST, CONFIG, LAST
+from barlowmatch.runs.names import BEST, CONFIG, LAST
 from labeling.processes import read_json
 from labeling.runs.stages import (
     Stage,

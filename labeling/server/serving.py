@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from barlowmatch.command_line.flags import read_flags
 from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
-from barlowmatch.flags import read_flags
 from barlowmatch.reporting import exit_status, reason
 from barlowmatch.stopping import stops_raised
 from labeling.processes import leave_on_sigterm, let_children_import

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from barlowmatch import optim
 from barlowmatch.data import color, resampling
 from barlowmatch.fast.kernels import color as color_kernels
 from barlowmatch.fast.kernels import norms as norm_kernels
 from barlowmatch.fast.kernels import optim as optim_kernels
 from barlowmatch.fast.kernels import resampling as resampling_kernels
 from barlowmatch.fast.norms import norm_relu
+from barlowmatch.training import optim
 
 
 def jitter() -> Iterator[float]:

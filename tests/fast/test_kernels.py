@@ -8,8 +8,8 @@ import sys
 import pytest
 import torch
 
-from barlowmatch.compute import Compute
 from barlowmatch.fast import kernels
+from barlowmatch.machine.compute import Compute
 
 triton = pytest.importorskip("triton")
 

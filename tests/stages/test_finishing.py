@@ -8,15 +8,15 @@ import torch
 
 from barlowmatch.checkpoints import load_checkpoint
 from barlowmatch.cli import parse_config
-from barlowmatch.compute import Compute
 from barlowmatch.configs.inference import EvaluateConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import Event, Said, silent
-from barlowmatch.norm_statistics import retake_statistics
+from barlowmatch.machine.compute import Compute
 from barlowmatch.stages import classify, evaluate, fixmatch, pretrain
 from barlowmatch.stages.images import load_images
 from barlowmatch.stages.networks import restore_network
 from barlowmatch.stages.session import beside_start
+from barlowmatch.training.norm_statistics import retake_statistics
 from tests.stages.running import words
 
 RUN = {"pretrain": pretrain.run, "train-classifier": classify.run, "fixmatch": fixmatch.run}

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from barlowmatch.compute import Compute
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.data.dataset import HELD_OUT_FILE, Dataset
 from barlowmatch.data.layouts import read_dataset
@@ -16,6 +15,7 @@ from barlowmatch.data.pixels import Pixels
 from barlowmatch.data.splits import draw
 from barlowmatch.data.store import ImageStore
 from barlowmatch.events import Event, Said
+from barlowmatch.machine.compute import Compute
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.session import tell_about_copies
 from tests.stages.small_datasets import pictures

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from barlowmatch.checkpoints import Checkpoint
-from barlowmatch.compute import Compute
 from barlowmatch.configs.training import FixMatchConfig, PretrainConfig
 from barlowmatch.data.classes import ImageClass, class_id
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.events import Event, Said
+from barlowmatch.machine.compute import Compute
 from barlowmatch.models.network import Architecture, seeded_network
 from barlowmatch.stages.images import Images, load_images
 from barlowmatch.stages.networks import Origin, build_classifying_network, build_pretraining_network

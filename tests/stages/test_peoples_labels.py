@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from barlowmatch.compute import Compute
+from barlowmatch.command_line.outputs import keeping_another
 from barlowmatch.configs.inspect import InspectConfig
 from barlowmatch.configs.select import SelectConfig
 from barlowmatch.configs.shared import DatasetOptions, ImageOptions
@@ -22,7 +22,7 @@ from barlowmatch.embeddings.folder import EmbeddedFiles
 from barlowmatch.embeddings.writer import EmbeddingsWriter
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Event, Said, silent
-from barlowmatch.outputs import keeping_another
+from barlowmatch.machine.compute import Compute
 from barlowmatch.stages.create_dataset import run
 from barlowmatch.stages.earlier_labels import tell_of_labels_learned
 from barlowmatch.stages.images import load_images

@@ -12,7 +12,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from barlowmatch.transfer import send
+from barlowmatch.machine.transfer import send
 
 BLOCK = 1024
 CHUNK = 16 * BLOCK

@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from barlowmatch.transfer import send
+from barlowmatch.machine.transfer import send
 
 BLOCK = 256
 """Pixels that a program works on."""

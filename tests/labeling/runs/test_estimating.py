@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from barlowmatch.config_changes import plain
 from barlowmatch.configs.presets import classify_quick
 from barlowmatch.configs.training import ClassifyConfig
 from barlowmatch.events import JsonLines, Progress, RunFinished, RunStarted
+from barlowmatch.runs.config_changes import plain
 from labeling.project import ProjectFolder
 from labeling.runs import launching
 from labeling.runs.estimating import Estimates, _key, steps_of

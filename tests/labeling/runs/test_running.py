@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.errors import InputError
 from barlowmatch.events import JsonLines, Progress, RunFailed, RunStarted, Said, silent
-from barlowmatch.run_folders import Place
-from barlowmatch.runs import finish, open_run, start
+from barlowmatch.runs.folders import Place
+from barlowmatch.runs.run import finish, open_run, start
 from labeling.project import Project, ProjectFolder, writing
 from labeling.runs.launching import living_process, new_name, python_words
 from labeling.runs.stories import POINTS

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from barlowmatch.cli import parse_config
-from barlowmatch.config_changes import plain
 from barlowmatch.configs.presets import PRESETS
+from barlowmatch.runs.config_changes import plain
 from labeling.runs.stages import HIDDEN, STAGES, base_config, command_words, entered_config, words_as_begun
 from labeling.runs.wishes import what_lacks
 from storage.splits import SplitCounts

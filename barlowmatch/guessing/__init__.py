@@ -1,0 +1,1 @@
+"""What follows from few labels on embeddings: guesses, and labels that look wrong."""

@@ -1,0 +1,1 @@
+"""On what is computed: devices, arithmetic, processes."""
