@@ -20,7 +20,7 @@ from barlowmatch.configs.shared import Events
 from barlowmatch.errors import InputError
 from barlowmatch.events import Console, Emit, silent
 from barlowmatch.files import paths_explained
-from barlowmatch.leaving import last_words
+from barlowmatch.leaving import drop_output, last_words
 from barlowmatch.machine import launcher
 from barlowmatch.reporting import Report, exit_status, reason, reported, written
 from barlowmatch.stopping import Interrupted, Terminated, stops_raised
@@ -94,16 +94,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console() if launcher.is_main() else None
     try:
         if not words or words[0] in ("-h", "--help"):
-            print(usage())  # noqa: T201 - the command's output
+            print(usage(), flush=True)  # noqa: T201 - the command's output
             return 0 if words else 2
         config, events = parse_line(words[0], words[1:])
         with written(events if launcher.is_main() else None, console or silent) as emit:
-            return run_command(words[0], config, emit)
+            status = run_command(words[0], config, emit)
+            sys.stdout.flush()
+            return status
     except InputError as error:
         return _refuse(str(error))
     except BrokenPipeError:
-        # Whoever read our output (head, less) has seen enough; nothing more may be flushed into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 0
     finally:
         if console is not None:

@@ -63,3 +63,8 @@ def last_words(tell: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         _last_words.remove(tell)
+
+
+def drop_output() -> None:
+    """Let nothing more be flushed into a closed pipe: whoever read our output (head, less) has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -154,3 +154,16 @@ leave_when_asked("it")
 signal.raise_signal(signal.SIGINT)
 """
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("line", [["barlowmatch", "--help"], ["labeling", "--help"], ["labeling", "people", "--help"]])
+def test_who_read_enough_of_the_output_sees_no_traceback(line: list[str]) -> None:
+    """As `head` does."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    words = [sys.executable, "-m", *line]
+    try:
+        done = subprocess.run(words, stdout=theirs, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    finally:
+        os.close(theirs)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -94,4 +94,4 @@ def parse_settings(name: str, cls: type[StrategyConfig], settings: Sequence[str]
         return read_flags(cls, words, prog=name)
     except InputError as error:
         told = re.sub(r"--([a-z-]+) ", r"\1=", str(error))  # as a parameter is written
-        raise InputError(f"--parameters {' '.join(settings)}: {told}") from None
+        raise InputError(f"--parameters {told}") from None

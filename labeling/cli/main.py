@@ -8,6 +8,7 @@ from typing import Any
 from barlowmatch.command_line.flags import read_flags
 from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
+from barlowmatch.leaving import drop_output
 from barlowmatch.reporting import exit_status, reason
 from barlowmatch.stopping import stops_raised
 from labeling.configs import (
@@ -54,19 +55,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     It is 0; 1 where `verify` finds faults; 2 for bad input; 130 or 143 when asked to stop.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(usage())  # noqa: T201 - the command's output
-        return 0 if words else 2
     try:
+        if not words or words[0] in ("-h", "--help"):
+            print(usage(), flush=True)  # noqa: T201 - the command's output
+            return 0 if words else 2
         if words[0] not in COMMANDS:
             raise InputError(f"{words[0]}: no such command; the commands are {', '.join(COMMANDS)}")
         config: Any = read_flags(COMMANDS[words[0]], words[1:], prog=f"python -m labeling {words[0]}")
         commands = importlib.import_module("labeling.cli.commands")
         with paths_explained(), stops_raised():
             status: int = getattr(commands, f"do_{words[0].replace('-', '_')}")(config)
+            sys.stdout.flush()
     except MISTAKES as error:
         print(f"labeling: {error}", file=sys.stderr)  # noqa: T201 - the command's output
         return 2
+    except BrokenPipeError:
+        drop_output()
+        return 0
     except KeyboardInterrupt as stop:
         print(f"labeling: {reason(stop)}", file=sys.stderr)  # noqa: T201 - the command's output
         return exit_status(stop)

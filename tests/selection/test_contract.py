@@ -105,7 +105,7 @@ def test_parameters_have_help_and_are_parsed(name: str, scene: Scene) -> None:
         with pytest.raises(InputError, match="--parameters"):
             create_strategy(name, [f"{parameter.name}=many"])
         if parameter.range is not None:
-            with pytest.raises(InputError, match=f"^--parameters {parameter.name}=-7: {parameter.flag[2:]} -7"):
+            with pytest.raises(InputError, match=f"^--parameters {parameter.flag[2:]}=-7: must be "):
                 create_strategy(name, [f"{parameter.name}=-7"])
     with pytest.raises(InputError, match="no such parameter"):
         create_strategy(name, ["nonsense=1"])

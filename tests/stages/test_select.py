@@ -175,7 +175,7 @@ def test_a_wrong_strategy_file_is_answered_in_one_line(
         ({"parameters": ("clusters=0",)}, "clusters=0: must be a whole number 1 to"),
         (
             {"parameters": ("iterations=5", "clusters=x")},
-            "--parameters iterations=5 clusters=x: clusters=x: must be a whole number 1 to 100,000, such as clusters=4",
+            "--parameters clusters=x: must be a whole number 1 to 100,000, such as clusters=4",
         ),
         ({"representations_path": Path("nowhere")}, "nowhere: no such folder"),
     ],
