@@ -23,13 +23,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """Pretrain and embed, learn from labels drawn at random, and return accuracies in percent on what has none."""
     parser = argparse.ArgumentParser(prog="benchmarks guesses", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", choices=list(PICTURES), nargs="+", default=["digits", "fashion-mnist"])
-    parser.add_argument("--minutes", type=float, default=2, help="of pretraining, each")
+    parser.add_argument("--steps", type=int, default=500, help="of pretraining, each")
     parser.add_argument("--seeds", type=int, default=20)
     options = parser.parse_args(arguments)
     figures: dict[str, Any] = {}
     for name in options.data:
         with tempfile.TemporaryDirectory() as temporary:
-            figures[name] = _measure(World(_embed(Path(temporary), name, options.minutes)), options.seeds)
+            figures[name] = _measure(World(_embed(Path(temporary), name, options.steps)), options.seeds)
         shown = [
             (
                 labels,
@@ -71,12 +71,12 @@ def _alone(world: World, known: Rows) -> float:
     return float((guessed == world.truth[world.test]).mean())
 
 
-def _embed(home: Path, name: str, minutes: float) -> Path:
+def _embed(home: Path, name: str, steps: int) -> Path:
     pictures, data, checkpoint = PICTURES[name], home / "images", home / "pretrained.pt"
     pictures.write(data)
     barlowmatch(
         "pretrain", "--preset", "quick", "--dataset-folder", str(data), "--checkpoint-path", str(checkpoint),
-        *pictures.flags, "--minutes", str(minutes), "--cache-folder", str(home / "cache"),
+        *pictures.flags, "--num-epochs", "1", "--least-steps", str(steps), "--cache-folder", str(home / "cache"),
     )  # fmt: skip
     barlowmatch(
         "embed", "--dataset-folder", str(data), "--checkpoint-path", str(checkpoint),
