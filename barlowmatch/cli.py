@@ -9,9 +9,9 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from typing_extensions import Doc
+from tqdm import tqdm
 
 from barlowmatch import launcher
 from barlowmatch.configs.fields import need_inputs
@@ -22,6 +22,7 @@ from barlowmatch.events import Console, Emit, silent
 from barlowmatch.files import paths_explained
 from barlowmatch.flags import read_line
 from barlowmatch.leaving import last_words
+from barlowmatch.next_commands import next_lines
 from barlowmatch.reporting import Report, exit_status, reason, reported, written
 from barlowmatch.stopping import Interrupted, Terminated, stops_raised
 
@@ -135,6 +136,10 @@ def run_command(name: str, config: Any, emit: Emit) -> int:
         return exit_status(stop)
     if command.presents and launcher.is_main():
         stage.present(config, result)
+    if launcher.is_main() and launcher.is_by_hand():
+        sys.stdout.flush()  # what was printed comes before
+        for line in next_lines(name, config, result):
+            tqdm.write(line, file=sys.stderr)
     return 0
 
 
@@ -207,12 +212,11 @@ def parse_line(name: str, words: Sequence[str]) -> tuple[Any, Path | None]:
     presets = PRESETS.get(cls, {})
     preset, rest = _take_preset(name, list(words), presets)
     default = as_said(presets[preset](), rest) if preset else None
-    also, description = dict(_EVENTS), cls.__doc__ or ""
+    description = cls.__doc__ or ""
     if presets:
-        also["preset"] = Annotated[Literal[tuple(presets)] | None, Doc("Recipe that sets the defaults; see above.")]
         description += _recipes(presets)
     config, beside = read_line(
-        cls, rest, prog=f"python -m barlowmatch {name}", default=default, description=description, also=also,
+        cls, rest, prog=f"python -m barlowmatch {name}", default=default, description=description, also=_EVENTS,
         first=FIRST,
     )  # fmt: skip
     return config, beside["events"]

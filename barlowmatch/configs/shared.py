@@ -15,6 +15,7 @@ Fit = Literal["auto", "pad", "crop", "squash"]
 Cache = Literal["auto", "raw", "jpeg", "none"]
 ClassFolders = Literal[0, 1] | None
 """1 = folders are classes, 0 = they are none, None = by what they look like."""
+Preset = Literal["paper", "small-images", "laptop", "quick"]
 Views = Literal["natural", "microscope", "digits"]
 WIDE = Short(
     "wide", {0: "resnet18", 1: "wide_resnet50_2"}, "1 = Wide-ResNet-50-2, 0 = ResNet-18; a short form of --backbone."
@@ -157,6 +158,7 @@ class ComputeOptions(ImageOptions):
 class RunOptions(ComputeOptions):
     """Where a training run lives, how long it takes and what it starts from."""
 
+    preset: Annotated[Preset | None, FREE, Since(None), Doc("Recipe that sets the defaults; see above.")] = None
     checkpoint_path: Annotated[Path | None, FREE, Doc("The latest checkpoint; default last.pt in the run folder.")] = (
         None
     )

@@ -11,6 +11,7 @@ from barlowmatch.embeddings.folder import read_embeddings
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said, silent
 from barlowmatch.files import keep_aside, write_texts
+from barlowmatch.next_commands import carried_in, carry_beside
 from barlowmatch.outputs import check_output_folder, refuse_inside, refuse_to_lose
 from barlowmatch.selection.base import Selection, Strategy
 from barlowmatch.selection.loading import create_strategy, load_strategy_file
@@ -21,7 +22,10 @@ REQUEST = "request.csv"
 
 
 def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
-    """Write `request.csv` and the seed's `request_<n>.csv` to `--dest-path`; return where, how many and how long.
+    """Write `request.csv` and the seed's `request_<n>.csv` to `--dest-path`.
+
+    Returns:
+        Its `file`, the `count` of images, by which `strategy`, in how many `seconds`, and what is `carried` along.
 
     Raises:
         InputError: the embeddings or an earlier request cannot be used, the strategy or its parameters do not exist or
@@ -45,10 +49,18 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
     budget = _budget(config, pool, emit)
     selection = strategy.select(pool, budget, config.seed, emit)
     path = write_request(config.dest_path, config.round, strategy.name, selection)
+    carried = carried_in(embeddings.meta)
+    carry_beside(path, carried)
     seconds = time.monotonic() - started
     chosen = f"{budget:,} of {count(len(pool), 'image')}"
     emit(Said(message=f"{path}: {chosen} requested by {strategy.name} in {seconds:.1f} s"))
-    return {"file": str(path), "count": budget, "strategy": strategy.name, "seconds": round(seconds, 3)}
+    return {
+        "file": str(path),
+        "count": budget,
+        "strategy": strategy.name,
+        "seconds": round(seconds, 3),
+        "carried": carried,
+    }
 
 
 def write_request(folder: Path, number: int, strategy: str, selection: Selection) -> Path:
