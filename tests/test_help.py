@@ -1,6 +1,8 @@
 """Help: what a newcomer reads of a command."""
 
 import re
+import shlex
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +56,48 @@ def test_help_names_the_usual_batches() -> None:
     assert told.endswith("default at most 256, in train-classifier and fixmatch 64.")
     assert PretrainConfig.usual_batch == 256
     assert ClassifyConfig.usual_batch == FixMatchConfig.usual_batch == 64
+
+
+FRAME = ("│", "╭", "╰")
+
+
+def page(name: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the lines of a command's help on a terminal of so many columns."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    with pytest.raises(SystemExit):
+        parse_config(name, ["--help"])
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_the_terminal_and_ends_with_an_example_to_copy(
+    name: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *lines, head, example = page(name, width, capsys, monkeypatch)
+    assert max(map(len, lines)) <= width
+    assert len({len(line) for line in lines if line.startswith(FRAME)}) == 1
+    assert not re.search(r"\d,[\s│]*\n[\s│]*\d", "\n".join(lines)), "a number is broken"
+    assert (head, example) == ("example:", f"  python -m barlowmatch {name} {COMMANDS[name].example}")
+    text = "\n".join(lines)
+    assert "\n\n\n" not in text
+    assert not re.search("True|False|trained learner", text)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_begins_with_what_the_example_needs(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = page(name, 120, capsys, monkeypatch)
+    flags = [found[1] for line in lines if (found := re.match(r"│ (--[a-z-]+)", line))]
+    words = shlex.split(COMMANDS[name].example)
+    parse_config(name, words)
+    assert set(words) & set(flags) <= set(flags[:9])
+
+
+def test_the_examples_are_those_of_the_readme() -> None:
+    text = re.sub(" +", " ", (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8"))
+    walk = text.split("## On the command line")[1].split("```")[1].splitlines()
+    shown = [line for line in walk if line.startswith("python ")]
+    examples = {name: f"python -m barlowmatch {name} {command.example}" for name, command in COMMANDS.items()}
+    assert shown == [examples[line.split()[3]] for line in shown]
