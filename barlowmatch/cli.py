@@ -9,11 +9,12 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from typing_extensions import Doc
+from tqdm import tqdm
 
 from barlowmatch.command_line.flags import read_line
+from barlowmatch.command_line.next_commands import next_lines
 from barlowmatch.configs.fields import need_inputs
 from barlowmatch.configs.presets import PRESET_WORDS, PRESETS, as_said
 from barlowmatch.configs.shared import Events
@@ -26,8 +27,9 @@ from barlowmatch.reporting import Report, exit_status, reason, reported, written
 from barlowmatch.stopping import Interrupted, Terminated, stops_raised
 
 FIRST = (
-    "preset", "dataset_folder", "manifest", "representations_path", "checkpoint_path", "transfer_path", "minutes",
-    "num_epochs", "batch_size", "views", "image_size",
+    "preset", "dataset_folder", "manifest", "representations_path", "request", "labels", "transfer_path",
+    "checkpoint_path", "strategy", "strategies", "budget", "budgets", "split", "out_path", "dest_path", "json",
+    "minutes", "num_epochs", "batch_size", "views", "image_size",
 )  # fmt: skip
 """Flags that most people want: help begins with them."""
 _EVENTS: dict[str, Any] = {"events": Events}
@@ -43,6 +45,7 @@ class Command:
         config: `module:Class` of its config.
         stage: module whose `run(config, emit)` does the work and returns its result.
         summary: one line of help.
+        example: flags that help ends with.
         is_run: whether `run` opens a run folder; its start and end are told there.
         presents: whether the module has a `present(config, result)` that prints the result.
     """
@@ -50,39 +53,58 @@ class Command:
     config: str
     stage: str
     summary: str
+    example: str
     is_run: bool = False
     presents: bool = False
 
 
 COMMANDS = {
     "inspect": Command(
-        "inspect:InspectConfig", "inspect", "report what a dataset holds and what is wrong with it", presents=True
+        "inspect:InspectConfig", "inspect", "report what a dataset holds and what is wrong with it",
+        "--dataset-folder photos", presents=True,
     ),
     "pretrain": Command(
-        "training:PretrainConfig", "pretrain", "learn from all images without labels (Barlow Twins)", is_run=True
+        "training:PretrainConfig", "pretrain", "learn from all images without labels (Barlow Twins)",
+        "--dataset-folder photos --preset quick --minutes 20 --checkpoint-path pretrained.pt", is_run=True,
     ),
     "train-classifier": Command(
-        "training:ClassifyConfig", "classify", "train a classifier on the labeled images", is_run=True
+        "training:ClassifyConfig", "classify", "train a classifier on the labeled images",
+        "--dataset-folder photos-1 --preset quick --transfer-path pretrained.pt --checkpoint-path classifier.pt",
+        is_run=True,
     ),
     "fixmatch": Command(
-        "training:FixMatchConfig", "fixmatch", "fine-tune with pseudo-labels on all images (FixMatch)", is_run=True
+        "training:FixMatchConfig", "fixmatch", "fine-tune with pseudo-labels on all images (FixMatch)",
+        "--dataset-folder photos-1 --preset quick --transfer-path classifier.run/best.pt --checkpoint-path fixmatch.pt",
+        is_run=True,
     ),
-    "embed": Command("inference:EmbedConfig", "embed", "write the embedding of every image"),
-    "select": Command("select:SelectConfig", "select", "choose the images whose labels would help most"),
+    "embed": Command(
+        "inference:EmbedConfig", "embed", "write the embedding of every image",
+        "--dataset-folder photos --checkpoint-path pretrained.pt",
+    ),
+    "select": Command(
+        "select:SelectConfig", "select", "choose the images whose labels would help most",
+        "--strategy auto --budget 100",
+    ),
     "simulate": Command(
-        "simulate:SimulateConfig", "simulate", "try strategies on images whose labels are known", presents=True
+        "simulate:SimulateConfig", "simulate", "try strategies on images whose labels are known",
+        "--dataset-folder photos-1 --checkpoint-path pretrained.pt --budgets 10,20,40", presents=True,
     ),
     "find-suspects": Command(
-        "find_suspects:FindSuspectsConfig", "find_suspects", "find labels that are probably wrong"
+        "find_suspects:FindSuspectsConfig", "find_suspects", "find labels that are probably wrong",
+        "--representations-path representations --out-path suspects.csv",
     ),
     "create-dataset": Command(
         "create_dataset:CreateDatasetConfig", "create_dataset", "write the next round's dataset with the new labels",
-        presents=True,
+        "--dataset-folder photos --labels labels.csv --out-path photos-1", presents=True,
     ),
     "evaluate": Command(
-        "inference:EvaluateConfig", "evaluate", "measure a checkpoint on labeled images", presents=True
+        "inference:EvaluateConfig", "evaluate", "measure a checkpoint on labeled images",
+        "--dataset-folder photos-1 --checkpoint-path fixmatch.run/best.pt", presents=True,
     ),
-    "predict": Command("inference:PredictConfig", "predict", "name the class of every image of a folder"),
+    "predict": Command(
+        "inference:PredictConfig", "predict", "name the class of every image of a folder",
+        "--dataset-folder photos-1 --checkpoint-path fixmatch.run/best.pt --out-path predictions.csv",
+    ),
 }  # fmt: skip
 
 
@@ -136,6 +158,10 @@ def run_command(name: str, config: Any, emit: Emit) -> int:
         return exit_status(stop)
     if command.presents and launcher.is_main():
         stage.present(config, result)
+    if launcher.is_main() and launcher.is_by_hand():
+        sys.stdout.flush()  # what was printed comes before
+        for line in next_lines(name, config, result):
+            tqdm.write(line, file=sys.stderr)
     return 0
 
 
@@ -204,27 +230,30 @@ def parse_line(name: str, words: Sequence[str]) -> tuple[Any, Path | None]:
         InputError: an unknown flag (the nearest is named), a value of the wrong kind or outside its range.
         SystemExit: after printing help.
     """
-    cls = config_class(find_command(name))
+    command, prog = find_command(name), f"python -m barlowmatch {name}"
+    cls = config_class(command)
     presets = PRESETS.get(cls, {})
     preset, rest = _take_preset(name, list(words), presets)
     default = as_said(presets[preset](), rest) if preset else None
-    also, description = dict(_EVENTS), cls.__doc__ or ""
-    if presets:
-        also["preset"] = Annotated[Literal[tuple(presets)] | None, Doc("Recipe that sets the defaults; see above.")]
-        description += _recipes(presets)
+    description = "\n".join([cls.__doc__ or "", *_recipes(presets)])
     config, beside = read_line(
-        cls, rest, prog=f"python -m barlowmatch {name}", default=default, description=description, also=also,
-        first=FIRST,
+        cls, rest, prog=prog, default=default, description=description, example=f"{prog} {command.example}",
+        also=_EVENTS, first=FIRST,
     )  # fmt: skip
     return config, beside["events"]
 
 
-def _recipes(presets: Collection[str]) -> str:
-    """Return a line for each recipe of a command."""
+def _recipes(presets: Collection[str]) -> list[str]:
+    """Return what help says of a command's recipes: a head and a line for each, nothing where there are none."""
+    if not presets:
+        return []
     width = max(map(len, presets))
     lines = [f"  {name:<{width}}  {PRESET_WORDS[name]}" for name in presets]
-    head = "--preset NAME is a recipe: it sets the defaults, and flags win over it. With --help too its own are shown."
-    return "\n".join(["", "", head, *lines])
+    head = (
+        "--preset NAME is a recipe: it sets the defaults, and flags win over it. --preset NAME --help shows the "
+        "defaults of that one."
+    )
+    return ["", head, *lines]
 
 
 def _take_preset(name: str, words: list[str], presets: dict[str, Any]) -> tuple[str | None, list[str]]:

@@ -1,6 +1,7 @@
 """What benchmarks share: running the product's commands, and tables."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from barlowmatch.arrays import Doubles
+from barlowmatch.machine.launcher import FOR_A_PROGRAM
 
 LARS = ("--optimizer", "lars", "--trust", "0.001", "--trust-as", "scale")
 """With the presets `quick` and `laptop`: pretraining as it was before they took Muon, on which older figures rest."""
@@ -30,6 +32,7 @@ def barlowmatch(*words: str, quiet: bool = True) -> str:
     process = subprocess.run(
         [sys.executable, "-m", "barlowmatch", *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None, text=True, check=False,
+        env={**os.environ, FOR_A_PROGRAM: "1"},
     )  # fmt: skip
     if process.returncode:
         raise SystemExit(f"{process.stderr or ''}\nbarlowmatch {words[0]} ended with status {process.returncode}")

@@ -8,7 +8,7 @@ if __name__ == "__main__":
     import sys
 
     from labeling.cli.main import main
-    from labeling.processes import let_children_import
+    from labeling.processes import prepare_children
 
-    let_children_import()
+    prepare_children()
     sys.exit(main())

@@ -135,7 +135,7 @@ def _read(parameter: Parameter, value: Any) -> Any:
         return found
     read = _as_kind(parameter, value)
     if parameter.range is not None and not parameter.range.holds(read):
-        raise _wrong(parameter, f"must be {parameter.range}{_unit(parameter.range)}", None)
+        raise _wrong(parameter, f"must be {parameter.number_words}", None)
     return read
 
 
@@ -170,10 +170,6 @@ def _whole(value: Any) -> int:
 
 def _wrong(parameter: Parameter, what: str, hint: str | None) -> Refused:
     return Refused(f"{parameter.name.replace('_', ' ')} {what}", parameter.name, hint, "invalid")
-
-
-def _unit(limits: Range) -> str:
-    return f" {limits.unit}" if limits.unit else ""
 
 
 def _kind(parameter: Parameter) -> Kind:

@@ -6,14 +6,16 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.machine.launcher import FOR_A_PROGRAM
 from barlowmatch.stopping import raise_again_where_lost
 
 PACKAGES = Path(__file__).parents[1]
 """Where `python -m barlowmatch` and `python -m labeling` are found."""
 
 
-def let_children_import() -> None:
-    """Let Python processes that this one starts find these packages, whatever folder they are started in."""
+def prepare_children() -> None:
+    """Let Python processes that this one starts find these packages anywhere, and know that a program reads them."""
+    os.environ[FOR_A_PROGRAM] = "1"
     others = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(PACKAGES), *([others] if others else [])])
 

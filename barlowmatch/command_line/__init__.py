@@ -1,1 +1,1 @@
-"""What somebody typed: flags, the words before they are any, and the paths they name."""
+"""What somebody typed, and what to type next: flags, the words before they are any, paths, help."""

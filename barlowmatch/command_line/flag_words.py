@@ -121,9 +121,7 @@ def _allowed(parameter: Parameter) -> str:
         known = f"{', '.join(others)} or {last}" if others else last
         return f"{known}, such as {parameter.flag} {last if parameter.default is None else parameter.default}"
     if parameter.kind in (int, float):
-        kind = "a whole number" if parameter.kind is int else "a number"
-        bounds = f" {parameter.range.words}" if parameter.range is not None else ""
-        return f"{kind}{bounds}, such as {parameter.flag} {_example(parameter):.10g}"
+        return f"{parameter.number_words}, such as {parameter.flag} {_example(parameter):.10g}"
     if parameter.kind is Path:
         return f"a path, such as {parameter.flag} {shlex.quote(str(parameter.default or _some_path(parameter)))}"
     return f"one or more as in {parameter.flag} WORD" if parameter.kind is tuple else f"as in {parameter.flag} WORD"

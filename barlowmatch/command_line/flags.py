@@ -8,6 +8,7 @@ import dataclasses
 import io
 import itertools
 import re
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import GenericAlias
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
@@ -17,6 +18,7 @@ from typing_extensions import Doc
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from barlowmatch.command_line.flag_words import Known, check_words
+from barlowmatch.command_line.help_text import Page, unbroken
 from barlowmatch.configs.fields import Parameter, Short, describe, parameters
 from barlowmatch.errors import InputError
 
@@ -42,6 +44,7 @@ def read_line(
     prog: str,
     default: Config | None = None,
     description: str | None = None,
+    example: str | None = None,
     also: Mapping[str, Any] | None = None,
     first: Collection[str] = (),
 ) -> tuple[Config, dict[str, Any]]:
@@ -55,6 +58,7 @@ def read_line(
         prog: how the command is called, for its help.
         default: values of flags that are not given, where they are other than the class's.
         description: what help begins with; by default what the class says of itself.
+        example: a command line that help ends with.
         also: annotated types of flags beside those of the config, by name; None where they are not given.
         first: names that help begins with, in this order.
 
@@ -67,16 +71,15 @@ def read_line(
     given = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
     beside: dict[str, Any] = {}
     registry = _registry(cls, default, extra, list(first), given, beside)
-    complaint = io.StringIO()
+    complaint, page = io.StringIO(), Page(sys.stdout)
+    told = cls.__doc__ if description is None else description
     try:
-        with contextlib.redirect_stderr(complaint):
-            config = tyro.cli(
-                cls, args=list(words), prog=prog, description=cls.__doc__ if description is None else description,
-                registry=registry,
-            )  # fmt: skip
+        with contextlib.redirect_stderr(complaint), contextlib.redirect_stdout(page):
+            config = tyro.cli(cls, args=list(words), prog=prog, description=told, registry=registry)
         return config, beside  # noqa: TRY300
     except SystemExit as stop:
         if stop.code in (0, None):
+            print(page.text(example), end="")  # noqa: T201 - the command's output
             raise
         raise InputError(_one_line(complaint.getvalue())) from None
 
@@ -170,12 +173,16 @@ def _shown(hint: Any, parameter: Parameter) -> Any:
         return hint  # it says what is to be shown
     if _is_list(parameter):
         base, *extras = get_args(hint)
-        again = tyro.conf.arg(help_behavior_hint="(may be repeated)")
+        again = tyro.conf.arg(help=unbroken(parameter.help), help_behavior_hint="(may be repeated)")
         return Annotated[(GenericAlias(tuple, (base, ...)), *extras, tyro.conf.UseAppendAction, again)]
     bounds = parameter.range.words if parameter.range is not None else ""
     unset = parameter.default is None or parameter.default in ("", ())
+    yes_or_no = {"True": "yes", "False": "no"} if parameter.kind is bool else {}
     behind = tyro.conf.arg(
-        help_behavior_hint=lambda value: _in_brackets("" if unset else f"default: {value}", bounds),
+        help=unbroken(parameter.help),
+        help_behavior_hint=lambda value: _in_brackets(
+            "" if unset else f"default: {yes_or_no.get(value, value)}", bounds
+        ),
         metavar=_metavar(parameter) if parameter.optional else None,
     )
     return Annotated[hint, behind]
@@ -183,7 +190,7 @@ def _shown(hint: Any, parameter: Parameter) -> Any:
 
 def _in_brackets(*parts: str) -> str:
     told = "; ".join(part for part in parts if part)
-    return f"({told})" if told else ""
+    return f"({unbroken(told)})" if told else ""
 
 
 def _metavar(parameter: Parameter) -> str:

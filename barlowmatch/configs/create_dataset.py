@@ -25,15 +25,22 @@ class CreateDatasetConfig(DatasetOptions):
     request: Annotated[
         Path | None,
         Reads(need_table),
-        Doc("The request: a CSV with a column `file`, or the original list of names; default the folder's latest."),
+        Doc(
+            "The request: a CSV with a column `file`, or the original list of names; default request.csv in "
+            "--label-request-path, else the latest there."
+        ),
     ] = None
     labels: Annotated[
         Path | None,
         Reads(need_table),
-        Doc("Its labels: a CSV of file and label, or the original label_<n>.pt; default those beside the request."),
+        Doc(
+            "Its labels: a CSV of file and label, or the original label_<n>.pt; default labels.csv in "
+            "--label-request-path, else the latest there."
+        ),
     ] = None
     out_path: Annotated[
-        Path | None, Doc("New folder for the dataset; default beside the old one: dataset-round-1, then -2, and so on.")
+        Path | None,
+        Doc("New folder for the dataset; default beside the old one: photos-round-1 of photos, then -2, and so on."),
     ] = None
     new_classes: Annotated[
         bool, Doc("Accept labels that name classes the dataset does not have yet; else they are taken for mistakes.")

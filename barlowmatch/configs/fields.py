@@ -35,19 +35,13 @@ class Range:
 
     @property
     def words(self) -> str:
-        """The bounds and the unit as help tells them: `2 to 65,536 images`."""
+        """The bounds and the unit as help and messages tell them: `2 to 65,536 images`."""
         low, high = (f"{bound:,.10g}" for bound in (self.low, self.high))
         unit = f" {self.unit}" if self.unit else ""
         if self.open_low or math.isinf(self.high):
             above = f"above {low}" if self.open_low else f"at least {low}"
             return above + ("" if math.isinf(self.high) else f", at most {high}") + unit
         return f"{low} to {high}{unit}"
-
-    def __str__(self) -> str:
-        above = f"above {self.low:g}" if self.open_low else f"at least {self.low:g}"
-        if math.isinf(self.high):
-            return above
-        return f"at most {self.high:g}" if math.isinf(self.low) else f"{above} and at most {self.high:g}"
 
 
 @dataclass(frozen=True)
@@ -115,6 +109,12 @@ class Parameter:
         """The command-line flag."""
         return "--" + self.name.replace("_", "-")
 
+    @property
+    def number_words(self) -> str:
+        """What a number may be, in the one wording of all messages: `a whole number 2 to 65,536 images`."""
+        kind = "a whole number" if self.kind is int else "a number"
+        return kind if self.range is None else f"{kind} {self.range.words}"
+
 
 def parameters(config: Any) -> Iterator[Parameter]:
     """Yield the parameters of a config class, or of a config whose values then stand as the defaults."""
@@ -148,7 +148,7 @@ def check(config: Any) -> None:
         values = parameter.default if isinstance(parameter.default, tuple) else (parameter.default,)
         for value in values:
             if not parameter.range.holds(value):
-                raise InputError(f"{parameter.flag} {value}: must be {parameter.range}")
+                raise InputError(f"{parameter.flag} {value}: must be {parameter.number_words}")
 
 
 def need_inputs(config: Any, *, may_go_on: bool = False) -> None:

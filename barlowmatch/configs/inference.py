@@ -22,7 +22,7 @@ class InferenceOptions(ComputeOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedConfig(InferenceOptions):
-    """Write the backbone's embedding of every image, and the classifier's probabilities where there is one."""
+    """Write numbers by which images are compared (embeddings), and class probabilities where there is a classifier."""
 
     out_path: Annotated[Path, Doc("Folder for the embeddings; an older one there is replaced.")] = Path(
         "representations"

@@ -24,8 +24,8 @@ _QUICK_SIZE = 96
 def pretrain_paper() -> PretrainConfig:
     """Return the paper's recipe: Wide-ResNet-50-2, projector 8192, learning rate 0.05 to 0.002."""
     return PretrainConfig(
-        backbone="wide_resnet50_2", projector_width=8192, num_epochs=400, batch_size=512, learning_rate=0.05,
-        learning_rate_biases=0.0012, trust=1e-3, trust_as="scale", final_rate=0.04, loss_scale=1.0,
+        preset="paper", backbone="wide_resnet50_2", projector_width=8192, num_epochs=400, batch_size=512,
+        learning_rate=0.05, learning_rate_biases=0.0012, trust=1e-3, trust_as="scale", final_rate=0.04, loss_scale=1.0,
         weight_decay=1.5e-5,
     )  # fmt: skip
 
@@ -35,7 +35,9 @@ def pretrain_small_images() -> PretrainConfig:
 
     But for its rate: 0.3 is for 1,000 epochs, and runs of some tens of epochs learned more by three times as much.
     """
-    return PretrainConfig(backbone="resnet18", projector_width=2048, num_epochs=200, least_steps=_PRETRAIN_STEPS)
+    return PretrainConfig(
+        preset="small-images", backbone="resnet18", projector_width=2048, num_epochs=200, least_steps=_PRETRAIN_STEPS
+    )
 
 
 def pretrain_quick() -> PretrainConfig:
@@ -44,7 +46,7 @@ def pretrain_quick() -> PretrainConfig:
     So few steps need good ones: Muon moves each weight by two hundredths of its norm, in all directions alike.
     """
     return PretrainConfig(
-        backbone="resnet18_quarter", projector_width=512, num_epochs=20, least_steps=_PRETRAIN_STEPS,
+        preset="quick", backbone="resnet18_quarter", projector_width=512, num_epochs=20, least_steps=_PRETRAIN_STEPS,
         warmup_epochs=1.0, optimizer="muon", learning_rate=2.0, learning_rate_biases=0.05, trust=0.01,
         max_image_size=_QUICK_SIZE,
     )  # fmt: skip
@@ -53,35 +55,36 @@ def pretrain_quick() -> PretrainConfig:
 def pretrain_laptop() -> PretrainConfig:
     """Return a recipe with a narrow projector and the rates of `quick`, for a machine without a GPU."""
     return replace(
-        pretrain_quick(), backbone="resnet18", projector_width=1024, num_epochs=50, max_image_size=_LAPTOP_SIZE
-    )
+        pretrain_quick(), preset="laptop", backbone="resnet18", projector_width=1024, num_epochs=50,
+        max_image_size=_LAPTOP_SIZE,
+    )  # fmt: skip
 
 
 def classify_paper() -> ClassifyConfig:
     """Return the paper's recipe: classifier 8192 wide, rates 1e-2 and 1e-5."""
-    return ClassifyConfig(classifier_width=8192, num_epochs=160, batch_size=32)
+    return ClassifyConfig(preset="paper", classifier_width=8192, num_epochs=160, batch_size=32)
 
 
 def classify_small_images() -> ClassifyConfig:
     """Return a recipe for 32 px images: a faster backbone, a narrower classifier."""
     return ClassifyConfig(
-        num_epochs=100, least_steps=_CLASSIFY_STEPS, learning_rate_classifier=1e-3, learning_rate_barlow=1e-4
-    )
+        preset="small-images", num_epochs=100, least_steps=_CLASSIFY_STEPS, learning_rate_classifier=1e-3,
+        learning_rate_barlow=1e-4,
+    )  # fmt: skip
 
 
 def classify_laptop() -> ClassifyConfig:
     """Return a recipe with a narrow classifier."""
     return ClassifyConfig(
-        classifier_width=512, num_epochs=50, least_steps=_CLASSIFY_STEPS, learning_rate_classifier=1e-3,
-        learning_rate_barlow=1e-4,
-        max_image_size=_LAPTOP_SIZE,
+        preset="laptop", classifier_width=512, num_epochs=50, least_steps=_CLASSIFY_STEPS,
+        learning_rate_classifier=1e-3, learning_rate_barlow=1e-4, max_image_size=_LAPTOP_SIZE,
     )  # fmt: skip
 
 
 def classify_quick() -> ClassifyConfig:
     """Return a recipe for a minute or two on two cores."""
     return ClassifyConfig(
-        classifier_width=256, num_epochs=40, least_steps=_CLASSIFY_STEPS, learning_rate_classifier=1e-3,
+        preset="quick", classifier_width=256, num_epochs=40, least_steps=_CLASSIFY_STEPS, learning_rate_classifier=1e-3,
         learning_rate_barlow=3e-4,
         max_image_size=_QUICK_SIZE,
     )  # fmt: skip
@@ -89,17 +92,19 @@ def classify_quick() -> ClassifyConfig:
 
 def fixmatch_paper() -> FixMatchConfig:
     """Return the paper's recipe: learning rate 1e-5, threshold 0.9, 400 epochs of 200 steps."""
-    return FixMatchConfig(classifier_width=8192, num_epochs=400, num_steps=200, learning_rate=1e-5, threshold=0.9)
+    return FixMatchConfig(
+        preset="paper", classifier_width=8192, num_epochs=400, num_steps=200, learning_rate=1e-5, threshold=0.9
+    )
 
 
 def fixmatch_small_images() -> FixMatchConfig:
     """Return a recipe for 32 px images."""
-    return FixMatchConfig(num_epochs=100, least_steps=_FIXMATCH_STEPS, learning_rate=0.01)
+    return FixMatchConfig(preset="small-images", num_epochs=100, least_steps=_FIXMATCH_STEPS, learning_rate=0.01)
 
 
 def fixmatch_laptop() -> FixMatchConfig:
     """Return a recipe for a machine without a GPU: smaller unlabeled batches, the rules of `quick`."""
-    return replace(fixmatch_quick(), num_epochs=10, max_image_size=_LAPTOP_SIZE)
+    return replace(fixmatch_quick(), preset="laptop", num_epochs=10, max_image_size=_LAPTOP_SIZE)
 
 
 def fixmatch_quick() -> FixMatchConfig:
@@ -109,8 +114,8 @@ def fixmatch_quick() -> FixMatchConfig:
     tenth of FixMatch's rate left the classifier what it was. FreeMatch's thresholds are as high as the network is sure.
     """
     return FixMatchConfig(
-        num_epochs=3, least_steps=_FIXMATCH_STEPS, batch_size=32, mu=4, learning_rate=0.03, pseudo_label="freematch",
-        max_image_size=_QUICK_SIZE,
+        preset="quick", num_epochs=3, least_steps=_FIXMATCH_STEPS, batch_size=32, mu=4, learning_rate=0.03,
+        pseudo_label="freematch", max_image_size=_QUICK_SIZE,
     )  # fmt: skip
 
 

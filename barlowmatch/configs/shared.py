@@ -15,6 +15,7 @@ Fit = Literal["auto", "pad", "crop", "squash"]
 Cache = Literal["auto", "raw", "jpeg", "none"]
 ClassFolders = Literal[0, 1] | None
 """1 = folders are classes, 0 = they are none, None = by what they look like."""
+Preset = Literal["paper", "small-images", "laptop", "quick"]
 Views = Literal["natural", "microscope", "digits"]
 WIDE = Short(
     "wide", {0: "resnet18", 1: "wide_resnet50_2"}, "1 = Wide-ResNet-50-2, 0 = ResNet-18; a short form of --backbone."
@@ -40,10 +41,16 @@ class Source(Checked):
     """Which images, and what their folders say."""
 
     dataset_folder: Annotated[
-        Path | None, Reads(need_images), FREE, Doc("Folder of images, in any layout the README lists.")
+        Path | None,
+        Reads(need_images),
+        FREE,
+        Doc("Folder of images, in any layout the README lists; or give --manifest."),
     ] = None
     manifest: Annotated[
-        Path | None, Reads(need_table), FREE, Doc("CSV of file, split, label, group instead of a dataset folder.")
+        Path | None,
+        Reads(need_table),
+        FREE,
+        Doc("CSV of file, split, label, group, instead of --dataset-folder; only file is required."),
     ] = None
     class_folders: Annotated[
         ClassFolders,
@@ -126,7 +133,7 @@ class ImageOptions(DatasetOptions):
 class ComputeOptions(ImageOptions):
     """On what and how exactly to compute."""
 
-    device: Annotated[str, FREE, Doc("`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")] = "auto"
+    device: Annotated[str, FREE, Doc("What to compute on: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")] = "auto"
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float64"],
         Doc(
@@ -157,9 +164,10 @@ class ComputeOptions(ImageOptions):
 class RunOptions(ComputeOptions):
     """Where a training run lives, how long it takes and what it starts from."""
 
-    checkpoint_path: Annotated[Path | None, FREE, Doc("The latest checkpoint; default last.pt in the run folder.")] = (
-        None
-    )
+    preset: Annotated[Preset | None, FREE, Since(None), Doc("Recipe that sets the defaults; see above.")] = None
+    checkpoint_path: Annotated[
+        Path | None, FREE, Doc("File the latest state of the model is written to; default last.pt in the run folder.")
+    ] = None
     run_dir: Annotated[
         Path | None,
         FREE,

@@ -27,7 +27,7 @@ class SimulateConfig(ComputeOptions):
     checkpoint_path: Annotated[
         Path | None,
         Reads(need_checkpoint),
-        Doc("Checkpoint that embeds the images, and that a trained learner starts from."),
+        Doc("Checkpoint that embeds the images, and that --learner classifier and fixmatch start from."),
     ] = None
     dest_path: Annotated[Path, Doc("Folder for picks, curves, table and plot; finished parts in it are reused.")] = (
         Path("simulation")
@@ -49,9 +49,12 @@ class SimulateConfig(ComputeOptions):
         Literal["probe", "knn", "classifier", "fixmatch"],
         Doc("What learns from the labels: a linear probe or neighbours on the embeddings, or a stage of training."),
     ] = "probe"
-    learner_epochs: Annotated[int, Range(1, 100_000, "epochs"), Doc("Epochs of a trained learner.")] = 30
+    learner_epochs: Annotated[int, Range(1, 100_000, "epochs"), Doc("Epochs of --learner classifier and fixmatch.")] = (
+        30
+    )
     views: Annotated[
-        Views, Doc("What leaves a picture's class alone, for a trained learner: as in train-classifier.")
+        Views,
+        Doc("What leaves a picture's class alone, for --learner classifier and fixmatch; as in train-classifier."),
     ] = "natural"
     start: Annotated[
         Literal["own", "random"],

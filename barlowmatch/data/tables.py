@@ -176,7 +176,7 @@ def _is_number(value: str) -> bool:
         float(value)
     except ValueError:
         return False
-    return True
+    return value == value.strip()  # an end of a line before a number is one to a spreadsheet
 
 
 def label_in(cell: str, classes: Container[str]) -> str:

@@ -1,8 +1,19 @@
-"""What a launcher such as torchrun says of this process in its environment; asking needs no torch."""
+"""What says in its environment who started this process: a launcher such as torchrun, a program, or somebody by hand.
+
+Asking needs no torch.
+"""
 
 import os
 
 from barlowmatch.processes import born
+
+FOR_A_PROGRAM = "BARLOWMATCH_FOR_A_PROGRAM"
+"""Set by programs that start commands and read what these say."""
+
+
+def is_by_hand() -> bool:
+    """Say whether a person reads what is printed."""
+    return not os.environ.get(FOR_A_PROGRAM)
 
 
 def is_main() -> bool:

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.command_line.next_commands import CARRIED, NOTE
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.events import Emit, Said
+from barlowmatch.files import keep_aside
 
-_BESIDE = "request.json"
+_SCHEMA = 1
 
 
 def label_count(dataset: Dataset) -> int:
@@ -30,25 +32,37 @@ def tell_of_labels_learned(checkpoint: Mapping[str, Any], path: Path | None, dat
         _tell(f"{path} learned from", folder, labeled, dataset, emit)
 
 
-def note_for_request(folder: Path | None, labeled: int) -> str:
-    """Return what says beside a request beside which labels, of which folder, it was chosen."""
+def note_for_request(folder: Path | None, labeled: int, carried: Mapping[str, Any]) -> str:
+    """Return what lies beside a request: beside which labels of which folder it was chosen, and what it carries."""
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in carried.items()}
     place = None if folder is None else str(folder)
-    return json.dumps({"dataset_folder": place, "labeled": labeled}) + "\n"
+    note = {"schema": _SCHEMA, "dataset_folder": place, "labeled": labeled, CARRIED: plain}
+    return json.dumps(note, indent=2) + "\n"
 
 
-def note_of(request: Path) -> Path:
-    """Return where that lies."""
-    return request.with_name(_BESIDE)
+def make_way_for_note(request: Path) -> Path:
+    """Return where that lies; what somebody keeps there under the same name is kept as `.bak`."""
+    path = request.with_name(NOTE)
+    if path.is_file() and "labeled" not in _read(path):
+        keep_aside(path)
+    return path
 
 
 def tell_of_labels_asked_beside(request: Path, dataset: Dataset, emit: Emit) -> None:
     """Warn where a request was chosen beside more labels, of another folder, than there are in this one."""
+    note = _read(request.with_name(NOTE))
+    labeled = note.get("labeled")
+    if isinstance(labeled, int):  # else somebody's own
+        _tell(f"{request} was chosen beside", note.get("dataset_folder"), labeled, dataset, emit)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """Return a note, {} where there is none that can be read."""
     try:
-        note: Any = json.loads(note_of(request).read_text(encoding="utf-8"))
-        folder, labeled = note["dataset_folder"], int(note["labeled"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return  # of another command, or somebody's own
-    _tell(f"{request} was chosen beside", folder, labeled, dataset, emit)
+        note = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 def _tell(what: str, folder: object, labeled: int, dataset: Dataset, emit: Emit) -> None:

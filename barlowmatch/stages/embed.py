@@ -7,10 +7,12 @@ import numpy as np
 
 from barlowmatch.arrays import Rows
 from barlowmatch.checkpoints import content_hash
+from barlowmatch.command_line.next_commands import carried_by
 from barlowmatch.command_line.outputs import check_output_folder
 from barlowmatch.configs.inference import EmbedConfig
 from barlowmatch.data.classes import ImageClass, some
 from barlowmatch.data.contents import fingerprint_of
+from barlowmatch.data.dataset import askable
 from barlowmatch.data.progress import Rate
 from barlowmatch.embeddings.folder import EmbeddedFiles
 from barlowmatch.embeddings.writer import EmbeddingsWriter, refuse_other_content
@@ -22,7 +24,10 @@ from barlowmatch.stages.earlier_labels import tell_of_labels_learned
 
 
 def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
-    """Write the embeddings folder and return where it is and how many rows it has.
+    """Write the embeddings folder and return where it is and what it holds.
+
+    Returns:
+        `folder`, `count` of its rows, `dimension`, how many of the images are `askable`, and what is `carried` along.
 
     Raises:
         InputError: the checkpoint or the dataset cannot be read, or the folder cannot be written.
@@ -32,6 +37,7 @@ def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
     with applied_network(config, emit) as applied:
         tell_of_labels_learned(applied.checkpoint, config.checkpoint_path, applied.images.dataset, emit)
         rows, classifies = applied.images.all, _knows_the_labels(applied, config, emit)
+        carried = carried_by(config, applied.checkpoint["config"])
         with EmbeddingsWriter(
             config.out_path,
             _table(applied, rows),
@@ -46,13 +52,22 @@ def run(config: EmbedConfig, emit: Emit = silent) -> dict[str, Any]:
                 "dataset": applied.images.dataset.fingerprint,
                 "contents": fingerprint_of(applied.images.pixels.sha256),
                 "dataset_folder": None if config.dataset_folder is None else str(config.dataset_folder.resolve()),
+                "carried": carried,
             },
         ) as writer:
             for place, output in _outputs(applied, rows, writer.share, emit):
                 probabilities = None if output.logits is None else output.logits.softmax(1).numpy()
                 writer.write(np.arange(place, place + len(output.rows)), output.embeddings.numpy(), probabilities)
         emit(Said(message=f"{config.out_path}: {len(rows)} embeddings of {applied.network.dimension} numbers"))
-    return {"folder": str(config.out_path), "count": len(rows), "dimension": applied.network.dimension}
+        dataset = applied.images.dataset
+        waiting = askable(dataset.splits[rows], dataset.labels[rows])
+    return {
+        "folder": str(config.out_path),
+        "count": len(rows),
+        "dimension": applied.network.dimension,
+        "askable": len(waiting),
+        "carried": carried,
+    }
 
 
 def _outputs(applied: Applied, rows: Rows, share: slice, emit: Emit) -> Iterator[tuple[int, Output]]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from barlowmatch.command_line.next_commands import carried_in
 from barlowmatch.command_line.outputs import check_output_folder, refuse_inside, refuse_to_lose
 from barlowmatch.configs.select import PAPER_RATIO, REQUEST_COLUMNS, SelectConfig
 from barlowmatch.data.tables import FILE_COLUMNS, read_table, rows_text, table_text
@@ -15,14 +16,17 @@ from barlowmatch.files import keep_aside, write_texts
 from barlowmatch.selection.base import Selection, Strategy
 from barlowmatch.selection.loading import create_strategy, load_strategy_file
 from barlowmatch.selection.pool import Pool
-from barlowmatch.stages.earlier_labels import note_for_request, note_of
+from barlowmatch.stages.earlier_labels import make_way_for_note, note_for_request
 from barlowmatch.words import count
 
 REQUEST = "request.csv"
 
 
 def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
-    """Write `request.csv` and the seed's `request_<n>.csv` to `--dest-path`; return where, how many and how long.
+    """Write `request.csv` and the seed's `request_<n>.csv` to `--dest-path`.
+
+    Returns:
+        Its `file`, the `count` of images, by which `strategy`, in how many `seconds`, and what is `carried` along.
 
     Raises:
         InputError: the embeddings or an earlier request cannot be used, the strategy or its parameters do not exist or
@@ -45,19 +49,26 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
         )
     budget = _budget(config, pool, emit)
     selection = strategy.select(pool, budget, config.seed, emit)
+    carried = carried_in(embeddings.meta)
     labeled = len(embeddings.labeled) + len(embeddings.judged_by)
-    beside = note_for_request(embeddings.dataset_folder, labeled)
+    beside = note_for_request(embeddings.dataset_folder, labeled, carried)
     path = write_request(config.dest_path, config.round, strategy.name, selection, beside)
     seconds = time.monotonic() - started
     chosen = f"{budget:,} of {count(len(pool), 'image')}"
     emit(Said(message=f"{path}: {chosen} requested by {strategy.name} in {seconds:.1f} s"))
-    return {"file": str(path), "count": budget, "strategy": strategy.name, "seconds": round(seconds, 3)}
+    return {
+        "file": str(path),
+        "count": budget,
+        "strategy": strategy.name,
+        "seconds": round(seconds, 3),
+        "carried": carried,
+    }
 
 
 def write_request(folder: Path, number: int, strategy: str, selection: Selection, beside: str) -> Path:
     """Write a selection as a table with reasons, and as the seed's list of names; return the table's path.
 
-    Beside them `request.json` keeps beside which labels it was chosen.
+    Beside them `request.json` keeps beside which labels it was chosen, and what the next commands need to be told.
     The list has no header by which to tell an earlier one from somebody's own: what was there is kept as `.bak`.
     """
     names = rows_text([file] for file in selection.files)
@@ -66,7 +77,7 @@ def write_request(folder: Path, number: int, strategy: str, selection: Selection
     rows = [(rank, file, f"{score:.6g}", strategy, reason) for rank, (file, score, reason) in enumerate(picks, 1)]
     if listed.is_file() and listed.read_bytes() != names.encode("utf-8", "surrogateescape"):
         keep_aside(listed)
-    write_texts({listed: names, note_of(path): beside, path: table_text(REQUEST_COLUMNS, rows)})
+    write_texts({listed: names, make_way_for_note(path): beside, path: table_text(REQUEST_COLUMNS, rows)})
     return path
 
 

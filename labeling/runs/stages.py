@@ -21,7 +21,7 @@ from storage.splits import SplitCounts
 HIDDEN = frozenset({
     "dataset_folder", "manifest", "train_split", "class_folders", "group_by", "strict", "cache_folder",
     "checkpoint_path", "run_dir", "resume", "train_from_start", "transfer_path", "best_path", "model_name",
-    "out_path", "minutes",
+    "out_path", "minutes", "preset",
 })  # fmt: skip
 """Parameters that the app sets by itself, and `minutes`, which is asked for apart."""
 EMBEDDINGS = "embeddings"

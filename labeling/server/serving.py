@@ -16,7 +16,7 @@ from barlowmatch.errors import InputError
 from barlowmatch.files import paths_explained
 from barlowmatch.reporting import exit_status, reason
 from barlowmatch.stopping import stops_raised
-from labeling.processes import leave_on_sigterm, let_children_import
+from labeling.processes import leave_on_sigterm, prepare_children
 from labeling.security.guard import EVERYWHERE, App, Guard, own_names
 from labeling.server.application import build_app, serve_assets
 from labeling.server.config import ServerConfig
@@ -205,7 +205,7 @@ def listen(host: str, port: int) -> Any:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server and return its exit status: 2 for bad input, 130 or 143 (that by SystemExit too) when stopped."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    let_children_import()
+    prepare_children()
     words = sys.argv[1:] if arguments is None else arguments
     try:
         with paths_explained(), stops_raised():

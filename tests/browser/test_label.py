@@ -64,6 +64,7 @@ def test_a_tab_that_nobody_looks_at_or_moves_in_holds_two_images(tab: Tab) -> No
     assert tab.image == shown
     tab.press("6", "7")
     assert [name for _, _, name, *_ in tab.events()] == ["6", "7"]
+    tab.page.evaluate(HIDE, True)  # as a page that is left; else it would ask for images while it goes
 
 
 def test_a_tab_gives_back_what_is_more_than_half_of_what_is_left(tab: Tab) -> None:

@@ -15,7 +15,7 @@ from barlowmatch.command_line.inputs import (
 )
 from barlowmatch.errors import InputError
 from labeling.project import ProjectFolder
-from tests.test_cli import READ
+from tests.command_line.test_flags import READ
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from barlowmatch.data.decimals import comma_separated
@@ -23,6 +23,7 @@ def test_guarded_cells_come_back_and_are_no_formulas(value: str) -> None:
 
 
 @given(st.lists(st.lists(TRICKY, min_size=1, max_size=4), min_size=1, max_size=4))
+@example([["", "\r-1"]])
 def test_a_spreadsheet_that_parts_cells_elsewhere_finds_no_formula(rows: list[list[str]]) -> None:
     """Where decimals have a comma, a spreadsheet parts cells by semicolons; a person may have it do so by tabs."""
     text = rows_text(rows)

@@ -54,6 +54,12 @@ def test_what_does_not_fit_is_refused_at_its_field(field: str, value: Any) -> No
     assert refusal.value.fault == "invalid"
 
 
+def test_a_number_out_of_range_is_answered_as_on_the_command_line() -> None:
+    with pytest.raises(Refused) as refusal:
+        read_form(QUICK, {"num_epochs": 0})
+    assert str(refusal.value) == "num epochs must be a whole number 1 to 100,000 epochs"
+
+
 def test_what_fits_no_other_field_is_refused_too() -> None:
     with pytest.raises(Refused, match="give one of them"):
         read_form(QUICK, {"dataset_folder": "a", "manifest": "b"})

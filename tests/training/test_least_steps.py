@@ -10,6 +10,7 @@ from barlowmatch.cli import COMMANDS, config_class, parse_config, run_command
 from barlowmatch.configs.presets import PRESETS
 from barlowmatch.events import Event, Said, silent
 from barlowmatch.runs.config_changes import changed_fields, plain
+from barlowmatch.stages import pretrain
 from barlowmatch.stages.pretrain import BarlowTwins
 from tests.stages.running import words
 
@@ -93,7 +94,7 @@ def test_a_longer_run_warms_up_for_the_same_share_of_it(
     for name, flags in (("short", ()), ("long", ("--least-steps", "300"))):
         line = words("pretrain", seed_layout, tmp_path / f"{name}.pt", *base, *flags)
         parsed = parse_config(line[0], line[1:])
-        run_command(line[0], parsed, silent)
+        pretrain.run(parsed, silent)
     short, long = tasks
     assert (short.warmup_steps, long.warmup_steps) == (3, 15)
     assert long.rate(14, 300) == 1.0 > long.rate(13, 300)
