@@ -15,9 +15,9 @@ from barlowmatch.simulation.protocol import Trial
 from barlowmatch.simulation.statistics import (
     Interval,
     area,
+    bca,
     holm,
     labels_at_random,
-    mean_interval,
     paired_p,
 )
 
@@ -84,12 +84,12 @@ def summarise(trials: Sequence[Trial]) -> list[Row]:
             Row(
                 name,
                 len(areas[name]),
-                tuple(mean_interval(column) for column in accuracies[name].T),
+                tuple(bca(column) for column in accuracies[name].T),
                 tuple(_values(trials, name, "balanced_accuracy").mean(0).tolist()),
                 tuple(_values(trials, name, "classes_seen").mean(0).tolist()),
-                tuple(mean_interval(column) for column in (accuracies[name] - accuracies[BASELINE]).T),
+                tuple(bca(column) for column in (accuracies[name] - accuracies[BASELINE]).T),
                 float(areas[name].mean()),
-                mean_interval(areas[name] - areas[BASELINE]),
+                bca(areas[name] - areas[BASELINE]),
                 p_values.get(name, 1.0),
                 tuple(None if need is None else need - budget for need, budget in zip(saved, budgets, strict=True)),
                 float(_values(trials, name, "seconds").sum(1).mean()),

@@ -21,16 +21,18 @@ class Interval:
     high: float | None
 
 
-def mean_interval(values: Doubles) -> Interval:
-    """Return the mean of some values with its 95 % interval by Student's t.
-
-    Repetitions are few: of ten normal values a bootstrap's interval (BCa) holds the mean nine times in ten only.
-    """
+def bca(values: Doubles) -> Interval:
+    """Return the mean of some values with its 95 % interval (bias-corrected and accelerated bootstrap, Efron 1987)."""
     mean = float(values.mean())
     if len(values) < 2:
         return Interval(mean, None, None)
-    half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
-    return Interval(mean, mean - half, mean + half)
+    if np.ptp(values) < 1e-12:
+        return Interval(mean, mean, mean)
+    result = stats.bootstrap(
+        (values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(0)
+    ).confidence_interval
+    low, high = float(result.low), float(result.high)
+    return Interval(mean, low if np.isfinite(low) else mean, high if np.isfinite(high) else mean)
 
 
 def paired_p(differences: Doubles) -> float:
