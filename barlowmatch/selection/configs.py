@@ -99,12 +99,14 @@ class UHerdingConfig(CoverageConfig):
     sigma: Annotated[
         float | None,
         Range(0, 10, open_low=True),
-        Doc("Width of the Gaussian kernel on unit vectors; default the usual distance of labeled ones to the nearest."),
+        Doc(
+            "Width of the Gaussian kernel on unit vectors; default the least distance among labeled ones, copies aside."
+        ),
     ] = None
     temperature: Annotated[
         float | None,
         Range(0, 1000, open_low=True),
-        Doc("Divides the logits before doubt is measured; default the one that fits validation labels best."),
+        Doc("Divides the logits before doubt is measured; default the one with the least calibration error."),
     ] = None
 
 
