@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from barlowmatch.data.tables import shown
-from labeling.api.access import Here
+from labeling.api.access import Asker, Here
 from labeling.api.classes import class_out
 from labeling.api.items import Pictures, chore_out, thumb_out
 from labeling.dataset.reports import Report, kept_report
@@ -57,11 +57,11 @@ def stop_reading(wish: StopIn, here: Here) -> wire.ChoreOut:
 
 
 @routes.get("/api/dataset/classes")
-def whole_classes(here: Here) -> wire.WholeClassesOut:
+def whole_classes(here: Here, asker: Asker) -> wire.WholeClassesOut:
     """List the classes with what was merged into each."""
     with here.project.reading() as db:
-        merged = list_merged(db)
-        classes = list_classes(db)
+        merged = list_merged(db, asker)
+        classes = list_classes(db, asker=asker)
     return wire.WholeClassesOut(
         classes=[
             wire.WholeClassOut(
