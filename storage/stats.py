@@ -82,8 +82,11 @@ def my_work(db: Database, person: int, since: str) -> Mine:
     """Count what one person did; `since` is the time from which the rate is taken."""
     row = db.execute(
         """SELECT count(*) AS count, (julianday(:now) - julianday(min(created))) * 24 AS hours
-           FROM label_event
-           WHERE person = :person AND kind IN ('label', 'reject', 'confirm') AND created BETWEEN :since AND :now""",
+           FROM label_event AS said
+           WHERE person = :person AND kind IN ('label', 'reject', 'confirm') AND created BETWEEN :since AND :now
+             AND NOT EXISTS (
+               SELECT 1 FROM label_event AS undo WHERE undo.undoes = said.id
+               AND NOT EXISTS (SELECT 1 FROM label_event AS redo WHERE redo.undoes = undo.id))""",
         {"now": now(), "person": person, "since": since},
     ).fetchone()
     answers = count_answers(db, person)
