@@ -51,7 +51,7 @@ def read_dataset(wish: wire.ReadIn, here: Here) -> wire.ChoreOut:
 
 @routes.post("/api/dataset/stop")
 def stop_reading(wish: StopIn, here: Here) -> wire.ChoreOut:
-    """End the reading; the project stays as it was before."""
+    """End the reading: new images that are in by then stay, the next reading takes up the rest."""
     here.chores.reading.stop(wish.uuid)
     return chore_out(here.chores.reading.tell())
 
