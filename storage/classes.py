@@ -1,4 +1,5 @@
 """Classes: ids that never change; names, keys, colors and order that may; merges that lose no label."""
+# ruff: noqa: S608 - what is put into SQL here are constants of this package
 
 import hashlib
 import json
@@ -9,6 +10,7 @@ from storage.errors import Refused
 from storage.people import fold
 from storage.present import move_labels, refresh_class
 from storage.records import ImageClass
+from storage.rights import OWED_IMAGES, kept_labels
 
 PALETTE = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8b7500", "#7b4ea3", "#4d4d4d", "#b2182b",
@@ -26,8 +28,12 @@ class Merged:
     answers: int
 
 
-def list_classes(db: Database, *, merged: bool = False) -> list[ImageClass]:
-    """Return the classes in their order with how many images have them, merged ones only where asked for."""
+def list_classes(db: Database, *, merged: bool = False, asker: int | None = None) -> list[ImageClass]:
+    """Return the classes in their order with how many images have them, merged ones only where asked for.
+
+    Images that `asker` is still to answer are not counted; None: all are.
+    """
+    kept = {class_id: count for (_, class_id), count in kept_labels(db, asker).items()}
     rows = db.execute(
         """SELECT class.*, coalesce(used.count, 0) AS count
            FROM class LEFT JOIN (
@@ -36,7 +42,7 @@ def list_classes(db: Database, *, merged: bool = False) -> list[ImageClass]:
            WHERE class.merged_into IS NULL OR ? ORDER BY class.position, class.id""",
         (merged,),
     )
-    return [_class(row, row["count"]) for row in rows]
+    return [_class(row, row["count"] - kept.get(row["id"], 0)) for row in rows]
 
 
 def classes_version(db: Database) -> str:
@@ -45,8 +51,8 @@ def classes_version(db: Database) -> str:
     return hashlib.sha256(json.dumps([tuple(row) for row in rows]).encode()).hexdigest()[:16]
 
 
-def get_class(db: Database, class_id: int) -> ImageClass:
-    """Return a class, merged or not.
+def get_class(db: Database, class_id: int, asker: int | None = None) -> ImageClass:
+    """Return a class, merged or not; `asker` as of `list_classes`.
 
     Raises:
         Refused: there is none.
@@ -55,7 +61,7 @@ def get_class(db: Database, class_id: int) -> ImageClass:
     if row is None:
         raise Refused(f"no class {class_id}", "class", "GET /api/classes lists them", "missing")
     count = db.execute("SELECT count(*) FROM image WHERE class = ?", (class_id,)).fetchone()[0]
-    return _class(row, count)
+    return _class(row, count - kept_labels(db, asker).get(("labeled", class_id), 0))
 
 
 def class_ids(db: Database) -> set[int]:
@@ -166,15 +172,17 @@ def split_class(db: Database, class_id: int) -> None:
         refresh_class(db, follower)
 
 
-def list_merged(db: Database) -> list[Merged]:
-    """Return the merged classes in their order."""
+def list_merged(db: Database, asker: int | None = None) -> list[Merged]:
+    """Return the merged classes in their order; `asker` as of `list_classes`."""
+    told = "" if asker is None else f"AND event.image NOT IN {OWED_IMAGES}"
     rows = db.execute(
-        """SELECT class.id, class.name, class.merged_into AS into_class, (
+        f"""SELECT class.id, class.name, class.merged_into AS into_class, (
                SELECT count(*) FROM label_event AS event
                WHERE event.class = class.id AND event.kind IN ('label', 'confirm')
                  AND NOT EXISTS (SELECT 1 FROM label_event AS undo WHERE undo.undoes = event.id AND NOT EXISTS (
-                     SELECT 1 FROM label_event AS redo WHERE redo.undoes = undo.id))) AS answers
-           FROM class WHERE class.merged_into IS NOT NULL ORDER BY class.position, class.id"""
+                     SELECT 1 FROM label_event AS redo WHERE redo.undoes = undo.id)) {told}) AS answers
+           FROM class WHERE class.merged_into IS NOT NULL ORDER BY class.position, class.id""",
+        {"asker": asker},
     )
     return [Merged(row["id"], row["name"], row["into_class"], row["answers"]) for row in rows]
 

@@ -19,9 +19,10 @@ from storage.images import set_split
 from storage.predictions import LEARNED
 from storage.records import NewItem
 from storage.requests import add_request
+from storage.rights import OWED, told
 from storage.settings import get_setting
 from storage.skipping import stuck_items
-from storage.splits import LEARNED_FROM, count_labels, count_learnable
+from storage.splits import LEARNED_FROM, count_learnable
 from storage.suspects import count_suspects
 
 ONE_IN = 4
@@ -60,7 +61,6 @@ class Counts:
         images: all of them.
         learns: whether there are the two images to learn from that training needs.
         validation: labeled ones that are kept for validation; those of the test split are not.
-        labels: labeled ones to learn from.
         left: answers that requests other than control samples want and that somebody may still give.
         predicted: whether there are predictions.
         new_labels: labels to learn from that the predictions do not know yet.
@@ -72,7 +72,6 @@ class Counts:
     images: int
     learns: bool
     validation: int
-    labels: int
     left: int
     predicted: bool
     new_labels: int
@@ -159,14 +158,17 @@ def _room(db: Database, kept: int) -> int:
     return (kept + count_learnable(db)) // ONE_IN - kept
 
 
-def count_all(db: Database) -> Counts:
-    """Count what the next step follows from; call it inside one read transaction."""
+def count_all(db: Database, asker: int | None = None) -> Counts:
+    """Count what the next step follows from; call it inside one read transaction.
+
+    Suspects and disputes on images that `asker` is still to answer are not counted, and what others answered of the
+    validation split is a label; None: all of it as it is.
+    """
     images = _one(db, "SELECT count(*) FROM image") - _one(db, "SELECT count(*) FROM image WHERE present = 0")
     learns = _one(
         db,
         f"SELECT count(*) FROM (SELECT 1 {_LEARNABLE} LIMIT 2)",
     )
-    labeled, validation, tested = count_labels(db)
     left = _one(db, "SELECT coalesce(sum(left), 0) FROM request WHERE purpose <> 'control'")
     learned = get_setting(db, LEARNED)
     new = _one(
@@ -180,10 +182,22 @@ def count_all(db: Database) -> Counts:
     left -= sum(item.answers for item in stuck if not item.control)
     undecided = len({item.image for item in stuck if item.state == "none"})
     return Counts(
-        images, learns == 2, validation, labeled - validation - tested, left, learned is not None, new, undecided,
-        suspects=count_suspects(db),
-        disputed=_one(db, "SELECT count(*) FROM image WHERE state = 'disputed' AND +present = 1"),
+        images, learns == 2, _count_judged(db, asker), left, learned is not None, new, undecided,
+        suspects=count_suspects(db, asker),
+        disputed=_count_disputed(db, asker),
     )  # fmt: skip
+
+
+def _count_judged(db: Database, asker: int | None) -> int:
+    kept = "" if asker is None else f"OR event IS NOT NULL AND {OWED.format(image='image.id')}"
+    judged = f"split = 'val' AND present = 1 AND (state = 'labeled' {kept})"
+    sql = f"SELECT count(*) FROM image INDEXED BY image_split WHERE {judged}"
+    return int(db.execute(sql, {"asker": asker}).fetchone()[0])
+
+
+def _count_disputed(db: Database, asker: int | None) -> int:
+    sql = f"SELECT count(*) FROM image WHERE state = 'disputed' AND +present = 1 AND {told('image.id', asker)}"
+    return int(db.execute(sql, {"asker": asker}).fetchone()[0])
 
 
 def _one(db: Database, sql: str, *values: int) -> int:

@@ -42,6 +42,12 @@ def held_groups(db: Database) -> set[str]:
     return {row["name"] for row in rows}
 
 
+def control_groups(db: Database) -> set[str]:
+    """Return the groups that images of control samples are of."""
+    rows = db.execute("SELECT id FROM request WHERE purpose = 'control'").fetchall()
+    return {name for row in rows for name in groups_of(db, row["id"])}
+
+
 def belongings(db: Database) -> list[tuple[int, str, bool]]:
     """Return each image to learn from, what it belongs to (its group, else its own file), and whether it is labeled."""
     rows = db.execute(

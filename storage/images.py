@@ -39,7 +39,7 @@ def all_images(db: Database) -> Iterator[Image]:
     return map(image_of, db.execute("SELECT * FROM image ORDER BY id"))
 
 
-def find_images(db: Database, files: Iterable[str]) -> list[int | None]:
+def find_images(db: Database, files: Iterable[str | bytes]) -> list[int | None]:
     """Return the id of the image at each path relative to the dataset root, None where there is none."""
     found = (
         db.execute("SELECT id FROM image WHERE path = ? AND present = 1", (os.fsencode(file),)).fetchone()

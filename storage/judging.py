@@ -1,11 +1,14 @@
 """Judging by the images kept for it: what the newest predictions say about the labeled ones of the validation split.
 
-Images whose file is gone count nowhere: no run can be judged by them.
+Images whose file is gone count nowhere: no run can be judged by them. Images that `asker` is still to answer count as
+unanswered; None: no image does.
 """
+# ruff: noqa: S608 - what is put into SQL here are constants of this package
 
 from dataclasses import dataclass
 
 from storage.database import Database
+from storage.rights import told
 
 
 @dataclass(frozen=True)
@@ -42,39 +45,44 @@ class Origin:
     images: int
 
 
-def confusion(db: Database) -> list[Cell]:
+def confusion(db: Database, asker: int | None = None) -> list[Cell]:
     """Return how often each label met each prediction; merged classes count as what they were merged into.
 
     The images of a cell are those that the filters `label`, `predicted`, `split` and `missing` of `storage.browsing`
     show: guesses that are still hidden from labelers count nowhere.
     """
     rows = db.execute(
-        """SELECT image.class AS label, coalesce(class.merged_into, class.id) AS predicted, count(*) AS count
+        f"""SELECT image.class AS label, coalesce(class.merged_into, class.id) AS predicted, count(*) AS count
            FROM image JOIN prediction ON prediction.image = image.id JOIN class ON class.id = prediction.class
            WHERE image.split = 'val' AND image.present = 1 AND image.class IS NOT NULL AND NOT EXISTS (
                SELECT 1 FROM request_item AS item JOIN request ON request.id = item.request
                WHERE item.image = image.id AND item.left > 0 AND request.blind)
-           GROUP BY 1, 2 ORDER BY 1, 2"""
+             AND {told("image.id", asker)}
+           GROUP BY 1, 2 ORDER BY 1, 2""",
+        {"asker": asker},
     )
     return [Cell(row["label"], row["predicted"], row["count"]) for row in rows]
 
 
-def count_control(db: Database) -> ControlCounts:
+def count_control(db: Database, asker: int | None = None) -> ControlCounts:
     """Count the control sample."""
     row = db.execute(
-        """SELECT count(*) AS images, coalesce(sum(class IS NOT NULL), 0) AS labeled,
+        f"""SELECT count(*) AS images, coalesce(sum(class IS NOT NULL AND {told("image.id", asker)}), 0) AS labeled,
                   coalesce(sum(EXISTS (SELECT 1 FROM request_item WHERE image = image.id AND left > 0)), 0) AS asked
            FROM image WHERE split = 'val' AND present = 1
-             AND (class IS NOT NULL OR "group" IS NULL OR EXISTS (SELECT 1 FROM request_item WHERE image = image.id))"""
+             AND (class IS NOT NULL OR "group" IS NULL
+                  OR EXISTS (SELECT 1 FROM request_item WHERE image = image.id))""",
+        {"asker": asker},
     ).fetchone()
     return ControlCounts(row["images"], row["labeled"], row["asked"])
 
 
-def control_labels(db: Database) -> dict[int, int]:
+def control_labels(db: Database, asker: int | None = None) -> dict[int, int]:
     """Return how many control images have each class."""
     rows = db.execute(
-        """SELECT class, count(*) AS count FROM image
-           WHERE split = 'val' AND present = 1 AND class IS NOT NULL GROUP BY class"""
+        f"""SELECT class, count(*) AS count FROM image
+           WHERE split = 'val' AND present = 1 AND class IS NOT NULL AND {told("image.id", asker)} GROUP BY class""",
+        {"asker": asker},
     )
     return {row["class"]: row["count"] for row in rows}
 

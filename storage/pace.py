@@ -1,9 +1,11 @@
 """How fast people label, and how far they agree."""
+# ruff: noqa: S608 - what is put into SQL here are constants of this package
 
 from dataclasses import dataclass
 
 from storage.database import Database
 from storage.people import DATASET
+from storage.rights import told
 
 BREAK_SECONDS = 120
 """A longer gap between two answers of a person is a break and counts as no work; so does one below 0, of a clock set
@@ -64,26 +66,28 @@ def paces(db: Database) -> list[Pace]:
     return [Pace(row["id"], row["name"], row["answers"], row["paced"], row["seconds"]) for row in rows]
 
 
-def agreements(db: Database) -> tuple[list[Agreement], int]:
+def agreements(db: Database, asker: int | None = None) -> tuple[list[Agreement], int]:
     """Return how often the present answers of each pair of people are the same, and on how many images in all.
 
-    Of the images answered last; review's decisions do not count, and labels that came with the images are nobody's.
+    Of the images answered last, without those that `asker` is still to answer (None: with them); review's decisions do
+    not count, and labels that came with the images are nobody's.
     """
     rows = db.execute(
-        """WITH people AS (SELECT id FROM person WHERE folded <> ?),
+        f"""WITH people AS (SELECT id FROM person WHERE folded <> :dataset),
            several AS (
              SELECT image FROM label_event WHERE person IN people GROUP BY image HAVING min(person) < max(person)
-             ORDER BY max(id) DESC LIMIT ?),
+             ORDER BY max(id) DESC LIMIT :most),
            own AS MATERIALIZED (
              SELECT image, person, answer FROM vote
-             WHERE image IN (SELECT image FROM several) AND person IN people AND NOT decides),
+             WHERE image IN (SELECT image FROM several WHERE {told("several.image", asker)})
+               AND person IN people AND NOT decides),
            pair AS MATERIALIZED (
              SELECT one.image AS image, one.person AS person, two.person AS other, one.answer = two.answer AS same
              FROM own AS one JOIN own AS two ON two.image = one.image AND two.person > one.person)
            SELECT person, other, count(*) AS images, sum(same) AS same,
                   (SELECT count(DISTINCT image) FROM pair) AS in_all
            FROM pair GROUP BY person, other ORDER BY images DESC""",
-        (DATASET, COMPARED),
+        {"dataset": DATASET, "most": COMPARED, "asker": asker},
     ).fetchall()
     found = [Agreement(row["person"], row["other"], row["images"], row["same"]) for row in rows]
     return found, rows[0]["in_all"] if rows else 0

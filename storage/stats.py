@@ -8,6 +8,7 @@ from storage.database import Database
 from storage.people import count_answers
 from storage.records import Request
 from storage.requests import latest_event, list_requests
+from storage.rights import kept_labels
 from storage.suspects import count_suspects
 from storage.undoing import last_act, last_undo
 
@@ -42,17 +43,25 @@ class Progress:
     classes: tuple[tuple[int, int], ...]
 
 
-def progress(db: Database) -> Progress:
-    """Count the project; call it inside one read transaction to have all figures of one moment."""
+def progress(db: Database, asker: int | None = None) -> Progress:
+    """Count the project; call it inside one read transaction to have all figures of one moment.
+
+    Images that `asker` is still to answer count as unanswered; None: no image does.
+    """
     states: dict[str, int] = {}
     classes: dict[int, int] = {}
     for row in db.execute("SELECT state, class, count(*) AS count FROM image GROUP BY state, class"):
         states[row["state"]] = states.get(row["state"], 0) + row["count"]
         if row["class"] is not None:
             classes[row["class"]] = row["count"]
+    images = sum(states.values())
+    for (state, class_id), count in kept_labels(db, asker).items():
+        states[state] -= count
+        if class_id is not None:
+            classes[class_id] -= count
     return Progress(
         event=latest_event(db),
-        images=sum(states.values()),
+        images=images,
         labeled=states.get("labeled", 0),
         rejected=states.get("rejected", 0),
         disputed=states.get("disputed", 0),
@@ -63,9 +72,9 @@ def progress(db: Database) -> Progress:
                SELECT 1 FROM request_item WHERE request_item.image = image.id AND request_item.left > 0)""",
         ),
         missing=_count(db, "image WHERE present = 0"),
-        suspects=count_suspects(db),
+        suspects=count_suspects(db, asker),
         requests=tuple(list_requests(db)),
-        classes=tuple(sorted(classes.items())),
+        classes=tuple(sorted((number, count) for number, count in classes.items() if count)),
     )
 
 
@@ -73,8 +82,11 @@ def my_work(db: Database, person: int, since: str) -> Mine:
     """Count what one person did; `since` is the time from which the rate is taken."""
     row = db.execute(
         """SELECT count(*) AS count, (julianday(:now) - julianday(min(created))) * 24 AS hours
-           FROM label_event
-           WHERE person = :person AND kind IN ('label', 'reject', 'confirm') AND created BETWEEN :since AND :now""",
+           FROM label_event AS said
+           WHERE person = :person AND kind IN ('label', 'reject', 'confirm') AND created BETWEEN :since AND :now
+             AND NOT EXISTS (
+               SELECT 1 FROM label_event AS undo WHERE undo.undoes = said.id
+               AND NOT EXISTS (SELECT 1 FROM label_event AS redo WHERE redo.undoes = undo.id))""",
         {"now": now(), "person": person, "since": since},
     ).fetchone()
     answers = count_answers(db, person)

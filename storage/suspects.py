@@ -3,12 +3,14 @@
 What is kept for validation is not judged: to correct labels only where a model disagrees would flatter it. What review
 decided is not doubted again.
 """
+# ruff: noqa: S608 - what is put into SQL here are constants of this package
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from storage.database import Database
 from storage.records import Guess
+from storage.rights import told
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def suspect_of(db: Database, image: int) -> Guess | None:
     return None if row is None else Guess(row["class"], row["probability"])
 
 
-def count_suspects(db: Database) -> int:
-    """Return how many labels are suspect that nobody has changed or confirmed since."""
-    return int(db.execute("SELECT count(*) FROM suspected").fetchone()[0])
+def count_suspects(db: Database, asker: int | None = None) -> int:
+    """Return how many labels are suspect that nobody has changed or confirmed since, of those told to `asker`."""
+    sql = f"SELECT count(*) FROM suspected WHERE {told('suspected.image', asker)}"
+    return int(db.execute(sql, {"asker": asker}).fetchone()[0])

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from labeling.api.access import Context, Here, Who, my_role
+from labeling.api.access import Asker, Context, Here, Who, my_role
 from labeling.names import DEFAULT_KEYS, clean_key, clean_name, new_class_id
 from labeling.wire import Id
 from labeling.wire import classes as wire
@@ -19,10 +19,10 @@ routes = APIRouter(tags=["classes"])
 
 
 @routes.get("/api/classes")
-def list_classes(here: Here) -> wire.ClassesOut:
+def list_classes(here: Here, asker: Asker) -> wire.ClassesOut:
     """List the classes in their order."""
     with here.project.reading() as db:
-        found, version = store.list_classes(db), store.classes_version(db)
+        found, version = store.list_classes(db, asker=asker), store.classes_version(db)
     return wire.ClassesOut(classes=[class_out(item) for item in found], version=version)
 
 
@@ -40,7 +40,9 @@ async def add_class(new: wire.ClassIn, here: Here, who: Who) -> wire.ClassOut:
 
 
 @routes.patch("/api/classes/{class_id}")
-async def change_class(class_id: Id, change: wire.ClassChange, request: Request, here: Here, who: Who) -> wire.ClassOut:
+async def change_class(
+    class_id: Id, change: wire.ClassChange, request: Request, here: Here, who: Who, asker: Asker
+) -> wire.ClassOut:
     """Rename a class, change its key, color or place; all but the key is for admins."""
     further = sorted(change.model_fields_set - {"uuid", "key"})
     if further and my_role(request) != "admin":
@@ -55,7 +57,7 @@ async def change_class(class_id: Id, change: wire.ClassChange, request: Request,
             store.set_color(db, class_id, change.color)
         if change.position is not None:
             store.move_class(db, class_id, change.position)
-        return class_out(store.get_class(db, class_id)).model_dump()
+        return class_out(store.get_class(db, class_id, asker)).model_dump()
 
     return await _once(here, who, f"change {class_id}", change, work)
 

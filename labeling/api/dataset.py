@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from barlowmatch.data.tables import shown
-from labeling.api.access import Here
+from labeling.api.access import Asker, Here
 from labeling.api.classes import class_out
 from labeling.api.items import Pictures, chore_out, thumb_out
 from labeling.dataset.reports import Report, kept_report
@@ -51,17 +51,17 @@ def read_dataset(wish: wire.ReadIn, here: Here) -> wire.ChoreOut:
 
 @routes.post("/api/dataset/stop")
 def stop_reading(wish: StopIn, here: Here) -> wire.ChoreOut:
-    """End the reading; the project stays as it was before."""
+    """End the reading: new images that are in by then stay, the next reading takes up the rest."""
     here.chores.reading.stop(wish.uuid)
     return chore_out(here.chores.reading.tell())
 
 
 @routes.get("/api/dataset/classes")
-def whole_classes(here: Here) -> wire.WholeClassesOut:
+def whole_classes(here: Here, asker: Asker) -> wire.WholeClassesOut:
     """List the classes with what was merged into each."""
     with here.project.reading() as db:
-        merged = list_merged(db)
-        classes = list_classes(db)
+        merged = list_merged(db, asker)
+        classes = list_classes(db, asker=asker)
     return wire.WholeClassesOut(
         classes=[
             wire.WholeClassOut(

@@ -6,7 +6,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from barlowmatch.intervals import TOO_FEW, wilson_interval
-from labeling.api.access import Context, Here
+from labeling.api.access import Asker, Context, Here
 from labeling.rounds.evaluating import (
     Judged,
     RoundResult,
@@ -31,13 +31,13 @@ routes = APIRouter(tags=["evaluation"])
 
 
 @routes.get("/api/evaluation")
-def show_evaluation(here: Here) -> wire.EvaluationOut:
+def show_evaluation(here: Here, asker: Asker) -> wire.EvaluationOut:
     """Say how good the networks are, and what one more round is likely to bring; that is written down once a round."""
     runs = judged_runs(here.project.paths)
     rounds = rounds_of(runs)
     with here.project.reading() as db:
-        control = count_control(db)
-        newest = _newest(db)
+        control = count_control(db, asker)
+        newest = _newest(db, asker)
         kept = kept_forecasts(db)
         step = labels_to_come(rounds, labels_ahead(db))
     ahead = forecast_next(rounds, step) if can_forecast(rounds) else ()
@@ -54,11 +54,11 @@ def show_evaluation(here: Here) -> wire.EvaluationOut:
 
 
 @routes.get("/api/pace")
-def show_pace(here: Here) -> wire.PacesOut:
+def show_pace(here: Here, asker: Asker) -> wire.PacesOut:
     """Say how fast people label and how far they agree."""
     with here.project.reading() as db:
         everybody = paces(db)
-        pairs, images = agreements(db)
+        pairs, images = agreements(db, asker)
         missing = second_answers_missing(db)
         known = {person.id: person for person in list_people(db)}
     paced, seconds = sum(item.paced for item in everybody), sum(item.seconds for item in everybody)
@@ -82,13 +82,13 @@ def show_pace(here: Here) -> wire.PacesOut:
     )  # fmt: skip
 
 
-def _newest(db: Database) -> wire.NewestOut | None:
+def _newest(db: Database, asker: int | None) -> wire.NewestOut | None:
     """Return what the newest predictions say, None where no labeled control image has one."""
-    cells = confusion(db)
+    cells = confusion(db, asker)
     made_by = origins(db)
     if not cells or not made_by:
         return None
-    labels = control_labels(db)
+    labels = control_labels(db, asker)
     right, seen = dict.fromkeys(labels, 0), dict.fromkeys(labels, 0)
     for cell in cells:
         seen[cell.label] += cell.count

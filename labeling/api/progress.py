@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter
 
-from labeling.api.access import Here, Who
+from labeling.api.access import Asker, Here, Who
 from labeling.api.queue import fitted_event
 from labeling.api.requests import request_out
 from labeling.wire import progress as wire
@@ -19,11 +19,11 @@ routes = APIRouter(tags=["people"])
 
 
 @routes.get("/api/progress")
-def get_progress(here: Here, who: Who) -> wire.ProgressOut:
+def get_progress(here: Here, who: Who, asker: Asker) -> wire.ProgressOut:
     """Say how far the project has come, and I."""
     with here.project.reading() as db:
         since = as_stored(datetime.now(UTC) - timedelta(minutes=RATE_MINUTES))
-        whole, mine = progress(db), my_work(db, who, since)
+        whole, mine = progress(db, asker), my_work(db, who, since)
         fitted, version = fitted_event(db), classes_version(db)
         done = sum(request_out(item).done for item in list_requests(db, finished=True))
     requests = [request_out(item) for item in whole.requests]

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from labeling.api.access import Context, Here, Who, done_once
+from labeling.api.access import Asker, Context, Here, Who, done_once
 from labeling.api.items import thumb_out
 from labeling.rounds.next_step import half_width, next_step
 from labeling.runs.views import QUESTIONS, Change, answers_of, put_answer, view_flags
@@ -23,10 +23,10 @@ routes = APIRouter(tags=["start"])
 
 
 @routes.get("/api/start")
-def show_start(here: Here) -> wire.StartOut:
+def show_start(here: Here, asker: Asker) -> wire.StartOut:
     """Say what the project needs next."""
     with here.project.reading() as db:
-        return _start(db, here)
+        return _start(db, here, asker)
 
 
 @routes.post("/api/control")
@@ -44,19 +44,19 @@ def size_control(wish: wire.ControlIn, here: Here, who: Who) -> wire.ControlOut:
 
 
 @routes.put("/api/views/{change}")
-def answer_question(change: Change, said: wire.AnswerIn, here: Here) -> wire.StartOut:
+def answer_question(change: Change, said: wire.AnswerIn, here: Here, asker: Asker) -> wire.StartOut:
     """Say whether a picture that is changed is still of the same class."""
     here.project.write(lambda db: put_answer(db, change, said.answer))
-    return show_start(here)  # not inside the write, for which everybody's labels wait
+    return show_start(here, asker)  # not inside the write, for which everybody's labels wait
 
 
-def _start(db: Database, here: Context) -> wire.StartOut:
-    control, counts, answers = find_control(db), count_all(db), answers_of(db)
+def _start(db: Database, here: Context, asker: int | None) -> wire.StartOut:
+    control, counts, answers = find_control(db), count_all(db, asker), answers_of(db)
     sizes = _control(db, control)
     step = next_step(counts, control, sizes.largest)
     return wire.StartOut(
         next=wire.NextOut(act=step.act, words=step.words, why=step.why), undecided=counts.undecided,
-        disputed=counts.disputed, suspects=counts.suspects, labels=counts.labels, predicted=counts.predicted,
+        disputed=counts.disputed, suspects=counts.suspects, predicted=counts.predicted,
         control=sizes, flags=view_flags(answers),
         questions=[
             wire.QuestionOut(

@@ -9,32 +9,25 @@ from pathlib import Path
 
 from barlowmatch.command_line.outputs import refuse_inside
 from barlowmatch.configs.shared import ClassFolders
-from barlowmatch.data.classes import ImageClass, spelled_otherwise
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, silent
 from barlowmatch.files import aside
 from labeling.configs import InitConfig
+from labeling.dataset.entering import READING, enter_classes, enter_images, enter_in_parts
 from labeling.dataset.inspecting import INDEX, Found, Index, Source, read_index
 from labeling.dataset.judged import choose_judged
-from labeling.dataset.labels import import_own_labels
 from labeling.project import ProjectFolder, creating, writing
 from storage import images as store
-from storage.classes import add_class, class_ids, list_classes
+from storage.classes import list_classes
 from storage.control import Control
 from storage.database import Database, transaction
-from storage.errors import Refused
 from storage.events import imported_labels
-from storage.groups import held_groups
-from storage.images import add_images
 from storage.leases import recount
 from storage.parts import store_in_parts
 from storage.people import DATASET, find_or_add_person
-from storage.present import refresh_all, refresh_images
+from storage.present import refresh_all
 from storage.records import Image, NewImage
 from storage.settings import get_setting, put_setting
-
-_READING = "reading"
-"""Setting: how often the dataset was read anew, so that two who do it at once notice each other."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +108,7 @@ def _enter(db: Database, paths: ProjectFolder, index: Index, source: Source) -> 
     put_setting(db, "root", str(index.root))
     for name, value in asdict(source).items():
         put_setting(db, name, value)
-    _enter_images(db, index, index.found)
+    enter_images(db, index, index.found, set())
     refresh_all(db)
 
 
@@ -128,37 +121,6 @@ def read_source(db: Database) -> Source:
     earlier = {True: None, False: 0}
     said = stored["class_folders"]
     return Source(**{**stored, "class_folders": earlier[said] if isinstance(said, bool) else said})
-
-
-def _enter_images(db: Database, index: Index, fresh: Sequence[Found]) -> tuple[dict[str, int], list[int]]:
-    """Store new images, the classes they are of, and their labels, which a refresh of the images has to follow.
-
-    Returns:
-        The classes by their names there, and the labeled images.
-    """
-    ids = _enter_classes(db, index)
-    held = held_groups(db) if any(found.new.group is not None for found in fresh) else set()
-    entered = (replace(found.new, split="val") if found.new.group in held else found.new for found in fresh)
-    images = add_images(db, entered)
-    labeled = [(image, found.label) for image, found in zip(images, fresh, strict=True) if found.label]
-    import_own_labels(db, labeled, ids)
-    return ids, [image for image, _ in labeled]
-
-
-def _enter_classes(db: Database, index: Index) -> dict[str, int]:
-    """Store new classes, and return the id that each has here: its folder may have been spelled otherwise."""
-    known = class_ids(db)
-    ids = {}
-    for number, name in index.classes:
-        alike = (number, *spelled_otherwise(ImageClass(number, name)))
-        ids[name] = next((there for there in alike if there in known), number)
-        if ids[name] not in known:
-            try:
-                add_class(db, number, name, None, None)
-            except Refused as error:
-                told = f'the class "{name}": {error}, and names that differ in upper and lower case alone count as one'
-                raise InputError(f"{index.root}: {told}; rename one of the two") from error
-    return ids
 
 
 @contextmanager
@@ -183,7 +145,9 @@ def _linked(paths: ProjectFolder, root: Path | None) -> Iterator[Path]:
 def rescan(folder: Path, dataset_folder: Path | None = None, note: Emit = silent) -> Rescanned:
     """Find out what became of the images: take up new ones, link moved ones by their content, note what is gone.
 
-    New bytes are a new image: a file whose content changed is one that is gone and one that is new.
+    New bytes are a new image: a file whose content changed is one that is gone and one that is new. What is known is
+    brought up to date first, at once; then new images come in, many small writes of them. Killed meanwhile, the next
+    rescan goes on.
 
     Args:
         folder: of the project.
@@ -197,10 +161,11 @@ def rescan(folder: Path, dataset_folder: Path | None = None, note: Emit = silent
     with writing(folder) as db, _linked(paths, dataset_folder) as images:
         index = read_index(paths, images, read_source(db), note)
         changes = _compare(db, index)
-        rescanned, labels = _take_up(db, index, changes)
+        rescanned, labels, fresh = _take_up(db, index, changes)
         images.replace(paths.dataset)  # not before: a full disk may yet undo what was taken up
+        added = enter_in_parts(db, index, fresh)
         store_in_parts(db, changes.times, lambda part: store.note_files(db, part))
-        return replace(rescanned, unlike=_count_unlike(db, labels))
+        return replace(rescanned, added=added, unlike=_count_unlike(db, labels))
 
 
 @dataclass(frozen=True)
@@ -227,7 +192,7 @@ class _Changes:
 
 def _compare(db: Database, index: Index) -> _Changes:
     """Compare all files, which takes seconds: outside of a write, for which everybody's labels wait."""
-    reading: int = get_setting(db, _READING, 0)
+    reading: int = get_setting(db, READING, 0)
     now_there = {found.new.path: found for found in index.found}
     stayed, lost = [], []
     for image in store.all_images(db):
@@ -240,30 +205,25 @@ def _compare(db: Database, index: Index) -> _Changes:
     return _Changes(reading, stayed, lost, [now_there[path] for path in sorted(now_there.keys() - kept)])
 
 
-def _take_up(db: Database, index: Index, changes: _Changes) -> tuple[Rescanned, list[tuple[Image, int]]]:
-    """Store what became of files; return that, and the labels that the dataset gives to known images."""
+def _take_up(db: Database, index: Index, changes: _Changes) -> tuple[Rescanned, list[tuple[Image, int]], list[Found]]:
+    """Store what became of known files; return that, the labels that the dataset gives to them, and what is new."""
     with transaction(db):
-        if get_setting(db, _READING, 0) != changes.reading:  # somebody else read the dataset meanwhile
+        if get_setting(db, READING, 0) != changes.reading:  # somebody else read the dataset meanwhile
             changes = _compare(db, index)
         put_setting(db, "root", str(index.root))
-        put_setting(db, _READING, changes.reading + 1)
-        return _store(db, index, changes)
-
-
-def _store(db: Database, index: Index, changes: _Changes) -> tuple[Rescanned, list[tuple[Image, int]]]:
-    lost = [image for known in changes.lost if (image := store.get_image(db, known.id)) is not None]  # labels came
-    store.mark_gone(db, [image.id for image in lost])
-    linked = _moved(lost, changes.others)
-    moved = {_link_again(db, image, found.new) for image, found in linked}
+        put_setting(db, READING, changes.reading + 1)
+        ids = enter_classes(db, index)
+        lost = [image for known in changes.lost if (image := store.get_image(db, known.id)) is not None]  # labels came
+        store.mark_gone(db, [image.id for image in lost])
+        linked = _moved(lost, changes.others)
+        moved = {_link_again(db, image, found.new) for image, found in linked}
     taken = {found.new.path for _, found in linked}
     fresh = [found for found in changes.others if found.new.path not in taken]
-    ids, labeled = _enter_images(db, index, fresh)
-    refresh_images(db, labeled)
     missed = [image for image in lost if image.present and image.id not in moved]
     there = {found.new.path for found in changes.others}
     replaced = sum(image.path in there for image in missed)
     labels = [(image, ids[found.label]) for image, found in changes.stayed + linked if found.label]
-    return Rescanned(len(fresh), len(moved), len(missed) - replaced, replaced), labels
+    return Rescanned(0, len(moved), len(missed) - replaced, replaced), labels, fresh
 
 
 def _moved(lost: Sequence[Image], others: Sequence[Found]) -> list[tuple[Image, Found]]:
@@ -273,8 +233,10 @@ def _moved(lost: Sequence[Image], others: Sequence[Found]) -> list[tuple[Image, 
     with them.
     """
     places: dict[str, list[Found]] = {}
-    for found in others:
-        places.setdefault(found.new.sha256, []).append(found)
+    contents = {image.sha256 for image in lost}
+    for found in others:  # most of them new, as a rule
+        if found.new.sha256 in contents:
+            places.setdefault(found.new.sha256, []).append(found)
     copies: dict[str, list[Image]] = {}
     for image in sorted(lost, key=lambda image: (not image.present, image.label.state == "none", image.id)):
         copies.setdefault(image.sha256, []).append(image)

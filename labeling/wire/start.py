@@ -56,7 +56,6 @@ class StartOut(Wire):
     undecided: int
     disputed: int
     suspects: int
-    labels: int
     predicted: bool
     control: ControlOut
     questions: list[QuestionOut]

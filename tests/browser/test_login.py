@@ -46,6 +46,7 @@ def test_a_team_comes_in_by_passwords(browser: Browser, shut: Bench) -> None:
     log_in(root, "Root", ROOTS)
     expect(root).to_have_url(shut.url + "/people")
     root.wait_for_selector(".pp-table", timeout=60_000)
+    expect(root.get_by_text("Browse, under Labeled by, has images instead")).to_be_visible()
     root.get_by_role("button", name="Add somebody").click()
     root.keyboard.type("Ann")
     root.fill("dialog input[name=password]", ANNS)

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from labeling.dataset.indexing import init_project
-from tests.browser.bench import Bench, Tab, ask_all_blindly, paint, serving
+from tests.browser.bench import Bench, Tab, ask_all_blindly, check_looks, paint, serving
 
 
 def bare_folder(folder: Path, count: int) -> Path:
@@ -199,6 +199,20 @@ def test_a_refused_change_of_a_class_leaves_its_field_as_it_was_and_says_why(pag
     page_of.complaints.clear()  # the browser notes both refusals
 
 
+def test_the_name_of_a_class_is_shown_whole_on_a_phone_too(page_of: Tab) -> None:
+    page, long = page_of.page, "Pterodroma" * 3 + " of the southern oceans, seen from the ship"
+    page.get_by_label("New class").fill(long)
+    page.keyboard.press("Enter")
+    name = page.get_by_label(f"Name of {long}")
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(name).to_have_value(long)
+        expect(name).to_have_attribute("title", long)
+        cut = "field => [field.scrollWidth - field.clientWidth, field.scrollHeight - field.clientHeight]"
+        assert name.evaluate(cut) == [0, 0]
+    check_looks(page)
+
+
 def test_classes_are_added_renamed_merged_and_split_and_labels_imported_and_taken_back(
     page_of: Tab, tmp_path: Path
 ) -> None:
@@ -228,6 +242,7 @@ def test_classes_are_added_renamed_merged_and_split_and_labels_imported_and_take
     expect(page.locator("dialog[open]")).to_contain_text("3 images labeled kitten will count as cat")
     page.keyboard.press("Enter")
     expect(page.locator("[data-class=cat] a")).to_have_text("3 images")
+    expect(page.locator("[data-class=cat]")).to_be_focused()
     page.get_by_role("button", name="Split kitten again").click()
     expect(page.locator("[data-class=kitten] a")).to_have_text("3 images")
 

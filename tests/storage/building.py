@@ -9,7 +9,7 @@ from storage.classes import add_class
 from storage.clock import Instant
 from storage.database import Database, transaction
 from storage.events import record
-from storage.images import add_images
+from storage.images import add_images, all_images
 from storage.people import find_or_add_person
 from storage.records import Kind, Lease, NewImage, NewItem, Outcome, Purpose, Sent
 from storage.requests import Added, add_request
@@ -79,3 +79,12 @@ def take(scene: Scene, name: str, count: int) -> list[Lease]:
 def is_stored(db: Database, own: str) -> bool:
     """Say whether there is an event of this UUID."""
     return db.execute("SELECT 1 FROM label_event WHERE uuid = ?", (own,)).fetchone() is not None
+
+
+def secret_images(scene: Scene, person: int) -> set[int]:
+    """Return answered images that wait for more answers, among them this person's."""
+    done = scene.db.execute("SELECT request, image FROM lease WHERE person = ? AND state = 'done'", (person,))
+    given = {tuple(row) for row in done}
+    open_items = scene.db.execute("SELECT request, image FROM request_item WHERE left > 0")
+    owed = {row["image"] for row in open_items if tuple(row) not in given}
+    return {image.id for image in all_images(scene.db) if image.id in owed and image.label.state != "none"}

@@ -10,7 +10,7 @@ from storage.browsing import Filter, browse, count_images
 from storage.events import history
 from storage.images import all_images
 from storage.records import Label
-from tests.storage.building import Scene
+from tests.storage.building import Scene, secret_images
 
 FILTERS = st.fixed_dictionaries(
     {},
@@ -32,7 +32,7 @@ def test_pages_hold_what_matches_each_once(busy: Scene, wanted: dict[str, Any], 
     match, kept_from = Filter(**wanted), None if asker is None else busy.who(asker)
     found: list[int] = []
     after = 0
-    secret = set() if kept_from is None else _secret(busy, kept_from)
+    secret = set() if kept_from is None else secret_images(busy, kept_from)
     while page := browse(busy.db, match, after, limit, kept_from):
         found += [shown.image.id for shown in page]
         after = found[-1]
@@ -46,18 +46,9 @@ def test_pages_hold_what_matches_each_once(busy: Scene, wanted: dict[str, Any], 
     assert count_images(busy.db, match, kept_from) == len(expected)
 
 
-def _secret(scene: Scene, person: int) -> set[int]:
-    """Return answered images that wait for more answers, among them this person's."""
-    done = scene.db.execute("SELECT request, image FROM lease WHERE person = ? AND state = 'done'", (person,))
-    given = {tuple(row) for row in done}
-    open_items = scene.db.execute("SELECT request, image FROM request_item WHERE left > 0")
-    owed = {row["image"] for row in open_items if tuple(row) not in given}
-    return {image.id for image in all_images(scene.db) if image.id in owed and image.label.state != "none"}
-
-
 @pytest.mark.parametrize(("asker", "secrets"), [("Ann", 1), ("Bob", 1), ("Dan", 10)])
 def test_some_answers_are_kept_from_everybody_who_is_to_answer(busy: Scene, asker: str, secrets: int) -> None:
-    assert len(_secret(busy, busy.who(asker))) >= secrets
+    assert len(secret_images(busy, busy.who(asker))) >= secrets
 
 
 def _matches(scene: Scene, image: Any, wanted: dict[str, Any]) -> bool:

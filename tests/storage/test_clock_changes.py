@@ -50,3 +50,16 @@ def test_a_rate_of_seconds_is_none(scene: Scene) -> None:
     with transaction(scene.db):
         scene.db.execute("UPDATE label_event SET created = ? WHERE id = 1", (_stored(now - timedelta(minutes=2)),))
     assert my_work(scene.db, scene.who("Ann"), since).per_hour == pytest.approx(120, rel=0.05)
+
+
+def test_what_was_taken_back_makes_no_rate_until_it_is_brought_back(scene: Scene) -> None:
+    now = datetime.now(UTC)
+    since = _stored(now - timedelta(minutes=10))
+    _answer(scene, [now - timedelta(minutes=minutes) for minutes in (6, 5, 4, 3, 2)])
+    said = [row["uuid"] for row in scene.db.execute("SELECT uuid FROM label_event ORDER BY id")]
+    undos = [scene.say("Ann", "undo", undoes=uuid, source="browse") for uuid in said[3:]]
+    assert my_work(scene.db, scene.who("Ann"), since).per_hour == pytest.approx(3 * 60 / 6, rel=0.05)
+    scene.say("Ann", "redo", undoes=undos[0].uuid)
+    assert my_work(scene.db, scene.who("Ann"), since).per_hour == pytest.approx(4 * 60 / 6, rel=0.05)
+    scene.say("Ann", "undo", undoes=said[0], source="browse")
+    assert my_work(scene.db, scene.who("Ann"), since).per_hour == pytest.approx(3 * 60 / 5, rel=0.05)

@@ -49,10 +49,16 @@ export class ClassTable {
       const stored = await this.change(() => api.patch(`api/classes/${cls.id}`, { uuid: uuid(), [field]: value }));
       if (!stored && input.value === typed) input.value = input.defaultValue; // a field says how things are
     };
-    const name = h("input", {
-      class: "pj-name", value: cls.name, title: cls.name, maxlength: 100, disabled: !isAdmin(), "aria-label": `Name of ${cls.name}`, autocomplete: "off",
-      onchange: () => change("name", name.value),
-    });
+    const rename = () => change("name", name.value.replaceAll("\n", " ")); // pasted
+    const name = h("textarea", { // of one line, which wraps where it is long
+      class: "pj-name", title: cls.name, rows: 1, maxlength: 100, disabled: !isAdmin(), "aria-label": `Name of ${cls.name}`, autocomplete: "off",
+      onchange: rename,
+      onkeydown: (event) => {
+        if (event.key !== "Enter" || event.isComposing) return;
+        event.preventDefault();
+        if (name.value !== name.defaultValue) rename();
+      },
+    }, cls.name);
     const key = h("input", {
       class: "pj-key", value: cls.key ?? "", maxlength: 1, "aria-label": `Key of ${cls.name}`, autocomplete: "off",
       placeholder: place < 9 ? String(place + 1) : place === 9 ? "0" : "", title: "Key while labeling; empty: by its place",
@@ -65,7 +71,7 @@ export class ClassTable {
     const merge = h("button", { class: "wb-quiet wb-admins", type: "button", disabled: this.classes.length < 2, onclick: () => this.chooseTarget(cls) }, "Merge…");
     return h(
       "div",
-      { class: "pj-class", role: "listitem", dataset: { class: cls.name, id: cls.id } },
+      { class: "pj-class", role: "listitem", tabindex: -1, "aria-label": cls.name, dataset: { class: cls.name, id: cls.id } },
       color, name, key, browse, merge,
       cls.merged.map((part) => this.merged(part)),
     );
@@ -94,8 +100,9 @@ export class ClassTable {
     const merge = () =>
       attempt(error, async () => {
         await api.post(`api/classes/${cls.id}/merge`, { uuid: uuid(), into: target.id });
-        dialog.close();
+        dialog.close(); // which gives the keyboard back to a button that the refresh replaces
         await this.refresh();
+        this.list.querySelector(`[data-id="${target.id}"]`)?.focus();
       });
     const content = h(
       "div",

@@ -37,6 +37,7 @@ export class Filters {
         "person",
         "Labeled by",
         people.map((person) => [String(person.id), person.name]),
+        "Images with an answer of theirs that still counts; on People, an image that they answered again counts again",
       ),
       this._choice(
         "round",
@@ -94,7 +95,7 @@ export class Filters {
     window.history.replaceState(null, "", address);
   }
 
-  _choice(name, title, options) {
+  _choice(name, title, options, meaning = null) {
     const all = h("option", { value: "" }, "Any");
     let pointed = false;
     const select = h(
@@ -113,7 +114,7 @@ export class Filters {
     );
     select.value = this.values.get(name) ?? "";
     if (select.selectedIndex < 0) select.value = ""; // no such option
-    return h("label", {}, title, select);
+    return h("label", { title: meaning }, title, select);
   }
 
   _check(name, title, meaning = null) {

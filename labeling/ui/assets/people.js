@@ -6,6 +6,8 @@ import { alertBox, attempt, fill, h, table, uuid } from "./dom.js";
 import { pageHead, whoAmI } from "./page.js";
 import { ROLES } from "./who.js";
 
+const COUNTED =
+  "Answers are all that somebody gave and did not take back: an image that they answered again counts again. Browse, under Labeled by, has images instead: those with an answer of theirs that still counts.";
 const HINT = "10 characters or more; several words are easy to remember.";
 
 /** Build the page inside `host` and start it. */
@@ -22,9 +24,10 @@ class PeoplePage {
     this.intro = h("p", { class: "pp-intro" });
     this.done = h("p", { class: "pp-done", role: "status", hidden: true });
     this.list = h("div", { class: "pp-scroll" });
+    this.counted = h("p", { class: "wb-hint", hidden: true }, COUNTED);
     this.add = h("button", { class: "wb-main", type: "button", onclick: () => this.openAdd() }, "Add somebody");
     const head = pageHead("People", this.add);
-    fill(host, h("div", { class: "pp-page" }, h("div", {}, head, this.intro, this.error, this.done, this.list)));
+    fill(host, h("div", { class: "pp-page" }, h("div", {}, head, this.intro, this.error, this.done, this.list, this.counted)));
   }
 
   async refresh() {
@@ -41,6 +44,7 @@ class PeoplePage {
       proxy: "Your organisation's login names people; who comes for the first time becomes an annotator.",
     }[login];
     fill(this.list, this.table(people));
+    this.counted.hidden = false;
   }
 
   table(people) {

@@ -98,16 +98,16 @@ FRESH, BEGUN, DONE = Control(1, 20, 20, begun=False), Control(1, 20, 11, begun=T
 @pytest.mark.parametrize(
     ("state", "control", "act"),
     [
-        (Counts(0, learns=False, validation=0, labels=0, left=0, predicted=False, new_labels=0), None, "read"),
-        (Counts(80, learns=True, validation=0, labels=0, left=0, predicted=False, new_labels=0), None, "control"),
-        (Counts(80, learns=True, validation=0, labels=0, left=5, predicted=False, new_labels=0), FRESH, "label"),
-        (Counts(80, learns=True, validation=20, labels=0, left=0, predicted=False, new_labels=0), DONE, "round"),
-        (Counts(80, learns=True, validation=20, labels=0, left=9, predicted=True, new_labels=0), DONE, "label"),
-        (Counts(80, learns=True, validation=20, labels=9, left=0, predicted=True, new_labels=9), DONE, "round"),
-        (Counts(80, learns=True, validation=20, labels=9, left=0, predicted=True, new_labels=0), None, "export"),
-        (Counts(20, learns=False, validation=0, labels=0, left=0, predicted=False, new_labels=0), FRESH, "control"),
-        (Counts(20, learns=False, validation=9, labels=0, left=0, predicted=False, new_labels=0), BEGUN, "read"),
-        (Counts(20, learns=False, validation=20, labels=0, left=0, predicted=True, new_labels=0), DONE, "read"),
+        (Counts(0, learns=False, validation=0, left=0, predicted=False, new_labels=0), None, "read"),
+        (Counts(80, learns=True, validation=0, left=0, predicted=False, new_labels=0), None, "control"),
+        (Counts(80, learns=True, validation=0, left=5, predicted=False, new_labels=0), FRESH, "label"),
+        (Counts(80, learns=True, validation=20, left=0, predicted=False, new_labels=0), DONE, "round"),
+        (Counts(80, learns=True, validation=20, left=9, predicted=True, new_labels=0), DONE, "label"),
+        (Counts(80, learns=True, validation=20, left=0, predicted=True, new_labels=9), DONE, "round"),
+        (Counts(80, learns=True, validation=20, left=0, predicted=True, new_labels=0), None, "export"),
+        (Counts(20, learns=False, validation=0, left=0, predicted=False, new_labels=0), FRESH, "control"),
+        (Counts(20, learns=False, validation=9, left=0, predicted=False, new_labels=0), BEGUN, "read"),
+        (Counts(20, learns=False, validation=20, left=0, predicted=True, new_labels=0), DONE, "read"),
     ],
 )
 def test_there_is_one_next_thing_to_do(state: Counts, control: Control | None, act: str) -> None:
@@ -116,7 +116,7 @@ def test_there_is_one_next_thing_to_do(state: Counts, control: Control | None, a
 
 def test_where_no_picture_can_measure_the_round_is_run_without() -> None:
     """As in a folder where all pictures have labels: training holds some out by itself."""
-    state = Counts(80, learns=True, validation=0, labels=80, left=0, predicted=False, new_labels=80)
+    state = Counts(80, learns=True, validation=0, left=0, predicted=False, new_labels=80)
     assert next_step(state, None, largest=0).act == "round"
 
 
@@ -205,7 +205,7 @@ def test_what_is_skipped_comes_back_and_holds_nothing_up(tab: Tab) -> None:
 
 
 def test_skipped_images_of_a_request_hold_nothing_up(tab: Tab) -> None:
-    state = Counts(80, learns=True, validation=20, labels=9, left=0, predicted=True, new_labels=9, undecided=3)
+    state = Counts(80, learns=True, validation=20, left=0, predicted=True, new_labels=9, undecided=3)
     assert next_step(state, DONE, largest=20).act == "round"
     tab.post("/api/requests", {"uuid": fresh(), "random": 4})
     held = tuple(item["lease"] for item in tab.lease(20))
