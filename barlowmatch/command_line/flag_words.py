@@ -115,7 +115,7 @@ def _check(parameter: Parameter, value: str, name: str) -> None:
 
 
 def _allowed(parameter: Parameter) -> str:
-    """Return what a parameter may be, with an example: `a number 0 to 0.9, such as --val-share 0.2`."""
+    """Return what a parameter may be, with an example: `a number 0 to 0.9, such as --val-share 0.1`."""
     if parameter.choices:
         *others, last = map(str, parameter.choices)
         known = f"{', '.join(others)} or {last}" if others else last

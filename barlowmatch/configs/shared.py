@@ -83,13 +83,14 @@ class DatasetOptions(Source):
         None
     )
     val_share: Annotated[
-        float,
+        float | None,
         Range(0, 0.9),
         Doc(
             "Share of the labeled images held out for validation where the dataset has no such split; 0: none. "
+            "Default 0.2, but none of fewer labels than 50, or than five times as many as classes. "
             "create-dataset holds out this share of the new labels where the split is such a sample."
         ),
-    ] = 0.2
+    ] = None
     strict: Annotated[bool, FREE, Doc("Stop at the first unreadable image instead of leaving it out.")] = False
 
 

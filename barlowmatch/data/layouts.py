@@ -31,7 +31,8 @@ from barlowmatch.data.folders import TENSOR, Tree, describe_ignored, read_tree
 from barlowmatch.data.labels import largest_unlisted, read_label_tensor
 from barlowmatch.data.likely_mistakes import tell_likely_mistakes
 from barlowmatch.data.listings import read_manifest, split_by_table, table_dataset
-from barlowmatch.data.splits import draws_sample, hold_out, none_held_out, with_groups
+from barlowmatch.data.shares import with_val
+from barlowmatch.data.splits import with_groups
 from barlowmatch.data.tables_beside import (
     LABEL,
     Columns,
@@ -79,23 +80,11 @@ def read_with_columns(
     else:
         raise InputError("--dataset-folder: name the folder of images, or a --manifest")
     dataset = with_groups(dataset, options.group_by, columns, emit, complain)
-    if draws_sample(dataset, options.val_share):
-        labeled = len(dataset.train)
-        dataset = hold_out(dataset, options.val_share)
-        if labeled:
-            emit(Said(message=_about_sample(labeled - len(dataset.train), labeled, options.val_share)))
+    dataset = with_val(dataset, options.val_share, emit)
     emit(Said(message=summary(dataset)))
     if not (dataset.root / CLASSES_FILE).is_file():
         tell_likely_mistakes(dataset, emit)
     return dataset, columns
-
-
-def _about_sample(held: int, labeled: int, share: float) -> str:
-    """Return what is to be said of the sample that was drawn: of few labels, or of few groups, it may be none."""
-    if held:
-        what = f"{held:,} of {labeled:,} labeled images are held out as val"
-        return f"{what}: never trained on, never requested; --val-share sets the share"
-    return f"{none_held_out(labeled, share)}; a larger --val-share holds some out"
 
 
 def _read_folder(tree: Tree, options: DatasetOptions, emit: Emit, complain: Complain) -> tuple[Dataset, Columns]:

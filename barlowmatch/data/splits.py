@@ -37,11 +37,6 @@ def val_was_drawn(dataset: Dataset) -> bool:
     return dataset.held_out or draws_sample(dataset, 1)
 
 
-def none_held_out(labeled: int, share: float) -> str:
-    """Return in words that a sample is empty."""
-    return f"none of {labeled:,} labeled images fell into the share {share:g} held out as val: no model is judged"
-
-
 def only_in_val(dataset: Dataset) -> tuple[str, ...]:
     """Return the names of the classes that have labels in val and none in train: nothing is learned of them."""
     lost = np.setdiff1d(dataset.labels[dataset.val], dataset.labels[dataset.train])
@@ -68,21 +63,31 @@ def val_is_sample(dataset: Dataset) -> bool:
     return dataset.held_out or "val" not in dataset.splits or (dataset.root / HELD_OUT_FILE).is_file()
 
 
-def held_out_note(dataset: Dataset, share: float, group_by: str | None) -> dict[str, str]:
+def held_out_note(dataset: Dataset, share: float, group_by: str | None, spared: int = 0) -> dict[str, str]:
     """Return the file, name and text, that says beside the next round's dataset that its val is a sample.
 
     It names the groups that go on, and how the sample was drawn first: later draws are of newly labeled images alone.
     There is none where val is no sample, or is to be drawn on reading as none was drawn so far.
+
+    Args:
+        dataset: the round before.
+        share: held out of the newly labeled images.
+        group_by: what belongs together.
+        spared: how many labels of the round before were too few to be held out of: what learned from so many at most
+            has seen nothing of val.
     """
     before = _read_note(dataset.root)
     if not val_is_sample(dataset) or (share == 0 and before is None):
         return {}
-    first = {"val_share": share, "group_by": group_by} if before is None else before.get("first")
+    drawn = {"val_share": share, "group_by": group_by, **({"spared": spared} if spared else {})}
+    first = drawn if before is None else before.get("first")
     return {HELD_OUT_FILE: json.dumps({"group_by": group_by, "first": first}) + "\n"}
 
 
 def first_draw(dataset: Dataset) -> Mapping[str, Any] | None:
-    """Return the flags by which the first of a dataset's val was held out, None where nothing says so.
+    """Return by which flags the first of a dataset's val was held out, None where nothing says so.
+
+    Beside the flags it says, as `spared`, out of how many earlier labels nothing was.
 
     Raises:
         InputError: what lies there is damaged.
@@ -109,7 +114,10 @@ def _read_note(root: Path) -> dict[str, Any] | None:
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
         first = note.get("first")  # earlier versions did not say
-        drawn = first and {"val_share": float(first["val_share"]), "group_by": first["group_by"]}
+        drawn = first and {
+            "val_share": float(first["val_share"]), "group_by": first["group_by"],
+            "spared": int(first.get("spared", 0)),
+        }  # fmt: skip
         return {"group_by": note["group_by"], "first": drawn or None}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: damaged; remove it, and val stays as it is") from error

@@ -10,6 +10,7 @@ from barlowmatch.data.classes import some
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.folder_names import IF_THEY_ARE_CLASSES, may_be_classes
 from barlowmatch.data.layouts import read_dataset
+from barlowmatch.data.shares import settled
 from barlowmatch.data.splits import only_in_val, val_is_sample
 from barlowmatch.errors import InputError
 from barlowmatch.evaluation import Report, judge
@@ -142,6 +143,7 @@ def run_classification(
     """
     with computing(config) as chosen:
         dataset = read_dataset(config, emit)
+        config = settled(config, dataset)
         check_labels(dataset, emit)
         place = place_run(stage, config, dataset.fingerprint)
         resumed = checkpoint_to_resume(stage, config, dataset, place)

@@ -15,7 +15,8 @@ from barlowmatch.data.copies import Pictures, compare_pictures, contradiction, s
 from barlowmatch.data.dataset import SPLITS, Dataset
 from barlowmatch.data.layouts import read_with_columns
 from barlowmatch.data.likely_mistakes import tell_likely_mistakes
-from barlowmatch.data.splits import held_out_note, none_held_out, only_in_val, refuse_other_groups, val_is_sample
+from barlowmatch.data.shares import few_to_hold_out, none_held_out, share_held_out
+from barlowmatch.data.splits import held_out_note, only_in_val, refuse_other_groups, val_is_sample
 from barlowmatch.data.workers import run_tasks
 from barlowmatch.data.writing import write_dataset
 from barlowmatch.errors import InputError
@@ -53,20 +54,19 @@ def run(config: CreateDatasetConfig, emit: Emit = silent) -> dict[str, Any]:
     pictures = compare_pictures(grown, np.flatnonzero(grown.labels >= 0).tolist(), emit)
     unreadable = [row for row in rows if row in pictures.reasons]
     _tell_about_pictures(grown, pictures, labels, unreadable, emit)
+    share = share_held_out(grown, config.val_share)
     if val_is_sample(dataset):
         refuse_other_groups(dataset.root, config.group_by)
-        grown = hold_out_answered(grown, np.array(rows, np.int64), config.val_share, pictures.shown)
-        if config.val_share and "val" not in grown.splits:
-            way_out = "a larger --val-share holds some out, into another --out-path"
-            message = f"{none_held_out(len(grown.train), config.val_share)}; {way_out}"
-            emit(Said(message=message, level="warning"))
+        grown = hold_out_answered(grown, np.array(rows, np.int64), share, pictures.shown)
+        _tell_if_none_held_out(grown, share, config.val_share, emit)
         lost = only_in_val(grown)
         if lost:
             message = f"all labels of {some(lost)} are in val, so nothing is learned of them; label more images of them"
             emit(Said(message=message, level="warning"))
     answered = set(rows)
     order = [row for row in range(len(grown)) if row not in answered]
-    beside = held_out_note(dataset, config.val_share, config.group_by)
+    spared = len(dataset.train) if share_held_out(dataset, config.val_share) == 0 else 0
+    beside = held_out_note(dataset, share, config.group_by, spared)
     out_path = config.out_path or next_folder(dataset.root)
     written = write_dataset(grown, columns, [*order, *rows], out_path, emit, beside)
     known = set(dataset.class_names)
@@ -105,6 +105,17 @@ def next_folder(root: Path) -> Path:
         folder = root.with_name(f"{base}-round-{number}")
         if not folder.exists():
             return folder
+
+
+def _tell_if_none_held_out(grown: Dataset, share: float, asked: float | None, emit: Emit) -> None:
+    """Say that no label is held out, by chance or as there are few, unless that was asked for."""
+    if "val" in grown.splits:
+        return
+    if share:
+        way_out = "a larger --val-share holds some out, into another --out-path"
+        emit(Said(message=f"{none_held_out(len(grown.train), share)}; {way_out}", level="warning"))
+    elif asked is None:
+        emit(Said(message=few_to_hold_out(grown)))
 
 
 def _tell_unanswered(dataset: Dataset, labels: Path, asked: Sequence[int], rows: Sequence[int], emit: Emit) -> None:

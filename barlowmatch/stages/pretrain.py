@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from barlowmatch.configs.training import PretrainConfig
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.sampling import Stream, sample
+from barlowmatch.data.shares import settled
 from barlowmatch.data.views import barlow_views, pretraining_family
 from barlowmatch.evaluation import knn_accuracy
 from barlowmatch.events import Emit, silent
@@ -143,6 +144,7 @@ def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
     """
     with computing(config) as chosen:
         dataset = read_dataset(config, emit)
+        config = settled(config, dataset)
         place = place_run("pretrain", config, dataset.fingerprint)
         resumed = checkpoint_to_resume("pretrain", config, dataset, place)
         compute = chosen.as_before(resumed)

@@ -1,10 +1,12 @@
 """Whether the images that judge a network are none that it learned from."""
 
+import math
 from pathlib import Path
 
 from barlowmatch.checkpoints import Checkpoint
 from barlowmatch.configs.shared import DatasetOptions
 from barlowmatch.data.dataset import Dataset
+from barlowmatch.data.shares import share_held_out
 from barlowmatch.data.splits import first_draw
 from barlowmatch.errors import InputError
 
@@ -16,7 +18,8 @@ def refuse_val_learned_from(
 
     A split val that lies in the dataset is the same for all, but for a network of the round before it was made: then
     `create-dataset` drew the first of it. One that is drawn on reading depends on the flags: of the same groups a
-    smaller share holds out a part of what a larger one does, and any other draw takes other images.
+    smaller share holds out a part of what a larger one does, and any other draw takes other images. What learned from
+    labels alone that were too few for `create-dataset` to hold any out has seen none of what it held out later.
 
     Args:
         checkpoint: of the network.
@@ -28,10 +31,10 @@ def refuse_val_learned_from(
         InputError: the checkpoint was trained with another `--group-by` or a smaller `--val-share`.
     """
     if dataset.held_out:
-        _compare(checkpoint, path, options.val_share, options.group_by, None)
+        _compare(checkpoint, path, share_held_out(dataset, options.val_share), options.group_by, None)
     elif checkpoint.get("val_was_drawn") and "classifier" in checkpoint:
         first = first_draw(dataset)
-        if first is not None:
+        if first is not None and checkpoint.get("labeled", math.inf) > first["spared"]:
             _compare(checkpoint, path, first["val_share"], first["group_by"], dataset.root)
 
 

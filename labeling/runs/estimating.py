@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from barlowmatch.data.shares import share_of
 from barlowmatch.runs.names import CONFIG, EVENTS
 from labeling.processes import read_json
 from labeling.project import ProjectFolder
@@ -134,7 +135,8 @@ def steps_of(plan: RunPlan) -> int:
     if plan.stage.name == "embed":
         return counts.learnable + counts.kept
     batch = config.batch_size or config.usual_batch
-    labeled = counts.labeled if counts.kept else round(counts.labeled * (1 - config.val_share))
+    share = 0 if counts.kept else share_of(config.val_share, counts.labeled, counts.classes)
+    labeled = round(counts.labeled * (1 - share))
     rows = labeled if plan.stage.name == "train-classifier" else counts.learnable
     if plan.stage.name == "fixmatch":
         an_epoch = config.num_steps or max(1, round(rows / (config.mu * batch)))

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_rounds_read_back_as_exactly_the_old_dataset_with_the_answers(
     layout: Callable[[Path], DatasetOptions], seed: int, tmp_path: Path
 ) -> None:
     choose = random.Random(seed)
-    source = layout(tmp_path / "dataset")
+    source = replace(layout(tmp_path / "dataset"), val_share=0.2)
     for number in (1, 2, 3):
         dataset = read_dataset(source)
         before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -62,7 +63,7 @@ def test_rounds_read_back_as_exactly_the_old_dataset_with_the_answers(
         answers = {dataset.files[row]: str(choose.randrange(4)) for row in chosen}
         own_val = layout not in (flat, class_folders_without_val)
         for row in chosen:
-            held = not own_val and draw(dataset.files[row]) < source.val_share
+            held = not own_val and draw(dataset.files[row]) < 0.2
             expected[digest(dataset, row)] = ("val" if held else "train", answers[dataset.files[row]])
         request = write_csv(tmp_path / "request.csv", ("rank", "file"), list(enumerate(answers, 1)))
         shuffled = choose.sample(list(answers.items()), 7)
@@ -76,7 +77,7 @@ def test_rounds_read_back_as_exactly_the_old_dataset_with_the_answers(
         assert set(dataset.classes) <= set(again.classes)
         for path, content in before.items():
             assert path.read_bytes() == content or path.name in {"request.csv", "labels.csv"}
-        source = DatasetOptions(dataset_folder=next_source.dataset_folder)
+        source = replace(next_source, val_share=0.2)
         assert truth(read_dataset(source)) == expected, "nothing more is held out on reading"
         assert (tmp_path / f"dataset-round-{number}" / "held-out.json").exists() != own_val
 

@@ -1,5 +1,6 @@
 """Of newly labeled images as many are held out as of the first ones, and no image changes sides."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from barlowmatch.configs.shared import DatasetOptions
+from barlowmatch.data.dataset import HELD_OUT_FILE
 from barlowmatch.data.layouts import read_dataset
 from barlowmatch.data.splits import draw
 from barlowmatch.errors import InputError
@@ -40,6 +42,29 @@ def test_val_grows_with_the_labels_and_no_image_changes_sides(tmp_path: Path) ->
     assert len(dataset.val) == pytest.approx(0.2 * 280, abs=3 * (0.16 * 280) ** 0.5)
     stopped = answered(source, tmp_path, read_dataset(source).unlabeled.tolist(), val_share=0)
     assert (stopped["held_out"], (Path(stopped["out_path"]) / "held-out.json").exists()) == (0, True)
+
+
+def test_what_was_labeled_while_labels_were_few_is_learned_from_in_all_rounds(tmp_path: Path) -> None:
+    pictures(tmp_path / "dataset", *(f"train/{n}.png" for n in range(10)), *(f"unlabeled/{n}.png" for n in range(300)))
+    torch.save(torch.arange(10) % 2, tmp_path / "dataset" / "train_label_tensor.pt")
+    source = DatasetOptions(dataset_folder=tmp_path / "dataset")
+    for few in (10, 40):
+        dataset = read_dataset(source)
+        assert (len(dataset.train), len(dataset.val)) == (few, 0)
+        rows = dataset.unlabeled[: 30 if few == 10 else 60].tolist()
+        result = answered(source, tmp_path, rows)
+        assert (Path(result["out_path"]) / HELD_OUT_FILE).exists() == (few == 40)
+        assert result["held_out"] == (0 if few == 10 else sum(draw(dataset.files[row]) < 0.2 for row in rows))
+        source = DatasetOptions(dataset_folder=Path(result["out_path"]))
+        early, dataset = truth(dataset), read_dataset(source)
+        now = truth(dataset)
+        assert all(now[key] == (split, name) for key, (split, name) in early.items() if split == "train")
+    note = json.loads((Path(result["out_path"]) / HELD_OUT_FILE).read_text())
+    assert note["first"] == {"val_share": 0.2, "group_by": None, "spared": 40}
+    assert result["held_out"] > 5
+    later = answered(source, tmp_path, dataset.unlabeled[:5].tolist(), val_share=0.9)
+    assert later["held_out"] > 0
+    assert json.loads((Path(later["out_path"]) / HELD_OUT_FILE).read_text())["first"] == note["first"]
 
 
 def test_groups_stay_whole_as_val_grows(tmp_path: Path) -> None:

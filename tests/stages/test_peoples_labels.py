@@ -123,7 +123,7 @@ def test_copies_go_to_one_side_as_groups_do_in_every_round(group_by: str | None,
     names = [f"plate{n % 9}_{n}" for n in range(60)] if group_by else [f"{n}" for n in range(60)]
     copied(tmp_path / "dataset", names if group_by is None else names[:4], 3)
     pictures(tmp_path / "dataset", *(f"{name}.png" for name in names))
-    source = DatasetOptions(dataset_folder=tmp_path / "dataset", group_by=group_by)
+    source = DatasetOptions(dataset_folder=tmp_path / "dataset", group_by=group_by, val_share=0.2)
     waiting = sorted(read_dataset(source).files)[::2], sorted(read_dataset(source).files)[1::2]
     before: dict[str, str] = {}
     for half in waiting:
@@ -167,7 +167,7 @@ def test_a_class_keeps_some_images_in_train(tmp_path: Path) -> None:
     held = [name for n in range(200) if draw(name := f"{n}.png") < 0.2][:6]
     other = [name for n in range(200) if draw(name := f"{n}.png") >= 0.2][:6]
     pictures(tmp_path / "dataset", *held, *other)
-    source = DatasetOptions(dataset_folder=tmp_path / "dataset")
+    source = DatasetOptions(dataset_folder=tmp_path / "dataset", val_share=0.2)
     labels = dict.fromkeys(held[:4], "rare") | {held[4]: "lone"} | dict.fromkeys(other, "common")
     after = label_all(source, tmp_path, labels)
     trained = Counter(after.class_names[label] for label in after.labels[after.train])
@@ -183,7 +183,8 @@ def test_a_class_whose_labels_all_lie_in_val_is_told(tmp_path: Path) -> None:
     labels = dict.fromkeys(held, "rare") | dict.fromkeys(other[:4], "common")
     write_csv(tmp_path / "dataset" / "labels.csv", ("file", "label"), list(labels.items()))
     heard: list[Event] = []
-    label_all(DatasetOptions(dataset_folder=tmp_path / "dataset"), tmp_path, {other[4]: "common"}, heard.append)
+    source = DatasetOptions(dataset_folder=tmp_path / "dataset", val_share=0.2)
+    label_all(source, tmp_path, {other[4]: "common"}, heard.append)
     assert said(heard) == ["all labels of rare are in val, so nothing is learned of them; label more images of them"]
 
 

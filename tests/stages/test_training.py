@@ -196,3 +196,44 @@ def test_minutes_end_in_time(tmp_path: Path, barlowmatch: Command, seed_layout: 
     done = barlowmatch(*words("pretrain", seed_layout, tmp_path / "p.pt", "--minutes", "0.2"))
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - started == pytest.approx(12, rel=0.15)
+
+
+def test_a_network_of_few_labels_is_judged_by_what_is_labeled_later(tmp_path: Path, seed_layout: Path) -> None:
+    data, path = tmp_path / "data", tmp_path / "c.pt"
+    shutil.copytree(seed_layout / "unlabeled", data / "unlabeled")
+    answer(data, range(40), tmp_path / "few")
+    begun = words("train-classifier", tmp_path / "few", path, "--num-epochs", "1")
+    classify.run(parse_config(begun[0], begun[1:]))
+    trained = load_checkpoint(path)
+    assert (trained["config"]["val_share"], trained["labeled"]) == (0, 40)
+    given: dict[str, Any] = {"checkpoint_path": path, "precision": "float32"}
+    held = answer(tmp_path / "few", range(40, 120), tmp_path / "more")["held_out"]
+    assert evaluate.run(EvaluateConfig(**given, dataset_folder=tmp_path / "more"))["count"] == held > 0
+    answer(data, range(20), tmp_path / "fewer")
+    for before, numbers in ((data, range(120)), (tmp_path / "fewer", range(20, 120))):
+        anew = tmp_path / f"anew-{numbers.start}"
+        answer(before, numbers, anew)
+        with pytest.raises(InputError, match=rf"0\.2 of create-dataset for {anew}: .*was trained with 0\.0, so it may"):
+            evaluate.run(EvaluateConfig(**given, dataset_folder=anew))
+
+
+def test_a_run_of_few_labels_that_held_some_out_says_how_to_go_on(tmp_path: Path, seed_layout: Path) -> None:
+    data, path = tmp_path / "data", tmp_path / "c.pt"
+    shutil.copytree(seed_layout / "unlabeled", data / "unlabeled")
+    answer(data, range(40), tmp_path / "few")
+    begun = words("train-classifier", tmp_path / "few", path, "--num-epochs", "1", "--batch-size", "8")
+    classify.run(parse_config(begun[0], [*begun[1:], "--val-share", "0.2"]))
+    with pytest.raises(InputError, match=r"c\.pt: cannot be resumed, these differ: .*--val-share 0\.2 → 0"):
+        classify.run(parse_config(begun[0], [*begun[1:], "--resume", "auto"]))
+    again = [*begun[1:], "--resume", "auto", "--val-share", "0.2"]
+    assert classify.run(parse_config(begun[0], again))["val"]["count"] > 0
+
+
+def answer(data: Path, numbers: range, out_path: Path) -> dict[str, Any]:
+    """Make a dataset of `data` in which some more pictures are labeled."""
+    table = write_csv(
+        out_path.with_suffix(".csv"), ("file", "label"), [(f"unlabeled/{n}.png", str(n % 3)) for n in numbers]
+    )
+    return create_dataset.run(
+        CreateDatasetConfig(dataset_folder=data, request=table, labels=table, out_path=out_path, new_classes=True)
+    )

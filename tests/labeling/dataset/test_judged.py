@@ -34,6 +34,14 @@ def test_a_few_labels_do_not_stand_in_for_a_control_sample(tmp_path: Path, name:
         }  # fmt: skip
 
 
+@pytest.mark.parametrize("control", [0, 200])
+def test_of_few_labels_none_is_held_out(tmp_path: Path, control: int) -> None:
+    asked = init_project(tmp_path / "p", dataset_folder=pictures(tmp_path / "images", 40, 0), control=control)
+    assert asked is None
+    with reading(tmp_path / "p") as db:
+        assert {image.split for image in all_images(db)} == {"train"}
+
+
 def test_where_the_labels_it_came_with_tell_more_a_fifth_of_them_is_held_out(tmp_path: Path) -> None:
     assert init_project(tmp_path / "p", dataset_folder=pictures(tmp_path / "images", 200, 20)) is None
     with reading(tmp_path / "p") as db:

@@ -99,6 +99,8 @@ def test_of_few_labels_the_steps_are_those_of_more_passes() -> None:
 def test_labels_that_the_stage_will_hold_out_are_in_no_step() -> None:
     plan = plan_for(1280)
     apart = SplitCounts(learnable=1280, labeled=1280, classes=2, judged=0, kept=0)
-    shares = (0.0, 0.2, 0.5)
+    shares = (0.0, 0.2, 0.5, None)
     plans = [replace(plan, counts=apart, config=replace(plan.config, val_share=share)) for share in shares]
-    assert [steps_of(each) / plan.config.num_epochs for each in plans] == [20, 16, 10]
+    assert [steps_of(each) / plan.config.num_epochs for each in plans] == [20, 16, 10, 16]
+    many_classes = replace(plans[-1], counts=replace(apart, classes=300))
+    assert steps_of(many_classes) / plan.config.num_epochs == 20, "fewer than five labels a class"
