@@ -101,7 +101,7 @@ def test_by_keys_alone_a_strategy_is_set_previewed_pruned_and_asked(page: Page, 
     page.get_by_role("textbox", name="Clusters").fill("0")
     page.get_by_label("Pictures to ask for").fill("9")
     page.keyboard.press("Enter")
-    expect(page.locator(".form-problem:not(:empty)")).to_contain_text("at least 1")
+    expect(page.locator(".form-problem:not(:empty)")).to_contain_text("whole number 1 to")
     page.get_by_role("textbox", name="Clusters").fill("20")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Stop").focus()

@@ -97,7 +97,7 @@ def test_shards_make_one_table(folder: Path, tmp_path: Path) -> None:
         ({"junk": "300%"}, "--junk 300%: must be a share"),
         ({"shard": "3/2"}, "--shard 3/2: must be i/n"),
         ({"learner": "classifier"}, "--learner classifier: trains on images; give --dataset-folder"),
-        ({"imbalance": 0.5}, "--imbalance 0.5: must be at least 1"),
+        ({"imbalance": 0.5}, "--imbalance 0.5: must be a number 1 to 10,000"),
     ],
 )
 def test_mistakes_are_answered_in_one_line(folder: Path, tmp_path: Path, options: dict[str, object], said: str) -> None:
