@@ -166,13 +166,13 @@ def _take_back(db: Database, event: Row, client: str, at: Instant, term: float) 
     wanted = {row["token"]: row["state"] for row in rows}
     kept = _lease_to_keep(db, event)
     other = _changed_since(db, event)
-    if kept is not None and wanted.get(kept) == "done" and other is not None:
-        leases.set_state(db, kept, "released")
+    is_settled = kept is not None and wanted.get(kept) == "done" and other is not None
+    for token, state in wanted.items():
+        if state == "done" and (is_settled or token != kept):
+            leases.set_state(db, token, "released")
+    if is_settled and other is not None:
         leases.fill_slots(db, event["image"], other, at)
         return None
-    for token, state in wanted.items():
-        if state == "done" and token != kept:
-            leases.set_state(db, token, "released")
     return None if kept is None or kept not in wanted else leases.lease_again(db, kept, client, at, term)
 
 

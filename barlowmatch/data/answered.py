@@ -10,6 +10,9 @@ from barlowmatch.data.copies import same
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.splits import draw
 
+MOST_JOINED = 3
+"""Groups that a picture joins at most: what more of them show, such as an empty frame, says nothing of either."""
+
 
 def hold_out_answered(dataset: Dataset, rows: Rows, share: float, shown: Mapping[int, str] | None = None) -> Dataset:
     """Return the dataset with a sample of its newly labeled images in val, where val is such a sample.
@@ -27,8 +30,10 @@ def hold_out_answered(dataset: Dataset, rows: Rows, share: float, shown: Mapping
     names = dataset.files if dataset.groups is None else dataset.groups
     labeled = [*dataset.train.tolist(), *dataset.val.tolist()]
     known = {names[row] for row in [*labeled, *rows.tolist()]}
-    joined = [[names[row] for row in one if names[row] in known] for one in same(shown or {})]
-    first = _first_of_all(known, filter(None, joined))
+    joined = [{names[row] for row in one} & known for one in same(shown or {})]
+    if dataset.groups is not None:
+        joined = [groups for groups in joined if len(groups) <= MOST_JOINED]
+    first = _first_of_all(known, [sorted(one) for one in joined if one])
     new, answered = {names[row] for row in rows}, set(rows.tolist())
     trained = {names[row] for row in dataset.train.tolist() if row not in answered}
     judging = {first[names[row]] for row in dataset.val.tolist()}
@@ -41,10 +46,17 @@ def hold_out_answered(dataset: Dataset, rows: Rows, share: float, shown: Mapping
     drawn = _less_what_train_needs(drawn, by_class.values(), judging - learning)
     held = {name for name in new - trained if first[name] in judging | drawn}
     if dataset.held_out:
-        held |= {name for name in trained if first[name] in judging}
+        held |= _without_loss({name for name in trained if first[name] in judging}, held, dataset, names)
     chosen = np.fromiter((name in held for name in names), dtype=bool, count=len(names)) & (dataset.splits != "test")
     splits = np.where(chosen, "val", dataset.splits).astype("<U9")
     return replace(dataset, splits=splits, held_out=dataset.held_out or bool(chosen.any()))
+
+
+def _without_loss(moved: set[str], held: Set[str], dataset: Dataset, names: Sequence[str]) -> set[str]:
+    """Return what may go from train to val: all of it, or nothing where a class would have nothing left in train."""
+    train = [row for row in dataset.train.tolist() if names[row] not in held]
+    left = {int(dataset.labels[row]) for row in train if names[row] not in moved}
+    return moved if left == {int(dataset.labels[row]) for row in train} else set()
 
 
 def _first_of_all(names: Set[str], joined: Iterable[Sequence[str]]) -> dict[str, str]:

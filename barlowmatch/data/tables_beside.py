@@ -16,7 +16,6 @@ from barlowmatch.data.tables import (
     LABEL_COLUMNS,
     Table,
     delimiter_of,
-    read_csv_text,
     read_table,
     rows_of,
 )
@@ -25,6 +24,8 @@ from barlowmatch.events import Emit, Said, silent
 
 TABLE_NAMES = ("labels.csv", "metadata.csv")
 """What tables are called, in small letters or capitals."""
+_HEAD = 2**16
+"""Bytes of a file that are looked at for the names of its columns."""
 LABEL = LABEL_COLUMNS[0]
 
 Columns = dict[str, list[str]]
@@ -78,9 +79,10 @@ def tell_otherwise_called(tree: Tree, splits: Sequence[str], tables: Tables, emi
 def _has_labels(path: Path) -> bool:
     """Say whether a file is a table with a column of files and one of labels, and no manifest."""
     try:
-        text = read_csv_text(path)
+        with path.open("rb") as file:
+            text = file.read(_HEAD).decode("utf-8-sig", "surrogateescape")  # any table may lie there, of any size
         _, header = next(rows_of(path, text, delimiter_of(text)), (0, []))
-    except InputError:
+    except (OSError, InputError):
         return False
     names = {name.strip().lower() for name in header}
     return bool(names & set(FILE_COLUMNS) and names & set(LABEL_COLUMNS)) and not names >= {"sha256", "split"}

@@ -9,6 +9,7 @@ from barlowmatch.command_line.next_commands import CARRIED, NOTE
 from barlowmatch.data.dataset import Dataset
 from barlowmatch.events import Emit, Said
 from barlowmatch.files import keep_aside
+from barlowmatch.words import count
 
 _SCHEMA = 1
 
@@ -28,7 +29,7 @@ def tell_of_labels_learned(checkpoint: Mapping[str, Any], path: Path | None, dat
         emit: hears the warning.
     """
     if "classifier" in checkpoint:
-        folder, labeled = checkpoint["config"].get("dataset_folder"), checkpoint.get("labeled", 1)
+        folder, labeled = checkpoint["config"].get("dataset_folder"), checkpoint.get("labeled")
         _tell(f"{path} learned from", folder, labeled, dataset, emit)
 
 
@@ -65,9 +66,11 @@ def _read(path: Path) -> Mapping[str, Any]:
     return note if isinstance(note, dict) else {}
 
 
-def _tell(what: str, folder: object, labeled: int, dataset: Dataset, emit: Emit) -> None:
+def _tell(what: str, folder: object, labeled: int | None, dataset: Dataset, emit: Emit) -> None:
     here = label_count(dataset)
-    if isinstance(folder, str) and here < labeled and Path(folder).resolve() != dataset.root.resolve():
+    least = 1 if labeled is None else labeled  # of earlier checkpoints it is not known
+    if isinstance(folder, str) and here < least and Path(folder).resolve() != dataset.root.resolve():
         way_out = f"to go on from these give --dataset-folder {folder}"
-        told = f"{what} {labeled:,} labels of {folder}, and {dataset.root} has {here:,}"
+        labels = "labels" if labeled is None else count(labeled, "label")
+        told = f"{what} {labels} of {folder}, and {dataset.root} has {here:,}"
         emit(Said(message=f"{told}; {way_out}", level="warning"))

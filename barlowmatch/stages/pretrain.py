@@ -1,6 +1,7 @@
 """Stage 1: learn from all images without labels (Barlow Twins, 2103.03230)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -136,6 +137,13 @@ def knn_figures(network: Network, images: Images, compute: Compute, seed: int) -
     return {"knn_accuracy": accuracy}
 
 
+def _as_begun(config: PretrainConfig, resumed: Mapping[str, Any] | None) -> PretrainConfig:
+    """Return the parameters of a run that goes on: from before there were least steps, its warm-up knows of none."""
+    if resumed is None or "least_steps" in resumed["config"]:
+        return config
+    return replace(config, least_steps=0)
+
+
 def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
     """Pretrain a backbone and return the run's results.
 
@@ -153,5 +161,5 @@ def run(config: PretrainConfig, emit: Emit = silent) -> dict[str, Any]:
         with open_training("pretrain", config, dataset, place, emit) as opened:
             images = load_images_as_before(dataset, config, compute, opened.emit, origin, resumed)
             network = build_pretraining_network(config, origin, images)
-            task = BarlowTwins(network, images, config, compute)
+            task = BarlowTwins(network, images, _as_begun(config, resumed), compute)
             return train_network(opened, config, compute, images, task, resumed=resumed)

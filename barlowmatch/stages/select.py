@@ -49,7 +49,7 @@ def run(config: SelectConfig, emit: Emit = silent) -> dict[str, Any]:
         )
     budget = _budget(config, pool, emit)
     selection = strategy.select(pool, budget, config.seed, emit)
-    carried = carried_in(embeddings.meta)
+    carried = carried_in(embeddings.meta) or _known_of_old(embeddings.dataset_folder)
     labeled = len(embeddings.labeled) + len(embeddings.judged_by)
     beside = note_for_request(embeddings.dataset_folder, labeled, carried)
     path = write_request(config.dest_path, config.round, strategy.name, selection, beside)
@@ -79,6 +79,11 @@ def write_request(folder: Path, number: int, strategy: str, selection: Selection
         keep_aside(listed)
     write_texts({listed: names, make_way_for_note(path): beside, path: table_text(REQUEST_COLUMNS, rows)})
     return path
+
+
+def _known_of_old(folder: Path | None) -> dict[str, Any]:
+    """Return what embeddings of earlier versions carry along: the folder of images alone."""
+    return {} if folder is None else {"dataset_folder": folder}
 
 
 def _strategy(config: SelectConfig) -> Strategy[Any]:

@@ -13,6 +13,7 @@ from barlowmatch.data.dataset import Dataset
 from barlowmatch.data.splits import val_was_drawn
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
+from barlowmatch.intervals import TOO_FEW
 from barlowmatch.machine.compute import Compute
 from barlowmatch.runs.config_changes import OTHER_IMAGES, changed_fields, plain
 from barlowmatch.runs.folders import Place, goes_on, wants_resume, why_afresh
@@ -181,7 +182,7 @@ def beside_start(end: float, start: float, judged: int) -> Said:
     figures = (
         f"{100 * end:.1f} % of {count(judged, 'validation image')}, the classifier it began with {100 * start:.1f} %"
     )
-    if end >= start:
+    if end >= start or judged < TOO_FEW:
         return Said(message=f"accuracy {figures}")
     message = f"worse than it began: accuracy {figures}; the file it began with is the better model"
     return Said(message=message, level="warning")

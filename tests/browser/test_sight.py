@@ -52,7 +52,7 @@ def _meet(one: FloatRect | None, other: FloatRect | None) -> bool:
 def test_enter_in_the_search_with_nothing_typed_labels_nothing(tab: Tab) -> None:
     image = tab.open().ready().image
     tab.page.keyboard.press("/")
-    expect(tab.page.locator("dialog[open] [role=option]")).to_have_count(10)
+    expect(tab.page.locator("dialog[open] [role=option]")).not_to_have_count(0)
     tab.page.keyboard.press("Enter")
     tab.page.keyboard.press("Enter")
     expect(tab.page.locator("dialog[open] [aria-selected=true]")).to_have_count(0)

@@ -9,6 +9,7 @@ import { DisputePanel } from "./dispute.js";
 import { Filters } from "./filters.js";
 import { Gallery } from "./gallery.js";
 import { Inspector, OTHERS } from "./inspector.js";
+import { KeyMemory } from "./keymemory.js";
 import { Keymap } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { clientName, labelWords, loadClasses, whoAmI } from "./page.js";
@@ -40,7 +41,9 @@ export async function mount(host) {
 class BrowsePage {
   constructor(host, { person, classes, nameOf, settings, progress, people, requests }) {
     Object.assign(this, { host, person, classes, nameOf });
-    this.keymap = new Keymap(settings.keys, classes);
+    this.memory = new KeyMemory(`${progress.project_id}:${person.id}`); // a key means here what it means on Label
+    this.keymap = new Keymap(settings.keys, classes, this.memory.meant);
+    this.memory.learn(this.keymap, nameOf);
     this.wentOn = { tile: null, when: 0 }; // what was chosen by itself
     const client = clientName();
     this.outbox = new Outbox(`${progress.project_id}:${person.id}`, (events) => api.sendEvents(client, events));
@@ -143,7 +146,9 @@ class BrowsePage {
     }
     const key = this.keymap.keyOf(event);
     const meaning = this.keymap.read(key);
-    if (key === "PageDown" || key === "PageUp") this.pager.turn(key === "PageDown" ? 1 : -1);
+    const objection = this.memory.objection(key, meaning, this.nameOf, event.timeStamp);
+    if (objection) this.messages.say("choose", objection);
+    else if (key === "PageDown" || key === "PageUp") this.pager.turn(key === "PageDown" ? 1 : -1);
     else if (key === "Escape") this.gallery.choose(-1);
     else if (!meaning || event.repeat) return;
     else if ((meaning.class !== undefined || ANSWERS.includes(meaning.action)) && this.unseen(event))

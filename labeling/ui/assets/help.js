@@ -64,7 +64,7 @@ export function showKeys(host, keymap, assign) {
     h(
       "p",
       {},
-      "A key labels, saves and brings the next image. Click a key to change it; your choices are kept for you alone.",
+      "A key labels, saves and brings the next image. Click a key to change it: an action's for you alone, a class's for everybody.",
     ),
     error,
     actions,

@@ -20,9 +20,16 @@ export class KeyMemory {
     this._keep();
   }
 
-  /** Let go of a class's keys: whoever gives it another one on this page wants the old one free. */
-  forget(cls) {
-    for (const [key, { class: other }] of this.meant) if (other === cls) this.meant.delete(key);
+  /** Let go of a class's keys, and of what its new key meant: whoever gives it on this page knows. */
+  forget(cls, given) {
+    for (const [key, { class: other }] of this.meant) if (other === cls || key === given) this.meant.delete(key);
+    this._keep();
+  }
+
+  /** Let all keys be free again. */
+  restart() {
+    this.meant.clear();
+    this.asked = null;
     this._keep();
   }
 

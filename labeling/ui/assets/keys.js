@@ -110,6 +110,8 @@ export class Keymap {
     for (const [place, { id }] of classes.entries()) give(id, CLASS_KEYS[place]);
     for (const { id } of classes.slice(0, CLASS_KEYS.length)) {
       give(id, CLASS_KEYS.find(free));
+      // Where none is left, one that a class had which is gone: its first press asks for a look.
+      if (!this.byClass.has(id)) take(CLASS_KEYS.find((key) => !this.meaning.has(key)), { class: id }, this.byClass, id);
     }
   }
 

@@ -54,6 +54,7 @@ class LabelPage {
       left: progress.left,
       changed: () => this.followQueue(),
       acted: (act, sign) => this.tally.count(act, sign), // shown after the next picture is painted
+      rest: () => this.gridView.element.hidden || this.showSingle(),
       say: (...message) => this.view.messages.say(...message),
       stands: (item) => this.view.messages.say("undo", newerStands(item, this.nameOf)),
     });

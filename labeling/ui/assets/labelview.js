@@ -158,7 +158,7 @@ export function saidBefore({ said, images, label }, current, nameOf) {
   }[said];
   if (images.length > 1) return `${what}, of ${count(images.length, "image")}`;
   const of = images[0] === current?.image ? `${what}, of this image` : `${what}, of another image`;
-  return label && label.state !== "none" ? `${of}: it is “${labelWords(label, nameOf)}” again` : of;
+  return label && label.state !== "none" && !/flag/.test(said) ? `${of}: it is “${labelWords(label, nameOf)}” again` : of;
 }
 
 /** What an act said, in a word or two. */

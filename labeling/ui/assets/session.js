@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { uuid } from "./dom.js";
-import { ahead } from "./lending.js";
+import { ahead, giveBack } from "./lending.js";
 import { Steps, earlierAct, isSettled } from "./steps.js";
 
 const REFILL_AT = 0.75; // less than this share of what may be leased: ask for more
@@ -17,8 +17,8 @@ const IDLE = 5 * 60_000; // and those, too
  */
 export class Session {
   /** `stands(item)` hears of an image whose answer was taken back while a newer one goes on to count. */
-  constructor({ outbox, client, left, changed, acted, say, stands }) {
-    Object.assign(this, { outbox, client, left, changed, acted, say, stands });
+  constructor({ outbox, client, left, changed, acted, rest, say, stands }) {
+    Object.assign(this, { outbox, client, left, changed, acted, rest, say, stands });
     this.queue = [];
     this.dry = false;
     this.extra = []; // items on the grid: held, but not in the queue
@@ -70,18 +70,23 @@ export class Session {
     if (still) this.refill({ force: true });
   }
 
-  /** Let others have what is held beyond what one needs by now. */
-  yieldSurplus = () => this._giveBackAfter(this.ahead);
+  /** Let others have what is held beyond what one needs by now; without a connection it would reach nobody. */
+  yieldSurplus = () => this.offline || this._giveBackAfter(this.ahead);
+
+  get offline() {
+    return this.state === "offline" || this.outbox.state === "offline";
+  }
 
   /** Go on holding images, and asking for more, while somebody is here. */
   _again() {
-    if (!this.unmoved(IDLE) || this.extra.length > 0) return this.refill({ force: true });
+    if (!this.unmoved(IDLE) || this.offline) return this.refill({ force: true });
+    this.rest(); // what is on the grid comes back into the queue
     if (this.queue.length === 0) return null;
-    const leases = this.leases();
+    const { queue } = this;
     this.queue = [];
     this.state = "resting";
     this.changed();
-    return api.release(this.client, leases).catch(() => {}); // else they lapse
+    return giveBack(this, queue);
   }
 
   /** Have no images any more: whoever sits here has another name at once, and asks on a page of their own. */
@@ -157,10 +162,10 @@ export class Session {
 
   /** Give back all images but the next `keep` ones. */
   _giveBackAfter(keep) {
-    const leases = new Set(this.queue.slice(keep).flatMap((item) => item.lease ?? []));
-    if (leases.size === 0) return;
-    this.queue = this.queue.filter((item) => !leases.has(item.lease));
-    this.returning = api.release(this.client, [...leases]).catch(() => {}); // else they lapse
+    const back = this.queue.slice(keep).filter((item) => item.lease);
+    if (back.length === 0) return;
+    this.queue = this.queue.filter((item) => !back.includes(item));
+    giveBack(this, back);
     this.changed();
   }
 
@@ -276,6 +281,7 @@ export class Session {
       const again = new Set(act.items.map((item) => item.image));
       for (const item of act.items) if (item.lease) this.decided.add(item.lease);
       this.queue = this.queue.filter((item) => !again.has(item.image));
+      this.extra = this.extra.filter((item) => !again.has(item.image));
     }
     this.acts.push(act);
     this.acted(act, 1);

@@ -17,7 +17,11 @@ export class Tile {
       this.image,
       this.words,
     );
-    this.image.addEventListener("load", () => ((this.loaded = true), grid.changed()));
+    this.image.addEventListener("load", () => {
+      if (!this.image.src.startsWith("data:")) this.broken = false; // it came after all; it stays left out
+      this.loaded = true;
+      grid.changed();
+    });
     this.image.addEventListener(
       "error",
       () => ((this.out = true), (this.broken = true), (this.loaded = true), grid.changed()),

@@ -98,11 +98,12 @@ export class Vocabulary {
       const keys = target.action ? { ...(await present()), [target.action]: key } : {};
       Object.assign(this.settings, await api.put("api/settings", { keys }));
       this.keymap.actions = this.settings.keys;
+      if (!target.action) this.memory.restart();
       this._arrange();
       this.changed();
     } else {
       await api.patch(`api/classes/${target.class}`, { uuid: uuid(), key });
-      this.memory.forget(target.class);
+      this.memory.forget(target.class, key?.toLowerCase());
       await this.reload();
     }
   }
