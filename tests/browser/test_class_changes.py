@@ -140,3 +140,18 @@ def test_a_renamed_class_is_told_and_its_key_waits_for_a_look(tab: Tab, colleagu
     tab.press("3")
 
     assert [name for _, _, name, _, _ in tab.events()] == ["lynx"]
+
+
+def test_a_key_means_in_browse_what_it_means_on_label(tab: Tab, colleague: Colleague) -> None:
+    tab.open().ready()
+    colleague.does("/1/merge", into=0)
+    tab.open("/browse")
+    tab.page.locator(".wb-tile").first.click()
+
+    tab.page.keyboard.press("2")
+    expect(tab.page.locator(".wb-message")).to_contain_text("was “bee”, which is no class any more")
+    tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("3")
+
+    expect(tab.page.locator(".wb-tile figcaption").first).to_have_text("cat")
+    assert [name for _, _, name, *_ in tab.events()] == ["cat"]

@@ -200,3 +200,23 @@ def test_who_answers_in_the_servers_place_takes_nothing_away(tab: Tab) -> None:
 
     assert [image for _, image, *_ in tab.events()] == images
     tab.complaints.clear()
+
+
+def test_a_glance_away_while_offline_costs_no_picture(tab: Tab, context: BrowserContext) -> None:
+    """Nobody could have them anyhow."""
+    hide = """hidden => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    tab.open().ready()
+    pictures_ahead(tab)
+    context.set_offline(True)
+    tab.page.evaluate(hide, True)
+    tab.page.evaluate(hide, False)
+
+    tab.press("1", "2", "3", "4")
+
+    context.set_offline(False)
+    assert [name for _, _, name, *_ in tab.events()] == ["1", "2", "3", "4"]
+    tab.page.evaluate(hide, True)  # as a page that is left
+    tab.complaints.clear()  # the cut itself is noted by the browser

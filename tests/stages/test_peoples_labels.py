@@ -147,6 +147,21 @@ def test_copies_of_one_picture_are_held_out_as_often_as_one_image(tmp_path: Path
     assert len(after.val) == pytest.approx(0.2 * 400, abs=3 * 4 * (0.16 * 100) ** 0.5)
 
 
+def test_a_frame_that_all_groups_have_joins_none(tmp_path: Path) -> None:
+    """As the empty frame of each plate."""
+    home = tmp_path / "dataset"
+    names = [f"plate{plate:02}_{n}.png" for plate in range(30) for n in range(8)]
+    pictures(home, *names)
+    for plate in range(30):
+        Image.new("RGB", (8, 8)).save(home / f"plate{plate:02}_0.png")
+    source = DatasetOptions(dataset_folder=home, group_by=r"(plate\d+)", val_share=0.2)
+    first = label_all(source, tmp_path, {name: "ab"[int(name[-5]) % 2] for name in names[:160]})
+    grown = DatasetOptions(dataset_folder=first.root, group_by=source.group_by)
+    after = label_all(grown, tmp_path, {name: "ab"[int(name[-5]) % 2] for name in names[160:]})
+    assert 8 <= len(first.val) < 80
+    assert 8 <= len(after.val) < 120
+
+
 def test_a_sample_of_labels_that_lay_there_takes_copies_along(tmp_path: Path) -> None:
     copied(tmp_path / "dataset", [f"{n}" for n in range(50)], 1)
     files = sorted(path.name for path in (tmp_path / "dataset").iterdir())

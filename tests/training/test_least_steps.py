@@ -98,3 +98,9 @@ def test_a_longer_run_warms_up_for_the_same_share_of_it(
     short, long = tasks
     assert (short.warmup_steps, long.warmup_steps) == (3, 15)
     assert long.rate(14, 300) == 1.0 > long.rate(13, 300)
+
+
+def test_a_run_from_before_there_were_least_steps_warms_up_as_it_began() -> None:
+    config = parse_config("pretrain", ["--preset", "quick", "--dataset-folder", "photos"])
+    assert pretrain._as_begun(config, {"config": {"num_epochs": 20}}).least_steps == 0
+    assert pretrain._as_begun(config, {"config": {"least_steps": 7}}) is pretrain._as_begun(config, None) is config
