@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -177,7 +178,8 @@ def test_what_the_app_starts_is_told_nothing(here: Path) -> None:
         "import subprocess, sys; from labeling.processes import prepare_children; prepare_children()\n"
         "subprocess.run([sys.executable, '-m', 'barlowmatch', 'inspect', '--dataset-folder', 'photos'], check=True)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=env)
     assert "photos: flat layout" in done.stdout
     assert "next" not in done.stderr
 
