@@ -13,7 +13,7 @@ from pathlib import Path
 
 from barlowmatch.errors import InputError
 from barlowmatch.events import Emit, Said
-from barlowmatch.files import cannot_write, keep_aside, whole_file
+from barlowmatch.files import cannot_write, keep_aside, sync, whole_file
 from barlowmatch.machine import launcher
 
 _LONGEST_LINE = 1 << 20
@@ -100,6 +100,7 @@ def keeping_another(path: Path, emit: Emit) -> Iterator[Path]:
     """
     with whole_file(path) as partial:
         yield partial
+        sync(partial)  # a full disk shows before what lies there has another name
         if path.is_file() and not filecmp.cmp(path, partial, shallow=False):
             emit(Said(message=f"{path}: existed and read otherwise; kept as {keep_aside(path).name}"))
 
